@@ -1,0 +1,81 @@
+# `make run` speaks, `make test` tests; both work from a fresh clone. `make help` lists the rest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# The first interpreter that starts and is recent enough: a name on the PATH may be a shim for nothing.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done; true)
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+# What pip is told in order to install PyTorch, which only tests and benchmarks use. Set it to choose another build,
+# for example a CPU-only one: make test PIP_TORCH="torch==2.13.0 --index-url URL"
+PIP_TORCH ?= torch==2.13.0
+KOKORO := kokoro==0.9.4
+
+.PHONY: help run test test-full lint format bench clean install dev check-tools
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: install  ## build the default model and speak graphs/ipa.txt into hello.wav
+	$(BIN)/kokoro-run graphs/default.yaml --input graphs/ipa.txt -o hello.wav
+
+test: dev  ## every test but those at full model size
+	$(BIN)/python -m pytest
+
+test-full: dev  ## the tests at full model size (about 82 million random weights)
+	$(BIN)/python -m pytest -m full
+
+lint: $(VENV)/.dev  ## ruff, mypy, import-linter
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev  ## let ruff mend what it can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/.bench  ## against PyTorch and ONNX Runtime; writes benchmarks/results.json
+	$(BIN)/python -m benchmarks.bench
+
+clean:  ## remove everything that a target above made
+	rm -rf $(VENV) build dist hello.wav .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find runner stages tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+install: $(VENV)/.install  ## .venv with kokoro-run in it
+dev: $(VENV)/.reference  ## .venv with all that tests and checks need
+
+# One stamp per layer of packages: a layer is installed again when pyproject.toml has changed.
+$(VENV)/bin/python: | check-tools
+	$(PYTHON) -m venv $(VENV) || { echo 'make: no venv module: apt-get install python3-venv' >&2; rm -rf $(VENV); exit 1; }
+
+$(VENV)/.install: pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --editable .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.install
+	$(PIP) install --editable '.[dev]'
+	touch $@
+
+$(VENV)/.reference: $(VENV)/.dev
+	$(PIP) install $(PIP_TORCH)
+	$(PIP) install --editable '.[reference]'
+	$(PIP) install --no-deps --ignore-requires-python $(KOKORO)
+	touch $@
+
+$(VENV)/.bench: $(VENV)/.reference
+	$(PIP) install --editable '.[bench]'
+	touch $@
+
+check-tools:
+	@if [ -z "$(PYTHON)" ]; then \
+	  echo 'make: Python 3.11 or later is needed: apt-get install python3 python3-venv, or make PYTHON=/path/to/python3' >&2; exit 1; fi
+	@if ! "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	  echo 'make: $(PYTHON) does not start, or is older than Python 3.11: make PYTHON=/path/to/python3' >&2; exit 1; fi
+	@for c in $${CXX:-} g++ gcc clang++ clang c++ cc; do command -v "$$c" >/dev/null 2>&1 && exit 0; done; \
+	  echo 'make: a C compiler is needed to link the compiled stages: apt-get install gcc' >&2; exit 1
