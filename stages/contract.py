@@ -1,0 +1,259 @@
+"""What a stage takes and gives: the type grammar of ports and the `@stage` decorator.
+
+    type   = dtype "[" [ dim { "," dim } ] "]"  |  "str"  |  "voice"
+    dim    = INT  |  NAME  |  INT "*" NAME
+
+`float32[1, 2*frames]` is a tensor, `float32[]` a scalar (0-d array), `str` a text, `voice` a voice pack by name, file
+or mix. Dims have names and are compared by name: two axes of equal size are still two axes. Graph files, contracts,
+manifests and messages share this grammar.
+
+This module imports neither TVM nor NumPy, so that reading a contract costs nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn, TypeVar
+
+DTYPES = ("bool", "int8", "uint8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64")
+NAMED_TYPES = ("str", "voice")
+
+_FOREIGN = {
+    "float": "float32",
+    "double": "float64",
+    "half": "float16",
+    "int": "int64",
+    "long": "int64",
+    "string": "str",
+}
+
+_TOKEN = re.compile(r"\s*(?:(?P<int>[0-9]+)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<mark>.))", re.DOTALL)
+_DIM_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+
+Definition = TypeVar("Definition", bound=Callable[..., object])
+
+
+class StageError(Exception):
+    """A stage refuses its input: what it got, what it takes, what to do. The runner adds the stage's name."""
+
+
+class TypeSyntaxError(ValueError):
+    """A type is misspelled.
+
+    Attributes:
+        message: what is wrong, with the fix.
+        column: offset of the offending character in the text, from 0.
+    """
+
+    def __init__(self, message: str, column: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.column = column
+
+
+@dataclass(frozen=True)
+class Dim:
+    """The size of one axis: `factor * name`, or the plain integer `factor` where `name` is None."""
+
+    factor: int
+    name: str | None
+
+    def __str__(self) -> str:
+        if self.name is None:
+            return str(self.factor)
+        return self.name if self.factor == 1 else f"{self.factor}*{self.name}"
+
+
+@dataclass(frozen=True)
+class TensorType:
+    """A tensor's dtype and axes; no axes make a scalar."""
+
+    dtype: str
+    dims: tuple[Dim, ...]
+
+    def __str__(self) -> str:
+        return f"{self.dtype}[{', '.join(map(str, self.dims))}]"
+
+
+@dataclass(frozen=True)
+class NamedType:
+    """A value that is no tensor (`str`, `voice`); Python stages alone take these."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+Type = TensorType | NamedType
+
+
+def parse_type(text: str) -> Type:
+    """The type that `text` spells; `str()` of it is the canonical spelling.
+
+    Raises:
+        TypeSyntaxError: unknown dtype, a dim that is not `INT`, `NAME` or `INT*NAME`, or unbalanced brackets.
+    """
+    return _Parser(text).parse()
+
+
+class _Parser:
+    """Recursive descent over the tokens of one type."""
+
+    def __init__(self, text: str) -> None:
+        text = text.rstrip()
+        found = ((match.lastgroup or "", match) for match in _TOKEN.finditer(text))
+        self.tokens = [(group, match[group], match.start(group)) for group, match in found]
+        self.tokens.append(("end", "", len(text)))
+        self.at = 0
+
+    def parse(self) -> Type:
+        kind, name, column = self.take()
+        if kind != "name":
+            self.fail("a type starts with a dtype, as in float32[1, text]", column)
+        if name in NAMED_TYPES:
+            self.end(f"'{name}' is no tensor and takes no dims")
+            return NamedType(name)
+        if name not in DTYPES:
+            self.fail(f"unknown dtype '{name}'{_suggest(name)}", column)
+        if self.peek() != "[":
+            self.fail(f"'{name}' needs its dims in brackets: {name}[1, text], or {name}[] for a scalar", self.column())
+        self.take()
+        dims = self.dims()
+        self.end("nothing may follow the closing bracket")
+        return TensorType(name, dims)
+
+    def dims(self) -> tuple[Dim, ...]:
+        dims: list[Dim] = []
+        if self.peek() == "]":
+            self.take()
+            return ()
+        while True:
+            dims.append(self.dim())
+            _, mark, column = self.take()
+            if mark == "]":
+                return tuple(dims)
+            if mark in ("*", "+", "-", "/"):
+                self.fail("a dim is INT, NAME or INT*NAME, as in 2*frames; there is no other arithmetic", column)
+            if mark != ",":
+                self.fail("expected ',' or ']' here", column)
+
+    def dim(self) -> Dim:
+        kind, text, column = self.take()
+        if kind == "name":
+            return Dim(1, self.dim_name(text, column))
+        if kind != "int":
+            self.fail("expected a dim here: INT, NAME or INT*NAME, as in 2*frames", column)
+        if text.startswith("0") or len(text) > 12:
+            self.fail("a dim is a positive integer of at most 12 digits, without a leading zero", column)
+        factor = int(text)
+        if self.peek() != "*":
+            return Dim(factor, None)
+        self.take()
+        kind, text, column = self.take()
+        if kind != "name":
+            self.fail(f"expected a dim's name after '{factor}*'", column)
+        return Dim(factor, self.dim_name(text, column))
+
+    def dim_name(self, name: str, column: int) -> str:
+        if not _DIM_NAME.match(name):
+            self.fail(f"dim '{name}' is not a lower-case name", column)
+        return name
+
+    def peek(self) -> str:
+        return self.tokens[self.at][1]
+
+    def column(self) -> int:
+        return self.tokens[self.at][2]
+
+    def take(self) -> tuple[str, str, int]:
+        token = self.tokens[self.at]
+        self.at = min(self.at + 1, len(self.tokens) - 1)
+        return token
+
+    def end(self, message: str) -> None:
+        if self.tokens[self.at][0] != "end":
+            self.fail(message, self.column())
+
+    def fail(self, message: str, column: int) -> NoReturn:
+        raise TypeSyntaxError(message, column)
+
+
+def _suggest(name: str) -> str:
+    """`; did you mean 'float32'?`, or the list of what there is."""
+    close = difflib.get_close_matches(name.lower(), DTYPES + NAMED_TYPES, n=1)
+    best = _FOREIGN.get(name.lower()) or (close[0] if close else None)
+    return f"; did you mean '{best}'?" if best else f"; known: {', '.join(DTYPES + NAMED_TYPES)}"
+
+
+@dataclass(frozen=True)
+class In:
+    """An input port, in the decorator's spelling: its type and what it holds, with the unit."""
+
+    type: str
+    doc: str
+
+
+@dataclass(frozen=True)
+class Out:
+    """An output port, in the decorator's spelling: its type and what it holds, with the unit."""
+
+    type: str
+    doc: str
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port of a contract."""
+
+    type: Type
+    doc: str
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a stage takes and gives; ports are in the order of the compiled entry's arguments and results.
+
+    Attributes:
+        weights: the checkpoint's parts, by prefix, that the stage reads.
+        config: the keys of the model's config.json that a Python stage takes by keyword.
+    """
+
+    inputs: dict[str, Port]
+    outputs: dict[str, Port]
+    weights: tuple[str, ...] = ()
+    config: tuple[str, ...] = ()
+
+
+def stage(
+    *, weights: tuple[str, ...] = (), config: tuple[str, ...] = (), **ports: In | Out | tuple[In, Out]
+) -> Callable[[Definition], Definition]:
+    """Write a contract on a stage: on the function of a Python stage, on the `nn.Module` class of a compiled one.
+
+    Ports are given in order. A name that is both an input and an output is given once, as a pair:
+    `audio=(In(...), Out(...))`.
+
+    Raises:
+        TypeSyntaxError: a port's type is misspelled; the message names the port.
+    """
+    contract = Contract({}, {}, weights, config)
+    for name, given in ports.items():
+        for port in given if isinstance(given, tuple) else (given,):
+            side = contract.inputs if isinstance(port, In) else contract.outputs
+            side[name] = Port(_port_type(name, port.type), port.doc)
+
+    def attach(definition: Definition) -> Definition:
+        definition.contract = contract  # type: ignore[attr-defined]
+        return definition
+
+    return attach
+
+
+def _port_type(name: str, text: str) -> Type:
+    try:
+        return parse_type(text)
+    except TypeSyntaxError as error:
+        raise TypeSyntaxError(f"port {name}: {text!r}: {error.message}", error.column) from None
