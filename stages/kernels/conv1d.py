@@ -1,0 +1,274 @@
+"""Convolution over time, and with one tap the matrix product: one pass over memory.
+
+    y[t, o] = gain * ( bias[o] + sum_{k, i} p(x[t * stride - padding + k * dilation, i]) * w[o, i, k] + r1[t, o] + r2[t, o] )
+
+`p` is applied while a tile of rows is copied into cache-resident scratch, and is 0 past the valid rows:
+
+    norm    (x - mean[i]) * scale[i] + shift[i]     (AdaIN; `norm` is [3, padded(inputs)])
+    leaky   max(x, slope * x)
+    snake   x + sin^2(alpha[i] * x) / alpha[i]      (`alpha` is [2, padded(inputs)]: alpha and its inverse)
+
+In the epilogue come bias, residuals `r1`, `r2`, `gain`, GELU, and the partial statistics of the next instance norm.
+
+With `phases` = s > 1 it is a transposed convolution of stride s: row q of a convolution over the input gives the output rows
+q * s + phase - shift, one block of padded(outputs) columns a phase.
+
+The register tile is tile_rows x VECS accumulators over [taps, inputs]; weights are packed [column panel, tap, input, panel], so the inner loop
+streams them. Tasks are blocks of rows times groups of column panels. Sums run over taps, then inputs, in float32: the same order for every row.
+
+Source: the register tile is that of BLIS (Van Zee & van de Geijn 2015) with time as rows; a dilated tap is just another row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stages.kernels import vector_math
+from stages.kernels.simd import (
+    VECS,
+    Expr,
+    Simd,
+    arg,
+    blocks,
+    call,
+    kernel,
+    let,
+    load,
+    padded,
+    registers,
+    size,
+    splat,
+    store,
+    when,
+)
+from tvm import tirx
+from tvm.relax.frontend import nn
+from tvm.tirx.script import builder as T
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Valid rows of a buffer: scale * length + extra, `length` being the utterance's tokens or frames."""
+
+    scale: int = 1
+    extra: int = 0
+
+    def of(self, length: Expr) -> Expr:
+        return length * self.scale + self.extra
+
+
+@dataclass(frozen=True)
+class Conv:
+    """What is known of a convolution when it is compiled. `leaky` is the slope of the prologue's leaky ReLU."""
+
+    inputs: int
+    outputs: int
+    taps: int = 1
+    dilation: int = 1
+    stride: int = 1
+    padding: int = 0
+    phases: int = 1
+    shift: int = 0
+    norm: bool = False
+    leaky: float | None = None
+    snake: bool = False
+    residuals: int = 0
+    gain: float = 1.0
+    gelu: bool = False
+    statistics: bool = False
+
+    @property
+    def columns(self) -> int:
+        """Columns of the packed weights: padded outputs, for each phase."""
+        return self.phases * padded(self.outputs)
+
+    def groups(self, rows: Rows, simd: Simd) -> int:
+        """Groups of column panels that are tasks of their own: several where a short utterance has few blocks of rows."""
+        panels = self.columns // simd.panel
+        wanted = max(1, 16 // rows.scale) if rows.scale else 2
+        return max(g for g in range(1, panels + 1) if panels % g == 0 and g <= wanted)
+
+
+def conv1d_kernel(conv: Conv, rows_in: Rows, rows_out: Rows, simd: Simd) -> tirx.PrimFunc:
+    """Loop nest of `conv`.
+
+    Arguments: length int64[1], x [n, padded(inputs)], weight [columns / panel, taps, inputs, panel], bias [columns], then norm, alpha
+    and the residuals as `conv` says, y [m, padded(outputs)], and with statistics partials [2, blocks, padded(outputs)] (mean and
+    sum of squared deviations of each block of `simd.block` rows).
+    """
+    lanes, block, panel = simd.lanes, simd.block, simd.panel
+    width = padded(conv.outputs)
+    groups = conv.groups(rows_in, simd)
+    panels = conv.columns // panel // groups
+    scratch_rows = (block - 1) * conv.stride + (conv.taps - 1) * conv.dilation + 1
+    with kernel("conv1d") as function:
+        n, m, b = size("n"), size("m"), size("b")
+        length = arg("length", (1,), "int64")
+        x = arg("x", (n, padded(conv.inputs)))
+        weight = arg("weight", (conv.columns // panel, conv.taps, conv.inputs, panel))
+        bias = arg("bias", (conv.columns,))
+        norm = arg("norm", (3, padded(conv.inputs))) if conv.norm else None
+        alpha = arg("alpha", (2, padded(conv.inputs))) if conv.snake else None
+        residuals = [arg(f"residual{i}", (m, width)) for i in range(conv.residuals)]
+        y = arg("y", (m, width))
+        partials = arg("partials", (2, b, width)) if conv.statistics else None
+
+        valid_in, valid_out = let(rows_in.of(length[0])), let(rows_out.of(length[0]))
+        # a transposed convolution runs over input positions, one more than there are inputs
+        positions = let(valid_in + (conv.taps - 1)) if conv.phases > 1 else valid_out
+        count = let(blocks(positions, block))
+        with T.parallel(count * groups) as task:
+            group, first = let(tirx.truncdiv(task, count)), let(tirx.truncmod(task, count) * block)
+            here = let(T.min(positions - first, block))
+            whole = let(tirx.truncdiv(here, simd.tile_rows))
+            rest = let(here - whole * simd.tile_rows)
+            half = simd.tile_rows // 2
+            tiles = let(whole + T.Select(rest > half, tirx.const(1, "int64"), tirx.const(0, "int64")))
+            scratch = T.alloc_buffer((scratch_rows, padded(conv.inputs)))
+            finished = T.alloc_buffer((simd.tile_rows, panel))
+            used = let(T.min(tiles * simd.tile_rows + half, block) - 1) * conv.stride + (
+                scratch_rows - (block - 1) * conv.stride
+            )
+            _fill(conv, scratch, x, norm, alpha, first, let(used), valid_in, lanes)
+
+            def tile(column: Expr, row: Expr, height: int) -> None:
+                """`height` rows of one column panel: accumulate in registers, then finish row by row."""
+                sums = _accumulate(conv, scratch, weight, bias, column, row, height, simd)
+                if conv.phases == 1:
+                    base, out_column = let(first + row), let(column * panel)
+                else:
+                    phase = let(tirx.truncdiv(column * panel, width))
+                    base, out_column = let((first + row) * conv.phases + phase - conv.shift), let(tirx.truncmod(column * panel, width))
+                for i in range(height):
+                    for j in range(VECS):
+                        store(finished, load(sums, (i * VECS + j) * lanes, lanes=lanes), i, j * lanes, lanes=lanes)
+                with T.serial(height) as i:
+                    out = let(base + i * conv.phases)
+                    with when(tirx.all(out >= 0, out < valid_out)), T.serial(VECS) as j:
+                        place = let(out_column + j * lanes)
+                        value = let(load(finished, i, j * lanes, lanes=lanes))
+                        for residual in residuals:
+                            value = let(value + load(residual, out, place, lanes=lanes))
+                        if conv.gain != 1.0:
+                            value = let(value * splat(conv.gain, lanes))
+                        if conv.gelu:
+                            value = vector_math.gelu(value, lanes)
+                        store(y, value, out, place, lanes=lanes)
+
+            with T.serial(panels) as p:
+                column = let(group * panels + p)
+                with T.serial(tiles) as t:
+                    tile(column, let(t * simd.tile_rows), simd.tile_rows)
+                with when(tirx.all(rest > 0, rest <= half)):
+                    tile(column, let(whole * simd.tile_rows), half)
+                if partials is not None:
+                    for j in range(VECS):
+                        block_moments(partials, y, first, here, column * panel + j * lanes, block, lanes)
+    return function.get()
+
+
+def _fill(
+    conv: Conv,
+    scratch: tirx.Buffer,
+    x: tirx.Buffer,
+    norm: tirx.Buffer | None,
+    alpha: tirx.Buffer | None,
+    first: Expr,
+    used: Expr,
+    valid: Expr,
+    lanes: int,
+) -> None:
+    """Copy the rows that a block reads into scratch, the prologue applied; zeros outside the valid rows."""
+    vectors = -(-conv.inputs // lanes)
+    with T.serial(used) as r:
+        source = let(first * conv.stride + r - conv.padding)
+        with T.If(tirx.all(source >= 0, source < valid)):
+            with T.Then(), T.serial(vectors) as v:
+                c = let(v * lanes)
+                value = let(load(x, source, c, lanes=lanes))
+                if norm is not None:
+                    mean, scale, shift = (load(norm, i, c, lanes=lanes) for i in range(3))
+                    value = let((value - mean) * scale + shift)
+                if conv.leaky is not None:
+                    value = vector_math.leaky_relu(value, conv.leaky, lanes)
+                if alpha is not None:
+                    square = vector_math.sin_squared(value * load(alpha, 0, c, lanes=lanes), lanes)
+                    value = let(value + load(alpha, 1, c, lanes=lanes) * square)
+                store(scratch, value, r, c, lanes=lanes)
+            with T.Else(), T.serial(vectors) as v:
+                store(scratch, splat(0.0, lanes), r, v * lanes, lanes=lanes)
+
+
+def _accumulate(
+    conv: Conv,
+    scratch: tirx.Buffer,
+    weight: tirx.Buffer,
+    bias: tirx.Buffer,
+    column: Expr,
+    row: Expr,
+    height: int,
+    simd: Simd,
+) -> tirx.Buffer:
+    """The register tile: `height` rows by one column panel."""
+    lanes = simd.lanes
+    sums = registers((height * VECS * lanes,))
+    for j in range(VECS):
+        start = let(load(bias, column * simd.panel + j * lanes, lanes=lanes))
+        for i in range(height):
+            store(sums, start, (i * VECS + j) * lanes, lanes=lanes)
+    with T.serial(conv.taps) as k, T.serial(conv.inputs) as c:
+        weights = [let(load(weight, column, k, c, j * lanes, lanes=lanes)) for j in range(VECS)]
+        for i in range(height):
+            value = let(splat(scratch[(row + i) * conv.stride + k * conv.dilation, c], lanes))
+            for j in range(VECS):
+                at = (i * VECS + j) * lanes
+                store(sums, load(sums, at, lanes=lanes) + value * weights[j], at, lanes=lanes)
+    return sums
+
+
+def block_moments(
+    partials: tirx.Buffer, y: tirx.Buffer, first: Expr, rows: Expr, channel: Expr, block: int, lanes: int
+) -> None:
+    """partials[:, first / block, channel:channel + lanes] = mean and sum of squared deviations of rows first:first + rows of y."""
+    total = registers((lanes,))
+    store(total, splat(0.0, lanes), 0, lanes=lanes)
+    with T.serial(rows) as r:
+        store(total, load(total, 0, lanes=lanes) + load(y, first + r, channel, lanes=lanes), 0, lanes=lanes)
+    mean = let(load(total, 0, lanes=lanes) / splat(T.Cast("float32", rows), lanes))
+    store(total, splat(0.0, lanes), 0, lanes=lanes)
+    with T.serial(rows) as r:
+        deviation = let(load(y, first + r, channel, lanes=lanes) - mean)
+        store(total, load(total, 0, lanes=lanes) + deviation * deviation, 0, lanes=lanes)
+    store(partials, mean, 0, tirx.truncdiv(first, block), channel, lanes=lanes)
+    store(partials, load(total, 0, lanes=lanes), 1, tirx.truncdiv(first, block), channel, lanes=lanes)
+
+
+def conv1d(
+    conv: Conv,
+    length: nn.Tensor,
+    x: nn.Tensor,
+    weight: nn.Tensor,
+    bias: nn.Tensor,
+    *,
+    rows_in: Rows,
+    rows_out: Rows,
+    capacity: Expr | int,
+    norm: nn.Tensor | None = None,
+    alpha: nn.Tensor | None = None,
+    residuals: Sequence[nn.Tensor] = (),
+) -> tuple[nn.Tensor, nn.Tensor | None]:
+    """y [rows_out(capacity), padded(outputs)], and its partial statistics where `conv.statistics`."""
+    simd = Simd.of()
+    rows = rows_out.of(capacity)
+    width = padded(conv.outputs)
+    out = [nn.Tensor.placeholder((rows, width), "float32")]
+    if conv.statistics:
+        out.append(nn.Tensor.placeholder((2, blocks(rows, simd.block), width), "float32"))
+    args = [length, x, weight, bias, *(t for t in (norm, alpha) if t is not None), *residuals]
+    results = call(conv1d_kernel(conv, rows_in, rows_out, simd), "conv1d", args, out=out)
+    return (
+        (results[0], results[1])
+        if conv.statistics
+        else (results[0] if isinstance(results, (list, tuple)) else results, None)
+    )

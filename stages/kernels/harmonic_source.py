@@ -1,0 +1,150 @@
+"""Excitation of the generator: harmonics of F0, phase-locked to it, and noise where there is no voice.
+
+    r[i, h] = ((h + 1) f0[i] / sample_rate) mod 1     turns a sample in half-frame i, floored: f0 may be negative
+    P[i, h] = S sum_{j <= i} r[j, h]                  turns; S samples a half-frame
+    phase[t, h] = P[s, h], s = (t + 1/2) / S - 1/2    linear between half-frames, constant beyond the first and last
+    v[t, h] = sine_amp sin(2 pi phase[t, h]) + noise_std z[t, h]   where f0[t // S] > threshold
+              sine_amp / 3 z[t, h]                                 elsewhere
+    y[t] = tanh(bias + sum_h weight[h] v[t, h])
+
+z is normal noise addressed by (seed, t, h): Philox4x32-10 with key (seed's low, high word) and counter (t's low, high
+word, j, 0) gives z for h = 4j..4j+3, see philox.py.
+
+A segment is the S samples between the centres of two half-frames. Where the reference interpolates P, here is the same
+line, phase at the segment's begin + r * (samples since): the begin is reduced mod 1, being common to the segment, the
+product never. Phase is float64 until the sample's own is reduced to [-1/2, 1/2]; what follows is float32.
+
+Differs: the reference draws its noise from torch's generator, and a random initial phase that its own down-sampling
+drops.
+Source: SineGen and SourceModuleHnNSF of kokoro's istftnet.py; Wang, Takaki, Yamagishi (2019).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from tvm import tirx
+from tvm.relax.frontend import nn
+from tvm.tirx.script import builder as T
+
+from stages.kernels import vector_math
+from stages.kernels.philox import normals, philox4x32
+from stages.kernels.simd import Expr, Simd, arg, call, kernel, let, load, registers, size, span, splat, store, when
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is known of the source when it is compiled: rates [Hz], samples, amplitudes (of a waveform in [-1, 1])."""
+
+    harmonics: int = 9
+    sample_rate: int = 24000
+    half_frame: int = 300
+    sine_amp: float = 0.1
+    noise_std: float = 0.003
+    voiced_above: float = 10.0  # [Hz]
+
+
+def harmonic_source_kernel(source: Source, simd: Simd) -> tirx.PrimFunc:
+    """The loop nest of `harmonic_source`.
+
+    Arguments: length int64[1], f0 [1, half_frames], seed int64[], weight [harmonics], bias [1],
+    y [half_frames * half_frame].
+    """
+    lanes, step, half = simd.lanes, source.half_frame, source.half_frame // 2
+    with kernel("harmonic_source") as function:
+        half_frames = size("half_frames")
+        length = arg("length", (1,), "int64")
+        f0 = arg("f0", (1, half_frames))
+        seed = arg("seed", (), "int64")
+        weight = arg("weight", (source.harmonics,))
+        bias = arg("bias", (1,))
+        y = arg("y", (half_frames * step,))
+        count = let(length[0] * 2)
+        lines = _segments(source, f0, half_frames, count)
+        key = [let(T.Cast("uint32", seed[()])), let(T.Cast("uint32", T.shift_right(seed[()], tirx.const(32, "int64"))))]
+        with T.parallel(count) as i:
+            voiced = let(T.Cast("float32", f0[0, i] > tirx.const(source.voiced_above, "float32")))
+            tone = let(voiced * source.sine_amp)
+            level = let(voiced * source.noise_std + (1 - voiced) * (source.sine_amp / 3))
+            noise = T.alloc_buffer((4 * -(-source.harmonics // 4), lanes))
+            with T.serial(2) as side, T.serial(-(-half // lanes)) as v:
+                # the last vector overlaps the one before, where a side is not whole vectors
+                offset = let(T.min(v * lanes, half - lanes))
+                t = let(i * step + side * half + offset)
+                _draw(noise, t, key, lanes)
+                since = let(
+                    T.Cast(f"float64x{lanes}", span((1 - side) * half + offset, lanes)) + splat(0.5, lanes, "float64")
+                )
+                total = registers((lanes,))
+                store(total, splat(bias[0], lanes), 0, lanes=lanes)
+                with T.serial(source.harmonics) as h:
+                    wave = _wave(lines, i + side, h, since, lanes)
+                    value = splat(tone, lanes) * wave + splat(level, lanes) * load(noise, h, 0, lanes=lanes)
+                    store(total, load(total, 0, lanes=lanes) + splat(weight[h], lanes) * value, 0, lanes=lanes)
+                store(y, vector_math.tanh(load(total, 0, lanes=lanes), lanes), t, lanes=lanes)
+    return function.get()
+
+
+def _segments(source: Source, f0: tirx.Buffer, half_frames: Expr, count: Expr) -> tirx.Buffer:
+    """float64 [half_frames + 1, 2, harmonics]: turns at the begin of each segment, modulo 1, and turns a sample in it.
+
+    Segment k ends at the centre of half-frame k. Segment 0, before the first centre, is flat, as is the last one.
+    """
+    zero = tirx.const(0.0, "float64")
+    lines = T.alloc_buffer((half_frames + 1, 2, source.harmonics), "float64")
+    turns = T.alloc_buffer((source.harmonics,), "float64")
+    with T.serial(source.harmonics) as h:
+        T.buffer_store(turns, zero, [h])
+    with T.serial(count + 1) as k, T.serial(source.harmonics) as h:
+        cycles = let(T.Cast("float64", f0[0, T.min(k, count - 1)]) * T.Cast("float64", h + 1) / source.sample_rate)
+        rate = let(cycles - T.floor(cycles))
+        T.buffer_store(lines, T.Select(tirx.any(k == 0, k == count), zero, rate), [k, 1, h])
+        with when(k == 0):
+            T.buffer_store(turns, rate, [h])
+        begin = let(turns[h] * source.half_frame)
+        T.buffer_store(lines, begin - T.floor(begin), [k, 0, h])
+        with when(k > 0):
+            T.buffer_store(turns, turns[h] + rate, [h])
+    return lines
+
+
+def _draw(noise: tirx.Buffer, t: Expr, key: list[Expr], lanes: int) -> None:
+    """Deviates of the harmonics of samples t, t + 1, ...: noise[h, :]."""
+    place = let(span(t, lanes))
+    low = let(T.Cast(f"uint32x{lanes}", place))
+    high = let(T.Cast(f"uint32x{lanes}", T.shift_right(place, splat(32, lanes, "int64"))))
+    with T.serial(noise.shape[0] // 4) as j:
+        counter = [low, high, let(splat(T.Cast("uint32", j), lanes)), splat(0, lanes, "uint32")]
+        for i, deviate in enumerate(normals(philox4x32(counter, key, lanes), lanes)):
+            store(noise, deviate, 4 * j + i, 0, lanes=lanes)
+
+
+def _wave(lines: tirx.Buffer, segment: Expr, h: Expr, since: Expr, lanes: int) -> Expr:
+    """sin(2 pi phase)."""
+    phase = let(splat(lines[segment, 0, h], lanes) + splat(lines[segment, 1, h], lanes) * since)
+    turns = T.Cast(f"float32x{lanes}", phase - T.nearbyint(phase))
+    return vector_math.sin(turns * splat(2 * math.pi, lanes), lanes)
+
+
+def harmonic_source(
+    length: nn.Tensor,
+    f0: nn.Tensor,
+    seed: nn.Tensor,
+    weight: nn.Tensor,
+    bias: nn.Tensor,
+    *,
+    capacity: Expr | int,
+    source: Source,
+) -> nn.Tensor:
+    """Excitation float32 [capacity * 2 * half_frame], undefined past sample length * 2 * half_frame.
+
+    f0 float32 [1, 2 * capacity] [Hz]; seed int64[]; weight [harmonics], bias [1]: the merging layer `l_linear`.
+    """
+    if source.half_frame % 2 or source.half_frame < 32:
+        raise ValueError(
+            f"harmonic_source takes an even number of samples a half-frame, at least 32: {source.half_frame}"
+        )
+    function = harmonic_source_kernel(source, Simd.of())
+    out = nn.Tensor.placeholder((capacity * (2 * source.half_frame),), "float32")
+    return call(function, "harmonic_source", [length, f0, seed, weight, bias], out=out)

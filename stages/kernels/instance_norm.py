@@ -1,0 +1,88 @@
+"""Instance norm over the valid rows, in two steps around the convolutions.
+
+    partials[0, b, c] = mean of block b             partials[1, b, c] = sum of squared deviations from it
+    mean = sum_b n_b * partials[0, b] / n           m2 = sum_b ( partials[1, b] + n_b * (partials[0, b] - mean)^2 )
+    norm = mean, (1 + gamma) / sqrt(m2 / n + eps), beta         (a convolution's prologue applies it)
+
+`moments` reads a buffer; a convolution's epilogue yields the same for its own output. Float32 throughout: deviations are taken
+from a mean that is already known, so no digits cancel however long the signal is. Blocks have `Simd.block` rows and are combined in order:
+the result depends on the valid length alone.
+
+Source: pairwise combination of moments, Chan, Golub & LeVeque 1983.
+"""
+
+from __future__ import annotations
+
+from stages.kernels.conv1d import Rows, block_moments
+from stages.kernels.simd import Expr, Simd, arg, blocks, call, kernel, let, load, padded, registers, size, splat, store
+from tvm import tirx
+from tvm.relax.frontend import nn
+from tvm.tirx.script import builder as T
+
+
+def moments_kernel(channels: int, rows: Rows, simd: Simd) -> tirx.PrimFunc:
+    """length int64[1], x [n, padded(channels)] -> partials [2, blocks, padded(channels)]."""
+    with kernel("moments") as function:
+        n, b = size("n"), size("b")
+        length = arg("length", (1,), "int64")
+        x = arg("x", (n, padded(channels)))
+        partials = arg("partials", (2, b, padded(channels)))
+        valid = let(rows.of(length[0]))
+        with T.parallel(blocks(valid, simd.block)) as block:
+            first = let(block * simd.block)
+            here = let(T.min(valid - first, simd.block))
+            with T.serial(padded(channels) // simd.lanes) as v:
+                block_moments(partials, x, first, here, let(v * simd.lanes), simd.block, simd.lanes)
+    return function.get()
+
+
+def adain_kernel(channels: int, rows: Rows, eps: float, simd: Simd) -> tirx.PrimFunc:
+    """length int64[1], partials, style [1, 2 * padded(channels)] (gamma, then beta) -> norm [3, padded(channels)]."""
+    lanes, width = simd.lanes, padded(channels)
+    with kernel("adain") as function:
+        b = size("b")
+        length = arg("length", (1,), "int64")
+        partials = arg("partials", (2, b, width))
+        style = arg("style", (1, 2 * width))
+        norm = arg("norm", (3, width))
+        valid = let(rows.of(length[0]))
+        count = let(blocks(valid, simd.block))
+        inverse = let(tirx.const(1.0, "float32") / T.Cast("float32", valid))
+        with T.serial(width // lanes) as v:
+            c = let(v * lanes)
+            total = registers((lanes,))
+
+            def block_rows(block: Expr) -> Expr:
+                return splat(T.Cast("float32", T.min(valid - block * simd.block, simd.block)), lanes)
+
+            store(total, splat(0.0, lanes), 0, lanes=lanes)
+            with T.serial(count) as block:
+                term = load(partials, 0, block, c, lanes=lanes) * block_rows(block)
+                store(total, load(total, 0, lanes=lanes) + term, 0, lanes=lanes)
+            mean = let(load(total, 0, lanes=lanes) * splat(inverse, lanes))
+            store(total, splat(0.0, lanes), 0, lanes=lanes)
+            with T.serial(count) as block:
+                shift = let(load(partials, 0, block, c, lanes=lanes) - mean)
+                term = load(partials, 1, block, c, lanes=lanes) + block_rows(block) * shift * shift
+                store(total, load(total, 0, lanes=lanes) + term, 0, lanes=lanes)
+            variance = let(load(total, 0, lanes=lanes) * splat(inverse, lanes))
+            gain = splat(1.0, lanes) + load(style, 0, c, lanes=lanes)
+            store(norm, mean, 0, c, lanes=lanes)
+            store(norm, gain / T.sqrt(variance + splat(eps, lanes)), 1, c, lanes=lanes)
+            store(norm, load(style, 0, c + width, lanes=lanes), 2, c, lanes=lanes)
+    return function.get()
+
+
+def moments(x: nn.Tensor, length: nn.Tensor, channels: int, rows: Rows, capacity: Expr | int) -> nn.Tensor:
+    """Partial statistics [2, blocks, padded(channels)] of the valid rows of x."""
+    simd = Simd.of()
+    out = nn.Tensor.placeholder((2, blocks(rows.of(capacity), simd.block), padded(channels)), "float32")
+    return call(moments_kernel(channels, rows, simd), "moments", [length, x], out=out)
+
+
+def adain(
+    partials: nn.Tensor, style: nn.Tensor, length: nn.Tensor, channels: int, rows: Rows, eps: float = 1e-5
+) -> nn.Tensor:
+    """norm [3, padded(channels)]: mean, scale, shift for a convolution's prologue."""
+    out = nn.Tensor.placeholder((3, padded(channels)), "float32")
+    return call(adain_kernel(channels, rows, eps, Simd.of()), "adain", [length, partials, style], out=out)

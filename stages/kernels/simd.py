@@ -1,0 +1,143 @@
+"""The vocabulary in which the kernels are written: explicit vectors, emitted by plain Python.
+
+A kernel is a Python function that emits TIR with the IR builder. `load` and `store` move one vector register, `when` is a
+branch, `Simd` says what the target's registers look like. A register tile is `tile_rows` x `VECS` accumulators, chosen so that
+accumulators, one row of weights and one broadcast value fit into the register file:
+
+    AVX-512   16 lanes, 32 registers:  14 x 2 accumulators
+    AVX2       8 lanes, 16 registers:   6 x 2
+    other      4 lanes, 16 registers:   6 x 2   (SSE, NEON)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from tvm import ir, tirx
+from tvm.relax.frontend import nn
+from tvm.script.ir_builder import IRBuilder
+from tvm.target import Target
+from tvm.target.codegen import llvm_cpu_has_features
+from tvm.tirx.script import builder as T
+
+CHANNELS = 32  # channel counts are padded to a multiple of this; a multiple of every target's VECS * lanes
+VECS = 2  # vectors in a row of the register tile
+
+Expr = tirx.Expr
+Index = Expr | int
+Out = TypeVar("Out", nn.Tensor, list[nn.Tensor])
+
+
+@dataclass(frozen=True)
+class Simd:
+    """Vector registers of a CPU target.
+
+    lanes: float32 values of one vector; tile_rows: rows of the register tile.
+    """
+
+    lanes: int
+    tile_rows: int
+
+    @property
+    def panel(self) -> int:
+        """Output channels of one register tile."""
+        return VECS * self.lanes
+
+    @property
+    def block(self) -> int:
+        """Rows that one task computes, and over which the partial statistics of a norm run."""
+        return 8 * self.tile_rows if self.lanes == 16 else 16 * self.tile_rows
+
+    @staticmethod
+    def of(target: Target | None = None) -> Simd:
+        """Registers of `target`, by default the current one."""
+        target = target or Target.current(allow_none=False)
+        arch = str(target.attrs.get("mtriple", "x86_64"))
+        x86 = arch.startswith(("x86_64", "i686", "amd64"))
+        if x86 and llvm_cpu_has_features("avx512f", target):
+            return Simd(lanes=16, tile_rows=14)
+        if x86 and llvm_cpu_has_features(["avx2", "fma"], target):
+            return Simd(lanes=8, tile_rows=6)
+        return Simd(lanes=4, tile_rows=6)
+
+
+def padded(channels: int) -> int:
+    """Channels of an activation as it lies in memory."""
+    return -(-channels // CHANNELS) * CHANNELS
+
+
+@contextmanager
+def kernel(name: str) -> Iterator[IRBuilder]:
+    """A PrimFunc under construction; `builder.get()` after the block."""
+    with IRBuilder() as builder, T.prim_func(s_tir=True):
+        T.func_name(name)
+        T.func_attr({"tirx.noalias": True, "global_symbol": name})
+        yield builder
+
+
+def arg(name: str, shape: Sequence[Index], dtype: str = "float32") -> tirx.Buffer:
+    """The next argument: a buffer. Arrays handed to a library are 64-byte aligned (runner.ports)."""
+    return T.match_buffer(T.arg(name, T.handle()), shape, dtype)
+
+
+def size(name: str) -> tirx.Var:
+    """A symbolic extent, bound by the buffer that it is a dimension of."""
+    return tirx.Var(name, "int64")
+
+
+def let(value: Expr) -> tirx.Var:
+    """A value computed once."""
+    return T.Bind(value)
+
+
+@contextmanager
+def when(condition: Expr) -> Iterator[None]:
+    """The statements inside run only where `condition` holds."""
+    with T.If(condition), T.Then():
+        yield
+
+
+@contextmanager
+def otherwise() -> Iterator[None]:
+    """The other branch of an enclosing `T.If`."""
+    with T.Else():
+        yield
+
+
+def span(start: Index, lanes: int) -> Index:
+    """Index of `lanes` neighbours."""
+    return T.ramp(start, 1, lanes) if lanes > 1 else start
+
+
+def load(buffer: tirx.Buffer, *index: Index, lanes: int) -> Expr:
+    """`lanes` neighbours along the last axis."""
+    return buffer[(*index[:-1], span(index[-1], lanes))]
+
+
+def store(buffer: tirx.Buffer, value: Expr, *index: Index, lanes: int) -> None:
+    """Write `lanes` neighbours along the last axis."""
+    T.buffer_store(buffer, value, [*index[:-1], span(index[-1], lanes)])
+
+
+def splat(value: Expr | float, lanes: int, dtype: str = "float32") -> Expr:
+    """One value in every lane."""
+    scalar = value if isinstance(value, ir.Expr) else tirx.const(value, dtype)
+    return T.broadcast(scalar, lanes) if lanes > 1 else scalar
+
+
+def registers(shape: Sequence[int], dtype: str = "float32") -> tirx.Buffer:
+    """Values that stay in vector registers; indexed by constants only."""
+    return T.alloc_buffer(shape, dtype, scope="local")
+
+
+def blocks(rows: Expr | int, block: int) -> Expr:
+    """Number of tasks of `block` rows."""
+    return tirx.truncdiv(rows + (block - 1), block) if isinstance(rows, ir.Expr) else -(-rows // block)
+
+
+def call(function: tirx.PrimFunc, name: str, args: Sequence[nn.Tensor], out: Out) -> Out:
+    """Call a kernel from an `nn.Module`. One name may stand for many shapes of a kernel, so the symbol becomes private."""
+    return nn.op.tensor_ir_op(function.without_attr("global_symbol"), name, args, out=out)

@@ -1,0 +1,124 @@
+"""Magnitude and phase of the short-time Fourier transform of the harmonic source.
+
+    X[r, k] = sum_n w[n] x[r * hop + n - n_fft / 2] e^(-2 pi i k n / n_fft)
+    y[r] = [ |X[r, 0..n_fft/2]| , angle X[r, 0..n_fft/2] , 0 ... ]
+
+x is reflected at its valid ends; w is Hann (periodic), hence symmetric, so the sum runs over pairs: for the samples
+x[0..n_fft-1] of a window, with e[n] = w[n] (x[n] + x[n_fft - n]) and o[n] = w[n] (x[n] - x[n_fft - n]),
+
+    Re X[k] = w[n_fft/2] x[n_fft/2] cos(pi k) + sum_{0 < n < n_fft/2} e[n] cos(2 pi k n / n_fft)
+    Im X[k] =                                 - sum_{0 < n < n_fft/2} o[n] sin(2 pi k n / n_fft)
+
+Row 0 is mirror-symmetric, since the reflection is about its centre: there o[n] is exactly 0, and so is Im X, as it is
+for the bins 0 and n_fft/2 of every row. The phase is then defined: 0 or +pi. No other row is symmetric: the reflection
+at the end is about the last sample, one before the last row's centre.
+
+The phase of a bin whose imaginary part is nearly 0 jumps between -pi and +pi with the rounding, hence sums in float64;
+their results are rounded to float32, magnitude and angle are taken in float32.
+
+Differs: where torch.stft gives +pi or -pi by chance (row 0), this gives +pi.
+Source: torch.stft with center=True, pad_mode="reflect", onesided; torch.abs, torch.angle.
+"""
+
+from __future__ import annotations
+
+from tvm import tirx
+from tvm.relax.frontend import nn
+from tvm.tirx.script import builder as T
+
+from stages.kernels import vector_math
+from stages.kernels.simd import Expr, Simd, arg, blocks, call, kernel, let, load, padded, registers, size, splat, store
+from stages.kernels.spectrum import WINDOW, bins, circle, whole_vectors
+
+_BLOCK = 60  # rows of a task
+
+
+def stft_kernel(samples_per_frame: int, n_fft: int, hop: int, simd: Simd) -> tirx.PrimFunc:
+    """The loop nest of `stft`. Arguments: length int64[1], x [samples], y [rows, padded(n_fft + 2)]."""
+    half = n_fft // 2
+    with kernel("stft") as function:
+        samples, rows = size("samples"), size("rows")
+        length = arg("length", (1,), "int64")
+        x = arg("x", (samples,))
+        y = arg("y", (rows, padded(n_fft + 2)))
+        valid = let(length[0] * samples_per_frame)
+        count = let(valid // hop + 1)
+        basis = _basis(n_fft, whole_vectors(bins(n_fft), simd.lanes))
+        with T.parallel(blocks(count, _BLOCK)) as task:
+            first = let(task * _BLOCK)
+            here = let(T.min(count - first, _BLOCK))
+            around = T.alloc_buffer(((_BLOCK - 1) * hop + n_fft,), "float64")
+            with T.serial((here - 1) * hop + n_fft) as i:
+                place = let(first * hop + i - half)
+                distance = let(T.max(place, -place))
+                reflected = T.min(distance, 2 * (valid - 1) - distance)
+                T.buffer_store(around, T.Cast("float64", x[reflected]), [i])
+            with T.serial(here) as i:
+                real, imaginary = _transform(around, i * hop, basis, n_fft, simd.lanes)
+                _store_polar(real, imaginary, y, first + i, n_fft, simd.lanes)
+    return function.get()
+
+
+def _basis(n_fft: int, width: int) -> tirx.Buffer:
+    """float64 [2, n_fft/2 + 1, width]: w[n] cos, then w[n] sin, of 2 pi k n / n_fft at [:, n, k].
+
+    It is 0 for k past the last bin: those become the zeros of the padded channels.
+    """
+    half = n_fft // 2
+    table = circle(n_fft)
+    basis = T.alloc_buffer((2, half + 1, width), "float64")
+    with T.serial(2) as part, T.serial(half) as i, T.serial(width) as k:
+        n = let(i + 1)
+        # the middle sample is its own partner, and counted twice
+        weight = table[WINDOW, n] * T.if_then_else(n == half, tirx.const(0.5, "float64"), tirx.const(1.0, "float64"))
+        value = T.if_then_else(k <= half, weight * table[part, k * n % n_fft], tirx.const(0.0, "float64"))
+        T.buffer_store(basis, value, [part, n, k])
+    return basis
+
+
+def _transform(
+    around: tirx.Buffer, start: Expr, basis: tirx.Buffer, n_fft: int, lanes: int
+) -> tuple[tirx.Buffer, tirx.Buffer]:
+    """Real and imaginary parts, float64 [bins, rounded up], from `n_fft` samples of `around`."""
+    width = whole_vectors(bins(n_fft), lanes)
+    parts = registers((width,), "float64"), registers((width,), "float64")
+    for at in range(0, width, lanes):
+        for part in parts:
+            store(part, splat(0.0, lanes, "float64"), at, lanes=lanes)
+    with T.serial(n_fft // 2) as i:
+        left, right = let(around[start + 1 + i]), let(around[start + (n_fft - 1) - i])
+        for row, (part, value) in enumerate(zip(parts, (let(left + right), let(right - left)), strict=True)):
+            for at in range(0, width, lanes):
+                product = splat(value, lanes) * load(basis, row, 1 + i, at, lanes=lanes)
+                store(part, load(part, at, lanes=lanes) + product, at, lanes=lanes)
+    return parts
+
+
+def _store_polar(real: tirx.Buffer, imaginary: tirx.Buffer, y: tirx.Buffer, row: Expr, n_fft: int, lanes: int) -> None:
+    """Magnitudes, then phases: in ascending order, as the vectors overlap and the zeros of one give way to the next."""
+    for at in range(0, padded(n_fft + 2), lanes):
+        store(y, splat(0.0, lanes), row, at, lanes=lanes)
+    phases = []
+    for at in range(0, whole_vectors(bins(n_fft), lanes), lanes):
+        re, im = (let(T.Cast(f"float32x{lanes}", load(part, at, lanes=lanes))) for part in (real, imaginary))
+        store(y, T.sqrt(re * re + im * im), row, at, lanes=lanes)
+        phases.append(vector_math.atan2(im, re, lanes))
+    for i, phase in enumerate(phases):
+        store(y, phase, row, bins(n_fft) + i * lanes, lanes=lanes)
+
+
+def stft(
+    length: nn.Tensor, x: nn.Tensor, *, capacity: Expr | int, samples_per_frame: int, n_fft: int, hop: int
+) -> nn.Tensor:
+    """Rows [capacity * samples_per_frame / hop + 1, padded(n_fft + 2)] of a signal [capacity * samples_per_frame].
+
+    Valid are length * samples_per_frame samples, and length * samples_per_frame / hop + 1 rows.
+    """
+    if n_fft % 2 or samples_per_frame % hop or samples_per_frame <= n_fft // 2:
+        raise ValueError(
+            f"stft: n_fft {n_fft} must be even, hop {hop} must divide a frame of {samples_per_frame} samples"
+        )
+    function = stft_kernel(samples_per_frame, n_fft, hop, Simd.of())
+    rows = capacity * (samples_per_frame // hop) + 1
+    out = nn.Tensor.placeholder((rows, padded(n_fft + 2)), "float32")
+    return call(function, "stft", [length, x], out=out)

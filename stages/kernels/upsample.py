@@ -1,0 +1,90 @@
+"""Doubling of the frame rate in an up-sampling AdainResBlk1d: `depthwise_upsample` in the residual path, `repeat_rows` in the shortcut.
+
+    depthwise_upsample   y[2t] = w1 * p(x[t]) + b,   y[2t + 1] = w2 * p(x[t]) + w0 * p(x[t + 1]) + b     per channel
+    repeat_rows          y[2t] = y[2t + 1] = x[t]
+
+The first is ConvTranspose1d(groups=channels, kernel 3, stride 2, padding 1, output_padding 1); `p` is AdaIN and leaky ReLU (see conv1d),
+and 0 past the valid rows. Every output is one sum in a fixed order.
+"""
+
+from __future__ import annotations
+
+from stages.kernels import vector_math
+from stages.kernels.conv1d import Rows
+from stages.kernels.simd import Expr, Simd, arg, blocks, call, kernel, let, load, padded, registers, size, splat, store, when
+from tvm import tirx
+from tvm.relax.frontend import nn
+from tvm.tirx.script import builder as T
+
+_ROWS = 16  # input rows of a task
+
+
+def depthwise_upsample_kernel(channels: int, rows: Rows, leaky: float, simd: Simd) -> tirx.PrimFunc:
+    """length int64[1], x [n, w], weight [3, w], bias [w], norm [3, w] -> y [2n, w], where w = padded(channels)."""
+    lanes, width = simd.lanes, padded(channels)
+    with kernel("depthwise_upsample") as function:
+        n, m = size("n"), size("m")
+        length = arg("length", (1,), "int64")
+        x, weight, bias, norm = arg("x", (n, width)), arg("weight", (3, width)), arg("bias", (width,)), arg("norm", (3, width))
+        y = arg("y", (m, width))
+        valid = let(rows.of(length[0]))
+        with T.parallel(blocks(valid, _ROWS)) as block:
+            first = let(block * _ROWS)
+            with T.serial(T.min(valid - first, _ROWS)) as r, T.serial(width // lanes) as v:
+                t, c = let(first + r), let(v * lanes)
+
+                def activated(row: Expr) -> Expr:
+                    mean, scale, shift = (load(norm, i, c, lanes=lanes) for i in range(3))
+                    return vector_math.leaky_relu((load(x, row, c, lanes=lanes) - mean) * scale + shift, leaky, lanes)
+
+                following = registers((lanes,))
+                store(following, splat(0.0, lanes), 0, lanes=lanes)
+                with when(t + 1 < valid):
+                    store(following, activated(t + 1), 0, lanes=lanes)
+                here, offset = activated(t), let(load(bias, c, lanes=lanes))
+                before, middle, after = (load(weight, i, c, lanes=lanes) for i in range(3))
+                store(y, here * middle + offset, t * 2, c, lanes=lanes)
+                store(y, here * after + load(following, 0, lanes=lanes) * before + offset, t * 2 + 1, c, lanes=lanes)
+    return function.get()
+
+
+def repeat_rows_kernel(channels: int, rows: Rows, simd: Simd) -> tirx.PrimFunc:
+    """length int64[1], x [n, padded(channels)] -> y [2n, padded(channels)]."""
+    lanes, width = simd.lanes, padded(channels)
+    with kernel("repeat_rows") as function:
+        n, m = size("n"), size("m")
+        length = arg("length", (1,), "int64")
+        x, y = arg("x", (n, width)), arg("y", (m, width))
+        valid = let(rows.of(length[0]))
+        with T.parallel(blocks(valid, _ROWS)) as block:
+            first = let(block * _ROWS)
+            with T.serial(T.min(valid - first, _ROWS)) as r, T.serial(width // lanes) as v:
+                t, c = let(first + r), let(v * lanes)
+                value = let(load(x, t, c, lanes=lanes))
+                store(y, value, t * 2, c, lanes=lanes)
+                store(y, value, t * 2 + 1, c, lanes=lanes)
+    return function.get()
+
+
+def depthwise_upsample(
+    x: nn.Tensor,
+    weight: nn.Tensor,
+    bias: nn.Tensor,
+    norm: nn.Tensor,
+    length: nn.Tensor,
+    *,
+    channels: int,
+    rows: Rows,
+    capacity: Expr | int,
+    leaky: float,
+) -> nn.Tensor:
+    """y [2 * rows(capacity), padded(channels)]."""
+    out = nn.Tensor.placeholder((rows.of(capacity) * 2, padded(channels)), "float32")
+    function = depthwise_upsample_kernel(channels, rows, leaky, Simd.of())
+    return call(function, "depthwise_upsample", [length, x, weight, bias, norm], out=out)
+
+
+def repeat_rows(x: nn.Tensor, length: nn.Tensor, *, channels: int, rows: Rows, capacity: Expr | int) -> nn.Tensor:
+    """y [2 * rows(capacity), padded(channels)]: nearest-neighbour up-sampling by two."""
+    out = nn.Tensor.placeholder((rows.of(capacity) * 2, padded(channels)), "float32")
+    return call(repeat_rows_kernel(channels, rows, Simd.of()), "repeat_rows", [length, x], out=out)
