@@ -1,0 +1,117 @@
+"""Adaptive instance norm, and the res-block of the prosody predictor and the decoder that is built on it.
+
+    style -> fc -> gamma, beta;   y = (1 + gamma) * (x - mean) / sqrt(var + 1e-5) + beta     over the valid rows
+
+Source: kokoro 0.9.4, istftnet.py, AdaIN1d and AdainResBlk1d (from StyleTTS2, Li et al. 2023; AdaIN: Huang & Belongie 2017).
+Differs: the instance norm's affine parameters, absent from the checkpoint, are taken as 1 and 0.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from stages.kernels import instance_norm, upsample
+from stages.kernels.simd import padded
+from stages.layers.conv import Conv1d, Linear
+from stages.layers.packing import Array, Packed, Take, fold_weight_norm, pad_channels
+from stages.layers.signal import Signal
+from tvm.relax.frontend import nn
+
+
+class StyleProjection(Linear):
+    """fc of an adaptive norm: style -> gamma in channels 0.., beta in channels padded(channels)..."""
+
+    def __init__(self, style: int, channels: int) -> None:
+        super().__init__(style, 2 * padded(channels))
+        self.channels = channels
+
+    def pack(self, take: Take) -> dict[str, Array]:
+        weight = take("weight", (2 * self.channels, self.inputs))
+        bias = take("bias", (2 * self.channels,))
+        return self.packed(self._halves(weight), self._halves(bias))
+
+    def _halves(self, rows: Array) -> Array:
+        return np.concatenate([pad_channels(half) for half in np.split(rows, 2)])
+
+
+class AdaIN1d(nn.Module):
+    """Makes the prologue of the convolution that follows: mean, scale and shift of each channel."""
+
+    def __init__(self, style: int, channels: int) -> None:
+        self.channels = channels
+        self.fc = StyleProjection(style, channels)
+
+    def forward(self, x: Signal, style: Signal) -> nn.Tensor:
+        x = x.with_moments()
+        return instance_norm.adain(x.partials, self.fc(style).data, x.axis.length, self.channels, x.axis.rows)
+
+
+class DepthwiseUpsample(Packed):
+    """`pool` of an up-sampling block: ConvTranspose1d, one group a channel, stride 2."""
+
+    def __init__(self, channels: int) -> None:
+        self.channels = channels
+        self.weight = nn.Parameter((3, padded(channels)), "float32")
+        self.bias = nn.Parameter((padded(channels),), "float32")
+
+    def forward(self, x: Signal, norm: nn.Tensor, leaky: float) -> Signal:
+        axis = x.axis
+        data = upsample.depthwise_upsample(
+            x.data,
+            self.weight,
+            self.bias,
+            norm,
+            axis.length,
+            channels=x.channels,
+            rows=axis.rows,
+            capacity=axis.capacity,
+            leaky=leaky,
+        )
+        return Signal(data, x.channels, axis.at(axis.rows.scale * 2, axis.rows.extra * 2))
+
+    def pack(self, take: Take) -> dict[str, Array]:
+        weight = fold_weight_norm(take, (self.channels, 1, 3))[:, 0, :].T
+        return {"weight": pad_channels(weight, axis=1), "bias": pad_channels(take("bias", (self.channels,)))}
+
+
+class AdainResBlk1d(nn.Module):
+    """Residual block; `pool` and the repetition of rows are there in an up-sampling one, conv1x1 where the widths differ.
+
+    x -+-> norm1 - leaky - [pool] - conv1 - norm2 - leaky - conv2 -> + -> / sqrt 2
+       +-> [conv1x1] - [repeat rows] ------------------------------->+
+    """
+
+    LEAKY = 0.2
+
+    def __init__(self, inputs: int, outputs: int, style: int, *, upsample: bool = False) -> None:
+        self.inputs, self.outputs, self.upsample = inputs, outputs, upsample
+        self.conv1 = Conv1d(inputs, outputs, 3)
+        self.conv2 = Conv1d(outputs, outputs, 3)
+        self.norm1 = AdaIN1d(style, inputs)
+        self.norm2 = AdaIN1d(style, outputs)
+        if inputs != outputs:
+            self.conv1x1 = Conv1d(inputs, outputs, 1, bias=False)
+        if upsample:
+            self.pool = DepthwiseUpsample(inputs)
+
+    def forward(self, x: Signal, style: Signal) -> Signal:
+        norm = self.norm1(x, style)
+        if self.upsample:
+            h = self.conv1(self.pool(x, norm, self.LEAKY), statistics=True)  # [2 rows, outputs]
+        else:
+            h = self.conv1(x, norm=norm, leaky=self.LEAKY, statistics=True)  # [rows, outputs]
+        norm = self.norm2(h, style)
+        return self.conv2(h, norm=norm, leaky=self.LEAKY, residuals=[self._shortcut(x)], gain=math.sqrt(0.5))
+
+    def _shortcut(self, x: Signal) -> Signal:
+        # a 1x1 convolution and a repetition of rows commute; the convolution goes first, on half the rows
+        if self.inputs != self.outputs:
+            x = self.conv1x1(x)
+        if not self.upsample:
+            return x
+        axis = x.axis
+        data = upsample.repeat_rows(
+            x.data, axis.length, channels=x.channels, rows=axis.rows, capacity=axis.capacity
+        )
+        return Signal(data, x.channels, axis.at(axis.rows.scale * 2, axis.rows.extra * 2))

@@ -1,0 +1,174 @@
+"""Convolutions and matrix products under their PyTorch names; all run on kernels.conv1d.
+
+    Conv1d            weight_g, weight_v (or weight), bias          odd taps with "same" padding unless told
+    ConvTranspose1d   weight_g, weight_v [inputs, outputs, taps]    taps = 2 * stride or any, padding (taps - stride) / 2
+    Linear            weight [outputs, inputs], bias
+
+`norm`, `leaky`, `alpha` act on the input, `residuals`, `gain`, `gelu` on the output, inside the same pass over memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from stages.kernels.conv1d import Conv, Rows, conv1d
+from stages.kernels.simd import Simd, padded
+from stages.layers.packing import Array, Packed, Take, fold_weight_norm, pack_columns, pad_channels
+from stages.layers.signal import Axis, Signal
+from tvm.relax.frontend import nn
+
+
+class _Columns(Packed):
+    """The packed weights of one conv1d: weight [columns / panel, taps, inputs, panel], bias [columns]."""
+
+    def __init__(self, inputs: int, columns: int, taps: int) -> None:
+        panel = Simd.of().panel
+        self.weight = nn.Parameter((columns // panel, taps, inputs, panel), "float32")
+        self.bias = nn.Parameter((columns,), "float32")
+
+    def run(
+        self,
+        conv: Conv,
+        x: Signal,
+        axis: Axis,
+        norm: nn.Tensor | None = None,
+        alpha: nn.Tensor | None = None,
+        residuals: Sequence[Signal] = (),
+    ) -> Signal:
+        data, partials = conv1d(
+            conv,
+            x.axis.length,
+            x.data,
+            self.weight,
+            self.bias,
+            rows_in=x.axis.rows,
+            rows_out=axis.rows,
+            capacity=axis.capacity,
+            norm=norm,
+            alpha=alpha,
+            residuals=[r.data for r in residuals],
+        )
+        return Signal(data, conv.outputs, axis, partials)
+
+
+class Conv1d(_Columns):
+    """Conv1d over the valid rows, zeros around them."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        taps: int,
+        *,
+        stride: int = 1,
+        dilation: int = 1,
+        padding: int | None = None,
+        bias: bool = True,
+        weight_norm: bool = True,
+    ) -> None:
+        super().__init__(inputs, padded(outputs), taps)
+        self.inputs, self.outputs, self.taps = inputs, outputs, taps
+        self.stride, self.dilation = stride, dilation
+        self.padding = dilation * (taps - 1) // 2 if padding is None else padding
+        self.has_bias, self.weight_norm = bias, weight_norm
+
+    def forward(
+        self,
+        x: Signal,
+        *,
+        norm: nn.Tensor | None = None,
+        leaky: float | None = None,
+        alpha: nn.Tensor | None = None,
+        residuals: Sequence[Signal] = (),
+        gain: float = 1.0,
+        statistics: bool = False,
+    ) -> Signal:
+        conv = Conv(
+            self.inputs,
+            self.outputs,
+            self.taps,
+            dilation=self.dilation,
+            stride=self.stride,
+            padding=self.padding,
+            norm=norm is not None,
+            leaky=leaky,
+            snake=alpha is not None,
+            residuals=len(residuals),
+            gain=gain,
+            statistics=statistics,
+        )
+        return self.run(conv, x, self._axis(x.axis), norm, alpha, residuals)
+
+    def _axis(self, axis: Axis) -> Axis:
+        reach = 2 * self.padding - self.dilation * (self.taps - 1) - 1
+        if axis.rows.scale % self.stride:
+            raise ValueError(f"stride {self.stride} does not divide a rate of {axis.rows.scale} rows")
+        return axis.at(axis.rows.scale // self.stride, (axis.rows.extra + reach) // self.stride + 1)
+
+    def pack(self, take: Take) -> dict[str, Array]:
+        shape = (self.outputs, self.inputs, self.taps)
+        weight = fold_weight_norm(take, shape) if self.weight_norm else take("weight", shape)
+        bias = take("bias", (self.outputs,)) if self.has_bias else np.zeros(self.outputs, np.float32)
+        return {"weight": pack_columns(pad_channels(weight), Simd.of().panel), "bias": pad_channels(bias)}
+
+
+class ConvTranspose1d(_Columns):
+    """ConvTranspose1d with padding (taps - stride) / 2: `stride` output rows for each input row.
+
+    Output phase p = (t + padding) mod stride sees taps p, p + stride, ...: a convolution over input rows for each phase.
+    """
+
+    def __init__(self, inputs: int, outputs: int, taps: int, stride: int) -> None:
+        self.depth = -(-taps // stride)  # input rows that one output row sees
+        super().__init__(inputs, stride * padded(outputs), self.depth)
+        self.inputs, self.outputs, self.taps, self.stride = inputs, outputs, taps, stride
+
+    def forward(self, x: Signal, *, leaky: float) -> Signal:
+        conv = Conv(
+            self.inputs,
+            self.outputs,
+            self.depth,
+            padding=self.depth - 1,
+            phases=self.stride,
+            shift=(self.taps - self.stride) // 2,
+            leaky=leaky,
+        )
+        rows = x.axis.rows
+        return self.run(conv, x, x.axis.at(rows.scale * self.stride, rows.extra * self.stride))
+
+    def pack(self, take: Take) -> dict[str, Array]:
+        weight = fold_weight_norm(take, (self.inputs, self.outputs, self.taps))
+        taps = np.zeros((self.inputs, padded(self.outputs), self.depth * self.stride), np.float32)
+        taps[:, : self.outputs, : self.taps] = weight
+        # row q of the convolution sees input rows q - depth + 1 .. q, the latest with the smallest tap
+        phases = taps.reshape(self.inputs, padded(self.outputs), self.depth, self.stride)[:, :, ::-1]
+        columns = phases.transpose(3, 1, 0, 2).reshape(-1, self.inputs, self.depth)
+        bias = np.tile(pad_channels(take("bias", (self.outputs,))), self.stride)
+        return {"weight": pack_columns(columns, Simd.of().panel), "bias": bias}
+
+
+class Linear(_Columns):
+    """Matrix product over rows, one row a token or frame."""
+
+    def __init__(self, inputs: int, outputs: int, bias: bool = True) -> None:
+        super().__init__(inputs, padded(outputs), 1)
+        self.inputs, self.outputs, self.has_bias = inputs, outputs, bias
+
+    def forward(self, x: Signal, *, residuals: Sequence[Signal] = (), gelu: bool = False) -> Signal:
+        conv = Conv(self.inputs, self.outputs, residuals=len(residuals), gelu=gelu)
+        return self.run(conv, x, x.axis, residuals=residuals)
+
+    def pack(self, take: Take) -> dict[str, Array]:
+        bias = take("bias", (self.outputs,)) if self.has_bias else np.zeros(self.outputs, np.float32)
+        return self.packed(take("weight", (self.outputs, self.inputs)), bias)
+
+    def packed(self, weight: Array, bias: Array) -> dict[str, Array]:
+        """Parameters of a matrix [outputs, inputs] and its bias."""
+        columns = pad_channels(weight)[:, :, None]
+        return {"weight": pack_columns(columns, Simd.of().panel), "bias": pad_channels(bias)}
+
+
+def single_row(x: nn.Tensor, channels: int, length: nn.Tensor) -> Signal:
+    """A vector [1, padded(channels)] as a signal of one row, whatever the utterance's length."""
+    return Signal(x, channels, Axis(length, 1, Rows(0, 1)))

@@ -1,0 +1,52 @@
+"""Layer norms over the channels of each row.
+
+    LayerNorm      gain * (x - mean) / sqrt(var + eps) + bias, then leaky ReLU where a slope is given
+    AdaLayerNorm   (1 + gamma) * (x - mean) / sqrt(var + 1e-5) + beta,   gamma, beta = fc(style)
+
+Source: torch.nn.LayerNorm; kokoro 0.9.4, modules.py, LayerNorm and AdaLayerNorm.
+"""
+
+from __future__ import annotations
+
+from stages.kernels import layer_norm
+from stages.kernels.simd import padded
+from stages.layers.conv import Linear
+from stages.layers.packing import Array, Packed, Take, pad_channels
+from stages.layers.signal import Signal
+from tvm.relax.frontend import nn
+
+_ADAPTIVE_EPS = 1e-5
+
+
+class LayerNorm(Packed):
+    """`names` are those of gain and bias in the checkpoint."""
+
+    def __init__(
+        self, channels: int, eps: float, *, names: tuple[str, str] = ("weight", "bias"), leaky: float | None = None
+    ) -> None:
+        self.channels, self.eps, self.names, self.leaky = channels, eps, names, leaky
+        self.gain = nn.Parameter((padded(channels),), "float32")
+        self.bias = nn.Parameter((padded(channels),), "float32")
+
+    def forward(self, x: Signal) -> Signal:
+        data = layer_norm.layer_norm(
+            x.data, self.gain, self.bias, x.axis.length, self.channels, self.eps, leaky=self.leaky
+        )
+        return Signal(data, self.channels, x.axis)
+
+    def pack(self, take: Take) -> dict[str, Array]:
+        gain, bias = (pad_channels(take(name, (self.channels,))) for name in self.names)
+        return {"gain": gain, "bias": bias}
+
+
+class AdaLayerNorm(nn.Module):
+    """A layer norm whose gain and bias are a projection of the style."""
+
+    def __init__(self, style: int, channels: int) -> None:
+        self.channels = channels
+        self.fc = Linear(style, 2 * channels)
+
+    def forward(self, x: Signal, style: Signal) -> Signal:
+        projection = self.fc(style)  # [1, 2*channels]
+        data = layer_norm.ada_layer_norm(x.data, projection.data, x.axis.length, self.channels, _ADAPTIVE_EPS)
+        return Signal(data, self.channels, x.axis)

@@ -1,0 +1,74 @@
+"""From the checkpoint's tensors to the arrays that the kernels read.
+
+A layer that owns parameters is `Packed`: its `pack(take)` asks for tensors by their key below the layer's name and returns
+its parameters, laid out for the target's registers. `pack_module` walks a stage and packs all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from stages.kernels.simd import padded
+from tvm.relax.frontend import nn
+
+Array = NDArray[np.float32]
+Take = Callable[[str, tuple[int, ...]], Array]
+"""`take(key, shape)`: the tensor under the layer's name and `key`, float32; a missing or misshapen one is noted and read as zeros."""
+
+
+class Packed(nn.Module):
+    """A layer with parameters of its own. `NAMED` is False where its attribute is no level of the checkpoint's names."""
+
+    NAMED = True
+
+    def pack(self, take: Take) -> dict[str, Array]:
+        """Its parameters, by attribute name."""
+        raise NotImplementedError
+
+
+def pack_module(module: nn.Module, take: Take) -> dict[str, Array]:
+    """Every parameter of `module`, by its name in the module tree (the name under which TVM exports it)."""
+    arrays: dict[str, Array] = {}
+    for path, layer in _layers(module, ()):
+        named = path if layer.NAMED else path[:-1]
+        for attribute, array in layer.pack(partial(_take_below, take, named)).items():
+            arrays[".".join((*path, attribute))] = np.ascontiguousarray(array)
+    return arrays
+
+
+def _take_below(take: Take, path: tuple[str, ...], key: str, shape: tuple[int, ...]) -> Array:
+    return take(".".join((*path, key) if key else path), shape)
+
+
+def _layers(module: nn.Module, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Packed]]:
+    if isinstance(module, Packed):
+        yield path, module
+        return
+    children = enumerate(module) if isinstance(module, nn.ModuleList) else vars(module).items()
+    for name, child in children:
+        if isinstance(child, nn.Module):
+            yield from _layers(child, (*path, str(name)))
+
+
+def fold_weight_norm(take: Take, shape: tuple[int, ...], prefix: str = "") -> Array:
+    """g * v / ||v||, the norm over all axes but the first, in float64."""
+    v = take(f"{prefix}weight_v", shape).astype(np.float64)
+    g = take(f"{prefix}weight_g", (shape[0],) + (1,) * (len(shape) - 1)).astype(np.float64)
+    norm = np.sqrt((v * v).sum(axis=tuple(range(1, len(shape))), keepdims=True))
+    return (g * v / np.where(norm == 0.0, 1.0, norm)).astype(np.float32)
+
+
+def pad_channels(array: Array, axis: int = 0) -> Array:
+    """`array` with zeros up to padded(channels) along `axis`."""
+    widths = [(0, 0)] * array.ndim
+    widths[axis] = (0, padded(array.shape[axis]) - array.shape[axis])
+    return np.pad(array, widths)
+
+
+def pack_columns(weight: Array, panel: int) -> Array:
+    """[columns, inputs, taps] -> [columns / panel, taps, inputs, panel], the layout that conv1d streams."""
+    columns, inputs, taps = weight.shape
+    return np.ascontiguousarray(weight.reshape(columns // panel, panel, inputs, taps).transpose(0, 3, 2, 1))

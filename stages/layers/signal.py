@@ -1,0 +1,49 @@
+"""What flows between layers: a tensor, the axis its rows lie on, and how many of its channels are real."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from stages.kernels import instance_norm
+from stages.kernels.conv1d import Rows
+from stages.kernels.simd import Expr
+from tvm.relax.frontend import nn
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A time axis: rows = rate.scale * n + rate.extra, n being tokens or frames.
+
+    length: int64[1], how many tokens or frames are valid. capacity: how many the buffers hold (symbolic).
+    """
+
+    length: nn.Tensor
+    capacity: Expr | int
+    rows: Rows = Rows()
+
+    @property
+    def total(self) -> Expr:
+        """Rows that a buffer on this axis has."""
+        return self.rows.of(self.capacity)
+
+    def at(self, scale: int, extra: int = 0) -> Axis:
+        """The same time at another rate."""
+        return replace(self, rows=Rows(scale, extra))
+
+
+@dataclass(frozen=True)
+class Signal:
+    """data [axis.total, padded(channels)], float32; partials: its block statistics, where its producer made them."""
+
+    data: nn.Tensor
+    channels: int
+    axis: Axis
+    partials: nn.Tensor | None = None
+
+    def with_moments(self) -> Signal:
+        """This signal with its block statistics."""
+        if self.partials is not None:
+            return self
+        axis = self.axis
+        partials = instance_norm.moments(self.data, axis.length, self.channels, axis.rows, axis.capacity)
+        return replace(self, partials=partials)

@@ -1,0 +1,72 @@
+"""Tokens to phoneme features.
+
+    input_ids -> embedding -> (conv - norm - leaky) times layers -> lstm -> t_en
+
+Source: kokoro 0.9.4, modules.py, TextEncoder (StyleTTS2, Li et al. 2023).
+Differs: convolutions see zeros past the valid tokens and the LSTM runs over those only; `text_mask` says no more than `length`.
+"""
+
+from __future__ import annotations
+
+from stages.contract import In, Out, stage
+from stages.dims import ModelDims
+from stages.kernels import embedding
+from stages.kernels.simd import padded
+from stages.layers.conv import Conv1d
+from stages.layers.lstm import LSTM
+from stages.layers.norm import LayerNorm
+from stages.layers.packing import Array, Packed, Take, pad_channels
+from stages.layers.port import to_channel_port
+from stages.layers.signal import Axis, Signal
+from tvm.relax.frontend import nn
+
+_EPS = 1e-5
+_LEAKY = 0.2
+
+
+@stage(
+    weights=("text_encoder",),
+    input_ids=In("int64[1, text]", "symbol ids, 0 at both ends"),
+    length=In("int64[1]", "valid tokens"),
+    text_mask=In("bool[1, text]", "True where padded"),
+    t_en=Out("float32[1, hidden, text]", "phoneme features of each token"),
+)
+class TextEncoder(nn.Module):
+    """text_encoder_forward(input_ids, length, text_mask) -> t_en."""
+
+    PREFIX = "text_encoder."
+
+    def __init__(self, dims: ModelDims) -> None:
+        self.embedding = Embedding(dims.vocabulary, dims.hidden)
+        self.cnn = nn.ModuleList([ConvBlock(dims.hidden, dims.text_kernel) for _ in range(dims.layers)])
+        self.lstm = LSTM(dims.hidden, dims.hidden // 2)
+
+    def forward(self, input_ids: nn.Tensor, length: nn.Tensor, text_mask: nn.Tensor) -> nn.Tensor:
+        x = self.embedding(input_ids, Axis(length, input_ids.shape[1]))  # [text, hidden]
+        for block in self.cnn:
+            x = block(x)  # [text, hidden]
+        return to_channel_port(self.lstm(x))  # [1, hidden, text]
+
+
+class Embedding(Packed):
+    """weight [vocabulary, channels]."""
+
+    def __init__(self, vocabulary: int, channels: int) -> None:
+        self.vocabulary, self.channels = vocabulary, channels
+        self.weight = nn.Parameter((vocabulary, padded(channels)), "float32")
+
+    def forward(self, input_ids: nn.Tensor, text: Axis) -> Signal:
+        return Signal(embedding.embedding(input_ids, self.weight, text.length), self.channels, text)
+
+    def pack(self, take: Take) -> dict[str, Array]:
+        return {"weight": pad_channels(take("weight", (self.vocabulary, self.channels)), axis=1)}
+
+
+class ConvBlock(nn.ModuleList):
+    """Entry 0 the convolution, entry 1 the norm with its leaky ReLU, as the checkpoint numbers them."""
+
+    def __init__(self, channels: int, taps: int) -> None:
+        super().__init__([Conv1d(channels, channels, taps), LayerNorm(channels, _EPS, names=("gamma", "beta"), leaky=_LEAKY)])
+
+    def forward(self, x: Signal) -> Signal:
+        return self[1](self[0](x))
