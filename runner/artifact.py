@@ -1,0 +1,231 @@
+"""What `build` leaves for one compiled stage, and how far a run trusts it.
+
+    bert.so        the library
+    bert.weights   its tensors, raw little-endian, each at a multiple of 64 bytes
+    bert.json      the manifest, written last: without it the other two count for nothing
+
+The manifest holds digests of both files. A library is small and digested before each load; weights are large, so they
+are trusted while size, modification time and inode are those of the file that was digested, and digested again else.
+
+A library made elsewhere has no manifest: only what can be seen from outside is checked.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import struct
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from runner.errors import RunError
+
+FORMAT = 1
+ALIGNMENT = 64
+
+_ELF64_MAGIC = b"\x7fELF\x02\x01"  # 64 bit, little-endian
+_ELF_HEADER = 64  # bytes
+_SEGMENT = struct.Struct("<IIQQQQQQ")  # kind, flags, start in the file, two addresses, bytes there, in memory, align
+_PT_LOAD = 1
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One weight: where it lies in the weights file [bytes from its start], and what it is."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    offset: int
+
+
+@dataclass(frozen=True)
+class File:
+    """A file beside the manifest. `stamp` is (mtime_ns, inode) of the file whose digest was taken."""
+
+    file: str
+    sha256: str
+    size: int
+    stamp: tuple[int, int] | None = None
+
+    @classmethod
+    def of(cls, path: Path, *, stamped: bool = False) -> File:
+        """Digest the file at `path` as it is now."""
+        status = path.stat()
+        stamp = (status.st_mtime_ns, status.st_ino) if stamped else None
+        return cls(path.name, digest(path), status.st_size, stamp)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All that is known of a compiled stage.
+
+    Attributes:
+        key: digest of everything the build depended on.
+        inputs, outputs: the contract, port -> type as the graph spells it, in the order of the entry's arguments.
+        dims: the sizes that were compiled in (`hidden`, `style`, ...).
+        cpu_features: the instruction sets the library uses (`device.missing_features`).
+        tvm: version of TVM that compiled it.
+        sources: path -> sha256 of the source files it was compiled from.
+        checkpoint: sha256 of the checkpoint the weights come from.
+    """
+
+    stage: str
+    entry: str
+    source: str
+    key: str
+    library: File
+    weights: File
+    tensors: tuple[Tensor, ...]
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    dims: dict[str, int]
+    target: dict[str, Any]
+    cpu_features: tuple[str, ...]
+    tvm: str
+    sources: dict[str, str] = field(default_factory=dict)
+    checkpoint: str = ""
+
+    def write(self, path: Path) -> None:
+        """Write it to `path` in one step: a reader sees the old manifest or this one, never a part.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        fields = dataclasses.asdict(self)
+        fields["weights"]["tensors"] = fields.pop("tensors")
+        fields["contract"] = {"inputs": fields.pop("inputs"), "outputs": fields.pop("outputs")}
+        write_text(path, json.dumps({"format": FORMAT, **fields}, indent=1, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> Manifest:
+        """The manifest at `path`.
+
+        Raises:
+            RunError: it cannot be read, is damaged, or of another format; `build` mends each of these.
+        """
+        try:
+            fields = json.loads(path.read_text(encoding="utf-8"))
+            found = fields.pop("format")
+            if found != FORMAT:
+                raise RunError(f"{path}: manifest of format {found}, this version reads format {FORMAT}")
+            return cls._parse(fields)
+        except OSError as error:
+            raise RunError(f"{path}: cannot be read: {error.strerror}") from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise RunError(f"{path}: damaged manifest ({type(error).__name__}: {error})") from None
+
+    @classmethod
+    def _parse(cls, fields: dict[str, Any]) -> Manifest:
+        contract, weights = fields.pop("contract"), fields.pop("weights")
+        tensors = tuple(Tensor(**{**t, "shape": tuple(t["shape"])}) for t in weights.pop("tensors"))
+        stamp = weights.pop("stamp")
+        return cls(
+            library=File(**fields.pop("library")),
+            weights=File(**weights, stamp=tuple(stamp) if stamp else None),
+            tensors=tensors,
+            inputs=dict(contract["inputs"]),
+            outputs=dict(contract["outputs"]),
+            cpu_features=tuple(fields.pop("cpu_features")),
+            **fields,
+        )
+
+
+def manifest_path(library: Path) -> Path:
+    """Where the manifest of `library` is, if it has one."""
+    return library.with_suffix(".json")
+
+
+def weights_path(library: Path) -> Path:
+    """Where the weights of `library` are, if it has a manifest."""
+    return library.with_suffix(".weights")
+
+
+def damage(library: Path, manifest: Manifest) -> str | None:
+    """Why `library` and its weights are not the files that `manifest` speaks of; None if they are."""
+    return _difference(library, manifest.library) or _weights_difference(library, manifest)
+
+
+def _difference(path: Path, known: File) -> str | None:
+    try:
+        size = path.stat().st_size
+        if size != known.size:
+            return f"{path} is damaged: {size} bytes, built with {known.size}"
+        return None if digest(path) == known.sha256 else f"{path} is damaged: not the bytes that were built"
+    except FileNotFoundError:
+        return f"{path} is missing"
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}"
+
+
+def _weights_difference(library: Path, manifest: Manifest) -> str | None:
+    path = weights_path(library)
+    try:
+        status = path.stat()
+    except OSError:
+        return _difference(path, manifest.weights)
+    stamp = (status.st_mtime_ns, status.st_ino)
+    if status.st_size == manifest.weights.size and stamp == manifest.weights.stamp:
+        return None
+    reason = _difference(path, manifest.weights)
+    if reason is None:
+        _renew_stamp(library, manifest, stamp)
+    return reason
+
+
+def _renew_stamp(library: Path, manifest: Manifest, stamp: tuple[int, int]) -> None:
+    """Remember that the weights with this stamp, say in a copied folder, have the right digest."""
+    weights = dataclasses.replace(manifest.weights, stamp=stamp)
+    try:
+        dataclasses.replace(manifest, weights=weights).write(manifest_path(library))
+    except OSError:
+        return  # a read-only build folder: the digest is taken again by the next run
+
+
+def check_loadable(library: Path) -> None:
+    """Refuse a file that would kill the process: dlopen maps a truncated ELF file and dies of SIGBUS reading it.
+
+    Raises:
+        RunError: the file is missing, unreadable or shorter than its own segments say.
+    """
+    try:
+        with library.open("rb") as file:
+            head = file.read(_ELF_HEADER)
+            if len(head) < _ELF_HEADER or not head.startswith(_ELF64_MAGIC):
+                return  # not a library at all: the dynamic linker says so and lives
+            (table,) = struct.unpack_from("<Q", head, 32)
+            count = struct.unpack_from("<H", head, 56)[0]
+            file.seek(table)
+            rows = file.read(_SEGMENT.size * count)
+            size = library.stat().st_size
+    except OSError as error:
+        raise RunError(f"library {library} cannot be read: {error.strerror}") from None
+    segments = _SEGMENT.iter_unpack(rows[: len(rows) // _SEGMENT.size * _SEGMENT.size])
+    ends = [start + length for kind, _, start, _, _, length, _, _ in segments if kind == _PT_LOAD]
+    needed = max([table + _SEGMENT.size * count, *ends])
+    if size < needed:
+        raise RunError(f"library {library} is truncated: {size} bytes of at least {needed}")
+
+
+def digest(path: Path) -> str:
+    """sha256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in one step, through a temporary file in the same folder."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,173 @@
+"""Audio files: written beside their place and moved there whole, or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import soundfile
+
+from runner.errors import RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    import numpy.typing as npt
+
+_EXTENSIONS = {"AIF": "AIFF", "OGA": "OGG", "OPUS": "OGG"}
+_SUBTYPES = {"OPUS": "OPUS"}  # where the extension means more than the container's default
+_HEADERLESS = {"RAW"}
+_UNCLIPPED = {"FLOAT", "DOUBLE"}
+
+
+class AudioFile:
+    """A mono audio file that takes its place when the `with` block ends well; else nothing is left.
+
+    Attributes:
+        path: the file.
+        clipped: samples so far beyond [-1, 1] that the format cannot hold; they are at its limits.
+        peak: the largest magnitude so far.
+        samples: samples so far.
+    """
+
+    def __init__(self, path: Path, rate_hz: int, subtype: str | None = None) -> None:
+        """Prepare to write `path`; the format is that of its extension.
+
+        Args:
+            subtype: how a sample is stored, 'PCM_16', 'FLOAT', ...; None for the format's own default.
+
+        Raises:
+            RunError: unknown extension or subtype, or the place cannot be written.
+        """
+        self.format, self.subtype = choose_format(path, subtype)
+        self.path = path
+        self.clipped, self.peak, self.samples = 0, 0.0, 0
+        self._rate_hz = rate_hz
+        self._target = _target(path)
+        self._temporary = _temporary(path, self._target)
+
+    def __enter__(self) -> Self:
+        try:
+            with self._explained():
+                self._file = soundfile.SoundFile(
+                    str(self._temporary), "w", self._rate_hz, 1, self.subtype, format=self.format
+                )
+        except BaseException:
+            self._temporary.unlink(missing_ok=True)
+            raise
+        return self
+
+    def write(self, audio: npt.NDArray[np.float32]) -> None:
+        """Append `audio` [samples].
+
+        Raises:
+            RunError: the disk is full, or the like.
+        """
+        size = np.abs(audio)
+        self.peak = max(self.peak, float(size.max(initial=0.0)))
+        if self.subtype not in _UNCLIPPED:
+            self.clipped += int(np.count_nonzero(size > 1.0))
+        self.samples += audio.size
+        with self._explained():
+            self._file.write(audio)
+
+    def silence(self, seconds: float) -> None:
+        """Append a pause."""
+        self.write(np.zeros(round(seconds * self._rate_hz), np.float32))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            with self._explained():
+                self._file.close()
+                if kind is None:
+                    self._commit()
+        finally:
+            self._temporary.unlink(missing_ok=True)
+
+    def _commit(self) -> None:
+        # An encoder writes its last block on closing, where libsndfile does not report a full disk.
+        written = soundfile.info(str(self._temporary)).frames
+        if written != self.samples:
+            cause = os.strerror(_probe(self._temporary) or errno.EIO)
+            raise OSError(errno.EIO, f"{cause}: {written} of {self.samples} samples were written")
+        self._temporary.replace(self._target)
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Name the file and the fact of a failed write; libsndfile itself says 'System error' of all of them."""
+        try:
+            yield
+        except soundfile.LibsndfileError as error:
+            fact = os.strerror(cause) if (cause := _probe(self._temporary)) else error.error_string
+            raise RunError(f"{self.path}: cannot be written: {fact}") from error
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot be written: {error.strerror}") from error
+
+
+def choose_format(path: Path, subtype: str | None = None) -> tuple[str, str]:
+    """libsndfile's format and subtype for `path`.
+
+    Raises:
+        RunError: the extension is none it writes, or the format has no such subtype.
+    """
+    extension = path.suffix[1:].upper()
+    format_ = _EXTENSIONS.get(extension, extension)
+    known = soundfile.available_formats().keys() - _HEADERLESS
+    if format_ not in known:
+        there = ", ".join(f".{name.lower()}" for name in sorted(known | _EXTENSIONS.keys()))
+        fact = f"no audio format is called '{path.suffix}'" if path.suffix else "its name says no audio format"
+        raise RunError(f"{path}: {fact}; there are {there}; a folder is spelled with a slash at its end")
+    chosen = subtype.upper() if subtype else _SUBTYPES.get(extension, soundfile.default_subtype(format_))
+    if not soundfile.check_format(format_, chosen):
+        there = ", ".join(soundfile.available_subtypes(format_))
+        raise RunError(f"{path}: {format_} has no subtype '{chosen}'; it has {there}")
+    return format_, chosen
+
+
+def check_writable(path: Path) -> None:
+    """Find out before the work whether `path` could be written.
+
+    Raises:
+        RunError: its folder is missing or read-only, or it is no regular file.
+    """
+    _temporary(path, _target(path)).unlink()
+
+
+def _target(path: Path) -> Path:
+    """Where `path` leads. Replacing a device or a pipe by a file is never what was meant."""
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        what = "a folder" if target.is_dir() else "no regular file"
+        raise RunError(f"{path}: cannot be written: it is {what}")
+    return target
+
+
+def _temporary(path: Path, target: Path) -> Path:
+    """A new empty file beside `target`, with the permissions that a plain `open` would give it."""
+    try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written: {target.parent}: {error.strerror}") from error
+    mask = os.umask(0)
+    os.umask(mask)
+    os.fchmod(handle, 0o666 & ~mask)
+    os.close(handle)
+    return Path(name)
+
+
+def _probe(path: Path) -> int:
+    """The errno of appending a little to the file at `path`; 0 if that works."""
+    try:
+        with path.open("ab", buffering=0) as file:
+            file.write(bytes(4096))
+    except OSError as error:
+        return error.errno or 0
+    return 0

@@ -1,0 +1,233 @@
+"""Compiles the stages of a graph from a checkpoint.
+
+    stage's nn.Module --export--> Relax + TIR --passes--> library.so --+
+    checkpoint --take, fold, pack--> stage.weights --------------------+--> manifest stage.json, written last
+
+A stage whose manifest is current is left alone. Files are written under temporary names and put in place whole, the old manifest is
+removed first: an interrupted build leaves nothing that a run would trust.
+
+This module imports TVM's compiler (0.6 s, 200 MB); `runner.freshness` tells without it whether there is anything to build.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import tempfile
+import time
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tvm
+from tvm import relax, tirx
+from tvm.relax.frontend import nn
+from tvm.target import Target, codegen
+
+from runner import artifact, device, passes, runtime
+from runner.artifact import ALIGNMENT, File, Manifest, Tensor
+from runner.contracts import find_stage
+from runner.errors import BuildError, WeightsError
+from runner.freshness import Recipe, recipes, why_stale
+from runner.weights import Checkpoint
+from stages.contract import Contract, Dim, TensorType
+from stages.dims import ConfigError, ModelDims
+from stages.layers.packing import pack_module
+
+if TYPE_CHECKING:
+    from runner.graph import Graph
+
+Progress = Callable[[str, str, float], None]
+"""`progress(stage, state, seconds)`, state being "current", "compiling" or "built"."""
+
+
+def build(
+    graph: Graph,
+    build_root: Path | None = None,
+    *,
+    progress: Progress | None = None,
+    only: Collection[str] | None = None,
+) -> None:
+    """Compile what is missing or stale of the graph's stages.
+
+    Args:
+        build_root: folder of the compiled stages; None for the default one.
+        only: names of the stages to consider; None for all.
+
+    Raises:
+        WeightsError: the checkpoint is not that of this model; every missing, extra or misshapen tensor is listed.
+        BuildError: a stage could not be compiled, or the build folder not be written.
+    """
+    tell = progress or (lambda stage, state, seconds: None)
+    todo = []
+    for recipe in recipes(graph, build_root):
+        if only is not None and recipe.stage not in only:
+            continue
+        if why_stale(recipe) is None:
+            tell(recipe.stage, "current", 0.0)
+        else:
+            todo.append(recipe)
+    if not todo:
+        return
+    dims = _dims(todo[0].config)
+    check_checkpoint(graph, dims, todo[0])
+    for recipe in todo:
+        start = time.perf_counter()
+        tell(recipe.stage, "compiling", 0.0)
+        try:
+            _build_stage(recipe, dims)
+        except OSError as error:
+            raise BuildError(f"stage '{recipe.stage}': {recipe.library.parent}: {error.strerror or error}") from error
+        tell(recipe.stage, "built", time.perf_counter() - start)
+
+
+def check_checkpoint(graph: Graph, dims: ModelDims, recipe: Recipe) -> None:
+    """Hold the checkpoint to all five parts of the model at once, before minutes go into compiling one of them.
+
+    Raises:
+        WeightsError: tensors are missing, unexpected or misshapen, or the file is not the one that the model's sha256 names.
+    """
+    checkpoint = Checkpoint.open(recipe.checkpoint)
+    pinned = graph.model.sha256
+    if pinned is not None and recipe.digests["checkpoint"] != pinned:
+        raise WeightsError(
+            f"{recipe.checkpoint}: sha256 is {recipe.digests['checkpoint']}, the model says {pinned}; "
+            "get the file again, or remove `sha256` from the model if this is the one you mean"
+        )
+    with Target({"kind": "llvm", "mcpu": "generic"}):
+        for source in PARTS:
+            module = _stage_class(source)(dims)
+            pack_module(module, lambda key, shape, prefix=module.PREFIX: checkpoint.take(prefix + key, shape))
+    checkpoint.finish()
+
+
+PARTS = ("stages.bert", "stages.duration", "stages.f0n", "stages.text_encoder", "stages.decoder")
+"""The stages that share out the checkpoint's tensors among them."""
+
+
+def resolve_target(spec: dict[str, Any]) -> Target:
+    """TVM's target; `mcpu: native` becomes this machine's CPU, without the features that the machine does not offer."""
+    fields = dict(spec)
+    if fields["kind"] == "llvm" and fields.get("mcpu") == "native":
+        fields["mcpu"] = codegen.llvm_get_system_cpu()
+        absent = device.missing_features(device.used_features(codegen.llvm_get_cpu_features(Target(fields))))
+        if absent:
+            fields["mattr"] = [f"-{feature}" for feature in absent]
+    fields.setdefault("opt-level", 3)
+    return Target(fields)
+
+
+def export(source: str, entry: str, dims: ModelDims, target: Target) -> tuple[tvm.IRModule, nn.Module, list[str]]:
+    """A stage as Relax and TIR: the module, the stage it came from, and the names of its parameters in the entry's order."""
+    with target:
+        module = _stage_class(source)(dims)
+        spec = _entry_spec(module.contract, dims)
+        exported, params = module.export_tvm({"forward": spec})
+    function = exported["forward"].with_attr("global_symbol", entry)
+    functions = {gv: f for gv, f in exported.functions.items() if gv.name_hint != "forward"}
+    renamed = tvm.IRModule({**functions, entry: function}, attrs=exported.attrs)
+    return renamed, module, [name for name, _ in params]
+
+
+def _entry_spec(contract: Contract, dims: ModelDims) -> dict[str, Any]:
+    """The contract as the spec of an exported method: the model's dims as numbers, the others as symbols."""
+    known = dims.named()
+    symbols: dict[str, tirx.Var] = {}
+
+    def extent(dim: Dim) -> Any:
+        if dim.name is None:
+            return dim.factor
+        size = known.get(dim.name)
+        if size is None:
+            size = symbols.setdefault(dim.name, tirx.Var(dim.name, "int64"))
+        return size * dim.factor
+
+    spec: dict[str, Any] = {}
+    for name, port in contract.inputs.items():
+        if not isinstance(port.type, TensorType):
+            raise BuildError(f"port {name} is {port.type}: a compiled stage takes tensors only")
+        spec[name] = nn.spec.Tensor([extent(dim) for dim in port.type.dims], port.type.dtype)
+    return {**spec, "$": {"param_mode": "packed", "effect_mode": "none"}}
+
+
+def _stage_class(source: str) -> Any:
+    """The class under `@stage` in the stage's file."""
+    module = importlib.import_module(find_stage(source).module)
+    found = [value for value in vars(module).values() if isinstance(value, type) and "contract" in vars(value)]
+    if len(found) != 1:
+        raise BuildError(f"{source} has {len(found)} classes under @stage(...), a compiled stage's file has one")
+    return found[0]
+
+
+def _dims(config: Path) -> ModelDims:
+    try:
+        return ModelDims.from_config(json.loads(config.read_bytes()))
+    except OSError as error:
+        raise BuildError(f"{config}: cannot be read: {error.strerror}") from None
+    except ConfigError as error:
+        raise BuildError("\n".join(f"{config}: {line}" for line in str(error).splitlines())) from None
+    except ValueError as error:
+        raise BuildError(f"{config}: is not JSON: {error}") from None
+
+
+def _build_stage(recipe: Recipe, dims: ModelDims) -> None:
+    """Compile one stage and put its three files in place, the manifest last."""
+    library = recipe.library
+    target = resolve_target(recipe.target)
+    module, layers, names = export(recipe.source, recipe.entry, dims, target)
+    library.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=library.parent, prefix=f".{library.stem}.") as scratch:
+        compiled, weights = Path(scratch) / library.name, Path(scratch) / artifact.weights_path(library).name
+        _compile(recipe, module, target, compiled)
+        checkpoint = Checkpoint.open(recipe.checkpoint)
+        with target:
+            arrays = pack_module(layers, lambda key, shape: checkpoint.take(layers.PREFIX + key, shape))
+        tensors = _write_weights(weights, {name: arrays[name] for name in names})
+        artifact.manifest_path(library).unlink(missing_ok=True)
+        compiled.replace(library)
+        weights.replace(artifact.weights_path(library))
+    _manifest(recipe, dims, target, layers.contract, tensors).write(artifact.manifest_path(library))
+
+
+def _compile(recipe: Recipe, module: tvm.IRModule, target: Target, path: Path) -> None:
+    try:
+        with target:
+            executable = relax.build(module, target=target, relax_pipeline=passes.pipeline())
+        executable.export_library(str(path))
+    except (tvm.error.TVMError, RuntimeError, ValueError, TypeError) as error:
+        raise BuildError(f"stage '{recipe.stage}' could not be compiled for {target}: {error}") from error
+
+
+def _write_weights(path: Path, arrays: dict[str, np.ndarray]) -> tuple[Tensor, ...]:
+    """The arrays one after the other, each at a multiple of ALIGNMENT bytes."""
+    tensors = []
+    with path.open("wb") as file:
+        for name, array in arrays.items():
+            file.write(b"\0" * (-file.tell() % ALIGNMENT))
+            tensors.append(Tensor(name, str(array.dtype), array.shape, file.tell()))
+            array.astype(array.dtype.newbyteorder("<"), copy=False).tofile(file)
+    return tuple(tensors)
+
+
+def _manifest(
+    recipe: Recipe, dims: ModelDims, target: Target, contract: Contract, tensors: tuple[Tensor, ...]
+) -> Manifest:
+    features = codegen.llvm_get_cpu_features(target) if target.kind.name == "llvm" else ()
+    return Manifest(
+        stage=recipe.stage,
+        entry=recipe.entry,
+        source=recipe.source,
+        key=recipe.key,
+        library=File.of(recipe.library),
+        weights=File.of(artifact.weights_path(recipe.library), stamped=True),
+        tensors=tensors,
+        inputs={name: str(port.type) for name, port in contract.inputs.items()},
+        outputs={name: str(port.type) for name, port in contract.outputs.items()},
+        dims=dims.named(),
+        target=json.loads(json.dumps(target.export(), default=str)),
+        cpu_features=device.used_features(features),
+        tvm=runtime.version(),
+        sources=recipe.sources,
+        checkpoint=recipe.digests["checkpoint"],
+    )

@@ -1,0 +1,150 @@
+"""Finds stages by name and reads their contracts, without running their code.
+
+A stage is named `stages.NAME`, or by an entry point of the group `kokoro_run.stages` that an installed package offers.
+No other dotted name is ever imported, whatever a YAML file says.
+
+A contract is literal, so its text is enough: reading it takes a millisecond, importing a compiled stage takes TVM
+(0.6 s).
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib.util
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import stages
+from runner.errors import suggest
+from stages.contract import Contract, In, Out, stage
+
+ENTRY_POINTS = "kokoro_run.stages"
+_PACKAGE = "stages"
+_NOT_PORTS = ("weights", "config")
+
+
+class ContractError(ValueError):
+    """There is no such stage, or its contract cannot be read; the message says why."""
+
+
+@dataclass(frozen=True)
+class StageFile:
+    """Where a stage's code is.
+
+    Attributes:
+        module: the name to import; safe, since it was looked up and not read from a graph.
+        name: of the function (Python stage); the entry of a compiled one is `NAME_forward`.
+    """
+
+    module: str
+    name: str
+    path: Path
+
+
+def find_stage(dotted: str) -> StageFile:
+    """The file of the stage that a graph calls `dotted`.
+
+    Raises:
+        ContractError: no stage has that name.
+    """
+    package, _, name = dotted.rpartition(".")
+    if package == _PACKAGE and name in _own_names():
+        return StageFile(dotted, name, _own_path(name))
+    module = _offered().get(dotted)
+    if module is None:
+        raise ContractError(f"no stage '{dotted}'{suggest(dotted, stage_names())}")
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ContractError(f"the entry point '{dotted}' of {ENTRY_POINTS} names {module}, which is not installed")
+    return StageFile(module, module.rpartition(".")[2], Path(spec.origin))
+
+
+def contract_of(dotted: str) -> Contract:
+    """The contract of the stage that a graph calls `dotted`.
+
+    Raises:
+        ContractError: no stage has that name, or its file has no contract that can be read.
+    """
+    file = find_stage(dotted)
+    try:
+        return _read(file.path, file.path.stat().st_mtime_ns)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ContractError(f"{dotted}: {error}") from error
+
+
+def stage_names() -> list[str]:
+    """Every stage that a graph can name."""
+    return [*(f"{_PACKAGE}.{name}" for name in _own_names()), *_offered()]
+
+
+def _own_names() -> list[str]:
+    modules = (found.name for found in pkgutil.iter_modules(stages.__path__) if not found.ispkg)
+    return [name for name in modules if "@stage(" in _own_path(name).read_text(encoding="utf-8")]
+
+
+def _own_path(name: str) -> Path:
+    return Path(stages.__path__[0]) / f"{name}.py"
+
+
+def _offered() -> dict[str, str]:
+    """Names that other packages offer, with the module of each."""
+    from importlib.metadata import entry_points  # noqa: PLC0415 - 30 ms that most graphs do not need
+
+    return {point.name: point.module for point in entry_points(group=ENTRY_POINTS)}
+
+
+@functools.cache
+def _read(path: Path, _modified: int) -> Contract:
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    found = [
+        decorator
+        for node in tree.body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef)
+        for decorator in node.decorator_list
+        if isinstance(decorator, ast.Call) and _called(decorator) == "stage"
+    ]
+    if len(found) != 1:
+        raise ContractError(f"has {len(found)} definitions under @stage(...), where a stage's file has one")
+    return _contract(found[0])
+
+
+def _contract(decorator: ast.Call) -> Contract:
+    given = {keyword.arg: _literal(keyword.value) for keyword in decorator.keywords}
+    for name, value in given.items():
+        parts = value if isinstance(value, tuple) else (value,)
+        if name is None or not all(isinstance(part, str if name in _NOT_PORTS else In | Out) for part in parts):
+            raise _not_literal(decorator)
+
+    @stage(**given)  # type: ignore[arg-type]
+    def bearer() -> None:
+        """Takes the contract that `stage` makes, so that there is one definition of what the decorator means."""
+
+    contract: Contract = bearer.contract  # type: ignore[attr-defined]
+    return contract
+
+
+def _literal(node: ast.expr) -> object:
+    """A string, a tuple, In(...) or Out(...)."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.Tuple):
+        return tuple(_literal(item) for item in node.elts)
+    makers: dict[str, Callable[[str, str], In | Out]] = {"In": In, "Out": Out}
+    if isinstance(node, ast.Call) and _called(node) in makers and len(node.args) == 2 and not node.keywords:
+        type_, doc = map(_literal, node.args)
+        if isinstance(type_, str) and isinstance(doc, str):
+            return makers[_called(node)](type_, doc)
+    raise _not_literal(node)
+
+
+def _not_literal(node: ast.expr) -> ContractError:
+    return ContractError(
+        f"line {node.lineno}: a contract is literal: strings, tuples, In(type, doc) and Out(type, doc)"
+    )
+
+
+def _called(node: ast.Call) -> str:
+    return node.func.id if isinstance(node.func, ast.Name) else ""

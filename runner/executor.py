@@ -1,0 +1,172 @@
+"""What runs a stage: a function of Python, or an entry of a compiled library.
+
+Both take their input ports as arrays and give their output ports as arrays; neither checks them, which is for `engine`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runner import artifact, device, runtime
+from runner.artifact import Manifest
+from runner.contracts import ContractError, find_stage
+from runner.errors import RunError
+from stages.contract import StageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from runner.graph import Graph, StageSpec
+    from runner.ports import Array
+    from stages.contract import Contract
+
+
+def executor(
+    spec: StageSpec, graph: Graph, config: Mapping[str, Any], build_root: Path | None
+) -> PythonStage | CompiledStage:
+    """What runs `spec`: a dotted name is a function, a path is a library.
+
+    Raises:
+        RunError: there is no such function, or config.json lacks a key that it takes.
+    """
+    if spec.entry is None:
+        return PythonStage(spec, config)
+    return CompiledStage(spec, spec.entry, graph, build_root)
+
+
+class PythonStage:
+    """A function that takes its input ports, and keys of the model's config, by keyword."""
+
+    def __init__(self, spec: StageSpec, config: Mapping[str, Any]) -> None:
+        self._spec = spec
+        self._function = find_function(spec.module)
+        contract: Contract = self._function.contract  # type: ignore[attr-defined]
+        absent = [key for key in contract.config if key not in config]
+        if absent:
+            raise RunError(f"stage '{spec.name}' takes {', '.join(absent)} of the model's config.json, which has none")
+        self._config = {key: config[key] for key in contract.config}
+
+    def __call__(self, inputs: Mapping[str, Any]) -> dict[str, Array]:
+        """Run it on views that it cannot write to.
+
+        Raises:
+            RunError: the stage refuses its input, or gives other ports than it has.
+        """
+        try:
+            given = self._function(**{port: _read_only(value) for port, value in inputs.items()}, **self._config)
+        except StageError as error:
+            raise RunError(f"stage '{self._spec.name}': {error}") from error
+        if given.keys() != self._spec.outputs.keys():
+            raise RunError(f"stage '{self._spec.name}' gave {sorted(given)}, it has {sorted(self._spec.outputs)}")
+        return given
+
+
+def find_function(dotted: str) -> Callable[..., dict[str, Array]]:
+    """The Python stage that a graph calls `dotted`.
+
+    Raises:
+        RunError: there is none.
+    """
+    try:
+        found = find_stage(dotted)
+    except ContractError as error:
+        raise RunError(str(error)) from None
+    function: Callable[..., dict[str, Array]] = getattr(importlib.import_module(found.module), found.name)
+    return function
+
+
+def _read_only(value: Any) -> Any:
+    if not isinstance(value, np.ndarray):
+        return value
+    view = value.view()
+    view.flags.writeable = False
+    return view
+
+
+class CompiledStage:
+    """An entry of a library, with the stage's weights; nothing is loaded before `load` or the first call."""
+
+    def __init__(self, spec: StageSpec, entry: str, graph: Graph, build_root: Path | None) -> None:
+        self._spec, self._entry, self._graph = spec, entry, graph
+        self._path = device.library_path(spec, graph.model.name, build_root)
+        self._library: runtime.Library | None = None
+
+    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Run it.
+
+        Raises:
+            RunError: as `load`; or the library refuses an input, or gives other results than the stage has ports.
+        """
+        results = self.load()(list(inputs.values()))
+        if len(results) != len(self._spec.outputs):
+            ports = ", ".join(self._spec.outputs)
+            raise RunError(f"stage '{self._spec.name}': {self._path} gave {len(results)} results for the ports {ports}")
+        return dict(zip(self._spec.outputs, results, strict=True))
+
+    def load(self) -> runtime.Library:
+        """The library, loaded at the first call.
+
+        Raises:
+            RunError: its device is absent; it is missing, damaged, for another CPU, TVM or graph, or lacks the entry.
+        """
+        if self._library is None:
+            self._library = self._load()
+        return self._library
+
+    def _load(self) -> runtime.Library:
+        where = device.find(self._spec.device)
+        try:
+            manifest = self._manifest()
+            if manifest is None:
+                return runtime.Library(self._path, self._entry, where)
+            fault = unfit(self._path, manifest) or self._misfit(manifest)
+            if fault is not None:
+                raise RunError(fault)
+            weights = runtime.map_weights(artifact.weights_path(self._path), manifest.tensors, where)
+            return runtime.Library(self._path, self._entry, where, weights)
+        except RunError as error:
+            built = f"build it with: kokoro-run build {self._graph.path}"
+            remedy = built if self._spec.source else "the graph names no source to build it from"
+            raise RunError(f"stage '{self._spec.name}': {error}; {remedy}") from error
+
+    def _manifest(self) -> Manifest | None:
+        """What is known of the library; None of one that was made elsewhere."""
+        path = artifact.manifest_path(self._path)
+        if not self._path.is_file():
+            raise RunError(f"library {self._path} is missing")
+        if path.is_file():
+            return Manifest.read(path)
+        if self._spec.source is not None:
+            raise RunError(f"library {self._path} has no manifest {path.name}: its build did not end")
+        return None
+
+    def _misfit(self, manifest: Manifest) -> str | None:
+        """Why the library is not what the graph takes it for."""
+        inputs = {name: str(source.type) for name, source in self._spec.inputs.items()}
+        outputs = {name: str(type_) for name, type_ in self._spec.outputs.items()}
+        for built, asked in ((manifest.inputs, inputs), (manifest.outputs, outputs)):
+            if list(built.items()) != list(asked.items()):
+                return f"library {self._path} has the ports ({_spell(built)}), the graph says ({_spell(asked)})"
+        for name, size in manifest.dims.items():
+            bound = self._graph.dims.get(name)
+            if bound is not None and bound.max != size:
+                return f"library {self._path} was built for {name} = {size}, the graph says {bound.max}"
+        return None
+
+
+def unfit(library: Path, manifest: Manifest) -> str | None:
+    """Why `library` cannot be run here, whatever the graph: damaged, for another TVM or for another CPU."""
+    if manifest.tvm != runtime.version():
+        return f"library {library} was built by TVM {manifest.tvm}, this is {runtime.version()}"
+    missing = device.missing_features(manifest.cpu_features)
+    if missing:
+        return f"library {library} was built for a CPU with {', '.join(missing)}, which this one lacks"
+    return artifact.damage(library, manifest)
+
+
+def _spell(ports: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}: {type_}" for name, type_ in ports.items())

@@ -1,0 +1,204 @@
+"""What a compiled stage depends on, and whether the library that is there was made from it. Never imports TVM.
+
+    stage's source file -> every `stages` module it imports -> digests --+
+    config.json, checkpoint, TVM's version, device's target -------------+--> key --> the manifest's key?
+
+The digest of a checkpoint is remembered beside the libraries for as long as its size, modification time and inode stay.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import runner
+from runner import artifact, device, hub, runtime
+from runner.artifact import Manifest
+from runner.contracts import find_stage
+from runner.errors import BuildError, RunError
+from runner.executor import unfit
+from runner.spec import load_device
+
+if TYPE_CHECKING:
+    from runner.graph import Graph, StageSpec
+
+_ENGINE = ("build.py", "passes.py")  # the parts of the runner that decide what a library holds
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that the library of one stage is made from.
+
+    Attributes:
+        library: where it goes.
+        checkpoint: the file with its weights.
+        target: TVM's target as the device's file spells it; `mcpu: native` is not resolved yet.
+        sources: file -> sha256.
+        digests: sha256 of config.json and of the checkpoint.
+    """
+
+    stage: str
+    entry: str
+    source: str
+    library: Path
+    checkpoint: Path
+    config: Path
+    target: dict[str, Any]
+    sources: dict[str, str]
+    digests: dict[str, str]
+
+    @property
+    def key(self) -> str:
+        """Digest of everything above that changes the library's bytes."""
+        parts = {
+            "format": artifact.FORMAT,
+            "entry": self.entry,
+            "source": self.source,
+            "target": self.target,
+            "sources": self.sources,
+            "digests": self.digests,
+            "tvm": runtime.version(),
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def recipes(graph: Graph, build_root: Path | None) -> list[Recipe]:
+    """What each compiled stage of the graph is made from; libraries made elsewhere are not among them.
+
+    Raises:
+        WeightsError: the checkpoint is not there, or not the one that the model's sha256 names.
+    """
+    compiled = [spec for spec in graph.stages.values() if spec.source is not None]
+    if not compiled:
+        return []
+    checkpoint = hub.checkpoint(graph.model)
+    config = graph.model.config
+    folder = device.library_path(compiled[0], graph.model.name, build_root).parents[1]
+    digests = {"config": _digest(config), "checkpoint": _remembered_digest(checkpoint, folder / "checkpoint.json")}
+    return [_recipe(spec, graph, build_root, checkpoint, digests) for spec in compiled]
+
+
+def stale(graph: Graph, build_root: Path | None = None) -> list[tuple[str, str]]:
+    """The stages that `build` would compile, each with the reason."""
+    reasons = ((recipe.stage, why_stale(recipe)) for recipe in recipes(graph, build_root))
+    return [(stage, reason) for stage, reason in reasons if reason is not None]
+
+
+def why_stale(recipe: Recipe) -> str | None:
+    """Why the library of `recipe` must be made; None where it is there and current."""
+    path = artifact.manifest_path(recipe.library)
+    if not path.is_file():
+        return "not built yet"
+    try:
+        manifest = Manifest.read(path)
+    except RunError as error:
+        return str(error)
+    if manifest.key != recipe.key:
+        return _difference(manifest, recipe)
+    return unfit(recipe.library, manifest)
+
+
+def _difference(manifest: Manifest, recipe: Recipe) -> str:
+    if manifest.tvm != runtime.version():
+        return f"built by TVM {manifest.tvm}, this is {runtime.version()}"
+    if manifest.checkpoint != recipe.digests["checkpoint"]:
+        return f"the checkpoint {recipe.checkpoint.name} has changed"
+    known = manifest.sources
+    changed = [name for name, digest in recipe.sources.items() if known.get(name) != digest]
+    if changed:
+        return f"{', '.join(changed[:3])}{' ...' if len(changed) > 3 else ''} changed"
+    return "its config.json, entry or device has changed"
+
+
+def _recipe(
+    spec: StageSpec, graph: Graph, build_root: Path | None, checkpoint: Path, digests: dict[str, str]
+) -> Recipe:
+    source = spec.source
+    if source is None or spec.entry is None:
+        raise BuildError(f"stage '{spec.name}' has no source to build from")
+    kind = load_device(spec.device.partition(":")[0])
+    return Recipe(
+        stage=spec.name,
+        entry=spec.entry,
+        source=source,
+        library=device.library_path(spec, graph.model.name, build_root),
+        checkpoint=checkpoint,
+        config=graph.model.config,
+        target=kind.target,
+        sources=_sources(source),
+        digests=digests,
+    )
+
+
+def _sources(source: str) -> dict[str, str]:
+    """sha256 of the stage's file, of every `stages` module that it imports, however far, and of the builder."""
+    files = {path for _, path in _imported(find_stage(source).path, set())}
+    engine = Path(runner.__file__).parent
+    named = {f"stages/{path.relative_to(_package()).as_posix()}": path for path in files if path.is_relative_to(_package())}
+    named |= {path.name: path for path in files if not path.is_relative_to(_package())}
+    named |= {f"runner/{name}": engine / name for name in _ENGINE}
+    return {name: _digest(path) for name, path in sorted(named.items())}
+
+
+def _package() -> Path:
+    return find_stage("stages.tokenize").path.parent
+
+
+def _imported(path: Path, seen: set[Path]) -> Iterator[tuple[str, Path]]:
+    """The file and, below it, those that its import statements name within the package."""
+    if path in seen:
+        return
+    seen.add(path)
+    yield path.stem, path
+    for node in ast.walk(ast.parse(path.read_bytes(), str(path))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            found = _module_file(name)
+            if found is not None:
+                yield from _imported(found, seen)
+
+
+def _module_file(name: str) -> Path | None:
+    parts = name.split(".")
+    if parts[0] != "stages":
+        return None
+    base = _package().joinpath(*parts[1:])
+    return next((p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()), None)
+
+
+def _digest(path: Path) -> str:
+    try:
+        return artifact.digest(path)
+    except OSError as error:
+        raise BuildError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _remembered_digest(path: Path, record: Path) -> str:
+    """sha256 of a large file, from `record` where that knows the file as it is."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise BuildError(f"{path}: cannot be read: {error.strerror}") from None
+    stamp = [str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ino]
+    try:
+        known = json.loads(record.read_text(encoding="utf-8"))
+        if known["stamp"] == stamp:
+            return str(known["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # no record, or not one of ours: the file is digested and the record written anew
+    sha256 = _digest(path)
+    try:
+        record.parent.mkdir(parents=True, exist_ok=True)
+        artifact.write_text(record, json.dumps({"stamp": stamp, "sha256": sha256}) + "\n")
+    except OSError:
+        pass  # a read-only build folder: the digest is taken again by the next run
+    return sha256

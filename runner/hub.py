@@ -1,0 +1,76 @@
+"""Files of a model from the Hugging Face hub, at a pinned commit, kept in the hub's own cache.
+
+The package `huggingface_hub` is an extra: a model that lies on the disk does without it, and without a network.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.errors import WeightsError
+from runner.weights import check_sha256
+
+if TYPE_CHECKING:
+    from runner.graph import ModelSpec
+
+_COMMIT = re.compile(r"[0-9a-f]{40}\Z")
+
+
+def fetch(repo: str, revision: str, file: str, sha256: str | None = None, key: str = "model.checkpoint") -> Path:
+    """Where `file` of `repo` lies on this machine; downloads it if the hub's cache lacks it.
+
+    Args:
+        repo: `owner/name`.
+        revision: the commit, 40 hexadecimal digits; a branch could change under the same name.
+        sha256: the digest the file must have; None accepts any.
+        key: what to set in order to do without the hub, for the messages.
+
+    Raises:
+        WeightsError: no pinned revision, the extra is not installed, the hub cannot be reached or lacks the file, or
+            the file has another digest.
+    """
+    where = f"{file} of {repo}"
+    if not _COMMIT.match(revision):
+        raise WeightsError(f"{where}: revision '{revision}' is not a commit; give its 40 hexadecimal digits")
+    try:
+        import huggingface_hub  # noqa: PLC0415 - an extra, and 0.3 s that other models need not pay
+    except ModuleNotFoundError:
+        raise WeightsError(
+            f"{where}: downloading needs huggingface_hub. Install it with: pip install 'kokoro-run[hub]'"
+            f" - or set {key} to what you have on disk"
+        ) from None
+    try:
+        path = Path(huggingface_hub.hf_hub_download(repo, file, revision=revision))
+    except (OSError, ValueError) as error:  # every error of the hub is one of these
+        reason = str(error).strip().partition("\n")[0]
+        raise WeightsError(
+            f"{where} at {revision}: cannot be fetched: {reason}. Where there is a network: "
+            f"hf download {repo} {file} --revision {revision} --local-dir DIR - then set {key} to what is in DIR"
+        ) from error
+    if sha256 is not None:
+        check_sha256(path, sha256)
+    return path
+
+
+def checkpoint(model: ModelSpec) -> Path:
+    """The model's checkpoint: the local file, else the hub's where the model names one.
+
+    Raises:
+        WeightsError: there is neither, or the hub's cannot be had.
+    """
+    if model.checkpoint is not None and model.checkpoint.is_file():
+        return model.checkpoint
+    if model.hub is not None:
+        return fetch(model.hub.repo, model.hub.revision, model.hub.checkpoint, model.sha256)
+    raise WeightsError(f"{model.checkpoint}: no such file, and model '{model.name}' names no hub to get it from")
+
+
+def voices(model: ModelSpec) -> Callable[[str], Path] | None:
+    """Gets a voice of the model from the hub, by name, for `load_voice`; None where the model names no hub."""
+    hub = model.hub
+    if hub is None:
+        return None
+    return lambda name: fetch(hub.repo, hub.revision, f"{hub.voices}/{name}.pt", key="model.voices")

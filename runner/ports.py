@@ -1,0 +1,166 @@
+"""What every value is held to while a graph runs: dtype, rank, named dims, finiteness.
+
+A dim is bound by the first port that shows its size and checked at every other, so that an axis that grew or got lost
+is found at the port where it happened, not in a kernel that reads past the end of an array.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from runner.errors import RunError
+from stages.contract import Dim, NamedType, TensorType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stages.contract import Type
+
+Array = npt.NDArray[Any]
+
+STR, VOICE = NamedType("str"), NamedType("voice")
+_VOICE_PACK = TensorType("float32", (Dim(1, "voice_rows"), Dim(2, "style")))
+_KIND_NAMES = {bool: "a boolean", int: "an integer", float: "a number"}
+
+
+class Bound(Protocol):
+    """What a graph says of a dim: its largest size, and whether every array has exactly that size."""
+
+    @property
+    def max(self) -> int: ...
+    @property
+    def static(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class _Size:
+    size: int
+    where: str  # that says so
+
+
+class Sizes:
+    """The sizes of the named dims in one run of a graph."""
+
+    def __init__(self, dims: Mapping[str, Bound]) -> None:
+        self._bounds = dims
+        self._sizes = {
+            name: _Size(bound.max, "the graph's dims, as a fixed size") for name, bound in dims.items() if bound.static
+        }
+
+    def __getitem__(self, name: str) -> int:
+        return self._sizes[name].size
+
+    def take(self, port: str, type_: Type, value: object) -> Any:
+        """The value at `port` ('stage.port'), found to be what `type_` says; its free dims are bound by it.
+
+        A number or boolean of Python is taken for a scalar tensor.
+
+        Raises:
+            RunError: no array, or dtype, rank or a dim is another, or it holds NaN or infinity.
+        """
+        if type_ == STR:
+            if not isinstance(value, str):
+                raise RunError(f"{port}: expected text, got {type(value).__name__}")
+            return value
+        if not isinstance(type_, TensorType):
+            return self._check(port, _VOICE_PACK, value)
+        if not type_.dims and isinstance(value, bool | int | float):
+            value = scalar(port, type_, value)
+        return self._check(port, type_, value)
+
+    def _check(self, port: str, type_: TensorType, value: object) -> Array:
+        if not isinstance(value, np.ndarray):
+            raise RunError(f"{port}: expected a numpy array of {type_}, got {type(value).__name__}")
+        if value.dtype.name != type_.dtype:
+            raise RunError(f"{port}: expected {type_}, got {spell(value)}{_dtype_remedy(type_.dtype)}")
+        if value.ndim != len(type_.dims):
+            raise RunError(f"{port}: expected {type_} of {len(type_.dims)} axes, got {spell(value)}")
+        for axis, (dim, size) in enumerate(zip(type_.dims, value.shape, strict=True)):
+            self._check_dim(port, type_, value, axis, dim, size)
+        check_finite(port, value)
+        return value
+
+    def _check_dim(self, port: str, type_: TensorType, value: Array, axis: int, dim: Dim, size: int) -> None:
+        got = f"{port}: expected {type_}, got {spell(value)}"
+        if dim.name is None:
+            if size != dim.factor:
+                raise RunError(f"{got}: axis {axis} is {size}, not {dim.factor}")
+            return
+        if size % dim.factor:
+            raise RunError(f"{got}: axis {axis} is {size}, which is no multiple of {dim.factor}")
+        units = size // dim.factor
+        known = self._sizes.get(dim.name)
+        if known is not None and units != known.size:
+            raise RunError(f"{got}: axis {axis} makes {dim.name} {units}, but it is {known.size} by {known.where}")
+        bound = self._bounds.get(dim.name)
+        if bound is not None and units > bound.max:
+            raise RunError(f"{got}: axis {axis} makes {dim.name} {units}, but the graph allows {bound.max}")
+        if known is None:
+            self._sizes[dim.name] = _Size(units, port)
+
+    def pad(self, port: str, type_: Type, value: Array, padded: frozenset[str]) -> Array:
+        """`value` with each axis over a dim of `padded` filled up to its fixed size: with 0, a mask with True.
+
+        Raises:
+            RunError: an axis is longer than its dim's fixed size.
+        """
+        if not isinstance(type_, TensorType) or np.ndim(value) != len(type_.dims):
+            return value  # take() refuses it
+        widths = []
+        for dim, size in zip(type_.dims, value.shape, strict=True):
+            wanted = dim.factor * self[dim.name] if dim.name in padded else size
+            if size > wanted:
+                fixed = f"the graph fixes {dim.name} at {wanted // dim.factor}"
+                raise RunError(f"{port}: {size // dim.factor} {dim.name}, but {fixed}: give less, or fix it higher")
+            widths.append((0, wanted - size))
+        if not any(after for _, after in widths):
+            return value
+        return np.pad(value, widths, constant_values=value.dtype == np.bool_)
+
+
+def scalar(port: str, type_: TensorType, value: float) -> Array:
+    """A number or boolean as a tensor without axes; nothing is rounded but a float to its own precision.
+
+    Raises:
+        RunError: it is of another kind than `type_`, or beyond its range.
+    """
+    dtype = np.dtype(type_.dtype)
+    kinds = {"b": bool, "i": int, "u": int, "f": int | float}
+    if not isinstance(value, kinds[dtype.kind]) or (isinstance(value, bool) and dtype.kind != "b"):
+        raise RunError(f"{port}: expected {type_}, got {value!r}, {_KIND_NAMES[type(value)]}")
+    try:
+        return np.array(value, dtype)
+    except OverflowError:
+        raise RunError(f"{port}: {value} is beyond the range of {type_.dtype}") from None
+
+
+def check_finite(port: str, value: Array) -> None:
+    """Refuse NaN and infinity: whatever comes after would be noise, and nothing would say where it began.
+
+    Raises:
+        RunError: naming the port, the first bad element and how many there are.
+    """
+    if value.dtype.kind != "f":
+        return
+    finite = np.isfinite(value)
+    if finite.all():
+        return
+    bad = np.argwhere(~finite)
+    first = tuple(int(i) for i in bad[0])
+    found = f"{len(bad)} of {value.size} values are not finite, the first is {value[first]} at {list(first)}"
+    raise RunError(f"{port}: {found}")
+
+
+def spell(value: Array) -> str:
+    """The type of an array in the graph's grammar: `float32[1, 400]`."""
+    return f"{value.dtype.name}[{', '.join(map(str, value.shape))}]"
+
+
+def _dtype_remedy(expected: str) -> str:
+    if expected == "bool":
+        return "; a mask is bool (True = padding), and no other dtype is taken for one"
+    return f"; nothing is converted on the way: make it {expected} at its source"

@@ -1,0 +1,255 @@
+"""TVM's runtime without its compiler: `tvm_ffi` and libtvm_runtime.so, never `import tvm`.
+
+    numpy array --put--> Tensor --entry(inputs..., weights)--> Tensor | Array of Tensors --get--> numpy arrays
+
+Measured: 0.1 s and 50 MB for a process that runs a library this way, 0.6 s and 200 MB with `import tvm`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runner.artifact import ALIGNMENT, check_loadable
+from runner.errors import RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runner.artifact import Tensor
+    from runner.ports import Array
+
+DLPACK_TYPES = {"cpu": 1, "cuda": 2, "opencl": 4, "vulkan": 7, "metal": 8, "rocm": 10, "webgpu": 15}
+_POOLED = 2  # the Relax VM's allocator that keeps freed memory for the next call
+_ALL_CORES_ALIKE = 1  # threading mode kBig: threads are not told apart by the speed of their core
+_EXIST = 0  # device attribute
+
+# Read by the runtime when its threads start.
+_POOL_SETTINGS = {
+    "TVM_BIND_THREADS": "0",  # bound threads of two processes share one core while another idles
+    # Turns that a thread waits actively for its next piece of work: some milliseconds, longer than any gap between two
+    # kernels. TVM's own 300000 delay the end of the process by up to half a second, and take a core from Python stages.
+    "TVM_THREAD_POOL_SPIN_COUNT": "10000",
+}
+
+Device = tuple[str, int]
+HOST: Device = ("cpu", 0)
+
+
+@functools.cache
+def ffi() -> Any:
+    """The `tvm_ffi` module, with TVM's runtime loaded into it."""
+    # tvm_ffi imports torch wherever it is installed, for a conflict seen on Windows alone: a second, and 200 MB.
+    hide_torch = "torch" not in sys.modules
+    if hide_torch:
+        sys.modules["torch"] = None  # type: ignore[assignment]
+    try:
+        tvm_ffi = importlib.import_module("tvm_ffi")
+    finally:
+        if hide_torch:
+            del sys.modules["torch"]
+    for name, value in _POOL_SETTINGS.items():
+        os.environ.setdefault(name, value)
+    for library in sorted(_library_folder().glob("libtvm_runtime.*")):
+        ctypes.CDLL(str(library), ctypes.RTLD_GLOBAL)
+    return tvm_ffi
+
+
+def _library_folder() -> Path:
+    spec = importlib.util.find_spec("tvm")
+    if spec is None or not spec.submodule_search_locations:
+        raise RunError("TVM is not installed in this environment: pip install apache-tvm")
+    return Path(spec.submodule_search_locations[0]) / "lib"
+
+
+@functools.cache
+def version() -> str:
+    """TVM's version, from the package's metadata."""
+    return importlib.metadata.version("apache-tvm")
+
+
+def available_threads() -> int:
+    """Cores this process may use; TVM's own count takes hyper-threads for half of them, wherever there are none."""
+    return len(os.sched_getaffinity(0))
+
+
+def use_threads(count: int) -> None:
+    """Let libraries called from this Python thread run on `count` threads.
+
+    Raises:
+        RunError: `count` is below 1, or more than the pool of this thread was made with.
+    """
+    if count < 1:
+        raise RunError(f"threads: {count}, but at least 1 is needed")
+    configure = ffi().get_global_func("runtime.config_threadpool")
+    # The pool has its size from the first call on, and never grows; `configure` sets how many of it work.
+    os.environ["TVM_NUM_THREADS"] = str(max(count, available_threads()))
+    configure(_ALL_CORES_ALIKE, count)
+    os.environ["TVM_NUM_THREADS"] = str(count)
+    effective = ffi().get_global_func("runtime.NumThreads")()
+    if effective != count:
+        raise RunError(f"threads: {count} asked for, but this process can use {effective} since its first run")
+
+
+def present(device: Device) -> bool:
+    """Whether the runtime can reach `device`."""
+    kind, index = device
+    if kind == "cpu":
+        return index == 0  # the runtime says yes to any index
+    _load_backend(kind)
+    return bool(ffi().get_global_func("runtime.GetDeviceAttr")(DLPACK_TYPES[kind], index, _EXIST))
+
+
+def present_devices() -> list[str]:
+    """The devices of this machine, as a graph's `devices` would spell their runtime: `cpu:0`, `cuda:1`, ..."""
+    found = []
+    for kind in DLPACK_TYPES:
+        index = 0
+        while present((kind, index)):
+            found.append(f"{kind}:{index}")
+            index += 1
+    return found
+
+
+@functools.cache
+def _load_backend(kind: str) -> None:
+    """Load the runtime of a device kind, which is a library of its own and needs the device's driver."""
+    for library in sorted(_library_folder().glob(f"libtvm_runtime_{kind}.*")):
+        ffi()
+        try:
+            ctypes.CDLL(str(library), ctypes.RTLD_GLOBAL)
+        except OSError:
+            return  # no driver, so no such device: present() finds none
+
+
+def aligned(array: Array) -> Array:
+    """`array` where a library may have it: contiguous, writable and at a multiple of 64 bytes; itself if it is so.
+
+    TVM does not check: a kernel that reads 64 bytes at a time from elsewhere is a segmentation fault.
+    """
+    if array.flags.c_contiguous and array.flags.writeable and array.ctypes.data % ALIGNMENT == 0:
+        return array
+    fresh = empty(array.shape, array.dtype)
+    fresh[...] = array
+    return fresh
+
+
+def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """An array like `numpy.empty`, at a multiple of 64 bytes."""
+    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    buffer = np.empty(size + ALIGNMENT, np.uint8)
+    start = -buffer.ctypes.data % ALIGNMENT
+    return buffer[start : start + size].view(dtype).reshape(shape)
+
+
+def put(array: Array, device: Device = HOST) -> Any:
+    """`array` as a tensor on `device`; on the host without a copy, if it is aligned."""
+    tensor = ffi().from_dlpack(aligned(array), require_alignment=ALIGNMENT if array.size else 0)
+    if device == HOST:
+        return tensor
+    remote = _allocate(array.shape, str(tensor.dtype), device)
+    ffi().get_global_func("runtime.TVMTensorCopyFromTo")(tensor, remote)
+    return remote
+
+
+def get(tensor: Any) -> Array:
+    """A tensor of any device as an array; of the host's without a copy."""
+    if tensor.device.dlpack_device_type() == DLPACK_TYPES["cpu"]:
+        return np.from_dlpack(tensor)
+    local = _allocate(tuple(tensor.shape), str(tensor.dtype), HOST)
+    ffi().get_global_func("runtime.TVMTensorCopyFromTo")(tensor, local)
+    return np.from_dlpack(local)
+
+
+def _allocate(shape: Sequence[int], dtype: str, device: Device) -> Any:
+    kind, index = device
+    where = ffi().device(kind, index)
+    allocate = ffi().get_global_func("runtime.TVMTensorAllocWithScope")
+    return allocate(ffi().Shape(tuple(shape)), ffi().dtype(dtype), where, None)
+
+
+def map_weights(path: Path, tensors: Sequence[Tensor], device: Device = HOST) -> Any:
+    """The weights at `path` as one array of tensors; on the host they are the file's own pages, read when used."""
+    # Copy-on-write: DLPack refuses read-only memory, and nothing here writes.
+    pages = np.memmap(path, np.uint8, mode="c") if tensors else np.empty(0, np.uint8)
+    return ffi().Array([put(_view(path, pages, tensor), device) for tensor in tensors])
+
+
+def _view(path: Path, pages: Array, tensor: Tensor) -> Array:
+    """One tensor in the mapped file."""
+    try:
+        dtype = np.dtype(tensor.dtype)
+    except TypeError:
+        raise RunError(f"{path}: tensor {tensor.name} is of the unknown dtype '{tensor.dtype}'") from None
+    size = int(np.prod(tensor.shape, dtype=np.int64)) * dtype.itemsize
+    if tensor.offset % ALIGNMENT or not 0 <= tensor.offset <= tensor.offset + size <= pages.size:
+        raise RunError(f"{path}: tensor {tensor.name} of {size} bytes at {tensor.offset} does not fit the file")
+    return pages[tensor.offset : tensor.offset + size].view(dtype).reshape(tensor.shape)
+
+
+class Library:
+    """One compiled function of a library.
+
+    Attributes:
+        path: the library.
+        entry: the function's name in it.
+    """
+
+    def __init__(self, path: Path, entry: str, device: Device = HOST, weights: Any = None) -> None:
+        """Load `path`.
+
+        Args:
+            weights: the last argument of each call (`map_weights`); None for a library that holds its own.
+
+        Raises:
+            RunError: the file is no library for this machine, no Relax executable, or has no such entry.
+        """
+        self.path, self.entry = path, entry
+        self._device = device
+        self._last = () if weights is None else (weights,)
+        self._function = self._load(entry)
+
+    def _load(self, entry: str) -> Any:
+        check_loadable(self.path)
+        try:
+            module = ffi().load_module(str(self.path.absolute()))
+        except RuntimeError as error:
+            raise RunError(f"library {self.path} cannot be loaded: {_last_line(error)}") from error
+        if not module.implements_function("vm_load_executable"):
+            raise RunError(f"library {self.path} is no Relax executable: it has no vm_load_executable")
+        machine = module["vm_load_executable"]()
+        kind, index = self._device
+        pools = {(kind, index): _POOLED, HOST: _POOLED}  # the host's runs the shape functions of any device
+        machine["vm_initialization"](*(n for (k, i), pool in pools.items() for n in (DLPACK_TYPES[k], i, pool)))
+        if not machine.implements_function(entry):
+            raise RunError(f"library {self.path} has no entry '{entry}'")
+        return machine[entry]
+
+    def __call__(self, inputs: Sequence[Array]) -> list[Array]:
+        """Run the entry on `inputs`, in its own order; its results, one or a tuple, as a list.
+
+        Raises:
+            RunError: TVM refused an input, or its own checks failed.
+        """
+        tensors = [put(array, self._device) for array in inputs]
+        try:
+            result = self._function(*tensors, *self._last)
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise RunError(f"{self.entry} of {self.path} failed: {_last_line(error)}") from error
+        many = isinstance(result, (ffi().Array, tuple, list))
+        return [get(tensor) for tensor in (result if many else [result])]
+
+
+def _last_line(error: BaseException) -> str:
+    """TVM's errors end with the fact."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

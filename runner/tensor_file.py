@@ -1,0 +1,145 @@
+"""Tensors in a file, memory-mapped; the safetensors format.
+
+    8 bytes   length of the header, little-endian
+    header    JSON: {name: {"dtype": "F16", "shape": [2, 3], "data_offsets": [first, past]}, "__metadata__": ...}
+    data      the tensors, raw little-endian, at the offsets from here
+
+Source: the format's description in huggingface/safetensors, README.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import mmap
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from runner.errors import WeightsError
+
+# bfloat16 is read as its bits: NumPy has no such dtype.
+LAYOUTS = {
+    "float64": "<f8",
+    "float32": "<f4",
+    "float16": "<f2",
+    "bfloat16": "<u2",
+    "int64": "<i8",
+    "int32": "<i4",
+    "int16": "<i2",
+    "int8": "<i1",
+    "uint8": "<u1",
+    "bool": "<?",
+}
+_SAFETENSORS = {
+    "F64": "float64",
+    "F32": "float32",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "I64": "int64",
+    "I32": "int32",
+    "I16": "int16",
+    "I8": "int8",
+    "U8": "uint8",
+    "BOOL": "bool",
+}
+_LENGTH_BYTES = 8
+_GIT_LFS = b"version https://git-lfs"
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    """A tensor as its file holds it.
+
+    Attributes:
+        dtype: a name of `LAYOUTS`.
+        data: read-only view of the file with the tensor's shape; bfloat16 as uint16.
+    """
+
+    dtype: str
+    data: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.data.shape
+
+    def __str__(self) -> str:
+        return f"{self.dtype}{list(self.shape)}"
+
+    def float32(self) -> np.ndarray:
+        """The values, C-contiguous and aligned; the file's own pages where it holds float32, else a copy.
+
+        Raises:
+            ValueError: values of this dtype would be rounded, or are no numbers.
+        """
+        if self.dtype == "bfloat16":
+            return (self.data.astype(np.uint32) << 16).view(np.float32)
+        if self.dtype not in ("float32", "float16"):
+            raise ValueError(f"holds {self.dtype}, expected float32, float16 or bfloat16")
+        # '<f4' of a file is the machine's own float32: every platform TVM's wheels run on is little-endian.
+        return np.require(self.data, np.float32, ["C", "ALIGNED"])
+
+
+def map_file(path: Path) -> mmap.mmap:
+    """The bytes of the file, mapped read-only; the mapping lives as long as a view of it.
+
+    Raises:
+        WeightsError: the file cannot be read, is empty, or stands for one that was not downloaded.
+    """
+    if sys.byteorder != "little":
+        raise WeightsError(f"{path}: this machine is big-endian; checkpoints and voices are little-endian")
+    try:
+        with path.open("rb") as file:
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except FileNotFoundError:
+        raise WeightsError(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise WeightsError(f"{path}: the file is empty; fetch it again") from None
+    if data[: len(_GIT_LFS)] == _GIT_LFS:
+        raise WeightsError(f"{path}: a Git LFS pointer, not the file it stands for; run `git lfs pull` there")
+    return data
+
+
+def is_safetensors(data: mmap.mmap) -> bool:
+    """Whether the bytes start like a safetensors file, complete or not."""
+    return data[_LENGTH_BYTES : _LENGTH_BYTES + 1] == b"{" and data[6:_LENGTH_BYTES] == b"\0\0"
+
+
+def read_safetensors(path: Path) -> dict[str, StoredTensor]:
+    """Every tensor of a safetensors file by name, as views of the file.
+
+    Raises:
+        WeightsError: the file is truncated or damaged, or a tensor's dtype is none of `LAYOUTS`.
+    """
+    data = map_file(path)
+    start = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "little")
+    try:
+        header = json.loads(data[_LENGTH_BYTES:start].decode("utf-8")) if start <= len(data) else None
+    except (ValueError, RecursionError):
+        header = None
+    if not isinstance(header, dict):
+        raise WeightsError(f"{path}: truncated or damaged safetensors file (its header); fetch it again")
+    header.pop("__metadata__", None)
+    return {name: _stored(f"{path}: {name}", entry, data, start) for name, entry in header.items()}
+
+
+def _stored(where: str, entry: object, data: mmap.mmap, start: int) -> StoredTensor:
+    try:
+        code, shape, (first, past) = entry["dtype"], entry["shape"], entry["data_offsets"]  # type: ignore[index]
+        sizes = [*shape, first, past]
+    except (KeyError, TypeError, ValueError):
+        raise WeightsError(f"{where}: damaged safetensors header; fetch the file again") from None
+    if code not in _SAFETENSORS:
+        raise WeightsError(f"{where}: holds {code}, expected one of {', '.join(_SAFETENSORS)}")
+    dtype = _SAFETENSORS[code]
+    layout = np.dtype(LAYOUTS[dtype])
+    if any(type(size) is not int or size < 0 for size in sizes) or math.prod(shape) * layout.itemsize != past - first:
+        raise WeightsError(f"{where}: {dtype}{shape} does not fill bytes {first} to {past}; fetch the file again")
+    if start + past > len(data):
+        raise WeightsError(f"{where}: truncated: {len(data)} bytes of at least {start + past}; fetch the file again")
+    # By way of the slice: a header need not end at a multiple of a number's size, and an empty tensor may end the file.
+    return StoredTensor(dtype, np.frombuffer(memoryview(data)[start + first : start + past], layout).reshape(shape))
