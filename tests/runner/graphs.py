@@ -1,0 +1,62 @@
+"""Graph files for the tests: the default graph with edits, and what is said about them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from runner.errors import GraphError, KokoroError, SpecError
+from runner.graph import load_graph
+
+ROOT = Path(__file__).parents[2]
+DEFAULT = (ROOT / "graphs/default.yaml").read_text(encoding="utf-8")
+CARET = "§"
+
+
+def edited(*edits: tuple[str, str]) -> str:
+    """The default graph, its first `old` replaced by `new` for each edit; its model is named by its full path."""
+    text = DEFAULT.replace("../configs", str(ROOT / "configs"))
+    for old, new in edits:
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    return text
+
+
+def write(folder: Path, text: str, name: str = "graph.yaml") -> tuple[Path, str]:
+    """Write `text` without its caret marks; gives the path, and `PATH:LINE:COLUMN` of the first mark."""
+    path = folder / name
+    before = text.partition(CARET)[0]
+    column = len(before) - before.rfind("\n")
+    path.write_text(text.replace(CARET, ""), encoding="utf-8")
+    return path, f"{path}:{before.count(chr(10)) + 1}:{column}"
+
+
+def messages(error: KokoroError) -> list[str]:
+    """What an error says, without the lines that show the source."""
+    return [line for line in str(error).split("\n") if not re.match(r" *[0-9]* \| ", line)]
+
+
+def assert_refused(
+    folder: Path, text: str, *expected: str, kind: type[KokoroError] = GraphError, sets: tuple[str, ...] = ()
+) -> None:
+    """The graph is refused for exactly these reasons; the first stands where the text has its mark."""
+    path, marked = write(folder, text)
+    with pytest.raises(KokoroError) as caught:
+        load_graph(str(path), sets=sets)
+    said = messages(caught.value)
+    assert sorted(line.split(": ", 1)[1] for line in said) == sorted(expected)
+    assert f"{marked}: {expected[0]}" in said
+    assert type(caught.value) is kind
+
+
+def assert_overlay_refused(folder: Path, overlay: str, *expected: str, kind: type[KokoroError] = SpecError) -> None:
+    """As `assert_refused`, for an overlay on the default graph."""
+    path, marked = write(folder, overlay, "overlay.yaml")
+    with pytest.raises(KokoroError) as caught:
+        load_graph(str(ROOT / "graphs/default.yaml"), [str(path)])
+    said = messages(caught.value)
+    assert sorted(line.split(": ", 1)[1] for line in said) == sorted(expected)
+    assert f"{marked}: {expected[0]}" in said
+    assert type(caught.value) is kind
