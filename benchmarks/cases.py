@@ -1,0 +1,81 @@
+"""What is timed: each stage's inputs at several sizes, cut from one run of the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests import synthetic
+from tests.reference import Reference
+
+Array = NDArray[Any]
+Ports = Mapping[str, Array]
+
+TOKENS = (32, 128, 510)
+FRAMES = (60, 200, 400)
+QUICK_TOKENS = (32,)
+QUICK_FRAMES = (60,)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One stage at one size, with its inputs under the names of the graph's ports."""
+
+    stage: str
+    size: int
+    axis: str
+    inputs: dict[str, Array]
+
+    @property
+    def label(self) -> str:
+        return f"{self.stage}, {self.size} {self.axis}"
+
+
+def symbols(config: Mapping[str, Any], tokens: int) -> str:
+    """The phonemes of an utterance of `tokens` tokens, always the same ones."""
+    return synthetic.phonemes(tokens - 2, 0, config["vocab"])
+
+
+def cases(reference: Reference, pack: Array, *, quick: bool) -> Iterator[Case]:
+    """All cases; those over frames take the first frames of the longest utterance."""
+    for tokens in QUICK_TOKENS if quick else TOKENS:
+        ports = float32(reference.run(reference.input_ids(symbols(reference.config, tokens)), pack, audio=False))
+        mask, length = ports["text_mask"], ports["length"]
+        yield Case("bert", tokens, "tokens", {name: ports[name] for name in ("input_ids", "attention_mask")})
+        duration = {"d_en": ports["d_en"], "style": ports["style_prosody"], "length": length, "text_mask": mask}
+        yield Case("duration", tokens, "tokens", duration)
+        text = {"input_ids": ports["input_ids"], "length": length, "text_mask": mask}
+        yield Case("text_encoder", tokens, "tokens", text)
+    ports = float32(reference.run(reference.input_ids(symbols(reference.config, max(TOKENS))), pack, audio=False))
+    for frames in QUICK_FRAMES if quick else FRAMES:
+        yield from _cases_over_frames(ports, frames)
+
+
+def _cases_over_frames(ports: Ports, frames: int) -> Iterator[Case]:
+    available = ports["en"].shape[-1]
+    if frames > available:
+        raise ValueError(f"the reference gave {available} frames, and {frames} are to be timed")
+    count = np.array([frames], np.int64)
+    f0n = {"en": ports["en"][:, :, :frames], "style": ports["style_prosody"], "frame_count": count}
+    yield Case("f0n", frames, "frames", float32(f0n))
+    decoder = {
+        "asr": ports["asr"][:, :, :frames],
+        "f0": ports["f0"][:, : 2 * frames],
+        "n": ports["n"][:, : 2 * frames],
+        "style": ports["style_decoder"],
+        "frame_count": count,
+        "seed": np.array(0, np.int64),
+    }
+    yield Case("decoder", frames, "frames", float32(decoder))
+
+
+def float32(ports: Ports) -> dict[str, Array]:
+    """Contiguous copies; floating-point ones as float32, which is what every contender computes in."""
+    return {
+        name: np.array(value, np.float32 if value.dtype.kind == "f" else value.dtype, order="C")
+        for name, value in ports.items()
+    }

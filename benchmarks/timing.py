@@ -1,0 +1,70 @@
+"""Interleaved timing: every contender once a round, so that a machine which slows down slows them all."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+SETTLE_S = 0.03  # thread pools spin after a call: the next contender would share its cores with them
+WARM_BELOW_S = 0.3  # a shorter call is repeated untimed first: the others have emptied the caches
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of one contender in one case, a value a round."""
+
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times as long as another contender: the median of the rounds' ratios, and their range."""
+
+    median: float
+    lowest: float
+    highest: float
+
+    def __str__(self) -> str:
+        return f"{self.median:.2f} ({self.lowest:.2f}-{self.highest:.2f})"
+
+
+def interleave(contenders: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Timing]:
+    """Times every contender `rounds` times, one after the other in each round; one untimed call of each comes first."""
+    firsts = {name: _seconds(call) for name, call in contenders.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, call in contenders.items():
+            time.sleep(SETTLE_S)
+            if firsts[name] < WARM_BELOW_S:
+                call()
+            seconds[name].append(_seconds(call))
+    return {name: Timing(tuple(values)) for name, values in seconds.items()}
+
+
+def ratio(ours: Timing, theirs: Timing) -> Ratio:
+    """`ours` over `theirs`, round by round: below 1 is faster."""
+    ratios = [a / b for a, b in zip(ours.seconds, theirs.seconds, strict=True)]
+    return Ratio(statistics.median(ratios), min(ratios), max(ratios))
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, its columns padded to read well as plain text too; all but the first are numbers."""
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    lines = [
+        " | ".join(cell.ljust(width) if column == 0 else cell.rjust(width) for column, (cell, width) in enumerate(row))
+        for row in (zip(cells, widths, strict=True) for cells in [header, rule, *rows])
+    ]
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
