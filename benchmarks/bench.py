@@ -28,8 +28,8 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks import machine, process
-from benchmarks.cases import Case, cases, symbols
-from benchmarks.model import overlay, synthetic_model
+from benchmarks.cases import Case, cases, symbols, tokens_for
+from benchmarks.model import model_folder, overlay, synthetic_model
 from benchmarks.ours import Ours
 from benchmarks.report import report
 from benchmarks.rivals import FOLDED, Eager, Ort, disagreement
@@ -41,7 +41,8 @@ Array = NDArray[Any]
 
 WORK = Path(__file__).parents[1] / "build" / "bench"
 RESULTS = Path(__file__).with_name("results.json")
-UTTERANCES = (30, 130)  # tokens; of some 2 and 10 seconds
+LONG_S = 10.0
+UTTERANCES = (2.0, LONG_S)  # seconds of audio
 # A rival that computes something else would be no rival; the decoder is compared by loudness, which its noise moves.
 TOLERANCES = {"decoder": 0.1}
 TOLERANCE = 1e-3
@@ -54,8 +55,9 @@ class Bench:
     def __init__(self, threads: int, *, quick: bool) -> None:
         self.threads, self.quick, self.rounds = threads, quick, QUICK_ROUNDS if quick else ROUNDS
         torch.set_num_threads(threads)
-        self.config, self.pack, self.weights = synthetic_model(WORK / "model")
-        self.overlays = ["configs/models/kokoro-82m.yaml", str(overlay(WORK / "model"))]
+        self.folder = model_folder(WORK)
+        self.config, self.pack, self.weights = synthetic_model(self.folder)
+        self.overlays = ["configs/models/kokoro-82m.yaml", str(overlay(self.folder))]
         self.build_root = WORK / "built"
         self.failed: dict[str, str] = {}
 
@@ -67,11 +69,11 @@ class Bench:
         self.rivals: dict[str, Any] = {
             Eager.name: Eager(self.reference.model),
             FOLDED: Eager(self._fresh_model(), fold=True),
-            Ort.name: Ort(self._fresh_model, WORK / "onnx", self.threads),
+            Ort.name: Ort(self._fresh_model, self.folder / "onnx", self.threads),
         }
         torch.set_num_threads(self.threads)  # Reference sets its own
         results["stages"] = [self._stage(case) for case in cases(self.reference, self.pack, quick=self.quick)]
-        results["utterances"] = [self._utterance(tokens) for tokens in UTTERANCES[: 1 if self.quick else 2]]
+        results["utterances"] = [self._utterance(seconds) for seconds in UTTERANCES[: 1 if self.quick else 2]]
         results["process"] = self._process()
         results["failed"] = self.failed
         return results
@@ -113,9 +115,10 @@ class Bench:
                 self.failed[f"{name}, {case.label}"] = f"timed, but its output is off by {apart:.2g}"
             yield name, functools.partial(rival.run, case.stage, prepared)
 
-    def _utterance(self, tokens: int) -> dict[str, Any]:
+    def _utterance(self, seconds: float) -> dict[str, Any]:
         """One utterance from phonemes, or for the rivals from their ids, to audio."""
-        click.echo(f"utterance of {tokens} tokens ...", err=True)
+        click.echo(f"utterance of {seconds:g} s ...", err=True)
+        tokens = tokens_for(seconds, self.reference, self.pack)
         phonemes, pipeline = symbols(self.config, tokens), self.ours.pipeline
         audio = pipeline.run(phonemes=phonemes, voice=self.pack)["audio"]
         ids = self.reference.input_ids(phonemes)
@@ -128,7 +131,7 @@ class Bench:
     def _process(self) -> dict[str, float]:
         """What `kokoro-run` costs as a process, for an utterance of about 10 s."""
         click.echo("processes ...", err=True)
-        phonemes = symbols(self.config, UTTERANCES[1])
+        phonemes = symbols(self.config, tokens_for(LONG_S, self.reference, self.pack))
         command = [*self._arguments(), "--phonemes", phonemes, "-o", str(WORK / "bench.wav")]
         command += ["--threads", str(self.threads)]
         runs = [process.seconds_beyond_stages(*command, threads=self.threads) for _ in range(self.rounds)]

@@ -19,6 +19,7 @@ TOKENS = (32, 128, 510)
 FRAMES = (60, 200, 400)
 QUICK_TOKENS = (32,)
 QUICK_FRAMES = (60,)
+FRAME_RATE_HZ = 40
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,16 @@ class Case:
 def symbols(config: Mapping[str, Any], tokens: int) -> str:
     """The phonemes of an utterance of `tokens` tokens, always the same ones."""
     return synthetic.phonemes(tokens - 2, 0, config["vocab"])
+
+
+def tokens_for(seconds: float, reference: Reference, pack: Array) -> int:
+    """How many tokens speak for `seconds` or, by a few tokens, longer."""
+    for tokens in range(20, max(TOKENS), 5):
+        ids = reference.input_ids(symbols(reference.config, tokens))
+        frames = reference.run(ids, pack, audio=False)["frame_count"][0]
+        if frames >= seconds * FRAME_RATE_HZ:
+            return tokens
+    raise ValueError(f"this checkpoint never speaks for {seconds} s")
 
 
 def cases(reference: Reference, pack: Array, *, quick: bool) -> Iterator[Case]:

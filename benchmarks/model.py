@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,11 @@ from numpy.typing import NDArray
 from tests import synthetic
 
 Array = NDArray[Any]
+
+
+def model_folder(work: Path) -> Path:
+    """Where the checkpoint lies; another version of the generator has another folder."""
+    return work / f"model-{hashlib.sha256(Path(synthetic.__file__).read_bytes()).hexdigest()[:8]}"
 
 
 def synthetic_model(folder: Path) -> tuple[dict[str, Any], Array, dict[str, Array]]:

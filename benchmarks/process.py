@@ -25,6 +25,8 @@ finally:
 
 TIMING = re.compile(r"^ *(?P<stage>\w+) +(?P<seconds>[0-9.]+) s$", re.MULTILINE)  # a line of --timings
 
+BUILT = ": built in "  # what a run says of a stage that was stale
+
 
 def seconds_of(*arguments: str, threads: int) -> float:
     """Wall time of `kokoro-run ARGUMENTS` from start to exit; RuntimeError with what it printed, if it failed."""
@@ -35,6 +37,8 @@ def seconds_beyond_stages(*arguments: str, threads: int) -> tuple[float, float]:
     """Wall time of a run, and how much of it is none of its stages' own."""
     wall, told = _timed((*arguments, "--timings"), threads)
     stages = [float(found["seconds"]) for found in TIMING.finditer(told)]
+    if BUILT in told:
+        raise RuntimeError(f"a source file changed during the benchmark, so the run built first:\n{told}")
     if not stages:
         raise RuntimeError(f"the run did not report its stages' times:\n{told}")
     return wall, wall - sum(stages)

@@ -3,10 +3,11 @@
     stage's nn.Module --export--> Relax + TIR --passes--> library.so --+
     checkpoint --take, fold, pack--> stage.weights --------------------+--> manifest stage.json, written last
 
-A stage whose manifest is current is left alone. Files are written under temporary names and put in place whole, the old manifest is
-removed first: an interrupted build leaves nothing that a run would trust.
+A stage whose manifest is current is left alone. Files are written under temporary names and put in place whole, the
+old manifest is removed first: an interrupted build leaves nothing that a run would trust.
 
-This module imports TVM's compiler (0.6 s, 200 MB); `runner.freshness` tells without it whether there is anything to build.
+This module imports TVM's compiler (0.6 s, 200 MB); `runner.freshness` tells without it whether there is anything to
+build.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +35,7 @@ from runner.freshness import Recipe, recipes, why_stale
 from runner.weights import Checkpoint
 from stages.contract import Contract, Dim, TensorType
 from stages.dims import ConfigError, ModelDims
-from stages.layers.packing import pack_module
+from stages.layers.packing import Array, pack_module
 
 if TYPE_CHECKING:
     from runner.graph import Graph
@@ -86,7 +88,8 @@ def check_checkpoint(graph: Graph, dims: ModelDims, recipe: Recipe) -> None:
     """Hold the checkpoint to all five parts of the model at once, before minutes go into compiling one of them.
 
     Raises:
-        WeightsError: tensors are missing, unexpected or misshapen, or the file is not the one that the model's sha256 names.
+        WeightsError: tensors are missing, unexpected or misshapen, or the file is not the one that the model's sha256
+        names.
     """
     checkpoint = Checkpoint.open(recipe.checkpoint)
     pinned = graph.model.sha256
@@ -98,8 +101,12 @@ def check_checkpoint(graph: Graph, dims: ModelDims, recipe: Recipe) -> None:
     with Target({"kind": "llvm", "mcpu": "generic"}):
         for source in PARTS:
             module = _stage_class(source)(dims)
-            pack_module(module, lambda key, shape, prefix=module.PREFIX: checkpoint.take(prefix + key, shape))
+            pack_module(module, partial(_take_below, checkpoint, module.PREFIX))
     checkpoint.finish()
+
+
+def _take_below(checkpoint: Checkpoint, prefix: str, key: str, shape: tuple[int, ...]) -> Array:
+    return checkpoint.take(prefix + key, shape)
 
 
 PARTS = ("stages.bert", "stages.duration", "stages.f0n", "stages.text_encoder", "stages.decoder")
@@ -119,7 +126,8 @@ def resolve_target(spec: dict[str, Any]) -> Target:
 
 
 def export(source: str, entry: str, dims: ModelDims, target: Target) -> tuple[tvm.IRModule, nn.Module, list[str]]:
-    """A stage as Relax and TIR: the module, the stage it came from, and the names of its parameters in the entry's order."""
+    """A stage as Relax and TIR: the module, the stage it came from, and the names of its parameters in the entry's
+    order."""
     with target:
         module = _stage_class(source)(dims)
         spec = _entry_spec(module.contract, dims)
@@ -182,7 +190,7 @@ def _build_stage(recipe: Recipe, dims: ModelDims) -> None:
         _compile(recipe, module, target, compiled)
         checkpoint = Checkpoint.open(recipe.checkpoint)
         with target:
-            arrays = pack_module(layers, lambda key, shape: checkpoint.take(layers.PREFIX + key, shape))
+            arrays = pack_module(layers, partial(_take_below, checkpoint, layers.PREFIX))
         tensors = _write_weights(weights, {name: arrays[name] for name in names})
         artifact.manifest_path(library).unlink(missing_ok=True)
         compiled.replace(library)

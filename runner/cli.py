@@ -24,6 +24,13 @@ _DEFAULT_VERB = "run"
 _LOG = logging.getLogger("kokoro_run")
 
 
+class _Warnings(logging.Handler):
+    """Our own warnings on standard error; other packages' logs are theirs to show."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(f"warning: {self.format(record)}", err=True)
+
+
 class _Verbs(click.Group):
     """`kokoro-run GRAPH ...` means `kokoro-run run GRAPH ...`."""
 
@@ -42,8 +49,8 @@ class _Verb(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         debug = ctx.params.pop("debug")
-        logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
-        logging.addLevelName(logging.WARNING, "warning")
+        if not _LOG.handlers:
+            _LOG.addHandler(_Warnings())
         try:
             return super().invoke(ctx)
         except KokoroError as error:

@@ -165,6 +165,7 @@ class Pipeline:
         """Run the other stages of what `prepare` began."""
         while request.pending:
             self._step(request, request.pending[0])
+        runtime.release_memory()
         outputs = {name: request.values[str(ref)] for name, ref in self.graph.outputs.items()}
         kept = {key: value for key, value in request.values.items() if request.keep and not key.startswith(_OUTSIDE)}
         return Result({**kept, **outputs}, request.timings)

@@ -1,7 +1,7 @@
 """From a stage's Relax module to a Relax executable: one list of passes, in phases.
 
-The kernels arrive written and scheduled (stages.kernels), so nothing is fused, tuned or scheduled here: what is left is to legalise
-the few shape operators, to plan memory and to lower calls to the virtual machine.
+The kernels arrive written and scheduled (stages.kernels), so nothing is fused, tuned or scheduled here: what is left
+is to legalise the few shape operators, to plan memory and to lower calls to the virtual machine.
 
 This module imports TVM's compiler; `build` alone imports it.
 """
@@ -18,7 +18,8 @@ def pipeline() -> tvm.transform.Pass:
         relax.transform.LegalizeOps(),
         relax.transform.FoldConstant(),
     ]
-    # RewriteDataflowReshape would spare copies of a few thousand bytes, but looks for an SBlock in every kernel and finds none
+    # RewriteDataflowReshape would spare copies of a few thousand bytes, but looks for an SBlock in every kernel and
+    # finds none
     lower_dataflow = [
         relax.transform.ToNonDataflow(),
         relax.transform.RemovePurityChecking(),

@@ -12,16 +12,17 @@ Differs: the pooler is not computed, its output is unused. Every token is of typ
 from __future__ import annotations
 
 import numpy as np
+from tvm.relax.frontend import nn
+
 from stages.contract import In, Out, stage
 from stages.dims import BertDims, ModelDims
 from stages.kernels import attention, embedding
+from stages.kernels.simd import padded
 from stages.layers.conv import Linear
 from stages.layers.norm import LayerNorm
 from stages.layers.packing import Array, Packed, Take, pad_channels
 from stages.layers.port import to_channel_port
 from stages.layers.signal import Axis, Signal
-from stages.kernels.simd import padded
-from tvm.relax.frontend import nn
 
 _EPS = 1e-12
 

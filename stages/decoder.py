@@ -1,9 +1,10 @@
 """Phoneme features, pitch and energy to a waveform.
 
     asr --------------+-----------------------> asr_res --+
-    f0 -> F0_conv ----+-> concat -> encode -> x ---------- concat -> decode[i] -> x   (four times, the last doubles the rate)
+    f0 -> F0_conv ----+-> concat -> encode -> x ---------- concat -> decode[i] -> x
     n  -> N_conv -----+                                     ^
                                                  F0, N -----+
+    (`decode` has four blocks; the last doubles the rate)
     x [2*frames, channels], f0, seed -> generator -> audio [600*frames]
 
 Source: kokoro 0.9.4, istftnet.py, Decoder (StyleTTS2, Li et al. 2023).
@@ -12,6 +13,8 @@ Differs: every norm and convolution sees the valid frames only, so padding is ex
 
 from __future__ import annotations
 
+from tvm.relax.frontend import nn
+
 from stages.contract import In, Out, stage
 from stages.dims import ModelDims
 from stages.generator import Generator
@@ -19,7 +22,6 @@ from stages.layers.adain import AdainResBlk1d
 from stages.layers.conv import Conv1d
 from stages.layers.port import channel_port, concat, row_port
 from stages.layers.signal import Axis
-from tvm.relax.frontend import nn
 
 _BLOCKS = 4
 

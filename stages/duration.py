@@ -10,6 +10,8 @@ Differs: LSTMs run over the valid tokens only; `text_mask` says no more than `le
 
 from __future__ import annotations
 
+from tvm.relax.frontend import nn
+
 from stages.contract import In, Out, stage
 from stages.dims import ModelDims
 from stages.layers.conv import Linear
@@ -17,7 +19,6 @@ from stages.layers.lstm import LSTM
 from stages.layers.norm import AdaLayerNorm
 from stages.layers.port import channel_port, concat, row_port, to_row_port
 from stages.layers.signal import Axis, Signal
-from tvm.relax.frontend import nn
 
 
 @stage(

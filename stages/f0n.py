@@ -9,6 +9,8 @@ Differs: the LSTM, the norms and the convolutions see the valid frames only, so 
 
 from __future__ import annotations
 
+from tvm.relax.frontend import nn
+
 from stages.contract import In, Out, stage
 from stages.dims import ModelDims
 from stages.layers.adain import AdainResBlk1d
@@ -16,7 +18,6 @@ from stages.layers.conv import Conv1d
 from stages.layers.lstm import LSTM
 from stages.layers.port import channel_port, row_port, to_channel_port
 from stages.layers.signal import Axis, Signal
-from tvm.relax.frontend import nn
 
 
 @stage(

@@ -7,10 +7,11 @@
     x [2*frames, channels] -> leaky - ups ------------------------> + -> mean of resblocks -> x
     x -> leaky - conv_post -> exp, sin -> inverse STFT -> audio [600*frames]
 
-A res-block runs three times  x = x + conv2(snake(adain2(conv1(snake(adain1(x)))))),  snake(x) = x + sin^2(alpha x) / alpha.
+A res-block runs three times  x = x + conv2(snake(adain2(conv1(snake(adain1(x))))));
+snake(x) = x + sin^2(alpha x) / alpha.
 
-Source: kokoro 0.9.4, istftnet.py, Generator and AdaINResBlock1 (iSTFTNet, Kaneko et al. 2022; Snake, Ziyin et al. 2020).
-Differs: the noise is counter-based (kernels.philox), so that a seed gives the same audio everywhere.
+Source: kokoro 0.9.4, istftnet.py, Generator and AdaINResBlock1 (iSTFTNet, Kaneko et al. 2022; Snake, Ziyin et al.
+2020). Differs: the noise is counter-based (kernels.philox), so that a seed gives the same audio everywhere.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from tvm.relax.frontend import nn
+
 from stages.dims import HALF_FRAMES, HARMONICS, SAMPLE_RATE_HZ, GeneratorDims
 from stages.kernels import add_source, overlap_add, stft
 from stages.kernels.harmonic_source import Source, harmonic_source
@@ -26,7 +29,6 @@ from stages.layers.adain import AdaIN1d
 from stages.layers.conv import Conv1d, ConvTranspose1d
 from stages.layers.packing import Array, Packed, Take, pad_channels
 from stages.layers.signal import Axis, Signal
-from tvm.relax.frontend import nn
 
 _NOISE_TAPS = (7, 11)  # of noise_res: before the last up-sampling, and at it
 _NOISE_DILATIONS = (1, 3, 5)
@@ -44,9 +46,8 @@ class Generator(nn.Module):
         self.noise_convs, self.noise_res, self.ups, self.resblocks = (nn.ModuleList([]) for _ in range(4))
         for i, (rate, taps, width) in enumerate(zip(dims.rates, dims.kernels, widths, strict=True)):
             stride = dims.source_stride(i)
-            shape = {"taps": 1} if i == last else {"taps": 2 * stride, "stride": stride, "padding": (stride + 1) // 2}
             self.ups.append(ConvTranspose1d(2 * width, width, taps, rate))
-            self.noise_convs.append(Conv1d(2 * dims.spectrum, width, **shape, weight_norm=False))
+            self.noise_convs.append(_noise_conv(2 * dims.spectrum, width, stride, last=i == last))
             self.noise_res.append(AdaINResBlock1(width, _NOISE_TAPS[i == last], _NOISE_DILATIONS, style))
             for kernel, dilations in zip(dims.resblock_kernels, dims.resblock_dilations, strict=True):
                 self.resblocks.append(AdaINResBlock1(width, kernel, dilations, style))
@@ -94,9 +95,7 @@ class HarmonicSource(Packed):
 
     def forward(self, f0: nn.Tensor, seed: nn.Tensor, axis: Axis) -> nn.Tensor:
         source = Source(HARMONICS, SAMPLE_RATE_HZ, self.dims.half_frame_samples)
-        return harmonic_source(
-            axis.length, f0, seed, self.weight, self.bias, capacity=axis.capacity, source=source
-        )
+        return harmonic_source(axis.length, f0, seed, self.weight, self.bias, capacity=axis.capacity, source=source)
 
     def pack(self, take: Take) -> dict[str, Array]:
         return {"weight": take("l_linear.weight", (1, HARMONICS))[0], "bias": take("l_linear.bias", (1,))}
@@ -148,3 +147,10 @@ def _mean(blocks: Sequence[AdaINResBlock1], x: Signal, style: Signal) -> Signal:
     for i, block in enumerate(blocks):
         total = [block(x, style, total, gain=1.0 / len(blocks) if i == len(blocks) - 1 else 1.0)]
     return total[0]
+
+
+def _noise_conv(inputs: int, outputs: int, stride: int, *, last: bool) -> Conv1d:
+    """From STFT columns to the rate behind an up-sampling: windows of two strides; at the last, column by column."""
+    if last:
+        return Conv1d(inputs, outputs, 1, weight_norm=False)
+    return Conv1d(inputs, outputs, 2 * stride, stride=stride, padding=(stride + 1) // 2, weight_norm=False)

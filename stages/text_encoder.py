@@ -3,10 +3,13 @@
     input_ids -> embedding -> (conv - norm - leaky) times layers -> lstm -> t_en
 
 Source: kokoro 0.9.4, modules.py, TextEncoder (StyleTTS2, Li et al. 2023).
-Differs: convolutions see zeros past the valid tokens and the LSTM runs over those only; `text_mask` says no more than `length`.
+Differs: convolutions see zeros past the valid tokens and the LSTM runs over those only; `text_mask` says no more than
+`length`.
 """
 
 from __future__ import annotations
+
+from tvm.relax.frontend import nn
 
 from stages.contract import In, Out, stage
 from stages.dims import ModelDims
@@ -18,7 +21,6 @@ from stages.layers.norm import LayerNorm
 from stages.layers.packing import Array, Packed, Take, pad_channels
 from stages.layers.port import to_channel_port
 from stages.layers.signal import Axis, Signal
-from tvm.relax.frontend import nn
 
 _EPS = 1e-5
 _LEAKY = 0.2
@@ -66,7 +68,9 @@ class ConvBlock(nn.ModuleList):
     """Entry 0 the convolution, entry 1 the norm with its leaky ReLU, as the checkpoint numbers them."""
 
     def __init__(self, channels: int, taps: int) -> None:
-        super().__init__([Conv1d(channels, channels, taps), LayerNorm(channels, _EPS, names=("gamma", "beta"), leaky=_LEAKY)])
+        super().__init__(
+            [Conv1d(channels, channels, taps), LayerNorm(channels, _EPS, names=("gamma", "beta"), leaky=_LEAKY)]
+        )
 
     def forward(self, x: Signal) -> Signal:
         return self[1](self[0](x))

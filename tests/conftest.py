@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.parity import FIGURES, table
+
 ROOT = Path(__file__).parents[1]
+REFERENCE = "the PyTorch reference is not installed: `make test` installs it"
 
 
 @pytest.fixture(scope="session")
@@ -18,4 +25,43 @@ def repository() -> Path:
 @pytest.fixture(scope="session")
 def reference() -> None:
     """Skips the test, with the reason, where the PyTorch reference cannot be imported."""
-    pytest.importorskip("tests.reference", reason="the PyTorch reference is not installed: `make test` installs it")
+    pytest.importorskip("tests.reference", reason=REFERENCE)
+
+
+@pytest.fixture(scope="session")
+def cache_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that outlives the session where pytest keeps a cache."""
+    cache = request.config.cache
+    return cache.mkdir("kokoro") if cache is not None else tmp_path_factory.mktemp("kokoro")
+
+
+@pytest.fixture(scope="session")
+def synthetic(cache_folder: Path) -> Callable[[str, int, str], Path]:
+    """`synthetic(size, seed, "pth")`: the model.yaml of a synthetic model, written once for a given generator."""
+    pytest.importorskip("tests.reference", reason=REFERENCE)
+    from tests import synthetic as generator  # noqa: PLC0415 - imports torch, which may be absent
+
+    def model(size: str, seed: int, form: str) -> Path:
+        folder = cache_folder / f"{size}-{seed}-{form}-{_generator_digest()}"
+        if not folder.is_dir():
+            unfinished = folder.with_suffix(f".{os.getpid()}")
+            generator.write(unfinished, size, seed, form)
+            shutil.rmtree(folder, ignore_errors=True)
+            unfinished.rename(folder)
+        return folder / "model.yaml"
+
+    return model
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Prints what the parity tests have measured: figures stand in the log whether the tests pass or not."""
+    figures = config.stash.get(FIGURES, [])
+    if figures:
+        terminalreporter.section("distance from the reference in float64 (in brackets: PyTorch in float32)")
+        for line in table(figures):
+            terminalreporter.write_line(line)
+
+
+def _generator_digest() -> str:
+    sources = [Path(__file__).with_name(name) for name in ("synthetic.py", "reference.py", "philox.py")]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]

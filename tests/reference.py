@@ -181,8 +181,7 @@ class Reference:
         dtype: torch.dtype = torch.float64,
         threads: int = 1,
     ) -> None:
-        torch.set_num_threads(threads)
-        self.config, self.dtype = dict(config), dtype
+        self.config, self.dtype, self.threads = dict(config), dtype, threads
         self.style_size: int = config["style_dim"]
         self.model: Any = build_model(config, dtype)
         self.load(tensors)
@@ -246,6 +245,7 @@ class Reference:
         }
 
     def _run_stage(self, name: str, inputs: Mapping[str, Any]) -> Ports:
+        torch.set_num_threads(self.threads)
         with precision(self.dtype):
             outputs = getattr(self, f"_{name}")(**{port: self._tensor(value) for port, value in inputs.items()})
             return {port: value.numpy() for port, value in outputs.items()}

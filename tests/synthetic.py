@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from tests.reference import PARTS, Reference, build_model, checkpoint_keys
@@ -33,9 +34,7 @@ from tests.reference import PARTS, Reference, build_model, checkpoint_keys
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
-
-Array = NDArray[np.float32] if TYPE_CHECKING else Any
+Array = NDArray[np.float32]
 Config = dict[str, Any]
 Weights = dict[str, Array]
 
@@ -47,8 +46,8 @@ FRAMES_PER_TOKEN = 3.2
 F0_MEAN, F0_SPREAD = 115.0, 88.0
 N_MEAN, N_SPREAD = 3.0, 2.5
 AUDIO_RMS = 0.08
-# What smaller sizes change. `small` keeps every kind of layer at widths a vector register divides; `tiny` has widths that
-# none divides, so remainders of every tile are run.
+# What smaller sizes change. `small` keeps every kind of layer, at widths that whole vector registers fill; `tiny` has
+# widths that they do not, so that the remainders of every tile are run.
 SIZES: dict[str, Config] = {
     "full": {},
     "small": {
@@ -156,9 +155,9 @@ def _spectrum_filter(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArra
     return rng.standard_normal(shape) * balance / math.sqrt(shape[1] * shape[2])
 
 
-# The first pattern found in a key decides how it is drawn. ALBERT applies one layer many times: with larger gains and biases
-# all its tokens would become one. A weight-normed convolution's output has the variance
-# g^2 times its input's, a transposed one's g^2 * inputs / (outputs * stride); the gains below undo leaky ReLU and that.
+# The first pattern found in a key decides how it is drawn. ALBERT applies one layer many times: with larger gains and
+# biases all its tokens would become one. A weight-normed convolution's output has g^2 times the variance of its input,
+# a transposed one's g^2 * inputs / (outputs * stride) times: the gains undo that and what leaky ReLU takes.
 RULES: tuple[tuple[str, Callable[[np.random.Generator, tuple[int, ...]], NDArray[Any]]], ...] = (
     (r"word_embeddings|text_encoder\.embedding", _normal(1.0)),
     (r"position_embeddings|token_type", _normal(0.3)),
@@ -268,15 +267,16 @@ def _fit_curve(
 
 
 def _fit_spectrum(weights: Weights, activations: list[Array], rng: np.random.Generator) -> None:
-    """Log-magnitudes of spread 0.9 falling with frequency, phases of spread 1.3 around a random angle."""
+    """Log-magnitudes of spread 0.9 falling with frequency, phases of spread 1.5 around 0."""
     key = "decoder.generator.conv_post."
     taps = weights[key + "weight_v"]
     taps /= np.sqrt(np.square(taps).sum((1, 2), keepdims=True))
     x = np.concatenate(activations, axis=1)
-    values = sum(taps[:, :, k] @ x[:, k : x.shape[1] - taps.shape[2] + 1 + k] for k in range(taps.shape[2]))
+    windows = np.lib.stride_tricks.sliding_window_view(x, taps.shape[2], axis=1)[:, ::7]
+    values = np.einsum("oik,itk->ot", taps, windows, optimize=True)
     half = taps.shape[0] // 2
-    spread = np.where(np.arange(2 * half) < half, 0.9, 1.3)
-    centre = np.concatenate([-0.15 * np.arange(half), rng.uniform(-1, 1, half)])
+    spread = np.where(np.arange(2 * half) < half, 0.9, 1.5)
+    centre = np.concatenate([-0.15 * np.arange(half), rng.uniform(-0.3, 0.3, half)])
     gain = np.array([_rounded(g) for g in spread / values.std(1)])
     weights[key + "weight_g"] = gain.astype(np.float32)[:, None, None]
     weights[key + "bias"] = np.array([_rounded(b) for b in centre - gain * values.mean(1)], np.float32)
@@ -345,8 +345,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--format", choices=("pth", "safetensors"), default="pth")
     options = parser.parse_args(arguments)
     path = write(options.folder, options.size, options.seed, options.format)
-    print(f"{path}: size {options.size}, seed {options.seed}")
-    print("These are random weights with speech-like statistics: what they speak is noise.")
+    print(f"{path}: size {options.size}, seed {options.seed}")  # noqa: T201 - a command
+    print("These are random weights with speech-like statistics: what they speak is noise.")  # noqa: T201
 
 
 if __name__ == "__main__":

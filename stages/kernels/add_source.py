@@ -8,15 +8,17 @@ Partial statistics as in instance_norm.
 
 from __future__ import annotations
 
-from stages.kernels.conv1d import Rows, block_moments
-from stages.kernels.simd import Expr, Simd, arg, blocks, call, kernel, let, load, padded, size, store
 from tvm import tirx
 from tvm.relax.frontend import nn
 from tvm.tirx.script import builder as T
 
+from stages.kernels.conv1d import Rows, block_moments
+from stages.kernels.simd import Expr, Simd, arg, blocks, call, kernel, let, load, padded, size, store
+
 
 def add_source_kernel(channels: int, rows: Rows, reflect: int, simd: Simd) -> tirx.PrimFunc:
-    """length int64[1], x [n, w], source [m, w] -> y [m, w], partials [2, blocks, w]; `rows` are those of source and y."""
+    """length int64[1], x [n, w], source [m, w] -> y [m, w], partials [2, blocks, w]; `rows` are those of source and
+    y."""
     lanes, width = simd.lanes, padded(channels)
     with kernel("add_source") as function:
         n, m, b = size("n"), size("m"), size("b")
@@ -37,7 +39,14 @@ def add_source_kernel(channels: int, rows: Rows, reflect: int, simd: Simd) -> ti
 
 
 def add_source(
-    x: nn.Tensor, source: nn.Tensor, length: nn.Tensor, *, channels: int, rows: Rows, capacity: Expr | int, reflect: bool
+    x: nn.Tensor,
+    source: nn.Tensor,
+    length: nn.Tensor,
+    *,
+    channels: int,
+    rows: Rows,
+    capacity: Expr | int,
+    reflect: bool,
 ) -> tuple[nn.Tensor, nn.Tensor]:
     """y [rows(capacity), padded(channels)] and its partial statistics."""
     simd = Simd.of()

@@ -1,6 +1,6 @@
 """Convolution over time, and with one tap the matrix product: one pass over memory.
 
-    y[t, o] = gain * ( bias[o] + sum_{k, i} p(x[t * stride - padding + k * dilation, i]) * w[o, i, k] + r1[t, o] + r2[t, o] )
+    y[t, o] = gain * (bias[o] + sum_{k, i} p(x[t * stride - padding + k * dilation, i]) w[o, i, k] + r1[t, o] + r2[t, o])
 
 `p` is applied while a tile of rows is copied into cache-resident scratch, and is 0 past the valid rows:
 
@@ -10,19 +10,25 @@
 
 In the epilogue come bias, residuals `r1`, `r2`, `gain`, GELU, and the partial statistics of the next instance norm.
 
-With `phases` = s > 1 it is a transposed convolution of stride s: row q of a convolution over the input gives the output rows
-q * s + phase - shift, one block of padded(outputs) columns a phase.
+With `phases` = s > 1 it is a transposed convolution of stride s: row q of a convolution over the input gives the
+output rows q * s + phase - shift, one block of padded(outputs) columns a phase.
 
-The register tile is tile_rows x VECS accumulators over [taps, inputs]; weights are packed [column panel, tap, input, panel], so the inner loop
-streams them. Tasks are blocks of rows times groups of column panels. Sums run over taps, then inputs, in float32: the same order for every row.
+The register tile is tile_rows x VECS accumulators over [taps, inputs]; weights are packed [column panel, tap, input,
+panel], so the inner loop streams them. Tasks are blocks of rows times groups of column panels. Sums run over taps,
+then inputs, in float32: the same order for every row.
 
-Source: the register tile is that of BLIS (Van Zee & van de Geijn 2015) with time as rows; a dilated tap is just another row.
+Source: the register tile is that of BLIS (Van Zee & van de Geijn 2015) with time as rows; a dilated tap is just
+another row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from tvm import tirx
+from tvm.relax.frontend import nn
+from tvm.tirx.script import builder as T
 
 from stages.kernels import vector_math
 from stages.kernels.simd import (
@@ -42,9 +48,6 @@ from stages.kernels.simd import (
     store,
     when,
 )
-from tvm import tirx
-from tvm.relax.frontend import nn
-from tvm.tirx.script import builder as T
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,8 @@ class Conv:
         return self.phases * padded(self.outputs)
 
     def groups(self, rows: Rows, simd: Simd) -> int:
-        """Groups of column panels that are tasks of their own: several where a short utterance has few blocks of rows."""
+        """Groups of column panels that are tasks of their own: several where a short utterance has few blocks of
+        rows."""
         panels = self.columns // simd.panel
         wanted = max(1, 16 // rows.scale) if rows.scale else 2
         return max(g for g in range(1, panels + 1) if panels % g == 0 and g <= wanted)
@@ -93,9 +97,9 @@ class Conv:
 def conv1d_kernel(conv: Conv, rows_in: Rows, rows_out: Rows, simd: Simd) -> tirx.PrimFunc:
     """Loop nest of `conv`.
 
-    Arguments: length int64[1], x [n, padded(inputs)], weight [columns / panel, taps, inputs, panel], bias [columns], then norm, alpha
-    and the residuals as `conv` says, y [m, padded(outputs)], and with statistics partials [2, blocks, padded(outputs)] (mean and
-    sum of squared deviations of each block of `simd.block` rows).
+    Arguments: length int64[1], x [n, padded(inputs)], weight [columns / panel, taps, inputs, panel], bias [columns],
+    then norm, alpha and the residuals as `conv` says, y [m, padded(outputs)], and with statistics partials [2, blocks,
+    padded(outputs)] (mean and sum of squared deviations of each block of `simd.block` rows).
     """
     lanes, block, panel = simd.lanes, simd.block, simd.panel
     width = padded(conv.outputs)
@@ -139,7 +143,10 @@ def conv1d_kernel(conv: Conv, rows_in: Rows, rows_out: Rows, simd: Simd) -> tirx
                     base, out_column = let(first + row), let(column * panel)
                 else:
                     phase = let(tirx.truncdiv(column * panel, width))
-                    base, out_column = let((first + row) * conv.phases + phase - conv.shift), let(tirx.truncmod(column * panel, width))
+                    base, out_column = (
+                        let((first + row) * conv.phases + phase - conv.shift),
+                        let(tirx.truncmod(column * panel, width)),
+                    )
                 for i in range(height):
                     for j in range(VECS):
                         store(finished, load(sums, (i * VECS + j) * lanes, lanes=lanes), i, j * lanes, lanes=lanes)
@@ -230,7 +237,8 @@ def _accumulate(
 def block_moments(
     partials: tirx.Buffer, y: tirx.Buffer, first: Expr, rows: Expr, channel: Expr, block: int, lanes: int
 ) -> None:
-    """partials[:, first / block, channel:channel + lanes] = mean and sum of squared deviations of rows first:first + rows of y."""
+    """partials[:, first / block, channel:channel + lanes] = mean and sum of squared deviations of rows first:first +
+    rows of y."""
     total = registers((lanes,))
     store(total, splat(0.0, lanes), 0, lanes=lanes)
     with T.serial(rows) as r:

@@ -4,20 +4,21 @@
     mean = sum_b n_b * partials[0, b] / n           m2 = sum_b ( partials[1, b] + n_b * (partials[0, b] - mean)^2 )
     norm = mean, (1 + gamma) / sqrt(m2 / n + eps), beta         (a convolution's prologue applies it)
 
-`moments` reads a buffer; a convolution's epilogue yields the same for its own output. Float32 throughout: deviations are taken
-from a mean that is already known, so no digits cancel however long the signal is. Blocks have `Simd.block` rows and are combined in order:
-the result depends on the valid length alone.
+`moments` reads a buffer; a convolution's epilogue yields the same for its own output. Float32 throughout: deviations
+are taken from a mean that is already known, so no digits cancel however long the signal is. Blocks have `Simd.block`
+rows and are combined in order: the result depends on the valid length alone.
 
 Source: pairwise combination of moments, Chan, Golub & LeVeque 1983.
 """
 
 from __future__ import annotations
 
-from stages.kernels.conv1d import Rows, block_moments
-from stages.kernels.simd import Expr, Simd, arg, blocks, call, kernel, let, load, padded, registers, size, splat, store
 from tvm import tirx
 from tvm.relax.frontend import nn
 from tvm.tirx.script import builder as T
+
+from stages.kernels.conv1d import Rows, block_moments
+from stages.kernels.simd import Expr, Simd, arg, blocks, call, kernel, let, load, padded, registers, size, splat, store
 
 
 def moments_kernel(channels: int, rows: Rows, simd: Simd) -> tirx.PrimFunc:

@@ -1,8 +1,8 @@
 """The vocabulary in which the kernels are written: explicit vectors, emitted by plain Python.
 
-A kernel is a Python function that emits TIR with the IR builder. `load` and `store` move one vector register, `when` is a
-branch, `Simd` says what the target's registers look like. A register tile is `tile_rows` x `VECS` accumulators, chosen so that
-accumulators, one row of weights and one broadcast value fit into the register file:
+A kernel is a Python function that emits TIR with the IR builder. `load` and `store` move one vector register, `when`
+is a branch, `Simd` says what the target's registers look like. A register tile is `tile_rows` x `VECS` accumulators,
+chosen so that accumulators, one row of weights and one broadcast value fit into the register file:
 
     AVX-512   16 lanes, 32 registers:  14 x 2 accumulators
     AVX2       8 lanes, 16 registers:   6 x 2
@@ -139,5 +139,6 @@ def blocks(rows: Expr | int, block: int) -> Expr:
 
 
 def call(function: tirx.PrimFunc, name: str, args: Sequence[nn.Tensor], out: Out) -> Out:
-    """Call a kernel from an `nn.Module`. One name may stand for many shapes of a kernel, so the symbol becomes private."""
+    """Call a kernel from an `nn.Module`. One name may stand for many shapes of a kernel, so the symbol becomes
+    private."""
     return nn.op.tensor_ir_op(function.without_attr("global_symbol"), name, args, out=out)

@@ -1,20 +1,37 @@
-"""Doubling of the frame rate in an up-sampling AdainResBlk1d: `depthwise_upsample` in the residual path, `repeat_rows` in the shortcut.
+"""Doubling of the frame rate in an up-sampling AdainResBlk1d: `depthwise_upsample` in the residual path, `repeat_rows`
+in the shortcut.
 
     depthwise_upsample   y[2t] = w1 * p(x[t]) + b,   y[2t + 1] = w2 * p(x[t]) + w0 * p(x[t + 1]) + b     per channel
     repeat_rows          y[2t] = y[2t + 1] = x[t]
 
-The first is ConvTranspose1d(groups=channels, kernel 3, stride 2, padding 1, output_padding 1); `p` is AdaIN and leaky ReLU (see conv1d),
-and 0 past the valid rows. Every output is one sum in a fixed order.
+The first is ConvTranspose1d(groups=channels, kernel 3, stride 2, padding 1, output_padding 1); `p` is AdaIN and leaky
+ReLU (see conv1d), and 0 past the valid rows. Every output is one sum in a fixed order.
 """
 
 from __future__ import annotations
 
-from stages.kernels import vector_math
-from stages.kernels.conv1d import Rows
-from stages.kernels.simd import Expr, Simd, arg, blocks, call, kernel, let, load, padded, registers, size, splat, store, when
 from tvm import tirx
 from tvm.relax.frontend import nn
 from tvm.tirx.script import builder as T
+
+from stages.kernels import vector_math
+from stages.kernels.conv1d import Rows
+from stages.kernels.simd import (
+    Expr,
+    Simd,
+    arg,
+    blocks,
+    call,
+    kernel,
+    let,
+    load,
+    padded,
+    registers,
+    size,
+    splat,
+    store,
+    when,
+)
 
 _ROWS = 16  # input rows of a task
 
@@ -25,7 +42,12 @@ def depthwise_upsample_kernel(channels: int, rows: Rows, leaky: float, simd: Sim
     with kernel("depthwise_upsample") as function:
         n, m = size("n"), size("m")
         length = arg("length", (1,), "int64")
-        x, weight, bias, norm = arg("x", (n, width)), arg("weight", (3, width)), arg("bias", (width,)), arg("norm", (3, width))
+        x, weight, bias, norm = (
+            arg("x", (n, width)),
+            arg("weight", (3, width)),
+            arg("bias", (width,)),
+            arg("norm", (3, width)),
+        )
         y = arg("y", (m, width))
         valid = let(rows.of(length[0]))
         with T.parallel(blocks(valid, _ROWS)) as block:

@@ -1,12 +1,13 @@
 """Elementary functions on float32 vectors.
 
-TVM lowers `exp`, `sin`, `log`, ... on vectors to one libm call a lane. These are polynomials after an exact range reduction, 0.1 to
-0.7 ns a value on AVX-512, within 2 ulp of the true value on the ranges named. Rounding goes through `nearbyint`: the usual trick
-of adding and subtracting 1.5 * 2^23 is folded away by TVM's simplifier.
+TVM lowers `exp`, `sin`, `log`, ... on vectors to one libm call a lane. These are polynomials after an exact range
+reduction, 0.1 to 0.7 ns a value on AVX-512, within 2 ulp of the true value on the ranges named. Rounding goes through
+`nearbyint`: the usual trick of adding and subtracting 1.5 * 2^23 is folded away by TVM's simplifier.
 
 Each function takes and returns an expression of `lanes` values, and binds its temporaries in the enclosing block.
 
-Source: coefficients are least-squares (Chebyshev-node) fits of the functions on the reduced ranges, in float64, rounded to float32.
+Source: coefficients are least-squares (Chebyshev-node) fits of the functions on the reduced ranges, in float64,
+rounded to float32.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from stages.kernels.simd import Expr, let, load, registers, splat, store
 from tvm.tirx.script import builder as T
+
+from stages.kernels.simd import Expr, let, load, registers, splat, store
 
 _PI_HIGH, _PI_MIDDLE = (
     3.140625,
@@ -27,7 +29,8 @@ _LN2_LOW = math.log(2) - _LN2_HIGH
 
 
 def _fit(function: Callable[[float], float], low: float, high: float, degree: int) -> list[float]:
-    """Polynomial through `function` at the Chebyshev nodes, lowest power first (Newton form expanded in exact-ish float64)."""
+    """Polynomial through `function` at the Chebyshev nodes, lowest power first (Newton form expanded in exact-ish
+    float64)."""
     middle, half = (low + high) / 2, (high - low) / 2
     nodes = [middle + half * math.cos(math.pi * (i + 0.5) / (degree + 1)) for i in range(degree + 1)]
     divided = [function(x) for x in nodes]
@@ -190,7 +193,8 @@ def atan2(y: Expr, x: Expr, lanes: int) -> Expr:
 
 
 def _opaque(value: Expr, lanes: int) -> Expr:
-    """`value`, through a register: TVM's simplifier sees through a binding, and takes seconds over selects of selects."""
+    """`value`, through a register: TVM's simplifier sees through a binding, and takes seconds over selects of
+    selects."""
     register = registers((lanes,))
     store(register, value, 0, lanes=lanes)
     return let(load(register, 0, lanes=lanes))

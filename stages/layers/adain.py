@@ -2,7 +2,8 @@
 
     style -> fc -> gamma, beta;   y = (1 + gamma) * (x - mean) / sqrt(var + 1e-5) + beta     over the valid rows
 
-Source: kokoro 0.9.4, istftnet.py, AdaIN1d and AdainResBlk1d (from StyleTTS2, Li et al. 2023; AdaIN: Huang & Belongie 2017).
+Source: kokoro 0.9.4, istftnet.py, AdaIN1d and AdainResBlk1d (from StyleTTS2, Li et al. 2023; AdaIN: Huang & Belongie
+2017).
 Differs: the instance norm's affine parameters, absent from the checkpoint, are taken as 1 and 0.
 """
 
@@ -11,12 +12,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from tvm.relax.frontend import nn
+
 from stages.kernels import instance_norm, upsample
 from stages.kernels.simd import padded
 from stages.layers.conv import Conv1d, Linear
 from stages.layers.packing import Array, Packed, Take, fold_weight_norm, pad_channels
 from stages.layers.signal import Signal
-from tvm.relax.frontend import nn
 
 
 class StyleProjection(Linear):
@@ -76,7 +78,8 @@ class DepthwiseUpsample(Packed):
 
 
 class AdainResBlk1d(nn.Module):
-    """Residual block; `pool` and the repetition of rows are there in an up-sampling one, conv1x1 where the widths differ.
+    """Residual block; `pool` and the repetition of rows are there in an up-sampling one, conv1x1 where the widths
+    differ.
 
     x -+-> norm1 - leaky - [pool] - conv1 - norm2 - leaky - conv2 -> + -> / sqrt 2
        +-> [conv1x1] - [repeat rows] ------------------------------->+
@@ -111,7 +114,5 @@ class AdainResBlk1d(nn.Module):
         if not self.upsample:
             return x
         axis = x.axis
-        data = upsample.repeat_rows(
-            x.data, axis.length, channels=x.channels, rows=axis.rows, capacity=axis.capacity
-        )
+        data = upsample.repeat_rows(x.data, axis.length, channels=x.channels, rows=axis.rows, capacity=axis.capacity)
         return Signal(data, x.channels, axis.at(axis.rows.scale * 2, axis.rows.extra * 2))

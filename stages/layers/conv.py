@@ -1,7 +1,7 @@
 """Convolutions and matrix products under their PyTorch names; all run on kernels.conv1d.
 
     Conv1d            weight_g, weight_v (or weight), bias          odd taps with "same" padding unless told
-    ConvTranspose1d   weight_g, weight_v [inputs, outputs, taps]    taps = 2 * stride or any, padding (taps - stride) / 2
+    ConvTranspose1d   weight_g, weight_v [inputs, outputs, taps]    padding (taps - stride) / 2
     Linear            weight [outputs, inputs], bias
 
 `norm`, `leaky`, `alpha` act on the input, `residuals`, `gain`, `gelu` on the output, inside the same pass over memory.
@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from tvm.relax.frontend import nn
+
 from stages.kernels.conv1d import Conv, Rows, conv1d
 from stages.kernels.simd import Simd, padded
 from stages.layers.packing import Array, Packed, Take, fold_weight_norm, pack_columns, pad_channels
 from stages.layers.signal import Axis, Signal
-from tvm.relax.frontend import nn
 
 
 class _Columns(Packed):
@@ -116,7 +117,8 @@ class Conv1d(_Columns):
 class ConvTranspose1d(_Columns):
     """ConvTranspose1d with padding (taps - stride) / 2: `stride` output rows for each input row.
 
-    Output phase p = (t + padding) mod stride sees taps p, p + stride, ...: a convolution over input rows for each phase.
+    Output phase p = (t + padding) mod stride sees taps p, p + stride, ...: a convolution over input rows for each
+    phase.
     """
 
     def __init__(self, inputs: int, outputs: int, taps: int, stride: int) -> None:

@@ -8,12 +8,13 @@ Source: torch.nn.LayerNorm; kokoro 0.9.4, modules.py, LayerNorm and AdaLayerNorm
 
 from __future__ import annotations
 
+from tvm.relax.frontend import nn
+
 from stages.kernels import layer_norm
 from stages.kernels.simd import padded
 from stages.layers.conv import Linear
 from stages.layers.packing import Array, Packed, Take, pad_channels
 from stages.layers.signal import Signal
-from tvm.relax.frontend import nn
 
 _ADAPTIVE_EPS = 1e-5
 

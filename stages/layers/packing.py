@@ -1,7 +1,7 @@
 """From the checkpoint's tensors to the arrays that the kernels read.
 
-A layer that owns parameters is `Packed`: its `pack(take)` asks for tensors by their key below the layer's name and returns
-its parameters, laid out for the target's registers. `pack_module` walks a stage and packs all of it.
+A layer that owns parameters is `Packed`: its `pack(take)` asks for tensors by their key below the layer's name and
+returns its parameters, laid out for the target's registers. `pack_module` walks a stage and packs all of it.
 """
 
 from __future__ import annotations
@@ -11,16 +11,19 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from stages.kernels.simd import padded
 from tvm.relax.frontend import nn
+
+from stages.kernels.simd import padded
 
 Array = NDArray[np.float32]
 Take = Callable[[str, tuple[int, ...]], Array]
-"""`take(key, shape)`: the tensor under the layer's name and `key`, float32; a missing or misshapen one is noted and read as zeros."""
+"""`take(key, shape)`: the tensor under the layer's name and `key`, float32; a missing or misshapen one is noted and
+read as zeros."""
 
 
 class Packed(nn.Module):
-    """A layer with parameters of its own. `NAMED` is False where its attribute is no level of the checkpoint's names."""
+    """A layer with parameters of its own. `NAMED` is False where its attribute is no level of the checkpoint's
+    names."""
 
     NAMED = True
 

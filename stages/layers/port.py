@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tvm.relax.frontend import nn
+
 from stages.kernels import ports
 from stages.layers.conv import single_row
 from stages.layers.signal import Axis, Signal
-from tvm.relax.frontend import nn
 
 
 def channel_port(x: nn.Tensor, axis: Axis) -> Signal:

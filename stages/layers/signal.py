@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from tvm.relax.frontend import nn
+
 from stages.kernels import instance_norm
 from stages.kernels.conv1d import Rows
 from stages.kernels.simd import Expr
-from tvm.relax.frontend import nn
+
+PER_UNIT = Rows()  # one row a token or frame
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class Axis:
 
     length: nn.Tensor
     capacity: Expr | int
-    rows: Rows = Rows()
+    rows: Rows = PER_UNIT
 
     @property
     def total(self) -> Expr:

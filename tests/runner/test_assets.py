@@ -10,7 +10,7 @@ from runner.assets import load_json, load_vocab, write_assets
 from runner.errors import RunError, SpecError, WeightsError
 from tests.runner.torch_archive import write_torch_zip
 
-CONFIG = Path(__file__).parents[1] / "data" / "kokoro_config.json"
+CONFIG = Path(__file__).parents[2] / "configs" / "models" / "kokoro-82m" / "config.json"
 PACK = np.random.default_rng(0).standard_normal((510, 1, 256)).astype(np.float32)
 
 BAD_JSON = {

@@ -10,7 +10,7 @@ import pytest
 from stages.dims import ConfigError, ModelDims, frame_samples
 
 ROOT = Path(__file__).parents[2]
-FULL: dict[str, Any] = json.loads((ROOT / "tests" / "data" / "kokoro_config.json").read_text("utf-8"))
+FULL: dict[str, Any] = json.loads((ROOT / "configs" / "models" / "kokoro-82m" / "config.json").read_text("utf-8"))
 MINI = ROOT / "configs" / "models" / "mini" / "config.json"
 
 REMOVED = object()

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from stages.contract import StageError
 from stages.tokenize import normalise, tokenize
 
-CONFIG = json.loads((Path(__file__).parents[1] / "data" / "kokoro_config.json").read_text("utf-8"))
+CONFIG = json.loads(
+    (Path(__file__).parents[2] / "configs" / "models" / "kokoro-82m" / "config.json").read_text("utf-8")
+)
 VOCAB: dict[str, int] = CONFIG["vocab"]
 
 SPELLINGS = {

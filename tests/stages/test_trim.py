@@ -9,7 +9,9 @@ import pytest
 from stages.contract import StageError
 from stages.trim import trim
 
-ISTFTNET = json.loads((Path(__file__).parents[1] / "data" / "kokoro_config.json").read_text("utf-8"))["istftnet"]
+ISTFTNET = json.loads(
+    (Path(__file__).parents[2] / "configs" / "models" / "kokoro-82m" / "config.json").read_text("utf-8")
+)["istftnet"]
 AUDIO = np.arange(3000, dtype=np.float32)[None]
 
 

@@ -1,0 +1,194 @@
+"""The compiled pipeline against the PyTorch reference, padded against not, one thread against two, and NaN refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tests.reference", reason="the PyTorch reference is not installed: `make test` installs it")
+import torch
+
+from runner.build import build
+from runner.engine import Pipeline
+from runner.errors import RunError
+from runner.graph import Graph, load_graph
+from runner.weights import Checkpoint
+from tests.parity import FIGURES, SEEDS, SHORT, SYMBOLS, Figure, Subject, assert_within_bars
+from tests.reference import Reference
+from tests.synthetic import phonemes
+
+Synthetic = Callable[[str, int, str], Path]
+
+AVX2 = ("devices.host=cpu-avx2:0", "devices.accel=cpu-avx2:0")
+# Name: the synthetic checkpoint's size and format, or None for the default model; and the options of the graph.
+MODELS: dict[str, tuple[tuple[str, str] | None, tuple[str, ...]]] = {
+    "tiny": (("tiny", "pth"), ()),
+    "tiny avx2": (("tiny", "pth"), AVX2),
+    "small": (("small", "safetensors"), ()),
+    "mini": (None, ()),
+    "full": (("full", "pth"), ()),
+}
+SPOKEN = (1, 5, 30)  # symbols of the utterances that need no reference
+
+
+@pytest.fixture(scope="session")
+def load(repository: Path, synthetic: Synthetic) -> Callable[..., Graph]:
+    """`load("tiny", *more overlays)`: the default graph on one of MODELS."""
+
+    def graph(name: str, *overlays: str) -> Graph:
+        checkpoint, options = MODELS[name]
+        models = [] if checkpoint is None else [str(synthetic(checkpoint[0], 0, checkpoint[1]))]
+        return load_graph(str(repository / "graphs" / "default.yaml"), [*models, *overlays], options)
+
+    return graph
+
+
+@pytest.fixture(scope="session")
+def build_root(cache_folder: Path) -> Path:
+    """Where the tests' libraries are built; what is current from the last session is used again."""
+    return cache_folder / "build"
+
+
+def read_subject(name: str, graph: Graph, build_root: Path) -> Subject:
+    """The model on both sides, its libraries built."""
+    build(graph, build_root)
+    config = json.loads(graph.model.config.read_text("utf-8"))
+    assert graph.model.checkpoint is not None
+    checkpoint = Checkpoint.open(graph.model.checkpoint)
+    tensors = {key: checkpoint.take(key, tensor.shape) for key, tensor in checkpoint.tensors.items()}
+    threads = 2 if name == "full" else 1
+    exact, single = (Reference(config, tensors, dtype, threads) for dtype in (torch.float64, torch.float32))
+    pipeline = Pipeline(graph, build_root, threads=2)
+    return Subject(name, pipeline, exact, single, pipeline.voice(None))
+
+
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=[pytest.mark.full] * (name == "full")) for name in MODELS]
+)
+def subject(request: pytest.FixtureRequest, load: Callable[..., Graph], build_root: Path) -> Subject:
+    return read_subject(request.param, load(request.param), build_root)
+
+
+@pytest.fixture
+def note(request: pytest.FixtureRequest) -> Callable[[list[Figure]], None]:
+    """Puts figures into the table printed at the end of the session, then holds them to their bars."""
+    kept = request.config.stash.setdefault(FIGURES, [])
+
+    def hold(figures: list[Figure]) -> None:
+        kept.extend(figures)
+        assert_within_bars(figures)
+
+    return hold
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("symbols", SYMBOLS)
+class TestParity:
+    """Each utterance's tests stand together: its reference is computed once."""
+
+    def test_each_stage_equals_the_reference(
+        self, subject: Subject, symbols: int, seed: int, note: Callable[[list[Figure]], None]
+    ) -> None:
+        note(subject.utterance(symbols, seed).stage_figures())
+
+    def test_alignment_of_the_reference_logits_is_equal(self, subject: Subject, symbols: int, seed: int) -> None:
+        utterance = subject.utterance(symbols, seed)
+        ours = subject.pipeline.call_stage("align", utterance.inputs("align"))
+        for port, expected in utterance.expected("align").items():
+            np.testing.assert_array_equal(ours[port], expected, err_msg=port)
+
+    def test_whole_graph_has_equal_durations_and_audio(
+        self, subject: Subject, symbols: int, seed: int, note: Callable[[list[Figure]], None]
+    ) -> None:
+        utterance = subject.utterance(symbols, seed)
+        figures = []
+        for with_f0 in (True, False) if symbols <= SHORT else (True,):
+            ours = utterance.speak(with_f0=with_f0)
+            np.testing.assert_array_equal(ours["tokenize.input_ids"], utterance.input_ids)
+            np.testing.assert_array_equal(ours["align.durations"], utterance.ports["durations"])
+            assert ours["trim.audio"].shape == (600 * int(utterance.ports["frame_count"][0]),)
+            np.testing.assert_array_equal(ours["trim.audio"], ours["decoder.audio"][0, : ours["trim.audio"].size])
+            figures.append(utterance.whole_figure(ours, with_f0=with_f0))
+        note(figures)
+
+
+@pytest.mark.parametrize("symbols", SPOKEN)
+def test_padded_graph_is_equal_bit_for_bit_and_zero_past_the_end(
+    subject: Subject, load: Callable[..., Graph], build_root: Path, repository: Path, symbols: int
+) -> None:
+    static = Pipeline(load(subject.name, str(repository / "configs" / "static.yaml")), build_root, threads=2)
+    padded, dynamic = (speak(pipeline, subject, symbols) for pipeline in (static, subject.pipeline))
+    assert padded["bert.d_en"].shape[2] == 512
+    assert padded["f0n.f0"].shape[1] == 2 * padded["align.en"].shape[2] > dynamic["f0n.f0"].shape[1]
+    for port, expected in dynamic.items():
+        assert_equal_then_padding(port, expected, padded[port])
+
+
+def assert_equal_then_padding(port: str, expected: np.ndarray, padded: np.ndarray) -> None:
+    """`padded` holds `expected`'s bits in its first elements of each axis; past them a mask is True, all else 0."""
+    valid = tuple(slice(size) for size in expected.shape)
+    assert padded[valid].tobytes() == expected.tobytes(), port
+    rest = padded.copy()
+    rest[valid] = port == "tokenize.text_mask"
+    assert np.all(rest == (port == "tokenize.text_mask")), port
+
+
+def speak(pipeline: Pipeline, subject: Subject, symbols: int, seed: int = 0) -> dict[str, np.ndarray]:
+    text = phonemes(symbols, 0, subject.exact.config["vocab"])
+    ports = pipeline.run(phonemes=text, voice=subject.pack, params={"seed": seed}, keep=True)
+    return {port: value for port, value in ports.items() if "." in port}
+
+
+def test_same_seed_gives_the_same_bits_with_any_number_of_threads(subject: Subject, build_root: Path) -> None:
+    two = speak(subject.pipeline, subject, 30)
+    for threads in (1, 2):
+        again = speak(Pipeline(subject.pipeline.graph, build_root, threads=threads), subject, 30)
+        for port, value in two.items():
+            assert again[port].tobytes() == value.tobytes(), f"{port} with {threads} threads"
+
+
+def test_another_seed_differs_in_the_audio_alone(subject: Subject) -> None:
+    first, second = (speak(subject.pipeline, subject, 5, seed) for seed in (0, 1))
+    different = {port for port, value in first.items() if second[port].tobytes() != value.tobytes()}
+    assert different == {"decoder.audio", "trim.audio"}
+
+
+FLOAT_PORTS = (
+    "voice.style_decoder",
+    "bert.d_en",
+    "duration.logits",
+    "duration.d",
+    "text_encoder.t_en",
+    "align.en",
+    "f0n.f0",
+    "decoder.audio",
+    "trim.audio",
+)
+
+
+@pytest.fixture(scope="module")
+def tiny(load: Callable[..., Graph], build_root: Path) -> Subject:
+    return read_subject("tiny", load("tiny"), build_root)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("port", FLOAT_PORTS)
+def test_number_that_is_none_is_an_error_that_names_its_port(tiny: Subject, port: str, value: float) -> None:
+    spoken = speak(tiny.pipeline, tiny, 5)[port].copy()
+    spoken[..., -1] = value
+    with pytest.raises(RunError, match=port.replace(".", r"\.")):
+        tiny.pipeline.run(phonemes=phonemes(5, 0, tiny.exact.config["vocab"]), voice=tiny.pack, override={port: spoken})
+
+
+@pytest.mark.parametrize(("stage", "port", "output"), [("f0n", "en", "f0n.f0"), ("decoder", "asr", "decoder.audio")])
+def test_overflow_inside_a_stage_is_an_error_that_names_its_output(
+    tiny: Subject, stage: str, port: str, output: str
+) -> None:
+    inputs = tiny.utterance(5, 0).inputs(stage)
+    inputs[port] = np.full_like(inputs[port], 3e38) * np.linspace(-1, 1, inputs[port].shape[-1], dtype=np.float32)
+    with pytest.raises(RunError, match=output.replace(".", r"\.")):
+        tiny.pipeline.call_stage(stage, inputs)
