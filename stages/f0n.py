@@ -9,6 +9,8 @@ Differs: the LSTM, the norms and the convolutions see the valid frames only, so 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tvm.relax.frontend import nn
 
 from stages.contract import In, Out, stage
@@ -55,7 +57,8 @@ class F0N(nn.Module):
     def forward(self, en: nn.Tensor, style: nn.Tensor, frame_count: nn.Tensor) -> tuple[nn.Tensor, nn.Tensor]:
         voice = row_port(style, frame_count)  # [1, style]
         features = channel_port(en, Axis(frame_count, en.shape[2]))  # [frames, features]
-        x = self.shared(features).with_moments()  # [frames, hidden]
+        x = self.shared(features)  # [frames, hidden]
+        x = replace(x, partials=x.moments())  # shared by both branches
         f0 = self.F0_proj(_through(self.F0, x, voice))  # [2*frames, 1]
         n = self.N_proj(_through(self.N, x, voice))  # [2*frames, 1]
         return nn.op.squeeze(to_channel_port(f0), 1), nn.op.squeeze(to_channel_port(n), 1)

@@ -11,7 +11,8 @@ A res-block runs three times  x = x + conv2(snake(adain2(conv1(snake(adain1(x)))
 snake(x) = x + sin^2(alpha x) / alpha.
 
 Source: kokoro 0.9.4, istftnet.py, Generator and AdaINResBlock1 (iSTFTNet, Kaneko et al. 2022; Snake, Ziyin et al.
-2020). Differs: the noise is counter-based (kernels.philox), so that a seed gives the same audio everywhere.
+2020).
+Differs: the noise is counter-based (kernels.philox), so that a seed gives the same audio everywhere.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from stages.kernels import add_source, overlap_add, stft
 from stages.kernels.harmonic_source import Source, harmonic_source
 from stages.kernels.simd import padded
 from stages.layers.adain import AdaIN1d
-from stages.layers.conv import Conv1d, ConvTranspose1d
+from stages.layers.conv import Conv1d, ConvTranspose1d, WinogradConv1d
 from stages.layers.packing import Array, Packed, Take, pad_channels
 from stages.layers.signal import Axis, Signal
 
@@ -106,8 +107,8 @@ class AdaINResBlock1(nn.Module):
 
     def __init__(self, channels: int, taps: int, dilations: Sequence[int], style: int) -> None:
         rounds = range(len(dilations))
-        self.convs1 = nn.ModuleList([Conv1d(channels, channels, taps, dilation=d) for d in dilations])
-        self.convs2 = nn.ModuleList([Conv1d(channels, channels, taps) for _ in rounds])
+        self.convs1 = nn.ModuleList([WinogradConv1d(channels, channels, taps, dilation=d) for d in dilations])
+        self.convs2 = nn.ModuleList([WinogradConv1d(channels, channels, taps) for _ in rounds])
         self.adain1 = nn.ModuleList([AdaIN1d(style, channels) for _ in rounds])
         self.adain2 = nn.ModuleList([AdaIN1d(style, channels) for _ in rounds])
         self.alpha1 = nn.ModuleList([Alpha(channels) for _ in rounds])

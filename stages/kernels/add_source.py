@@ -12,7 +12,7 @@ from tvm import tirx
 from tvm.relax.frontend import nn
 from tvm.tirx.script import builder as T
 
-from stages.kernels.conv1d import Rows, block_moments
+from stages.kernels.conv1d import Partials, Rows, block_moments
 from stages.kernels.simd import Expr, Simd, arg, blocks, call, kernel, let, load, padded, size, store
 
 
@@ -47,7 +47,7 @@ def add_source(
     rows: Rows,
     capacity: Expr | int,
     reflect: bool,
-) -> tuple[nn.Tensor, nn.Tensor]:
+) -> tuple[nn.Tensor, Partials]:
     """y [rows(capacity), padded(channels)] and its partial statistics."""
     simd = Simd.of()
     total = rows.of(capacity)
@@ -57,4 +57,4 @@ def add_source(
     ]
     function = add_source_kernel(channels, rows, int(reflect), simd)
     y, partials = call(function, "add_source", [length, x, source], out=out)
-    return y, partials
+    return y, Partials(partials, simd.block)

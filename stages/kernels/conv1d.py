@@ -1,6 +1,6 @@
 """Convolution over time, and with one tap the matrix product: one pass over memory.
 
-    y[t, o] = gain * (bias[o] + sum_{k, i} p(x[t * stride - padding + k * dilation, i]) w[o, i, k] + r1[t, o] + r2[t, o])
+    y[t, o] = gain * (bias[o] + sum_{k, i} p(x[t * stride - padding + k * dilation, i]) w[o, i, k] + residuals[t, o])
 
 `p` is applied while a tile of rows is copied into cache-resident scratch, and is 0 past the valid rows:
 
@@ -8,7 +8,7 @@
     leaky   max(x, slope * x)
     snake   x + sin^2(alpha[i] * x) / alpha[i]      (`alpha` is [2, padded(inputs)]: alpha and its inverse)
 
-In the epilogue come bias, residuals `r1`, `r2`, `gain`, GELU, and the partial statistics of the next instance norm.
+In the epilogue come bias, up to two residuals, `gain`, GELU, and the partial statistics of the next instance norm.
 
 With `phases` = s > 1 it is a transposed convolution of stride s: row q of a convolution over the input gives the
 output rows q * s + phase - shift, one block of padded(outputs) columns a phase.
@@ -34,6 +34,7 @@ from stages.kernels import vector_math
 from stages.kernels.simd import (
     VECS,
     Expr,
+    Index,
     Simd,
     arg,
     blocks,
@@ -57,7 +58,7 @@ class Rows:
     scale: int = 1
     extra: int = 0
 
-    def of(self, length: Expr) -> Expr:
+    def of(self, length: Index) -> Index:
         return length * self.scale + self.extra
 
 
@@ -107,18 +108,8 @@ def conv1d_kernel(conv: Conv, rows_in: Rows, rows_out: Rows, simd: Simd) -> tirx
     panels = conv.columns // panel // groups
     scratch_rows = (block - 1) * conv.stride + (conv.taps - 1) * conv.dilation + 1
     with kernel("conv1d") as function:
-        n, m, b = size("n"), size("m"), size("b")
-        length = arg("length", (1,), "int64")
-        x = arg("x", (n, padded(conv.inputs)))
-        weight = arg("weight", (conv.columns // panel, conv.taps, conv.inputs, panel))
-        bias = arg("bias", (conv.columns,))
-        norm = arg("norm", (3, padded(conv.inputs))) if conv.norm else None
-        alpha = arg("alpha", (2, padded(conv.inputs))) if conv.snake else None
-        residuals = [arg(f"residual{i}", (m, width)) for i in range(conv.residuals)]
-        y = arg("y", (m, width))
-        partials = arg("partials", (2, b, width)) if conv.statistics else None
-
-        valid_in, valid_out = let(rows_in.of(length[0])), let(rows_out.of(length[0]))
+        given = operands(conv, (conv.columns // panel, conv.taps, conv.inputs, panel))
+        valid_in, valid_out = let(rows_in.of(given.length[0])), let(rows_out.of(given.length[0]))
         # a transposed convolution runs over input positions, one more than there are inputs
         positions = let(valid_in + (conv.taps - 1)) if conv.phases > 1 else valid_out
         count = let(blocks(positions, block))
@@ -134,11 +125,11 @@ def conv1d_kernel(conv: Conv, rows_in: Rows, rows_out: Rows, simd: Simd) -> tirx
             used = let(T.min(tiles * simd.tile_rows + half, block) - 1) * conv.stride + (
                 scratch_rows - (block - 1) * conv.stride
             )
-            _fill(conv, scratch, x, norm, alpha, first, let(used), valid_in, lanes)
+            _fill(conv, given, scratch, first, let(used), valid_in, lanes)
 
             def tile(column: Expr, row: Expr, height: int) -> None:
                 """`height` rows of one column panel: accumulate in registers, then finish row by row."""
-                sums = _accumulate(conv, scratch, weight, bias, column, row, height, simd)
+                sums = _accumulate(conv, given, scratch, column, row, height, simd)
                 if conv.phases == 1:
                     base, out_column = let(first + row), let(column * panel)
                 else:
@@ -155,13 +146,8 @@ def conv1d_kernel(conv: Conv, rows_in: Rows, rows_out: Rows, simd: Simd) -> tirx
                     with when(tirx.all(out >= 0, out < valid_out)), T.serial(VECS) as j:
                         place = let(out_column + j * lanes)
                         value = let(load(finished, i, j * lanes, lanes=lanes))
-                        for residual in residuals:
-                            value = let(value + load(residual, out, place, lanes=lanes))
-                        if conv.gain != 1.0:
-                            value = let(value * splat(conv.gain, lanes))
-                        if conv.gelu:
-                            value = vector_math.gelu(value, lanes)
-                        store(y, value, out, place, lanes=lanes)
+                        value = epilogue(conv, value, given.residuals, out, place, lanes)
+                        store(given.y, value, out, place, lanes=lanes)
 
             with T.serial(panels) as p:
                 column = let(group * panels + p)
@@ -169,23 +155,67 @@ def conv1d_kernel(conv: Conv, rows_in: Rows, rows_out: Rows, simd: Simd) -> tirx
                     tile(column, let(t * simd.tile_rows), simd.tile_rows)
                 with when(tirx.all(rest > 0, rest <= half)):
                     tile(column, let(whole * simd.tile_rows), half)
-                if partials is not None:
+                if given.partials is not None:
                     for j in range(VECS):
-                        block_moments(partials, y, first, here, column * panel + j * lanes, block, lanes)
+                        block_moments(given.partials, given.y, first, here, column * panel + j * lanes, block, lanes)
     return function.get()
 
 
-def _fill(
-    conv: Conv,
-    scratch: tirx.Buffer,
-    x: tirx.Buffer,
-    norm: tirx.Buffer | None,
-    alpha: tirx.Buffer | None,
-    first: Expr,
-    used: Expr,
-    valid: Expr,
-    lanes: int,
-) -> None:
+@dataclass(frozen=True)
+class Operands:
+    """Arguments of a convolution's kernel, in this order; those that `conv` does without are absent."""
+
+    length: tirx.Buffer
+    x: tirx.Buffer
+    weight: tirx.Buffer
+    bias: tirx.Buffer
+    norm: tirx.Buffer | None
+    alpha: tirx.Buffer | None
+    residuals: list[tirx.Buffer]
+    y: tirx.Buffer
+    partials: tirx.Buffer | None
+
+
+def operands(conv: Conv, weight: tuple[int, ...]) -> Operands:
+    """Declare the arguments of the kernel under construction; `weight` is the shape of the packed weights."""
+    n, m, b = size("n"), size("m"), size("b")
+    width = padded(conv.outputs)
+    return Operands(
+        length=arg("length", (1,), "int64"),
+        x=arg("x", (n, padded(conv.inputs))),
+        weight=arg("weight", weight),
+        bias=arg("bias", (conv.columns,)),
+        norm=arg("norm", (3, padded(conv.inputs))) if conv.norm else None,
+        alpha=arg("alpha", (2, padded(conv.inputs))) if conv.snake else None,
+        residuals=[arg(f"residual{i}", (m, width)) for i in range(conv.residuals)],
+        y=arg("y", (m, width)),
+        partials=arg("partials", (2, b, width)) if conv.statistics else None,
+    )
+
+
+def prologue(conv: Conv, value: Expr, norm: tirx.Buffer | None, alpha: tirx.Buffer | None, c: Expr, lanes: int) -> Expr:
+    """`p` of channels c, c + 1, ... of one row."""
+    if norm is not None:
+        mean, scale, shift = (load(norm, i, c, lanes=lanes) for i in range(3))
+        value = let((value - mean) * scale + shift)
+    if conv.leaky is not None:
+        value = vector_math.leaky_relu(value, conv.leaky, lanes)
+    if alpha is not None:
+        square = vector_math.sin_squared(value * load(alpha, 0, c, lanes=lanes), lanes)
+        value = let(value + load(alpha, 1, c, lanes=lanes) * square)
+    return value
+
+
+def epilogue(conv: Conv, value: Expr, residuals: Sequence[tirx.Buffer], row: Expr, channel: Expr, lanes: int) -> Expr:
+    """Residuals, gain and GELU on a finished sum."""
+    for residual in residuals:
+        value = let(value + load(residual, row, channel, lanes=lanes))
+    if conv.gain != 1.0:
+        value = let(value * splat(conv.gain, lanes))
+    return vector_math.gelu(value, lanes) if conv.gelu else value
+
+
+def _fill(conv: Conv, given: Operands, scratch: tirx.Buffer, first: Expr, used: Expr, valid: Expr, lanes: int) -> None:
     """Copy the rows that a block reads into scratch, the prologue applied; zeros outside the valid rows."""
     vectors = -(-conv.inputs // lanes)
     with T.serial(used) as r:
@@ -193,39 +223,24 @@ def _fill(
         with T.If(tirx.all(source >= 0, source < valid)):
             with T.Then(), T.serial(vectors) as v:
                 c = let(v * lanes)
-                value = let(load(x, source, c, lanes=lanes))
-                if norm is not None:
-                    mean, scale, shift = (load(norm, i, c, lanes=lanes) for i in range(3))
-                    value = let((value - mean) * scale + shift)
-                if conv.leaky is not None:
-                    value = vector_math.leaky_relu(value, conv.leaky, lanes)
-                if alpha is not None:
-                    square = vector_math.sin_squared(value * load(alpha, 0, c, lanes=lanes), lanes)
-                    value = let(value + load(alpha, 1, c, lanes=lanes) * square)
-                store(scratch, value, r, c, lanes=lanes)
+                value = let(load(given.x, source, c, lanes=lanes))
+                store(scratch, prologue(conv, value, given.norm, given.alpha, c, lanes), r, c, lanes=lanes)
             with T.Else(), T.serial(vectors) as v:
                 store(scratch, splat(0.0, lanes), r, v * lanes, lanes=lanes)
 
 
 def _accumulate(
-    conv: Conv,
-    scratch: tirx.Buffer,
-    weight: tirx.Buffer,
-    bias: tirx.Buffer,
-    column: Expr,
-    row: Expr,
-    height: int,
-    simd: Simd,
+    conv: Conv, given: Operands, scratch: tirx.Buffer, column: Expr, row: Expr, height: int, simd: Simd
 ) -> tirx.Buffer:
     """The register tile: `height` rows by one column panel."""
     lanes = simd.lanes
     sums = registers((height * VECS * lanes,))
     for j in range(VECS):
-        start = let(load(bias, column * simd.panel + j * lanes, lanes=lanes))
+        start = let(load(given.bias, column * simd.panel + j * lanes, lanes=lanes))
         for i in range(height):
             store(sums, start, (i * VECS + j) * lanes, lanes=lanes)
     with T.serial(conv.taps) as k, T.serial(conv.inputs) as c:
-        weights = [let(load(weight, column, k, c, j * lanes, lanes=lanes)) for j in range(VECS)]
+        weights = [let(load(given.weight, column, k, c, j * lanes, lanes=lanes)) for j in range(VECS)]
         for i in range(height):
             value = let(splat(scratch[(row + i) * conv.stride + k * conv.dilation, c], lanes))
             for j in range(VECS):
@@ -252,31 +267,46 @@ def block_moments(
     store(partials, load(total, 0, lanes=lanes), 1, tirx.truncdiv(first, block), channel, lanes=lanes)
 
 
+@dataclass(frozen=True)
+class Partials:
+    """Statistics of a buffer's blocks of `block` rows: data [2, blocks, padded(channels)] (see instance_norm)."""
+
+    data: nn.Tensor
+    block: int
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Tensors of one call, in the order of `Operands`."""
+
+    length: nn.Tensor
+    x: nn.Tensor
+    weight: nn.Tensor
+    bias: nn.Tensor
+    norm: nn.Tensor | None = None
+    alpha: nn.Tensor | None = None
+    residuals: Sequence[nn.Tensor] = ()
+
+
 def conv1d(
-    conv: Conv,
-    length: nn.Tensor,
-    x: nn.Tensor,
-    weight: nn.Tensor,
-    bias: nn.Tensor,
-    *,
-    rows_in: Rows,
-    rows_out: Rows,
-    capacity: Expr | int,
-    norm: nn.Tensor | None = None,
-    alpha: nn.Tensor | None = None,
-    residuals: Sequence[nn.Tensor] = (),
-) -> tuple[nn.Tensor, nn.Tensor | None]:
+    conv: Conv, given: Arguments, *, rows_in: Rows, rows_out: Rows, capacity: Index
+) -> tuple[nn.Tensor, Partials | None]:
     """y [rows_out(capacity), padded(outputs)], and its partial statistics where `conv.statistics`."""
     simd = Simd.of()
-    rows = rows_out.of(capacity)
+    function = conv1d_kernel(conv, rows_in, rows_out, simd)
+    return call_convolution(function, "conv1d", conv, given, rows_out.of(capacity), simd.block)
+
+
+def call_convolution(
+    function: tirx.PrimFunc, name: str, conv: Conv, given: Arguments, rows: Index, block: int
+) -> tuple[nn.Tensor, Partials | None]:
+    """Call a convolution's kernel for `rows` output rows, whose statistics it takes by `block` rows."""
     width = padded(conv.outputs)
-    out = [nn.Tensor.placeholder((rows, width), "float32")]
-    if conv.statistics:
-        out.append(nn.Tensor.placeholder((2, blocks(rows, simd.block), width), "float32"))
-    args = [length, x, weight, bias, *(t for t in (norm, alpha) if t is not None), *residuals]
-    results = call(conv1d_kernel(conv, rows_in, rows_out, simd), "conv1d", args, out=out)
-    return (
-        (results[0], results[1])
-        if conv.statistics
-        else (results[0] if isinstance(results, (list, tuple)) else results, None)
-    )
+    args = [given.length, given.x, given.weight, given.bias]
+    args += [tensor for tensor in (given.norm, given.alpha, *given.residuals) if tensor is not None]
+    y = nn.Tensor.placeholder((rows, width), "float32")
+    if not conv.statistics:
+        return call(function, name, args, out=y), None
+    partials = nn.Tensor.placeholder((2, blocks(rows, block), width), "float32")
+    first, second = call(function, name, args, out=[y, partials])
+    return first, Partials(second, block)

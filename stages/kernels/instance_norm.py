@@ -5,8 +5,8 @@
     norm = mean, (1 + gamma) / sqrt(m2 / n + eps), beta         (a convolution's prologue applies it)
 
 `moments` reads a buffer; a convolution's epilogue yields the same for its own output. Float32 throughout: deviations
-are taken from a mean that is already known, so no digits cancel however long the signal is. Blocks have `Simd.block`
-rows and are combined in order: the result depends on the valid length alone.
+are taken from a mean that is already known, so no digits cancel however long the signal is. Blocks are
+combined in order: the result depends on the valid length alone.
 
 Source: pairwise combination of moments, Chan, Golub & LeVeque 1983.
 """
@@ -17,7 +17,7 @@ from tvm import tirx
 from tvm.relax.frontend import nn
 from tvm.tirx.script import builder as T
 
-from stages.kernels.conv1d import Rows, block_moments
+from stages.kernels.conv1d import Partials, Rows, block_moments
 from stages.kernels.simd import Expr, Simd, arg, blocks, call, kernel, let, load, padded, registers, size, splat, store
 
 
@@ -37,7 +37,7 @@ def moments_kernel(channels: int, rows: Rows, simd: Simd) -> tirx.PrimFunc:
     return function.get()
 
 
-def adain_kernel(channels: int, rows: Rows, eps: float, simd: Simd) -> tirx.PrimFunc:
+def adain_kernel(channels: int, rows: Rows, eps: float, block_rows: int, simd: Simd) -> tirx.PrimFunc:
     """length int64[1], partials, style [1, 2 * padded(channels)] (gamma, then beta) -> norm [3, padded(channels)]."""
     lanes, width = simd.lanes, padded(channels)
     with kernel("adain") as function:
@@ -47,24 +47,24 @@ def adain_kernel(channels: int, rows: Rows, eps: float, simd: Simd) -> tirx.Prim
         style = arg("style", (1, 2 * width))
         norm = arg("norm", (3, width))
         valid = let(rows.of(length[0]))
-        count = let(blocks(valid, simd.block))
+        count = let(blocks(valid, block_rows))
         inverse = let(tirx.const(1.0, "float32") / T.Cast("float32", valid))
         with T.serial(width // lanes) as v:
             c = let(v * lanes)
             total = registers((lanes,))
 
-            def block_rows(block: Expr) -> Expr:
-                return splat(T.Cast("float32", T.min(valid - block * simd.block, simd.block)), lanes)
+            def rows_of(block: Expr) -> Expr:
+                return splat(T.Cast("float32", T.min(valid - block * block_rows, block_rows)), lanes)
 
             store(total, splat(0.0, lanes), 0, lanes=lanes)
             with T.serial(count) as block:
-                term = load(partials, 0, block, c, lanes=lanes) * block_rows(block)
+                term = load(partials, 0, block, c, lanes=lanes) * rows_of(block)
                 store(total, load(total, 0, lanes=lanes) + term, 0, lanes=lanes)
             mean = let(load(total, 0, lanes=lanes) * splat(inverse, lanes))
             store(total, splat(0.0, lanes), 0, lanes=lanes)
             with T.serial(count) as block:
                 shift = let(load(partials, 0, block, c, lanes=lanes) - mean)
-                term = load(partials, 1, block, c, lanes=lanes) + block_rows(block) * shift * shift
+                term = load(partials, 1, block, c, lanes=lanes) + rows_of(block) * shift * shift
                 store(total, load(total, 0, lanes=lanes) + term, 0, lanes=lanes)
             variance = let(load(total, 0, lanes=lanes) * splat(inverse, lanes))
             gain = splat(1.0, lanes) + load(style, 0, c, lanes=lanes)
@@ -74,16 +74,23 @@ def adain_kernel(channels: int, rows: Rows, eps: float, simd: Simd) -> tirx.Prim
     return function.get()
 
 
-def moments(x: nn.Tensor, length: nn.Tensor, channels: int, rows: Rows, capacity: Expr | int) -> nn.Tensor:
+def moments(x: nn.Tensor, length: nn.Tensor, channels: int, rows: Rows, capacity: Expr | int) -> Partials:
     """Partial statistics [2, blocks, padded(channels)] of the valid rows of x."""
     simd = Simd.of()
     out = nn.Tensor.placeholder((2, blocks(rows.of(capacity), simd.block), padded(channels)), "float32")
-    return call(moments_kernel(channels, rows, simd), "moments", [length, x], out=out)
+    return Partials(call(moments_kernel(channels, rows, simd), "moments", [length, x], out=out), simd.block)
 
 
 def adain(
-    partials: nn.Tensor, style: nn.Tensor, length: nn.Tensor, channels: int, rows: Rows, eps: float = 1e-5
+    partials: Partials,
+    style: nn.Tensor,
+    length: nn.Tensor,
+    channels: int,
+    rows: Rows,
+    eps: float = 1e-5,
 ) -> nn.Tensor:
     """norm [3, padded(channels)]: mean, scale, shift for a convolution's prologue."""
     out = nn.Tensor.placeholder((3, padded(channels)), "float32")
-    return call(adain_kernel(channels, rows, eps, Simd.of()), "adain", [length, partials, style], out=out)
+    return call(
+        adain_kernel(channels, rows, eps, partials.block, Simd.of()), "adain", [length, partials.data, style], out=out
+    )

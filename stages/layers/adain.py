@@ -45,8 +45,8 @@ class AdaIN1d(nn.Module):
         self.fc = StyleProjection(style, channels)
 
     def forward(self, x: Signal, style: Signal) -> nn.Tensor:
-        x = x.with_moments()
-        return instance_norm.adain(x.partials, self.fc(style).data, x.axis.length, self.channels, x.axis.rows)
+        axis = x.axis
+        return instance_norm.adain(x.moments(), self.fc(style).data, axis.length, self.channels, axis.rows)
 
 
 class DepthwiseUpsample(Packed):

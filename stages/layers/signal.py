@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from tvm.relax.frontend import nn
 
 from stages.kernels import instance_norm
-from stages.kernels.conv1d import Rows
+from stages.kernels.conv1d import Partials, Rows
 from stages.kernels.simd import Expr
 
 PER_UNIT = Rows()  # one row a token or frame
@@ -41,12 +41,11 @@ class Signal:
     data: nn.Tensor
     channels: int
     axis: Axis
-    partials: nn.Tensor | None = None
+    partials: Partials | None = None
 
-    def with_moments(self) -> Signal:
-        """This signal with its block statistics."""
+    def moments(self) -> Partials:
+        """Its block statistics, computed if its producer did not."""
         if self.partials is not None:
-            return self
+            return self.partials
         axis = self.axis
-        partials = instance_norm.moments(self.data, axis.length, self.channels, axis.rows, axis.capacity)
-        return replace(self, partials=partials)
+        return instance_norm.moments(self.data, axis.length, self.channels, axis.rows, axis.capacity)
