@@ -4,7 +4,8 @@
     checkpoint --take, fold, pack--> stage.weights --------------------+--> manifest stage.json, written last
 
 A stage whose manifest is current is left alone. Files are written under temporary names and put in place whole, the
-old manifest is removed first: an interrupted build leaves nothing that a run would trust.
+old manifest is removed first: an interrupted build leaves nothing that a run would trust. Two builds of one stage wait
+for each other; what a killed one left is removed by the next.
 
 This module imports TVM's compiler (0.6 s, 200 MB); `runner.freshness` tells without it whether there is anything to
 build.
@@ -12,11 +13,14 @@ build.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import importlib
 import json
+import shutil
 import tempfile
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +31,7 @@ from tvm import relax, tirx
 from tvm.relax.frontend import nn
 from tvm.target import Target, codegen
 
-from runner import artifact, device, passes, runtime
+from runner import artifact, device, hub, passes, runtime
 from runner.artifact import ALIGNMENT, File, Manifest, Tensor
 from runner.contracts import find_stage
 from runner.errors import BuildError, WeightsError
@@ -38,7 +42,7 @@ from stages.dims import ConfigError, ModelDims
 from stages.layers.packing import Array, pack_module
 
 if TYPE_CHECKING:
-    from runner.graph import Graph
+    from runner.graph_types import Graph
 
 Progress = Callable[[str, str, float], None]
 """`progress(stage, state, seconds)`, state being "current", "compiling" or "built"."""
@@ -58,7 +62,8 @@ def build(
         only: names of the stages to consider; None for all.
 
     Raises:
-        WeightsError: the checkpoint is not that of this model; every missing, extra or misshapen tensor is listed.
+        WeightsError: the checkpoint is not there, or not that of this model; every missing, extra or misshapen tensor
+            is listed.
         BuildError: a stage could not be compiled, or the build folder not be written.
     """
     tell = progress or (lambda stage, state, seconds: None)
@@ -73,29 +78,54 @@ def build(
     if not todo:
         return
     dims = _dims(todo[0].config)
-    check_checkpoint(graph, dims, todo[0])
+    path = hub.checkpoint(graph.model)
+    check_checkpoint(path, dims, todo[0].digests["checkpoint"], graph.model.sha256)
     for recipe in todo:
         start = time.perf_counter()
         tell(recipe.stage, "compiling", 0.0)
         try:
-            _build_stage(recipe, dims)
+            with _alone(recipe.library):
+                built = why_stale(recipe) is not None  # else another process has built it meanwhile
+                if built:
+                    _build_stage(recipe, dims, path)
         except OSError as error:
             raise BuildError(f"stage '{recipe.stage}': {recipe.library.parent}: {error.strerror or error}") from error
-        tell(recipe.stage, "built", time.perf_counter() - start)
+        tell(recipe.stage, "built" if built else "current", time.perf_counter() - start)
 
 
-def check_checkpoint(graph: Graph, dims: ModelDims, recipe: Recipe) -> None:
+@contextlib.contextmanager
+def _alone(library: Path) -> Iterator[None]:
+    """Inside, no other process builds `library`, and nothing is left of builds that were killed.
+
+    The lock is the kernel's, and ends with the process that holds it, however that ends.
+    """
+    library.parent.mkdir(parents=True, exist_ok=True)
+    lock = library.with_name(f".{library.stem}.lock")
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        for left in library.parent.glob(f".{library.stem}.*"):
+            if left.is_dir():
+                shutil.rmtree(left)
+            elif left != lock:
+                left.unlink(missing_ok=True)
+        yield
+
+
+def check_checkpoint(path: Path, dims: ModelDims, digest: str, pinned: str | None) -> None:
     """Hold the checkpoint to all five parts of the model at once, before minutes go into compiling one of them.
+
+    Args:
+        digest: sha256 of the file.
+        pinned: the sha256 that the model names; None accepts any.
 
     Raises:
         WeightsError: tensors are missing, unexpected or misshapen, or the file is not the one that the model's sha256
-        names.
+            names.
     """
-    checkpoint = Checkpoint.open(recipe.checkpoint)
-    pinned = graph.model.sha256
-    if pinned is not None and recipe.digests["checkpoint"] != pinned:
+    checkpoint = Checkpoint.open(path)
+    if pinned is not None and digest != pinned:
         raise WeightsError(
-            f"{recipe.checkpoint}: sha256 is {recipe.digests['checkpoint']}, the model says {pinned}; "
+            f"{path}: sha256 is {digest}, the model says {pinned}; "
             "get the file again, or remove `sha256` from the model if this is the one you mean"
         )
     with Target({"kind": "llvm", "mcpu": "generic"}):
@@ -170,7 +200,10 @@ def _stage_class(source: str) -> Any:
 
 def _dims(config: Path) -> ModelDims:
     try:
-        return ModelDims.from_config(json.loads(config.read_bytes()))
+        table = json.loads(config.read_bytes())
+        if not isinstance(table, dict):
+            raise BuildError(f"{config}: expected a JSON table at the top")
+        return ModelDims.from_config(table)
     except OSError as error:
         raise BuildError(f"{config}: cannot be read: {error.strerror}") from None
     except ConfigError as error:
@@ -179,16 +212,15 @@ def _dims(config: Path) -> ModelDims:
         raise BuildError(f"{config}: is not JSON: {error}") from None
 
 
-def _build_stage(recipe: Recipe, dims: ModelDims) -> None:
+def _build_stage(recipe: Recipe, dims: ModelDims, weights_from: Path) -> None:
     """Compile one stage and put its three files in place, the manifest last."""
     library = recipe.library
     target = resolve_target(recipe.target)
     module, layers, names = export(recipe.source, recipe.entry, dims, target)
-    library.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=library.parent, prefix=f".{library.stem}.") as scratch:
         compiled, weights = Path(scratch) / library.name, Path(scratch) / artifact.weights_path(library).name
         _compile(recipe, module, target, compiled)
-        checkpoint = Checkpoint.open(recipe.checkpoint)
+        checkpoint = Checkpoint.open(weights_from)
         with target:
             arrays = pack_module(layers, partial(_take_below, checkpoint, layers.PREFIX))
         tensors = _write_weights(weights, {name: arrays[name] for name in names})
@@ -233,9 +265,16 @@ def _manifest(
         inputs={name: str(port.type) for name, port in contract.inputs.items()},
         outputs={name: str(port.type) for name, port in contract.outputs.items()},
         dims=dims.named(),
-        target=json.loads(json.dumps(target.export(), default=str)),
+        target=_plain(target.export()),
         cpu_features=device.used_features(features),
         tvm=runtime.version(),
         sources=recipe.sources,
         checkpoint=recipe.digests["checkpoint"],
     )
+
+
+def _plain(value: Any) -> Any:
+    """TVM's maps and arrays as dicts and lists, which JSON can hold."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return value if isinstance(value, str | int | float) else [_plain(item) for item in value]

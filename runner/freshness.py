@@ -4,6 +4,7 @@
     config.json, checkpoint, TVM's version, device's target -------------+--> key --> the manifest's key?
 
 The digest of a checkpoint is remembered beside the libraries for as long as its size, modification time and inode stay.
+A checkpoint that is gone is taken to be what it was: what is built from it runs without it.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from runner.artifact import Manifest
 from runner.contracts import find_stage
 from runner.errors import BuildError, RunError
 from runner.executor import unfit
-from runner.spec import load_device
+from runner.kinds import load_device
 
 if TYPE_CHECKING:
-    from runner.graph import Graph, StageSpec
+    from runner.graph_types import Graph, ModelSpec, StageSpec
 
 _ENGINE = ("build.py", "passes.py")  # the parts of the runner that decide what a library holds
 
@@ -37,7 +38,6 @@ class Recipe:
 
     Attributes:
         library: where it goes.
-        checkpoint: the file with its weights.
         target: TVM's target as the device's file spells it; `mcpu: native` is not resolved yet.
         sources: file -> sha256.
         digests: sha256 of config.json and of the checkpoint.
@@ -47,7 +47,6 @@ class Recipe:
     entry: str
     source: str
     library: Path
-    checkpoint: Path
     config: Path
     target: dict[str, Any]
     sources: dict[str, str]
@@ -72,16 +71,17 @@ def recipes(graph: Graph, build_root: Path | None) -> list[Recipe]:
     """What each compiled stage of the graph is made from; libraries made elsewhere are not among them.
 
     Raises:
-        WeightsError: the checkpoint is not there, or not the one that the model's sha256 names.
+        WeightsError: the checkpoint is not there and nothing says what it was; or the hub's cannot be had, or is not
+            the one that the model's sha256 names.
+        BuildError: config.json, the checkpoint or a source cannot be read.
     """
     compiled = [spec for spec in graph.stages.values() if spec.source is not None]
     if not compiled:
         return []
-    checkpoint = hub.checkpoint(graph.model)
-    config = graph.model.config
     folder = device.library_path(compiled[0], graph.model.name, build_root).parents[1]
-    digests = {"config": _digest(config), "checkpoint": _remembered_digest(checkpoint, folder / "checkpoint.json")}
-    return [_recipe(spec, graph, build_root, checkpoint, digests) for spec in compiled]
+    checkpoint = _checkpoint_digest(graph.model, folder / "checkpoint.json")
+    digests = {"config": _digest(graph.model.config), "checkpoint": checkpoint}
+    return [_recipe(spec, graph, build_root, digests) for spec in compiled]
 
 
 def stale(graph: Graph, build_root: Path | None = None) -> list[tuple[str, str]]:
@@ -108,7 +108,7 @@ def _difference(manifest: Manifest, recipe: Recipe) -> str:
     if manifest.tvm != runtime.version():
         return f"built by TVM {manifest.tvm}, this is {runtime.version()}"
     if manifest.checkpoint != recipe.digests["checkpoint"]:
-        return f"the checkpoint {recipe.checkpoint.name} has changed"
+        return "the checkpoint has changed"
     known = manifest.sources
     changed = [name for name, digest in recipe.sources.items() if known.get(name) != digest]
     if changed:
@@ -116,9 +116,7 @@ def _difference(manifest: Manifest, recipe: Recipe) -> str:
     return "its config.json, entry or device has changed"
 
 
-def _recipe(
-    spec: StageSpec, graph: Graph, build_root: Path | None, checkpoint: Path, digests: dict[str, str]
-) -> Recipe:
+def _recipe(spec: StageSpec, graph: Graph, build_root: Path | None, digests: dict[str, str]) -> Recipe:
     source = spec.source
     if source is None or spec.entry is None:
         raise BuildError(f"stage '{spec.name}' has no source to build from")
@@ -129,21 +127,22 @@ def _recipe(
         entry=spec.entry,
         source=source,
         library=library,
-        checkpoint=checkpoint,
         config=graph.model.config,
         target=kind.target,
-        sources=_unchanged_sources(library) or _sources(source),
+        sources=_unchanged_sources(library, source) or _sources(source),
         digests=digests,
     )
 
 
-def _unchanged_sources(library: Path) -> dict[str, str] | None:
-    """The sources that the library's manifest lists, if each is as it was: then their imports are too.
+def _unchanged_sources(library: Path, source: str) -> dict[str, str] | None:
+    """The sources that the library's manifest lists, if it was made from this one and each is as it was: then their
+    imports are too.
 
     Digesting them takes 5 ms, parsing them to find those imports some hundreds.
     """
     try:
-        known = Manifest.read(artifact.manifest_path(library)).sources
+        manifest = Manifest.read(artifact.manifest_path(library))
+        known = manifest.sources if manifest.source == source else {}
         unchanged = all(artifact.digest(_source_path(name)) == sha256 for name, sha256 in known.items())
     except (RunError, OSError):
         return None
@@ -208,23 +207,45 @@ def _digest(path: Path) -> str:
         raise BuildError(f"{path}: cannot be read: {error.strerror}") from None
 
 
+def _checkpoint_digest(model: ModelSpec, record: Path) -> str:
+    """sha256 of the model's checkpoint; of one that is gone, the model's `sha256`, else what `record` says of it.
+
+    `build` needs the file itself, and fails without it.
+    """
+    path = model.checkpoint
+    if path is None or not path.is_file():
+        known = model.sha256 or (None if path is None else _recorded_digest(record, path.resolve()))
+        if known is not None:
+            return known
+        path = hub.checkpoint(model)
+    return _remembered_digest(path, record)
+
+
 def _remembered_digest(path: Path, record: Path) -> str:
     """sha256 of a large file, from `record` where that knows the file as it is."""
     try:
         status = path.stat()
     except OSError as error:
         raise BuildError(f"{path}: cannot be read: {error.strerror}") from None
-    stamp = [str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ino]
-    try:
-        known = json.loads(record.read_text(encoding="utf-8"))
-        if known["stamp"] == stamp:
-            return str(known["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # no record, or not one of ours: the file is digested and the record written anew
+    stamp = [status.st_size, status.st_mtime_ns, status.st_ino]
+    known = _recorded_digest(record, path.resolve(), stamp)
+    if known is not None:
+        return known
     sha256 = _digest(path)
     try:
         record.parent.mkdir(parents=True, exist_ok=True)
-        artifact.write_text(record, json.dumps({"stamp": stamp, "sha256": sha256}) + "\n")
+        fields = {"path": str(path.resolve()), "stamp": stamp, "sha256": sha256}
+        artifact.write_text(record, json.dumps(fields) + "\n")
     except OSError:
         pass  # a read-only build folder: the digest is taken again by the next run
     return sha256
+
+
+def _recorded_digest(record: Path, path: Path, stamp: list[int] | None = None) -> str | None:
+    """What `record` says is the sha256 of the file at `path`, with `stamp` where there is one to compare."""
+    try:
+        known = json.loads(record.read_text(encoding="utf-8"))
+        same = known["path"] == str(path) and stamp in (None, known["stamp"])
+        return str(known["sha256"]) if same else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # no record, or not one of ours

@@ -173,17 +173,16 @@ class ConvTranspose1d(_Columns):
 class Linear(_Columns):
     """Matrix product over rows, one row a token or frame."""
 
-    def __init__(self, inputs: int, outputs: int, bias: bool = True) -> None:
+    def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, padded(outputs), 1)
-        self.inputs, self.outputs, self.has_bias = inputs, outputs, bias
+        self.inputs, self.outputs = inputs, outputs
 
     def forward(self, x: Signal, *, residuals: Sequence[Signal] = (), gelu: bool = False) -> Signal:
         conv = Conv(self.inputs, self.outputs, residuals=len(residuals), gelu=gelu)
         return self.run(conv, x, x.axis, residuals=residuals)
 
     def pack(self, take: Take) -> dict[str, Array]:
-        bias = take("bias", (self.outputs,)) if self.has_bias else np.zeros(self.outputs, np.float32)
-        return self.packed(take("weight", (self.outputs, self.inputs)), bias)
+        return self.packed(take("weight", (self.outputs, self.inputs)), take("bias", (self.outputs,)))
 
     def packed(self, weight: Array, bias: Array) -> dict[str, Array]:
         """Parameters of a matrix [outputs, inputs] and its bias."""

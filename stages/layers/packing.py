@@ -18,7 +18,7 @@ from stages.kernels.simd import padded
 Array = NDArray[np.float32]
 Take = Callable[[str, tuple[int, ...]], Array]
 """`take(key, shape)`: the tensor under the layer's name and `key`, float32; a missing or misshapen one is noted and
-read as zeros."""
+read as nan."""
 
 
 class Packed(nn.Module):

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.contract import StageError
-from stages.tokenize import normalise, tokenize
+from stages.symbols import normalise
+from stages.tokenize import tokenize
 
 CONFIG = json.loads(
     (Path(__file__).parents[2] / "configs" / "models" / "kokoro-82m" / "config.json").read_text("utf-8")

@@ -1,0 +1,232 @@
+"""What can break a convolution: one row; rows that are no multiple of a tile, half a tile or a task's block; channel
+counts that no vector divides; strides; dilation and padding beyond the signal; phases, also of taps that are no
+multiple of the stride, whose first and last rows fall outside; each prologue and epilogue, and the order they are
+applied in; statistics of the last, shorter block; a signal of one row whatever the length; NaN past the valid rows and
+in the padding channels of every input.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from tvm.target import Target
+from tvm.tirx import PrimFunc
+
+from stages.kernels.conv1d import Conv, Rows, conv1d_kernel
+from stages.kernels.simd import Simd, padded
+from stages.layers.packing import pack_columns
+from tests.stages.kernels.conftest import Array, CompiledKernel, CompileKernel
+
+
+class Case(NamedTuple):
+    """A convolution, how many rows go in and come out for a length, and lengths that meet its edges."""
+
+    conv: Conv
+    rows_in: Rows = Rows()
+    rows_out: Rows = Rows()
+    lengths: tuple[int, ...] = (1, 3, 37)
+
+
+# Lengths around half a tile (3 and 7 rows), a tile (6 and 14), a block (96 and 112) of either register file.
+EDGES = (1, 3, 4, 6, 7, 8, 13, 14, 15, 96, 97, 112, 113, 119, 120, 230)
+CASES = {
+    "matrix product": Case(Conv(22, 50), lengths=EDGES),
+    "residual, gain, gelu": Case(Conv(20, 33, residuals=1, gain=0.5, gelu=True)),
+    "one row": Case(Conv(24, 96), Rows(0, 1), Rows(0, 1)),
+    "one channel, stride 2": Case(Conv(1, 1, 3, stride=2, padding=1), Rows(2), Rows(1), EDGES),
+    "stride 6": Case(Conv(22, 40, 12, stride=6, padding=3), Rows(120, 1), Rows(20), (1, 2, 7)),
+    "wide, statistics": Case(Conv(514, 64, 3, padding=1, statistics=True), lengths=(1, 97, 113, 230)),
+    "dilation beyond the signal": Case(Conv(24, 32, 11, dilation=5, padding=25), lengths=(1, 2, 30, 120)),
+    "padding beyond the taps": Case(Conv(5, 7, 3, padding=5), Rows(), Rows(1, 8), (1, 20)),
+    "norm and leaky": Case(
+        Conv(40, 22, 3, padding=1, norm=True, leaky=0.2, statistics=True), lengths=(1, 15, 100, 225)
+    ),
+    "norm and snake": Case(
+        Conv(32, 32, 7, dilation=3, padding=9, norm=True, snake=True, residuals=1, statistics=True),
+        Rows(20),
+        Rows(20),
+        (1, 5, 6, 12),
+    ),
+    "mean of branches": Case(
+        Conv(24, 24, 3, padding=1, norm=True, snake=True, residuals=2, gain=1 / 3), Rows(120, 1), Rows(120, 1), (1, 2)
+    ),
+    "phases": Case(Conv(64, 32, 2, padding=1, phases=10, shift=5, leaky=0.1), Rows(2), Rows(20), (1, 7, 56, 57)),
+    "phases, odd taps": Case(
+        Conv(22, 40, 3, padding=2, phases=3, shift=2, leaky=0.1), Rows(1), Rows(3), (1, 2, 14, 96)
+    ),
+}
+
+
+class Operands(NamedTuple):
+    """What a kernel takes, without padding."""
+
+    length: int
+    x: Array
+    weight: Array  # [columns, inputs, taps], the columns of a phase one after the other
+    bias: Array
+    norm: Array
+    alpha: Array
+    residuals: list[Array]
+
+
+def operands(case: Case, length: int) -> Operands:
+    conv, rng = case.conv, np.random.default_rng(length)
+    columns = conv.phases * conv.outputs
+
+    def normal(*shape: int) -> Array:
+        return rng.standard_normal(shape).astype(np.float32)
+
+    return Operands(
+        length,
+        normal(case.rows_in.of(length), conv.inputs) + 1,
+        normal(columns, conv.inputs, conv.taps) / np.float32(np.sqrt(conv.inputs * conv.taps)),
+        normal(columns),
+        normal(3, conv.inputs),
+        rng.uniform(0.5, 2, conv.inputs).astype(np.float32),
+        [normal(case.rows_out.of(length), conv.outputs) for _ in range(conv.residuals)],
+    )
+
+
+def in_float64(case: Case, given: Operands) -> Array:
+    """The formula of the kernel's docstring."""
+    conv = case.conv
+    x = prologue(conv, given)
+    rows = case.rows_out.of(given.length)
+    positions = len(x) + conv.taps - 1 if conv.phases > 1 else rows
+    columns = np.tile(given.bias.astype(np.float64), (positions, 1))
+    for k in range(conv.taps):
+        sources = np.arange(positions) * conv.stride - conv.padding + k * conv.dilation
+        inside = (sources >= 0) & (sources < len(x))
+        columns[inside] += x[sources[inside]] @ given.weight[:, :, k].T.astype(np.float64)
+    y = columns.reshape(positions * conv.phases, conv.outputs)[conv.shift : conv.shift + rows]
+    y = conv.gain * sum(given.residuals, start=y)
+    return y if not conv.gelu else 0.5 * y * (1 + np.tanh(np.sqrt(2 / np.pi) * (y + 0.044715 * y**3)))
+
+
+def prologue(conv: Conv, given: Operands) -> Array:
+    x = given.x.astype(np.float64)
+    if conv.norm:
+        mean, scale, shift = given.norm.astype(np.float64)
+        x = (x - mean) * scale + shift
+    if conv.leaky is not None:
+        x = np.where(x > 0, x, conv.leaky * x)
+    if conv.snake:
+        alpha = given.alpha.astype(np.float64)
+        x = x + np.sin(alpha * x) ** 2 / alpha
+    return x
+
+
+def surrounded(values: Array, rows: int) -> Array:
+    """`values` as a buffer of `rows` rows, NaN around them."""
+    out = np.full((rows, padded(values.shape[1])), np.nan, np.float32)
+    out[: len(values), : values.shape[1]] = values
+    return out
+
+
+def packed(conv: Conv, given: Operands, panel: int) -> list[Array]:
+    """Weight and bias as the kernel reads them."""
+    weight = np.zeros((conv.phases, padded(conv.outputs), conv.inputs, conv.taps), np.float32)
+    weight[:, : conv.outputs] = given.weight.reshape(conv.phases, conv.outputs, conv.inputs, conv.taps)
+    bias = np.zeros((conv.phases, padded(conv.outputs)), np.float32)
+    bias[:, : conv.outputs] = given.bias.reshape(conv.phases, conv.outputs)
+    return [pack_columns(weight.reshape(-1, conv.inputs, conv.taps), panel), bias.reshape(-1)]
+
+
+class Convolution:
+    """One case, compiled for one target."""
+
+    def __init__(self, case: Case, simd: Simd, compile_kernel: CompileKernel) -> None:
+        self.case, self.simd, self.block = case, simd, simd.block
+        self._run: CompiledKernel = compile_kernel(self.emit)
+
+    def emit(self, simd: Simd) -> PrimFunc:
+        return conv1d_kernel(self.case.conv, self.case.rows_in, self.case.rows_out, simd)
+
+    def weights(self, given: Operands) -> list[Array]:
+        """Weight and bias as the kernel reads them."""
+        return packed(self.case.conv, given, self.simd.panel)
+
+    def __call__(self, given: Operands, spare: int = 0, threads: int = 1) -> list[Array]:
+        """The valid part of y, and of the statistics if any; `spare` tokens or frames more have room in the buffers."""
+        case, conv, capacity = self.case, self.case.conv, given.length + spare
+        rows = case.rows_out.of(capacity)
+        inputs = [np.array([given.length], np.int64), surrounded(given.x, case.rows_in.of(capacity))]
+        inputs += self.weights(given)
+        inputs += [surrounded(given.norm, 3)] * conv.norm
+        inputs += [surrounded(np.stack([given.alpha, 1 / given.alpha]), 2)] * conv.snake
+        inputs += [surrounded(residual, rows) for residual in given.residuals]
+        y = np.full((rows, padded(conv.outputs)), np.nan, np.float32)
+        partials = np.full((2, -(-rows // self.block), padded(conv.outputs)), np.nan, np.float32)
+        outputs = self._run(*inputs, outputs=[y, *[partials] * conv.statistics], threads=threads)
+        valid = case.rows_out.of(given.length)
+        limits = (valid, -(-valid // self.block))
+        return [out[..., :limit, : conv.outputs] for out, limit in zip(outputs, limits, strict=False)]
+
+
+@pytest.fixture(scope="module")
+def convolutions(compile_kernel: CompileKernel, target: Target) -> Callable[[str], Convolution]:
+    """A case by name, compiled once."""
+    return functools.cache(lambda name: Convolution(CASES[name], Simd.of(target), compile_kernel))
+
+
+@pytest.fixture(params=list(CASES))
+def convolution(request: pytest.FixtureRequest, convolutions: Callable[[str], Convolution]) -> Convolution:
+    return convolutions(request.param)
+
+
+def test_conv_equals_the_formula_in_float64(convolution: Convolution) -> None:
+    for length in convolution.case.lengths:
+        given = operands(convolution.case, length)
+        expected = in_float64(convolution.case, given)
+        # float32 sums of up to 1542 products that come to a few units
+        np.testing.assert_allclose(convolution(given)[0], expected, rtol=2e-6, atol=1e-5, err_msg=f"length {length}")
+
+
+def test_conv_is_the_same_for_any_capacity_and_number_of_threads(convolution: Convolution) -> None:
+    for length in convolution.case.lengths:
+        given = operands(convolution.case, length)
+        exact = convolution(given)
+        for other in (convolution(given, spare=3), convolution(given, spare=150, threads=2)):
+            for one, two in zip(exact, other, strict=True):
+                np.testing.assert_array_equal(two, one, err_msg=f"length {length}")
+
+
+def test_conv_gives_equal_rows_for_equal_input_wherever_they_lie(convolutions: Callable[[str], Convolution]) -> None:
+    """Tiles, half tiles and their remainders add in one order."""
+    product = convolutions("matrix product")
+    for length in EDGES:
+        given = operands(product.case, length)
+        y = product(given._replace(x=np.tile(given.x[:1], (length, 1))))[0]
+        np.testing.assert_array_equal(y, np.tile(y[:1], (length, 1)))
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.conv.statistics])
+def test_statistics_are_those_of_the_blocks(convolutions: Callable[[str], Convolution], name: str) -> None:
+    convolution = convolutions(name)
+    for length in convolution.case.lengths:
+        given = operands(convolution.case, length)
+        # a sum of squares less the square of a sum would have no digit left beside a mean of 1000
+        y, (means, squares) = convolution(given._replace(bias=given.bias + 1000))
+        blocks = np.split(y.astype(np.float64), range(convolution.block, len(y), convolution.block))
+        np.testing.assert_allclose(means, [block.mean(0) for block in blocks], rtol=2e-6)
+        expected = [block.var(0) * len(block) for block in blocks]
+        np.testing.assert_allclose(squares, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_rows_that_see_padding_alone_are_the_bias(convolutions: Callable[[str], Convolution]) -> None:
+    convolution = convolutions("padding beyond the taps")
+    given = operands(convolution.case, 1)
+    y = convolution(given)[0]
+    np.testing.assert_array_equal(y[[0, 1, 2, -3, -2, -1]], np.tile(given.bias, (6, 1)))
+
+
+@pytest.mark.parametrize("rows", [Rows(0, 1), Rows(1), Rows(2), Rows(20), Rows(120, 1)])
+@pytest.mark.parametrize("simd", [Simd(16, 14), Simd(8, 6), Simd(4, 6)])
+def test_groups_divide_the_panels(rows: Rows, simd: Simd) -> None:
+    for outputs in (1, 32, 50, 96, 2048):
+        panels = padded(outputs) // simd.panel
+        assert panels % Conv(1, outputs).groups(rows, simd) == 0

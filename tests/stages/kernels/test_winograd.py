@@ -1,0 +1,118 @@
+"""What can break minimal filtering: its matrices; signals shorter than a tile, a dilation or the filter; lengths around
+a tile, a register tile and a block, whose last tiles are partly or wholly outside; taps that do not fill a chunk;
+sub-sequences that end at different rows; the prologue at the edges; NaN past the valid rows.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from tvm.target import Target
+from tvm.tirx import PrimFunc
+
+from stages.kernels.conv1d import Conv, Rows
+from stages.kernels.simd import Simd, padded
+from stages.kernels.winograd import Winograd, matrices, winograd_kernel
+from tests.stages.kernels.conftest import Array, CompileKernel
+from tests.stages.kernels.test_conv1d import Case, Convolution, Operands, in_float64, operands
+
+EDGES = (1, 2, 5, 6, 7, 12, 83, 84, 85, 335, 336, 337, 430)
+CASES = {
+    "three taps": Case(Conv(24, 40, 3, padding=1, statistics=True), lengths=EDGES),
+    "three taps, dilated": Case(Conv(22, 32, 3, dilation=5, padding=5, norm=True, snake=True), lengths=EDGES),
+    "seven taps": Case(
+        Conv(40, 22, 7, dilation=3, padding=9, norm=True, snake=True, residuals=1, statistics=True),
+        Rows(20),
+        Rows(20),
+        (1, 2, 10, 11, 22),
+    ),
+    "eleven taps": Case(
+        Conv(32, 32, 11, dilation=5, padding=25, norm=True, leaky=0.2, residuals=2, gain=1 / 3),
+        Rows(120, 1),
+        Rows(120, 1),
+        (1, 3, 4),
+    ),
+}
+
+
+class Filtering(Convolution):
+    """A convolution by minimal filtering, compiled for one target."""
+
+    def __init__(self, case: Case, simd: Simd, compile_kernel: CompileKernel) -> None:
+        super().__init__(case, simd, compile_kernel)
+        self.form = Winograd.of(case.conv.taps, case.conv.dilation, simd)
+        self.block = self.form.block
+
+    def emit(self, simd: Simd) -> PrimFunc:
+        return winograd_kernel(self.case.conv, self.case.rows_in, simd)
+
+    def weights(self, given: Operands) -> list[Array]:
+        form, conv, panel = self.form, self.case.conv, self.simd.panel
+        width = padded(conv.outputs)
+        filters = np.zeros((width, conv.inputs, form.chunks * form.r))
+        filters[: conv.outputs, :, : conv.taps] = given.weight
+        g = np.array(matrices(form.m, form.r)[1])
+        products = filters.reshape(width, conv.inputs, form.chunks, form.r) @ g.T  # [o, i, chunk, n]
+        packed = products.reshape(-1, panel, conv.inputs, form.chunks, form.n).transpose(0, 3, 4, 2, 1)
+        bias = np.zeros(width, np.float32)
+        bias[: conv.outputs] = given.bias
+        return [np.ascontiguousarray(packed, np.float32), bias]
+
+
+@pytest.fixture(scope="module")
+def filterings(compile_kernel: CompileKernel, target: Target) -> Callable[[str], Filtering]:
+    """A case by name, compiled once."""
+    return functools.cache(lambda name: Filtering(CASES[name], Simd.of(target), compile_kernel))
+
+
+@pytest.fixture(params=list(CASES))
+def filtering(request: pytest.FixtureRequest, filterings: Callable[[str], Filtering]) -> Filtering:
+    return filterings(request.param)
+
+
+@pytest.mark.parametrize(("m", "r"), [(6, 3), (5, 4)])
+def test_matrices_filter_exactly(m: int, r: int) -> None:
+    at, g, bt = (np.array(matrix) for matrix in matrices(m, r))
+    rng = np.random.default_rng(m)
+    x, w = rng.standard_normal(m + r - 1), rng.standard_normal(r)
+    expected = [x[i : i + r] @ w for i in range(m)]
+    np.testing.assert_allclose(at @ ((g @ w) * (bt @ x)), expected, atol=1e-13)
+    assert np.abs(bt).max() == 1
+
+
+@pytest.mark.parametrize("simd", [Simd(16, 14), Simd(8, 6), Simd(4, 6)])
+@pytest.mark.parametrize("dilation", [1, 2, 3, 5, 7])
+def test_blocks_hold_whole_register_tiles_of_every_sub_sequence(simd: Simd, dilation: int) -> None:
+    tiles = Winograd.of(7, dilation, simd).tiles
+    assert tiles % dilation == 0
+    assert tiles % simd.tile_rows == 0
+
+
+def test_filtering_equals_the_formula_in_float64(filtering: Filtering) -> None:
+    for length in filtering.case.lengths:
+        given = operands(filtering.case, length)
+        expected = in_float64(filtering.case, given)
+        # products of the points 2 and 1/2 lose up to two bits more than the direct sum
+        np.testing.assert_allclose(filtering(given)[0], expected, rtol=5e-6, atol=4e-5, err_msg=f"length {length}")
+
+
+def test_filtering_is_the_same_for_any_capacity_and_number_of_threads(filtering: Filtering) -> None:
+    for length in filtering.case.lengths:
+        given = operands(filtering.case, length)
+        exact = filtering(given)
+        for other in (filtering(given, spare=3), filtering(given, spare=150, threads=2)):
+            for one, two in zip(exact, other, strict=True):
+                np.testing.assert_array_equal(two, one, err_msg=f"length {length}")
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.conv.statistics])
+def test_statistics_are_those_of_the_blocks(filterings: Callable[[str], Filtering], name: str) -> None:
+    filtering = filterings(name)
+    for length in filtering.case.lengths:
+        y, (means, squares) = filtering(operands(filtering.case, length))
+        blocks = np.split(y.astype(np.float64), range(filtering.block, len(y), filtering.block))
+        np.testing.assert_allclose(means, [block.mean(0) for block in blocks], rtol=2e-6, atol=1e-6)
+        np.testing.assert_allclose(squares, [block.var(0) * len(block) for block in blocks], rtol=1e-4, atol=1e-4)
