@@ -29,6 +29,7 @@ import numpy as np
 import tvm
 from tvm import relax, tirx
 from tvm.relax.frontend import nn
+from tvm.support import cc
 from tvm.target import Target, codegen
 
 from runner import artifact, device, hub, passes, runtime
@@ -77,6 +78,7 @@ def build(
             todo.append(recipe)
     if not todo:
         return
+    _check_linker()
     dims = _dims(todo[0].config)
     path = hub.checkpoint(graph.model)
     check_checkpoint(path, dims, todo[0].digests["checkpoint"], graph.model.sha256)
@@ -91,6 +93,14 @@ def build(
         except OSError as error:
             raise BuildError(f"stage '{recipe.stage}': {recipe.library.parent}: {error.strerror or error}") from error
         tell(recipe.stage, "built" if built else "current", time.perf_counter() - start)
+
+
+def _check_linker() -> None:
+    """Find that there is nothing to link with before minutes go into compiling."""
+    compiler = cc.get_cc()
+    if compiler is None or shutil.which(compiler) is None:
+        said = "no C compiler" if compiler is None else f"CXX or CC says {compiler}, which is not there"
+        raise BuildError(f"{said}; one links the compiled stages. Install it (apt-get install gcc), or set CC")
 
 
 @contextlib.contextmanager
@@ -216,10 +226,12 @@ def _build_stage(recipe: Recipe, dims: ModelDims, weights_from: Path) -> None:
     """Compile one stage and put its three files in place, the manifest last."""
     library = recipe.library
     target = resolve_target(recipe.target)
-    module, layers, names = export(recipe.source, recipe.entry, dims, target)
+    with _told_of(recipe.stage, target):
+        module, layers, names = export(recipe.source, recipe.entry, dims, target)
     with tempfile.TemporaryDirectory(dir=library.parent, prefix=f".{library.stem}.") as scratch:
         compiled, weights = Path(scratch) / library.name, Path(scratch) / artifact.weights_path(library).name
-        _compile(recipe, module, target, compiled)
+        with _told_of(recipe.stage, target), target:
+            relax.build(module, target=target, relax_pipeline=passes.pipeline()).export_library(str(compiled))
         checkpoint = Checkpoint.open(weights_from)
         with target:
             arrays = pack_module(layers, partial(_take_below, checkpoint, layers.PREFIX))
@@ -230,13 +242,13 @@ def _build_stage(recipe: Recipe, dims: ModelDims, weights_from: Path) -> None:
     _manifest(recipe, dims, target, layers.contract, tensors).write(artifact.manifest_path(library))
 
 
-def _compile(recipe: Recipe, module: tvm.IRModule, target: Target, path: Path) -> None:
+@contextlib.contextmanager
+def _told_of(stage: str, target: Target) -> Iterator[None]:
+    """Errors of the compiler and of the linker name the stage and the target."""
     try:
-        with target:
-            executable = relax.build(module, target=target, relax_pipeline=passes.pipeline())
-        executable.export_library(str(path))
-    except (tvm.error.TVMError, RuntimeError, ValueError, TypeError) as error:
-        raise BuildError(f"stage '{recipe.stage}' could not be compiled for {target}: {error}") from error
+        yield
+    except (RuntimeError, ValueError, TypeError) as error:  # TVM's own errors are RuntimeErrors
+        raise BuildError(f"stage '{stage}' could not be compiled for {target}: {error}") from error
 
 
 def _write_weights(path: Path, arrays: dict[str, np.ndarray]) -> tuple[Tensor, ...]:

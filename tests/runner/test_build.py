@@ -326,3 +326,18 @@ def test_port_that_is_no_tensor_cannot_be_compiled() -> None:
     contract = Contract(inputs={"word": Port(NamedType("str"), "")}, outputs={}, weights=(), config=())
     with Target({"kind": "llvm"}), pytest.raises(BuildError, match="port word is str: a compiled stage takes tensors"):
         _entry_spec(contract, ModelDims.from_config(small_model.sizes()))
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [({"PATH": ""}, "no C compiler"), ({"CC": "no-such-cc"}, "CXX or CC says no-such-cc, which is not there")],
+)
+def test_missing_linker_is_found_before_anything_is_compiled(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], said: str
+) -> None:
+    monkeypatch.delenv("CXX", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(BuildError, match=f"{said}; one links the compiled stages. Install it"):
+        states(model, tmp_path / "build", only=[STAGE])
+    assert not (tmp_path / "build").exists() or not list((tmp_path / "build").rglob("*.so"))
