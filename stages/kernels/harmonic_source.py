@@ -12,7 +12,7 @@ word, j, 0) gives z for h = 4j..4j+3, see philox.py.
 
 A segment is the S samples between the centres of two half-frames. Where the reference interpolates P, here is the same
 line, phase at the segment's begin + r * (samples since): the begin is reduced mod 1, being common to the segment, the
-product never. Phase is float64 until the sample's own is reduced to [-1/2, 1/2]; what follows is float32.
+product never. All is float64, the result too: what follows takes angles that jump with its last bit (see double_math).
 
 Differs: the reference draws its noise from torch's generator, and a random initial phase that its own down-sampling
 drops.
@@ -21,14 +21,13 @@ Source: SineGen and SourceModuleHnNSF of kokoro's istftnet.py; Wang, Takaki, Yam
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from tvm import tirx
 from tvm.relax.frontend import nn
 from tvm.tirx.script import builder as T
 
-from stages.kernels import vector_math
+from stages.kernels import double_math
 from stages.kernels.philox import normals, philox4x32
 from stages.kernels.simd import Expr, Simd, arg, call, kernel, let, load, registers, size, span, splat, store, when
 
@@ -59,15 +58,16 @@ def harmonic_source_kernel(source: Source, simd: Simd) -> tirx.PrimFunc:
         seed = arg("seed", (), "int64")
         weight = arg("weight", (source.harmonics,))
         bias = arg("bias", (1,))
-        y = arg("y", (half_frames * step,))
+        y = arg("y", (half_frames * step,), "float64")
         count = let(length[0] * 2)
         lines = _segments(source, f0, half_frames, count)
         key = [let(T.Cast("uint32", seed[()])), let(T.Cast("uint32", T.shift_right(seed[()], tirx.const(32, "int64"))))]
         with T.parallel(count) as i:
             voiced = let(T.Cast("float32", f0[0, i] > tirx.const(source.voiced_above, "float32")))
-            tone = let(voiced * source.sine_amp)
-            level = let(voiced * source.noise_std + (1 - voiced) * (source.sine_amp / 3))
-            noise = T.alloc_buffer((4 * -(-source.harmonics // 4), lanes))
+            tone = let(T.Cast("float64", voiced) * source.sine_amp)
+            # the reference has the noise level in float32, whatever the model is in
+            level = let(T.Cast("float64", voiced * source.noise_std + (1 - voiced) * (source.sine_amp / 3)))
+            noise = T.alloc_buffer((4 * -(-source.harmonics // 4), lanes), "float64")
             with T.serial(2) as side, T.serial(-(-half // lanes)) as v:
                 # the last vector overlaps the one before, where a side is not whole vectors
                 offset = let(T.min(v * lanes, half - lanes))
@@ -76,13 +76,14 @@ def harmonic_source_kernel(source: Source, simd: Simd) -> tirx.PrimFunc:
                 since = let(
                     T.Cast(f"float64x{lanes}", span((1 - side) * half + offset, lanes)) + splat(0.5, lanes, "float64")
                 )
-                total = registers((lanes,))
-                store(total, splat(bias[0], lanes), 0, lanes=lanes)
+                total = registers((lanes,), "float64")
+                store(total, splat(T.Cast("float64", bias[0]), lanes), 0, lanes=lanes)
                 with T.serial(source.harmonics) as h:
                     wave = _wave(lines, i + side, h, since, lanes)
                     value = splat(tone, lanes) * wave + splat(level, lanes) * load(noise, h, 0, lanes=lanes)
-                    store(total, load(total, 0, lanes=lanes) + splat(weight[h], lanes) * value, 0, lanes=lanes)
-                store(y, vector_math.tanh(load(total, 0, lanes=lanes), lanes), t, lanes=lanes)
+                    share = splat(T.Cast("float64", weight[h]), lanes)
+                    store(total, load(total, 0, lanes=lanes) + share * value, 0, lanes=lanes)
+                store(y, double_math.tanh(load(total, 0, lanes=lanes), lanes), t, lanes=lanes)
     return function.get()
 
 
@@ -123,8 +124,7 @@ def _draw(noise: tirx.Buffer, t: Expr, key: list[Expr], lanes: int) -> None:
 def _wave(lines: tirx.Buffer, segment: Expr, h: Expr, since: Expr, lanes: int) -> Expr:
     """sin(2 pi phase)."""
     phase = let(splat(lines[segment, 0, h], lanes) + splat(lines[segment, 1, h], lanes) * since)
-    turns = T.Cast(f"float32x{lanes}", phase - T.nearbyint(phase))
-    return vector_math.sin(turns * splat(2 * math.pi, lanes), lanes)
+    return double_math.sin_turns(phase, lanes)
 
 
 def harmonic_source(
@@ -137,7 +137,7 @@ def harmonic_source(
     capacity: Expr | int,
     source: Source,
 ) -> nn.Tensor:
-    """Excitation float32 [capacity * 2 * half_frame], undefined past sample length * 2 * half_frame.
+    """Excitation float64 [capacity * 2 * half_frame], undefined past sample length * 2 * half_frame.
 
     f0 float32 [1, 2 * capacity] [Hz]; seed int64[]; weight [harmonics], bias [1]: the merging layer `l_linear`.
     """
@@ -146,5 +146,5 @@ def harmonic_source(
             f"harmonic_source takes an even number of samples a half-frame, at least 32: {source.half_frame}"
         )
     function = harmonic_source_kernel(source, Simd.of())
-    out = nn.Tensor.placeholder((capacity * (2 * source.half_frame),), "float32")
+    out = nn.Tensor.placeholder((capacity * (2 * source.half_frame),), "float64")
     return call(function, "harmonic_source", [length, f0, seed, weight, bias], out=out)

@@ -39,7 +39,7 @@ def stft_kernel(samples_per_frame: int, n_fft: int, hop: int, simd: Simd) -> tir
     with kernel("stft") as function:
         samples, rows = size("samples"), size("rows")
         length = arg("length", (1,), "int64")
-        x = arg("x", (samples,))
+        x = arg("x", (samples,), "float64")
         y = arg("y", (rows, padded(n_fft + 2)))
         valid = let(length[0] * samples_per_frame)
         count = let(valid // hop + 1)
@@ -52,7 +52,7 @@ def stft_kernel(samples_per_frame: int, n_fft: int, hop: int, simd: Simd) -> tir
                 place = let(first * hop + i - half)
                 distance = let(T.max(place, -place))
                 reflected = T.min(distance, 2 * (valid - 1) - distance)
-                T.buffer_store(around, T.Cast("float64", x[reflected]), [i])
+                T.buffer_store(around, x[reflected], [i])
             with T.serial(here) as i:
                 real, imaginary = _transform(around, i * hop, basis, n_fft, simd.lanes)
                 _store_polar(real, imaginary, y, first + i, n_fft, simd.lanes)

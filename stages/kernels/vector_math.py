@@ -29,7 +29,7 @@ _LN2_HIGH = 0.693359375
 _LN2_LOW = math.log(2) - _LN2_HIGH
 
 
-def _fit(function: Callable[[float], float], low: float, high: float, degree: int) -> list[float]:
+def fit(function: Callable[[float], float], low: float, high: float, degree: int) -> list[float]:
     """Polynomial through `function` at the Chebyshev nodes, lowest power first (Newton form expanded in exact-ish
     float64)."""
     middle, half = (low + high) / 2, (high - low) / 2
@@ -46,21 +46,21 @@ def _fit(function: Callable[[float], float], low: float, high: float, degree: in
     return powers
 
 
-def _series(function: Callable[[float], float], limit: float, at_zero: float) -> Callable[[float], float]:
+def series(function: Callable[[float], float], limit: float, at_zero: float) -> Callable[[float], float]:
     """`function`, with its limit at 0."""
     return lambda x: function(x) if abs(x) > limit else at_zero
 
 
-_SIN = _fit(_series(lambda z: math.sin(math.sqrt(z)) / math.sqrt(z), 1e-12, 1.0), 0.0, (math.pi / 2) ** 2 * 1.01, 5)
-_COS = _fit(lambda z: math.cos(math.sqrt(z)), 0.0, (math.pi / 2) ** 2 * 1.01, 6)
-_EXP = _fit(math.exp, -math.log(2) / 2 * 1.01, math.log(2) / 2 * 1.01, 6)
+_SIN = fit(series(lambda z: math.sin(math.sqrt(z)) / math.sqrt(z), 1e-12, 1.0), 0.0, (math.pi / 2) ** 2 * 1.01, 5)
+_COS = fit(lambda z: math.cos(math.sqrt(z)), 0.0, (math.pi / 2) ** 2 * 1.01, 6)
+_EXP = fit(math.exp, -math.log(2) / 2 * 1.01, math.log(2) / 2 * 1.01, 6)
 _TANH_SMALL = 0.625
-_TANH = _fit(_series(lambda z: math.tanh(math.sqrt(z)) / math.sqrt(z), 1e-12, 1.0), 0.0, _TANH_SMALL**2 * 1.01, 5)
-_ATAN = _fit(
-    _series(lambda z: math.atan(math.sqrt(z)) / math.sqrt(z), 1e-12, 1.0), 0.0, (math.sqrt(2) - 1) ** 2 * 1.01, 5
+_TANH = fit(series(lambda z: math.tanh(math.sqrt(z)) / math.sqrt(z), 1e-12, 1.0), 0.0, _TANH_SMALL**2 * 1.01, 5)
+_ATAN = fit(
+    series(lambda z: math.atan(math.sqrt(z)) / math.sqrt(z), 1e-12, 1.0), 0.0, (math.sqrt(2) - 1) ** 2 * 1.01, 5
 )
-_LOG = _fit(
-    _series(lambda z: 2 * math.atanh(math.sqrt(z)) / math.sqrt(z), 1e-12, 2.0),
+_LOG = fit(
+    series(lambda z: 2 * math.atanh(math.sqrt(z)) / math.sqrt(z), 1e-12, 2.0),
     0.0,
     ((math.sqrt(2) - 1) / (math.sqrt(2) + 1)) ** 2 * 1.01,
     4,
@@ -130,24 +130,29 @@ def exp(x: Expr, lanes: int) -> Expr:
     # two halves, since 2^128 has no float32 of its own
     whole = let(T.Cast(_integers(lanes), power))
     half = let(T.shift_right(whole, splat(1, lanes, "int32")))
-    value = mantissa * _power_of_two(half, lanes) * _power_of_two(whole - half, lanes)
+    value = mantissa * power_of_two(half, lanes) * power_of_two(whole - half, lanes)
     return let(T.Select(x < splat(-87.3, lanes), splat(0.0, lanes), value))
 
 
-def _power_of_two(exponent: Expr, lanes: int) -> Expr:
+def power_of_two(exponent: Expr, lanes: int) -> Expr:
     return T.reinterpret(_floats(lanes), T.shift_left(exponent + splat(127, lanes, "int32"), splat(23, lanes, "int32")))
 
 
 def log(x: Expr, lanes: int) -> Expr:
     """ln(x) of a normal positive x."""
-    bits = let(T.reinterpret(_integers(lanes), let(x)))
-    # mantissa in [sqrt(1/2), sqrt(2)): 0x3f3504f3 is the bit pattern of sqrt(1/2)
-    power = let(T.shift_right(bits - splat(0x3F3504F3, lanes, "int32"), splat(23, lanes, "int32")))
-    mantissa = let(T.reinterpret(_floats(lanes), bits - T.shift_left(power, splat(23, lanes, "int32"))))
+    power, mantissa = exponent_and_mantissa(x, lanes)
     ratio = let((mantissa - splat(1.0, lanes)) / (mantissa + splat(1.0, lanes)))
     logarithm = ratio * _horner(_LOG, let(ratio * ratio), lanes)
     exponent = let(T.Cast(_floats(lanes), power))
     return let(exponent * splat(_LN2_HIGH, lanes) + (exponent * splat(_LN2_LOW, lanes) + logarithm))
+
+
+def exponent_and_mantissa(x: Expr, lanes: int) -> tuple[Expr, Expr]:
+    """int32 e and m in [sqrt(1/2), sqrt(2)) with x = m * 2^e, of a normal positive x."""
+    bits = let(T.reinterpret(_integers(lanes), let(x)))
+    # 0x3f3504f3 is the bit pattern of sqrt(1/2)
+    power = let(T.shift_right(bits - splat(0x3F3504F3, lanes, "int32"), splat(23, lanes, "int32")))
+    return power, let(T.reinterpret(_floats(lanes), bits - T.shift_left(power, splat(23, lanes, "int32"))))
 
 
 def sigmoid(x: Expr, lanes: int) -> Expr:

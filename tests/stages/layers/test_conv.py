@@ -42,6 +42,11 @@ def named_as_published(module: Any) -> dict[str, Any]:
     return {names.get(key, key): value for key, value in module.state_dict().items()}
 
 
+def centred(inputs: int, outputs: int, taps: int, dilation: int) -> Any:
+    reach = dilation * (taps - 1) // 2
+    return normed(torch.nn.Conv1d(inputs, outputs, taps, dilation=dilation, padding=reach))
+
+
 CONVOLUTIONS = {
     "dilated, no bias": Case(
         lambda: Conv1d(40, 22, 3, dilation=5, bias=False),
@@ -60,9 +65,7 @@ CONVOLUTIONS = {
 FILTERED = {
     f"{taps} taps, dilation {dilation}": Case(
         functools.partial(WinogradConv1d, 24, 40, taps, dilation=dilation),
-        lambda taps=taps, dilation=dilation: normed(
-            torch.nn.Conv1d(24, 40, taps, dilation=dilation, padding=dilation * (taps - 1) // 2)
-        ),
+        functools.partial(centred, 24, 40, taps, dilation),
         Rows(6, 1),
     )
     for taps, dilation in ((3, 1), (7, 5), (11, 3))
