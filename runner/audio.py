@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import soundfile
 
+from runner import atomic
 from runner.errors import RunError
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ class AudioFile:
         self.path = path
         self.clipped, self.peak, self.samples = 0, 0.0, 0
         self._rate_hz = rate_hz
-        self._target = _target(path)
+        self._target = place_of(path)
         self._temporary = _temporary(path, self._target)
 
     def __enter__(self) -> Self:
@@ -138,10 +140,39 @@ def check_writable(path: Path) -> None:
     Raises:
         RunError: its folder is missing or read-only, or it is no regular file.
     """
-    _temporary(path, _target(path)).unlink()
+    _temporary(path, place_of(path)).unlink()
 
 
-def _target(path: Path) -> Path:
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A new file that takes the place of `path` when the block ends well; else nothing is left.
+
+    Raises:
+        RunError: the place cannot be written, or the block fails to.
+    """
+    target = place_of(path)
+    temporary = _temporary(path, target)
+    try:
+        yield temporary
+        temporary.replace(target)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written: {error.strerror}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path, names: str) -> None:
+    """Remove what killed runs have left in `folder` of files whose names match `names`, a regular expression.
+
+    To be called by who knows that no other run writes there now.
+    """
+    unfinished = re.compile(rf"\.(?:{names})\.[a-z0-9_]{{8}}")
+    for entry in atomic.listed(folder):
+        if unfinished.fullmatch(entry.name):
+            atomic.remove(entry.path)
+
+
+def place_of(path: Path) -> Path:
     """Where `path` leads. Replacing a device or a pipe by a file is never what was meant."""
     target = path.resolve()
     if target.exists() and not target.is_file():

@@ -2,26 +2,102 @@
 
 Spaces at the end of a line are no part of it. Those at its start are, so that a column in a message is the line's; and
 so is a `#` that is not the line's first mark.
+
+An input may be gone through more than once, and only the line at hand is in memory: what is no regular file is copied
+to a temporary one first.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
+import stat
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 from runner.errors import RunError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
 STDIN = "-"
+_OPTION = "--phonemes"
 _SPACES = " \t\r"  # what Python strips beyond these may be a symbol
+_MARK = b"\xef\xbb\xbf"  # of UTF-8, at the start of a file
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """What is spoken in one go, and where it was written: `ipa.txt:7`, or `--phonemes`."""
+    """What is spoken in one go, and where it was written: `ipa.txt:7`, or `--phonemes`.
 
-    phonemes: str
+    Attributes:
+        data: the line, in UTF-8 if it is well.
+    """
+
+    data: bytes
     origin: str
+
+    @property
+    def phonemes(self) -> str:
+        """The line.
+
+        Raises:
+            RunError: it is not UTF-8.
+        """
+        try:
+            return self.data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            byte = self.data[error.start]
+            raise RunError(f"not UTF-8: byte 0x{byte:02x}; save the file as UTF-8") from None
+
+
+class Lines:
+    """The utterances in a file, read anew by each loop over them."""
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self._file, self._name = file, name
+
+    def __iter__(self) -> Iterator[Utterance]:
+        """Give the lines that hold an utterance.
+
+        Raises:
+            RunError: the file cannot be read.
+        """
+        position = 0
+        number = 0
+        while line := self._line_at(position):
+            number += 1
+            text = line.removeprefix(_MARK) if position == 0 else line
+            position += len(line)
+            stripped = text.removesuffix(b"\n").rstrip(_SPACES.encode())
+            if stripped and not stripped.lstrip(_SPACES.encode()).startswith(b"#"):
+                yield Utterance(stripped, f"{self._name}:{number}")
+
+    def _line_at(self, position: int) -> bytes:
+        # Loops over one file may be under way at the same time: each seeks its own place.
+        try:
+            self._file.seek(position)
+            return self._file.readline()
+        except OSError as error:
+            raise RunError(f"{self._name}: cannot be read: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def utterances(source: str | None, phonemes: str | None) -> Iterator[Iterable[Utterance]]:
+    """The utterances of `--input` or, where `source` is None, of `--phonemes`; they may be looped over repeatedly.
+
+    Raises:
+        RunError: as `from_option` and `from_file`.
+    """
+    if source is None:
+        yield from_option(phonemes or "")
+        return
+    with from_file(source) as lines:
+        yield lines
 
 
 def from_option(phonemes: str) -> list[Utterance]:
@@ -31,35 +107,28 @@ def from_option(phonemes: str) -> list[Utterance]:
         RunError: it is blank.
     """
     if not phonemes.strip(_SPACES):
-        raise RunError("--phonemes: nothing to say; give at least one symbol")
-    return [Utterance(phonemes.rstrip(_SPACES), "--phonemes")]
+        raise RunError(f"{_OPTION}: nothing to say; give at least one symbol")
+    return [Utterance(phonemes.rstrip(_SPACES).encode("utf-8", "surrogateescape"), _OPTION)]
 
 
-def from_file(path: str) -> list[Utterance]:
+@contextlib.contextmanager
+def from_file(path: str) -> Iterator[Lines]:
     """The utterances in the UTF-8 file at `path`, or on standard input where `path` is '-'.
 
     Raises:
-        RunError: the file cannot be read, is not UTF-8, or holds no utterance.
+        RunError: the file cannot be read, or holds no utterance.
     """
     name = "standard input" if path == STDIN else path
-    try:
-        data = sys.stdin.buffer.read() if path == STDIN else Path(path).read_bytes()
-    except OSError as error:
-        raise RunError(f"{name}: cannot be read: {error.strerror}") from None
-    utterances = [
-        Utterance(line.rstrip(_SPACES), f"{name}:{number}")
-        for number, line in enumerate(_decode(data, name).split("\n"), 1)
-        if line.strip(_SPACES) and not line.lstrip(_SPACES).startswith("#")
-    ]
-    if not utterances:
-        raise RunError(f"{name}: holds no utterance; each line is one, blank lines and # comments aside")
-    return utterances
-
-
-def _decode(data: bytes, name: str) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        byte = data[error.start]
-        raise RunError(f"{name}:{line}: not UTF-8: byte 0x{byte:02x}; save the file as UTF-8") from None
+    with contextlib.ExitStack() as stack:
+        try:
+            file = sys.stdin.buffer if path == STDIN else stack.enter_context(Path(path).open("rb"))
+            if path == STDIN or not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                spooled = stack.enter_context(tempfile.TemporaryFile())
+                shutil.copyfileobj(file, spooled)
+                file = spooled
+        except OSError as error:
+            raise RunError(f"{name}: cannot be read: {error.strerror}") from None
+        lines = Lines(file, name)
+        if next(iter(lines), None) is None:
+            raise RunError(f"{name}: holds no utterance; each line is one, blank lines and # comments aside")
+        yield lines

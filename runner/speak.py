@@ -1,146 +1,233 @@
-"""From lines of phonemes to audio files: all lines are checked, then what is stale is built, then they are spoken."""
+"""Speaks lines of phonemes with a graph: each is checked, cut where it is too long, spoken, and timed if asked.
+
+phonemes --> split --> chunk --> prepare --> finish --> audio, durations --> joint --> Part
+                         |                                                              |
+                        ...            one utterance of the model each                 ...
+"""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
-from collections import Counter
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from runner.audio import AudioFile, check_writable, choose_format
-from runner.errors import RunError
-from runner.lines import STDIN
+from runner import device, keys, timestamps
+from runner.digest import array_digest, value_digest
+from runner.errors import LineError, RunError
+from runner.graph_types import Ref
+from runner.scope import Scope
+from runner.split import joint, split
 from stages.contract import parse_type
-from stages.dims import SAMPLE_RATE_HZ
+from stages.dims import END_TOKENS
+from stages.symbols import normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
-    from runner.engine import Pipeline, Request
-    from runner.graph import Graph
+    from runner.engine import Pipeline
+    from runner.graph_types import Graph
     from runner.lines import Utterance
     from runner.ports import Array
+    from runner.request import Request
+    from runner.split import Chunk
+    from runner.timestamps import Span
 
-AUDIO, VOICE = "audio", "voice"  # the output of a graph that is written to the file, the input that --voice sets
-_AUDIO_TYPE = parse_type("float32[samples]")
+PHONEMES, VOICE = "phonemes", "voice"  # the inputs of a graph that speaks
+AUDIO, DURATIONS = "audio", "durations"  # its outputs; the second for timestamps alone: see `with_durations`
+_AUDIO_TYPE, _DURATIONS_TYPE = parse_type("float32[samples]"), parse_type("int64[1, text]")
+_WHOLE = Scope()
 _LOG = logging.getLogger("kokoro_run")
 
 
-class Destination:
-    """Where the audio goes: one file for all utterances, or a folder with a file for each."""
+@dataclass(frozen=True)
+class Part:
+    """The audio of one chunk of a line, to follow the part before without a gap.
 
-    def __init__(self, output: str | None, source: str | None, subtype: str | None, pause: float) -> None:
-        """Choose the place, and refuse one that cannot be written before any work is done.
+    Attributes:
+        audio: [samples].
+        spans: when its symbols are spoken, from the start of this part; empty where nobody asked for times.
+        timings: stage -> wall time [s].
+    """
+
+    audio: Array
+    spans: list[Span]
+    timings: Mapping[str, float]
+
+
+class Speaker:
+    """A pipeline with a voice and parameters, ready for line after line."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        voice: str | None,
+        params: Mapping[str, object],
+        *,
+        timed: bool = False,
+        spoken: bool = True,
+        scope: Scope = _WHOLE,
+        override: Mapping[str, Array] | None = None,
+        keep: bool = False,
+    ) -> None:
+        """Check what holds for all lines.
 
         Args:
-            output: the file; a folder, if it ends with a slash or exists; None for a file named after `source`.
-            source: the input file, '-', or None for phonemes of an option.
-            subtype: how samples are stored; None for the format's default.
-            pause: silence between two utterances of one file [s].
+            voice: a specification; None for the model's own voice.
+            params: values in place of the graph's own.
+            timed: find out when each symbol is spoken; the graph is one that `with_durations` gave.
+            spoken: whether audio is wanted; if not, `requests` serves, and `say` does not.
+            scope, override, keep: of `Pipeline.run`.
 
         Raises:
-            RunError: unknown format, or the place cannot be written.
+            RunError: the graph gives no audio or, if `timed`, no durations.
+            WeightsError: the voice is not there, or not one of this model.
         """
-        stem = Path(source).stem if source not in (None, STDIN) else "speech"
-        self.is_folder = output is not None and (output.endswith("/") or Path(output).is_dir())
-        self.path = Path(output) if output is not None else Path(f"{stem}.wav")
-        self._subtype, self._pause = subtype, pause
-        if self.is_folder:
-            _make_folder(self.path)
-        choose_format(self._numbered(1), subtype)
-        check_writable(self._numbered(1))
+        self._pipeline, self._params, self._timed = pipeline, params, timed
+        self._how: dict[str, Any] = {"scope": scope, "override": override, "keep": keep}
+        graph = pipeline.graph
+        if spoken:
+            _check_output(graph, AUDIO, _AUDIO_TYPE, "a graph that speaks")
+        if timed:
+            _check_output(graph, DURATIONS, _DURATIONS_TYPE, "a graph that tells times")
+        voiced = voice is not None or VOICE in graph.inputs
+        self._inputs: dict[str, Any] = {VOICE: pipeline.voice(voice)} if voiced else {}
+        self._skip_unknown = bool({**graph.params, **params}.get("skip_unknown", False))
+        self._vocab: Mapping[str, int] = pipeline.config.get("vocab", {})
+        bounds = [graph.dims["text"].max] if "text" in graph.dims else []
+        self._limit = min(pipeline.dims.text_max, *bounds) - END_TOKENS
+        self._request: Request | None = None
 
-    def _numbered(self, number: int) -> Path:
-        return self.path / f"{number:04}.wav" if self.is_folder else self.path
+    @property
+    def stage(self) -> str:
+        """The stage that is at work in this moment, for those who watch; '' between two lines."""
+        request = self._request
+        pending = request.pending if request is not None else []
+        return pending[0].name if pending else ""
 
-    def write(self, spoken: Iterator[Array]) -> float:
-        """Write the utterances as they come; seconds of audio.
+    def check(self, utterance: Utterance) -> None:
+        """Find out whether a line could be spoken; no library is loaded, nothing is kept.
 
         Raises:
-            RunError: a file could not be written; of that file nothing is left.
+            LineError: it could not.
         """
-        return self._write_each(spoken) if self.is_folder else self._write_joined(spoken)
+        with _about(utterance.origin):
+            for chunk in self._chunks(utterance.phonemes):
+                inputs = {PHONEMES: chunk.phonemes, **self._inputs}
+                self._pipeline.check(params=self._params, **self._how, **inputs)
 
-    def _write_each(self, spoken: Iterator[Array]) -> float:
-        samples = 0
-        for number, audio in enumerate(spoken, 1):
-            with AudioFile(self._numbered(number), SAMPLE_RATE_HZ, self._subtype) as file:
-                file.write(audio)
-            _report_clipping(file)
-            samples += file.samples
-        return samples / SAMPLE_RATE_HZ
+    def say(self, utterance: Utterance) -> Iterator[Part]:
+        """Speak a line that `check` has found well; what that has warned of is not told again.
 
-    def _write_joined(self, spoken: Iterator[Array]) -> float:
-        with AudioFile(self.path, SAMPLE_RATE_HZ, self._subtype) as file:
-            for number, audio in enumerate(spoken):
-                if number:
-                    file.silence(self._pause)
-                file.write(audio)
-        _report_clipping(file)
-        return file.samples / SAMPLE_RATE_HZ
+        Raises:
+            LineError: a stage refused what it got.
+        """
+        with _about(utterance.origin):
+            chunks = self._chunks(utterance.phonemes)
+        for chunk in chunks:
+            with _about(utterance.origin):
+                with _silenced():
+                    self._request = self._prepare(chunk)
+                try:
+                    result = self._pipeline.finish(self._request)
+                finally:
+                    self._request = None
+                audio, shift = joint(result[AUDIO], chunk)
+                spans = self._spans(chunk, result, shift, audio.size) if self._timed else []
+            yield Part(audio, spans, result.timings)
+
+    def requests(self, utterance: Utterance) -> Iterator[Request]:
+        """The runs of the graph that a line takes, none of them begun.
+
+        Raises:
+            LineError: the line cannot be spoken.
+        """
+        with _about(utterance.origin), _silenced():
+            chunks = self._chunks(utterance.phonemes)
+        for chunk in chunks:
+            inputs = {PHONEMES: chunk.phonemes, **self._inputs}
+            yield self._pipeline.request(params=self._params, **self._how, **inputs)
+
+    def load(self, utterance: Utterance) -> None:
+        """Load the libraries that speaking a line takes, which finds what is missing before anything is written.
+
+        Raises:
+            RunError: a device is absent, or a library is missing or unfit.
+        """
+        for request in self.requests(utterance):
+            self._pipeline.load(self._pipeline.misses(request))
+
+    def identity(self, build_root: Path | None) -> str:
+        """A digest of all that the audio of a line depends on beside the line: code, weights, parameters, voice.
+
+        Raises:
+            RunError: code, a library or a manifest cannot be read.
+        """
+        graph = self._pipeline.graph
+        stages = {}
+        for name, spec in graph.stages.items():
+            library = device.library_path(spec, graph.model.name, build_root) if spec.is_library else None
+            stages[name] = keys.identity(spec, graph, self._pipeline.config, library)
+        wires = {
+            name: [[port, str(source.ref)] for port, source in spec.inputs.items()]
+            for name, spec in graph.stages.items()
+        }
+        voice = {name: array_digest(value) for name, value in self._inputs.items()}
+        outputs = {name: str(ref) for name, ref in graph.outputs.items()}
+        params = {**graph.params, **self._params}
+        scope: Scope = self._how["scope"]
+        again = [scope.start, scope.only, sorted(scope.refresh)]  # what was asked to run anew is not done yet
+        return value_digest([stages, wires, outputs, voice, params, again, self._limit, self._timed])
+
+    def _chunks(self, phonemes: str) -> list[Chunk]:
+        return split(phonemes, self._vocab, self._limit, skip_unknown=self._skip_unknown)
+
+    def _prepare(self, chunk: Chunk) -> Request:
+        inputs = {PHONEMES: chunk.phonemes, **self._inputs}
+        return self._pipeline.prepare(params=self._params, **self._how, **inputs)
+
+    def _spans(self, chunk: Chunk, result: Mapping[str, Array], shift: int, samples: int) -> list[Span]:
+        symbols = [symbol for symbol in normalise(chunk.phonemes, self._vocab) if symbol.text in self._vocab]
+        found = timestamps.spans(symbols, result[DURATIONS], self._pipeline.dims.frame_samples, result[AUDIO].size)
+        return timestamps.moved(found, columns=chunk.offset, samples=shift, limit=samples)
 
 
-def prepare(
-    pipeline: Pipeline, utterances: Sequence[Utterance], voice: str | None, params: Mapping[str, object]
-) -> list[Request]:
-    """Check every utterance before the first is spoken.
+def with_durations(graph: Graph) -> Graph:
+    """The graph with one more output: the durations that timestamps are made of, wherever a stage gives them.
 
     Raises:
-        RunError: the graph gives no audio; or the bad lines, all of them.
-        WeightsError: the voice is not there, or not one of this model.
+        RunError: no stage has the port, or more than one and the graph's outputs name none of them.
     """
-    _check_output(pipeline.graph)
-    voiced = voice is not None or VOICE in pipeline.graph.inputs
-    inputs: dict[str, Any] = {VOICE: pipeline.voice(voice)} if voiced else {}
-    requests, mistakes = [], []
-    for utterance in utterances:
-        try:
-            with _located(utterance.origin):
-                requests.append(pipeline.prepare(params=params, phonemes=utterance.phonemes, **inputs))
-        except RunError as error:
-            mistakes.append(f"{utterance.origin}: {error}")
-    if mistakes:
-        raise RunError("\n".join(mistakes))
-    return requests
+    if DURATIONS in graph.outputs:
+        return graph
+    found = [
+        Ref(name, port)
+        for name, spec in graph.stages.items()
+        for port, type_ in spec.outputs.items()
+        if (port, type_) == (DURATIONS, _DURATIONS_TYPE)
+    ]
+    if len(found) != 1:
+        there = "no stage has" if not found else f"{', '.join(map(str, found))} are"
+        raise RunError(
+            f"{graph.path}: timestamps are made of a port '{DURATIONS}: {_DURATIONS_TYPE}', and {there} one; "
+            f"name it in the graph's outputs"
+        )
+    return dataclasses.replace(graph, outputs={**graph.outputs, DURATIONS: found[0]})
 
 
-def speak(
-    pipeline: Pipeline, utterances: Sequence[Utterance], requests: list[Request], place: Destination
-) -> tuple[float, Counter[str]]:
-    """Speak what was prepared.
-
-    Returns:
-        seconds of audio, and seconds of work by stage.
-
-    Raises:
-        RunError: a stage refused what it got, naming the line; or a file could not be written.
-    """
-    timings: Counter[str] = Counter()
-
-    def spoken() -> Iterator[Array]:
-        for utterance in utterances:
-            try:
-                result = pipeline.finish(requests.pop(0))
-            except RunError as error:
-                raise RunError(f"{utterance.origin}: {error}") from error
-            timings.update(result.timings)
-            yield result[AUDIO]
-
-    return place.write(spoken()), timings
-
-
-def _check_output(graph: Graph) -> None:
-    ref = graph.outputs.get(AUDIO)
+def _check_output(graph: Graph, name: str, type_: object, what: str) -> None:
+    ref = graph.outputs.get(name)
     given = None if ref is None else graph.stages[ref.stage].outputs[ref.port]
-    if given != _AUDIO_TYPE:
+    if given != type_:
         found = "has none" if given is None else f"has one of {given}"
-        raise RunError(f"{graph.path}: a graph that speaks has an output '{AUDIO}' of {_AUDIO_TYPE}; this one {found}")
+        raise RunError(f"{graph.path}: {what} has an output '{name}' of {type_}; this one {found}")
 
 
 @contextlib.contextmanager
-def _located(origin: str) -> Iterator[None]:
-    """Begin each warning with the line that it is about."""
+def _about(origin: str) -> Iterator[None]:
+    """Begin each warning, and each error, with the line that it is about."""
 
     def locate(record: logging.LogRecord) -> bool:
         record.msg = f"{origin}: {record.msg}"
@@ -149,20 +236,19 @@ def _located(origin: str) -> Iterator[None]:
     _LOG.addFilter(locate)
     try:
         yield
+    except RunError as error:
+        raise LineError(origin, str(error)) from error
     finally:
         _LOG.removeFilter(locate)
 
 
-def _report_clipping(file: AudioFile) -> None:
-    if file.clipped:
-        _LOG.warning(
-            "%s: %d of %d samples are beyond [-1, 1] (up to %.3g) and were clipped; --subtype FLOAT keeps them",
-            *(file.path, file.clipped, file.samples, file.peak),
-        )
+@contextlib.contextmanager
+def _silenced() -> Iterator[None]:
+    def drop(_record: logging.LogRecord) -> bool:
+        return False
 
-
-def _make_folder(path: Path) -> None:
+    _LOG.addFilter(drop)
     try:
-        path.mkdir(exist_ok=True)
-    except OSError as error:
-        raise RunError(f"{path}: cannot be made: {error.strerror}") from error
+        yield
+    finally:
+        _LOG.removeFilter(drop)

@@ -1,0 +1,123 @@
+"""Many lines in bounded memory: all are checked, then each is spoken, and what fails or is finished is kept count of.
+
+    lines --> check --> (stale stages are built) --> for each: finished before? --> say --> place --> Summary
+                |                                                                    |
+                +---- bad lines: all are told, and nothing is spoken; or with --keep-going they are left out
+
+Lines are read once for each arrow: what stays in memory is a few bytes a line, and the message of each bad one.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from runner.destination import digest_of
+from runner.errors import LineError, RunError
+from runner.summary import Summary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from runner.destination import Destination, Place
+    from runner.lines import Utterance
+    from runner.progress import Speaking
+    from runner.speak import Part, Speaker
+
+
+@dataclass
+class Checked:
+    """What a first look at all lines has found.
+
+    Attributes:
+        total: utterances, the bad ones included.
+        failed: number (from 1) -> what is wrong.
+    """
+
+    total: int = 0
+    failed: dict[int, LineError] = field(default_factory=dict)
+
+
+def check(speaker: Speaker, utterances: Iterable[Utterance], *, keep_going: bool = False) -> Checked:
+    """Check every utterance before the first is spoken.
+
+    Raises:
+        RunError: the bad lines, all of them, unless `keep_going`.
+    """
+    checked = Checked()
+    for number, utterance in enumerate(utterances, 1):
+        checked.total = number
+        try:
+            speaker.check(utterance)
+        except LineError as error:
+            checked.failed[number] = LineError(error.origin, error.fact)  # without the frames that it came through
+    if checked.failed and not keep_going:
+        raise RunError("\n".join(map(str, checked.failed.values())))
+    return checked
+
+
+def speak(
+    speaker: Speaker,
+    utterances: Iterable[Utterance],
+    checked: Checked,
+    destination: Destination,
+    settings: str,
+    progress: Speaking,
+    *,
+    keep_going: bool = False,
+    resume: bool = True,
+) -> Summary:
+    """Speak what `check` has found well.
+
+    Args:
+        settings: `speaker.identity`: what finished lines of a run before must have been made with to be left alone.
+        keep_going: leave out lines that a stage refuses.
+        resume: take up what a run before has finished.
+
+    Raises:
+        LineError: a stage refused a line.
+        RunError: a file could not be written.
+    """
+    summary = Summary(checked.total)
+    failed = dict(checked.failed)
+    begin = time.perf_counter()
+    with destination.open(checked.total, resume=resume) as place:
+        complete = False
+        try:
+            for number, utterance in enumerate(utterances, 1):
+                if number in failed:
+                    continue
+                progress.begin(utterance.origin)
+                try:
+                    _line(speaker, number, utterance, digest_of(utterance, settings, destination), place, summary)
+                except LineError as error:
+                    if not keep_going:
+                        raise
+                    failed[number] = LineError(error.origin, error.fact)
+                progress.end(summary)
+            summary.failed = [failed[number] for number in sorted(failed)]
+            summary.samples, written = place.finish(utterances)
+            complete = written and not (failed and destination.is_folder)
+        finally:
+            kept = place.close(complete=complete)
+            if kept and not complete:
+                progress.keep(summary)
+    summary.seconds = time.perf_counter() - begin
+    return summary
+
+
+def _line(speaker: Speaker, number: int, utterance: Utterance, digest: str, place: Place, summary: Summary) -> None:
+    entry = place.finished(number, digest)
+    if entry is not None:
+        summary.resumed += 1
+        return
+
+    def parts() -> Iterator[Part]:
+        for part in speaker.say(utterance):
+            summary.timings.update(part.timings)
+            yield part
+
+    entry = place.take(number, utterance, digest, parts())
+    summary.spoken += 1
+    summary.samples_spoken += entry.samples

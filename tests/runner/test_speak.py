@@ -1,0 +1,96 @@
+"""Which graphs speak, and which tell times."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runner.engine import Pipeline
+from runner.errors import LineError, RunError
+from runner.graph import load_graph
+from runner.graph_types import Ref
+from runner.lines import Utterance
+from runner.speak import Speaker, with_durations
+from tests.runner.speech import LIMIT, TOKEN
+
+DEFAULT = "default"
+
+
+def speaker(graph: Path, *, timed: bool = False, **params: object) -> Speaker:
+    loaded = load_graph(str(graph))
+    return Speaker(Pipeline(with_durations(loaded) if timed else loaded), None, params, timed=timed)
+
+
+def line(text: str) -> Utterance:
+    return Utterance(text.encode(), "ipa.txt:7")
+
+
+def test_durations_are_found_by_name_and_type() -> None:
+    graph = load_graph(DEFAULT)
+    assert with_durations(graph).outputs == {**graph.outputs, "durations": Ref("align", "durations")}
+    assert with_durations(with_durations(graph)).outputs == with_durations(graph).outputs
+
+
+def test_graph_without_durations_tells_no_times(tones_graph: Path) -> None:
+    with pytest.raises(
+        RunError, match=r"tones.yaml: timestamps are made of a port 'durations: int64\[1, text\]', and no"
+    ):
+        with_durations(load_graph(str(tones_graph)))
+    with pytest.raises(RunError, match="a graph that tells times has an output 'durations'"):
+        Speaker(Pipeline(load_graph(str(tones_graph))), None, {}, timed=True)
+
+
+def test_a_line_is_one_part_with_the_times_of_its_symbols(timed_graph: Path) -> None:
+    (part,) = speaker(timed_graph, timed=True).say(line("hɛ"))
+    assert part.audio.size == 4 * TOKEN
+    assert [(span.text, span.column, span.start, span.end) for span in part.spans] == [
+        ("h", 1, TOKEN, 2 * TOKEN),
+        ("ɛ", 2, 2 * TOKEN, 3 * TOKEN),
+    ]
+    assert list(part.timings) == ["tokenize", "tones"]
+
+
+def test_nobody_pays_for_times_that_are_not_wanted(timed_graph: Path) -> None:
+    (part,) = speaker(timed_graph).say(line("hɛ"))
+    assert part.spans == []
+
+
+def test_a_line_is_split_at_the_limit_of_the_graph(timed_graph: Path) -> None:
+    assert len(list(speaker(timed_graph).say(line("h" * (LIMIT - 2) + " h")))) == 1
+    assert len(list(speaker(timed_graph).say(line("h" * (LIMIT - 1) + " h")))) == 2
+
+
+def test_unknown_symbols_of_a_later_chunk_have_the_column_of_the_line(timed_graph: Path) -> None:
+    with pytest.raises(LineError, match=r"^ipa.txt:7: column 17: unknown symbol '%' U\+0025"):
+        speaker(timed_graph).check(line("h" * LIMIT + " h%"))
+    speaker(timed_graph, skip_unknown=True).check(line("h" * LIMIT + " h%"))
+
+
+def test_times_skip_what_is_dropped(timed_graph: Path) -> None:
+    (part,) = speaker(timed_graph, timed=True, skip_unknown=True).say(line("h%ɛ"))
+    assert [(span.text, span.column) for span in part.spans] == [("h", 1), ("ɛ", 3)]
+
+
+def test_identity_is_that_of_everything_but_the_line(timed_graph: Path) -> None:
+    one = speaker(timed_graph).identity(None)
+    assert speaker(timed_graph).identity(None) == one
+    assert speaker(timed_graph, speed=2.0).identity(None) != one
+    assert speaker(timed_graph, timed=True).identity(None) != one
+
+
+def test_the_stage_at_work_is_known_to_those_who_watch(timed_graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = load_graph(str(timed_graph))
+    pipeline = Pipeline(loaded)
+    talker = Speaker(pipeline, None, {})
+    finish, seen = pipeline.finish, []
+
+    def watched(request):  # type: ignore[no-untyped-def]
+        seen.append(talker.stage)
+        return finish(request)
+
+    monkeypatch.setattr(pipeline, "finish", watched)
+    assert talker.stage == ""
+    list(talker.say(line("h")))
+    assert seen == ["tones"]
+    assert talker.stage == ""
