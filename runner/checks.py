@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from runner.errors import Mistake, Origin, suggest
-from runner.overlay import shown
+from runner.graph_types import GRAPH_INPUTS, PARAMETERS, Ref
+from runner.node import Node
+from runner.places import shown
 from runner.stage_checks import check_contracts, check_devices, check_modules
-from runner.wires import GRAPH_INPUTS, PARAMETERS, Draft, Ref, Source, Typed, Wire, difference
-from runner.yaml_source import Node
+from runner.wires import Draft, Source, Typed, Wire, difference
 from stages.contract import TensorType, Type, parse_type
 from stages.dims import ConfigError, ModelDims
 

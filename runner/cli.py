@@ -2,62 +2,42 @@
 
 from __future__ import annotations
 
-import logging
-import math
+import importlib
 import sys
-import time
-import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from runner.errors import KokoroError
+from runner import cli_options
+from runner.verb import Verb
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from runner.graph import Graph
-
-_STARTED = time.perf_counter()
 _DEFAULT_VERB = "run"
-_LOG = logging.getLogger("kokoro_run")
-
-
-class _Warnings(logging.Handler):
-    """Our own warnings on standard error; other packages' logs are theirs to show."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        click.echo(f"warning: {self.format(record)}", err=True)
+_ELSEWHERE = {  # verbs with a module of their own
+    "cache": "runner.cli_cache",
+    "compare": "runner.cli_compare",
+    "plan": "runner.cli_plan",
+    "replay": "runner.cli_replay",
+    "runs": "runner.cli_replay",
+}
 
 
 class _Verbs(click.Group):
     """`kokoro-run GRAPH ...` means `kokoro-run run GRAPH ...`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if args and args[0] not in self.commands and args[0] not in ("--help", "--version"):
+        if args and args[0] not in self.list_commands(ctx) and args[0] not in ("--help", "--version"):
             args = [_DEFAULT_VERB, *args]
         return super().parse_args(ctx, args)
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *_ELSEWHERE])
 
-class _Verb(click.Command):
-    """A command whose errors are messages, and tracebacks only with --debug."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.params.append(click.Option(["--debug"], is_flag=True, help="Show where in the code an error arose."))
-
-    def invoke(self, ctx: click.Context) -> Any:
-        debug = ctx.params.pop("debug")
-        if not _LOG.handlers:
-            _LOG.addHandler(_Warnings())
-        try:
-            return super().invoke(ctx)
-        except KokoroError as error:
-            if debug:
-                traceback.print_exc()
-            click.echo(str(error), err=True)
-            ctx.exit(2)
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _ELSEWHERE:
+            group: click.Command = getattr(importlib.import_module(_ELSEWHERE[cmd_name]), cmd_name)
+            return group
+        return super().get_command(ctx, cmd_name)
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
@@ -70,162 +50,114 @@ def cli() -> None:
     """
 
 
-def _graph_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What every command takes that reads a graph."""
-    options = (
-        click.argument("graph"),
-        click.option("-c", "--config", "overlays", multiple=True, metavar="FILE", help="Lay FILE over it; repeatable."),
-        click.option("--set", "sets", multiple=True, metavar="A.B=VALUE", help="Set one value; repeatable."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-_build_dir = click.option(
-    "--build-dir", type=click.Path(path_type=Path), help="Folder of compiled stages.  [default: build or a cache]"
-)
-_quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but warnings and errors.")
-
-
-def _load(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...]) -> Graph:
-    from runner.graph import load_graph
-
-    return load_graph(graph, overlays, sets)
-
-
-def _no_nan(_ctx: click.Context, option: click.Parameter, value: float | None) -> float | None:
-    """A range lets nan pass: it is neither below nor above."""
-    if value is not None and math.isnan(value):
-        raise click.BadParameter(f"nan is no {option.name}; give a number")
-    return value
-
-
-@cli.command(cls=_Verb)
-@_graph_options
-@click.option("--input", "source", metavar="FILE", help="Phonemes, an utterance a line; '-' is standard input.")
-@click.option("--phonemes", metavar="TEXT", help="Phonemes of one utterance, in place of --input.")
+@cli.command(cls=Verb)
+@cli_options.graph_options
+@cli_options.input_options
 @click.option(
     "-o", "--output", metavar="PATH", help="Audio file, or a folder for a file a line.  [default: as FILE, .wav]"
 )
-@click.option("--voice", metavar="VOICE", help="Name, file or mix: af_heart*0.6+am_adam*0.4.")
-@click.option("--vocab", type=click.Path(path_type=Path), help="vocab.json or config.json to look symbols up in.")
-@click.option("--speed", type=click.FloatRange(0.25, 4), callback=_no_nan, help="1 is the voice's own pace.")
-@click.option("--seed", type=int, help="Of the noise in the voice's source.")
-@click.option("--skip-unknown", is_flag=True, help="Drop symbols that the model does not know, with a warning.")
 @click.option(
-    "--pause", type=click.FloatRange(0, 60), callback=_no_nan, default=0.3, show_default=True, help="Between lines [s]."
+    "--pause",
+    type=click.FloatRange(0, 60),
+    callback=cli_options.no_nan,
+    default=0.3,
+    show_default=True,
+    help="Between lines [s].",
 )
 @click.option(
     "--subtype", metavar="NAME", help="How a sample is stored: PCM_16, FLOAT, ...  [default: PCM_16 in a .wav]"
 )
 @click.option("--threads", type=click.IntRange(1, 1024), help="Threads of the kernels.  [default: one a core]")
 @click.option("--timings", is_flag=True, help="Say how long each stage took.")
-@_build_dir
-@_quiet
+@click.option(
+    "--timestamps",
+    metavar="FILE",
+    help="Write when each symbol and word is spoken, as .json, .tsv, .TextGrid, .srt or .vtt. An extension alone, or a "
+    "folder as output, puts it beside the audio.",
+)
+@click.option("--keep-going", is_flag=True, help="Leave bad lines out, list them at the end and exit with 1.")
+@click.option("--no-resume", is_flag=True, help="Speak again what a run that was ended has finished.")
+@click.option("--json", "as_json", is_flag=True, help="Say on standard output, as JSON, what was done.")
+@click.option("--explain", is_flag=True, help="Say first what will be done, and why, as `plan` does.")
+@cli_options.scope_options
+@click.option(
+    "--save-tensors",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write each port to DIR/STAGE.PORT.npy; of several utterances, to DIR/0001 and so on.",
+)
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.html",
+    help="Write a page with the graph, times, pictures of the sound, and every port.",
+)
+@click.option(
+    "--trace",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.json",
+    help="Write when each stage was at work, for ui.perfetto.dev.",
+)
+@cli_options.cache_options
+@cli_options.build_dir
+@cli_options.quiet
 def run(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **options: Any) -> None:
-    """Speak, after building what is missing or stale."""
-    from runner import lines, speak
-    from runner.engine import Pipeline
+    """Speak, after building what is missing or stale. What has been computed before is not computed again."""
+    from runner import lines
+    from runner.cli_run import execute
 
     if (options["source"] is None) == (options["phonemes"] is None):
         raise click.UsageError("give one of --input FILE and --phonemes TEXT")
-    checked = _load(graph, overlays, sets)
-    phonemes, source = options["phonemes"], options["source"]
-    utterances = lines.from_file(source) if phonemes is None else lines.from_option(phonemes)
-    place = speak.Destination(options["output"], source, options["subtype"], options["pause"])
-    pipeline = Pipeline(checked, options["build_dir"], options["threads"], _vocabulary(options["vocab"]))
-    requests = speak.prepare(pipeline, utterances, options["voice"], _parameters(options))
-    _build_stale(checked, options["build_dir"], quiet=options["quiet"])
-    pipeline.load()
-    seconds, timings = speak.speak(pipeline, utterances, requests, place)
-    _report(place.path, seconds, timings, options)
+    cache = cli_options.cache_of(options)
+    checked = cli_options.load(graph, overlays, sets, cache)
+    with lines.utterances(options["source"], options["phonemes"]) as utterances:
+        execute(checked, options, utterances, cache)
 
 
-def _parameters(options: dict[str, Any]) -> dict[str, object]:
-    given = {name: options[name] for name in ("speed", "seed") if options[name] is not None}
-    return {**given, **({"skip_unknown": True} if options["skip_unknown"] else {})}
-
-
-def _vocabulary(path: Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    from runner.assets import load_vocab
-
-    return {"vocab": load_vocab(path)}
-
-
-def _build_stale(graph: Graph, build_dir: Path | None, *, quiet: bool) -> None:
-    from runner.freshness import stale
-
-    reasons = stale(graph, build_dir)
-    if not reasons:
-        return
-    from runner.progress import display
-
-    if not quiet:
-        for stage, reason in reasons:
-            click.echo(f"{stage}: {reason}", err=True)
-    from runner import runtime
-
-    runtime.ffi()  # before `import tvm` does it, and torch with it
-    from runner.build import build as compile_stages
-
-    with display(len(reasons), quiet=quiet) as progress:
-        compile_stages(graph, build_dir, progress=progress, only=[stage for stage, _ in reasons])
-
-
-def _report(path: Path, seconds: float, timings: Mapping[str, float], options: dict[str, Any]) -> None:
-    total = time.perf_counter() - _STARTED
-    if options["timings"]:
-        other = total - sum(timings.values())
-        for name, spent in [*timings.items(), ("all else", other)]:
-            click.echo(f"{name:>12} {spent:8.3f} s", err=True)
-    if not options["quiet"]:
-        click.echo(f"{path}: {seconds:.2f} s of audio in {total:.2f} s", err=True)
-
-
-@cli.command(cls=_Verb)
-@_graph_options
+@cli.command(cls=Verb)
+@cli_options.graph_options
 def check(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...]) -> None:
     """Find every mistake in a graph; nothing is built or loaded."""
-    checked = _load(graph, overlays, sets)
+    checked = cli_options.load(graph, overlays, sets)
     click.echo(f"{checked.path}: {len(checked.stages)} stages, no mistakes")
 
 
-@cli.command(cls=_Verb)
-@_graph_options
-@_build_dir
-@_quiet
+@cli.command(cls=Verb)
+@cli_options.graph_options
+@cli_options.build_dir
+@cli_options.quiet
 def build(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], build_dir: Path | None, quiet: bool) -> None:
     """Compile the stages that are missing or stale."""
-    checked = _load(graph, overlays, sets)
-    _build_stale(checked, build_dir, quiet=quiet)
+    checked = cli_options.load(graph, overlays, sets)
+    from runner.cli_run import build_stale
+    from runner.freshness import stale
+
+    build_stale(checked, build_dir, stale(checked, build_dir), quiet=quiet)
     if not quiet:
         click.echo(f"{checked.path}: every stage is built", err=True)
 
 
-@cli.command(cls=_Verb)
-@_graph_options
+@cli.command(cls=Verb)
+@cli_options.graph_options
 def show(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...]) -> None:
     """Print the graph as a mermaid diagram."""
     from runner.show import mermaid
 
-    click.echo(mermaid(_load(graph, overlays, sets)), nl=False)
+    click.echo(mermaid(cli_options.load(graph, overlays, sets)), nl=False)
 
 
-@cli.command(cls=_Verb)
-@_graph_options
+@cli.command(cls=Verb)
+@cli_options.graph_options
 @click.option("--origins", "with_origins", is_flag=True, help="Say where each value was written.")
 def config(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], with_origins: bool) -> None:
     """Print every value of a graph, after overlays and --set."""
     from runner.show import origins
 
-    for path, value, origin in origins(_load(graph, overlays, sets)):
+    for path, value, origin in origins(cli_options.load(graph, overlays, sets)):
         click.echo(f"{path}: {value}" + (f"  # {origin}" if with_origins else ""))
 
 
-@cli.command(cls=_Verb)
+@cli.command(cls=Verb)
 def schema() -> None:
     """Print the JSON Schema of graph files, for editors."""
     from runner.forms import graph_schema
@@ -233,7 +165,7 @@ def schema() -> None:
     click.echo(graph_schema(), nl=False)
 
 
-@cli.command(cls=_Verb)
+@cli.command(cls=Verb)
 @click.argument("config", type=click.Path(path_type=Path))
 @click.argument("voices", type=click.Path(path_type=Path), nargs=-1)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder to write to.")

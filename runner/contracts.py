@@ -51,7 +51,7 @@ def find_stage(dotted: str) -> StageFile:
         ContractError: no stage has that name.
     """
     package, _, name = dotted.rpartition(".")
-    if package == _PACKAGE and name in _own_names():
+    if package == _PACKAGE and name.isidentifier() and _is_stage(_own_path(name)):
         return StageFile(dotted, name, _own_path(name))
     module = _offered().get(dotted)
     if module is None:
@@ -82,7 +82,11 @@ def stage_names() -> list[str]:
 
 def _own_names() -> list[str]:
     modules = (found.name for found in pkgutil.iter_modules(stages.__path__) if not found.ispkg)
-    return [name for name in modules if "@stage(" in _own_path(name).read_text(encoding="utf-8")]
+    return [name for name in modules if _is_stage(_own_path(name))]
+
+
+def _is_stage(path: Path) -> bool:
+    return path.is_file() and "@stage(" in path.read_text(encoding="utf-8")
 
 
 def _own_path(name: str) -> Path:

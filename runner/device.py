@@ -11,16 +11,15 @@ import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
-
 from runner import runtime
 from runner.errors import RunError
-from runner.spec import BUILD_ROOT, data_root, load_device
+from runner.kinds import load_device
+from runner.places import BUILD_ROOT, data_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from runner.graph import StageSpec
+    from runner.graph_types import StageSpec
 
 _CPUINFO = Path("/proc/cpuinfo")
 
@@ -107,7 +106,11 @@ def library_path(spec: StageSpec, model: str, build_root: Path | None = None) ->
 def default_build_root() -> Path:
     """Where compiled stages are if nothing says so: `build` in a checkout, else the user's cache folder."""
     root = data_root()
-    return root / "build" if (root / "pyproject.toml").is_file() else platformdirs.user_cache_path("kokoro-run")
+    if (root / "pyproject.toml").is_file():
+        return root / "build"
+    import platformdirs  # noqa: PLC0415 - a few ms that a checkout saves
+
+    return platformdirs.user_cache_path("kokoro-run")
 
 
 def _known() -> dict[str, str]:

@@ -3,65 +3,56 @@
 inputs, params --> [Python stages that need no library] --> Request --> [the other stages] --> Result
                    prepare(): finds bad input before           finish()
                    anything is built or loaded
+
+With a cache a stage runs only if nothing is kept under its key. What is kept is known by its digest, and read when a
+stage that runs, or the caller, needs it; if it is gone by then, or damaged, its stage runs after all.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from runner import hub, runtime
+from runner import keys, runtime
 from runner.errors import RunError, suggest
 from runner.executor import CompiledStage, PythonStage, executor
+from runner.keeping import Keeper
 from runner.ports import VOICE, Sizes
-from runner.voices import load_voice
+from runner.request import HIT, RUN, Request, StageRun
+from runner.scope import Scope
 from stages.dims import ConfigError, ModelDims
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from runner.graph import Graph, StageSpec
+    from runner.cache import Cache
+    from runner.graph_types import Graph, Ref, StageSpec
+    from runner.keeping import Found
     from runner.ports import Array
 
-_OUTSIDE = ("input.", "params.")
+_EVICT_EVERY = 32  # runs: so that thousands of them do not outgrow the cache's limits
+_LOG = logging.getLogger("kokoro_run")
+_WHOLE = Scope()
 
 
 class Result(dict[str, Any]):
     """What a run gave: the graph's outputs by name; with `keep`, every port as 'stage.port' as well.
 
     Attributes:
-        timings: stage -> wall time [s], in the order they ran.
+        stages: what became of each stage, in the graph's order.
+        timings: stage -> wall time [s], of those that ran.
     """
 
-    def __init__(self, values: Mapping[str, Any], timings: dict[str, float]) -> None:
+    def __init__(self, values: Mapping[str, Any], stages: dict[str, StageRun]) -> None:
         super().__init__(values)
-        self.timings = timings
+        self.stages = stages
 
-
-class Request:
-    """One run under way.
-
-    Attributes:
-        values: 'stage.port' -> value, of the ports that somebody still needs.
-        sizes: the dims that these values have bound.
-        pending: the stages that have not run, in order.
-        timings: stage -> wall time [s] of those that have.
-    """
-
-    def __init__(self, graph: Graph, values: dict[str, Any], override: Mapping[str, Array], *, keep: bool) -> None:
-        self.values, self.override, self.keep = values, override, keep
-        self.sizes = Sizes(graph.dims)
-        self.pending = list(graph.stages.values())
-        self.timings: dict[str, float] = {}
-        self._outputs = {str(ref) for ref in graph.outputs.values()}
-
-    def release(self) -> None:
-        """Drop the values that neither a pending stage nor the graph's outputs need."""
-        if not self.keep:
-            inputs = {str(port.ref) for stage in self.pending for port in stage.inputs.values()}
-            self.values = {key: value for key, value in self.values.items() if key in inputs | self._outputs}
+    @property
+    def timings(self) -> dict[str, float]:
+        return {name: run.seconds for name, run in self.stages.items() if run.status == RUN}
 
 
 class Pipeline:
@@ -71,6 +62,8 @@ class Pipeline:
         graph: the checked graph.
         config: the model's config.json.
         dims: the model's sizes.
+        keeper: the keys of the stages; None without a cache.
+        finished: called with each request that has come to its end, and what it gave.
     """
 
     def __init__(
@@ -79,6 +72,7 @@ class Pipeline:
         build_root: Path | None = None,
         threads: int | None = None,
         config: Mapping[str, Any] | None = None,
+        cache: Cache | None = None,
     ) -> None:
         """Find the stages; libraries are loaded by `load()`, or when a run first needs them.
 
@@ -86,9 +80,10 @@ class Pipeline:
             build_root: folder of the compiled stages; None for the default one.
             threads: of the kernels; None for one a core that this process may use.
             config: keys that stand in for those of the model's config.json, such as another `vocab`.
+            cache: where results of stages are kept; None computes everything.
 
         Raises:
-            RunError: config.json cannot be read, or a Python stage is not there.
+            RunError: config.json cannot be read, or lacks a key that a stage takes.
         """
         self.graph = graph
         self.config = {**_read_config(graph.model.config), **(config or {})}
@@ -96,14 +91,22 @@ class Pipeline:
         self._threads = runtime.available_threads() if threads is None else threads
         self._padded = frozenset(n for n, dim in graph.dims.items() if dim.static) - self.dims.named().keys()
         self._stages = {name: executor(spec, graph, self.config, build_root) for name, spec in graph.stages.items()}
+        self.keeper = None if cache is None else Keeper(graph, self._stages, self.config, cache)
+        self.finished: Callable[[Request, Result], object] | None = None
+        self._used: list[list[str]] = []
 
-    def load(self) -> None:
-        """Load every library, so that a run finds nothing missing.
+    def stage(self, name: str) -> PythonStage | CompiledStage:
+        """What runs the stage `name`."""
+        return self._stages[name]
+
+    def load(self, stages: Iterable[str] | None = None) -> None:
+        """Load the libraries of `stages`, else every library, so that a run finds nothing missing.
 
         Raises:
             RunError: a device is absent, or a library is missing, damaged, for another CPU, TVM or graph.
         """
-        for stage in self._stages.values():
+        for name in self._stages if stages is None else stages:
+            stage = self._stages[name]
             if isinstance(stage, CompiledStage):
                 stage.load()
 
@@ -113,8 +116,17 @@ class Pipeline:
         Raises:
             WeightsError: it is misspelled, or a voice is missing, damaged or for another model.
         """
+        from runner.voices import load_voice  # noqa: PLC0415 - a few ms that a graph without a voice need not pay
+
         model = self.graph.model
-        return load_voice(given, model.voices, model.voice, self.dims.voice_row, hub.voices(model))
+        return load_voice(given, model.voices, model.voice, self.dims.voice_row, self._fetch())
+
+    def _fetch(self) -> Callable[[str], Path] | None:
+        if self.graph.model.hub is None:
+            return None
+        from runner import hub  # noqa: PLC0415 - 10 ms that a model on the disk need not pay
+
+        return hub.voices(self.graph.model)
 
     def run(
         self,
@@ -122,21 +134,26 @@ class Pipeline:
         params: Mapping[str, object] | None = None,
         keep: bool = False,
         override: Mapping[str, Array] | None = None,
+        scope: Scope = _WHOLE,
         **inputs: object,
     ) -> Result:
-        """Run the whole graph: `run(phonemes="...", voice="af_heart", params={"speed": 1.2})`.
+        """Run the graph: `run(phonemes="...", voice="af_heart", params={"speed": 1.2})`.
 
         Args:
             params: values in place of the graph's own.
-            keep: return every port, not the graph's outputs alone.
-            override: 'stage.port' -> array that replaces what the stage gives there.
+            keep: return every port of the stages that were needed, not the graph's outputs alone.
+            override: 'stage.port' -> array that replaces what the stage gives there. What nothing else needs any more
+                does not run.
+            scope: the part of the graph to run, and what runs although it is kept.
             inputs: the graph's inputs by name; a `voice` is a specification, a pack [N, 2*style], or None for the
                 model's own.
 
         Raises:
             RunError: an input, a parameter or what a stage gave is not what its port takes.
         """
-        return self.finish(self.prepare(params=params, keep=keep, override=override, **inputs))
+        result = self.finish(self.prepare(params=params, keep=keep, override=override, scope=scope, **inputs))
+        self.tidy()
+        return result
 
     def prepare(
         self,
@@ -144,31 +161,79 @@ class Pipeline:
         params: Mapping[str, object] | None = None,
         keep: bool = False,
         override: Mapping[str, Array] | None = None,
+        scope: Scope = _WHOLE,
         **inputs: object,
     ) -> Request:
         """Run the stages that need no library, which finds what is wrong with the input before any work is done.
 
         Arguments and errors are those of `run`.
         """
-        override = override or {}
-        _refuse_unknown(
-            "port", override, [f"{s.name}.{port}" for s in self.graph.stages.values() for port in s.outputs]
-        )
-        request = Request(self.graph, self._outside(inputs, params or {}), override, keep=keep)
-        for spec in self.graph.stages.values():
-            ready = all(str(source.ref) in request.values for source in spec.inputs.values())
+        return self._begin(self.request(params=params, keep=keep, override=override, scope=scope, **inputs))
+
+    def check(
+        self,
+        *,
+        params: Mapping[str, object] | None = None,
+        keep: bool = False,
+        override: Mapping[str, Array] | None = None,
+        scope: Scope = _WHOLE,
+        **inputs: object,
+    ) -> None:
+        """As `prepare`, of which nothing is kept, in the cache or otherwise."""
+        request = self.request(params=params, keep=keep, override=override, scope=scope, **inputs)
+        request.cached = False
+        self._begin(request)
+
+    def _begin(self, request: Request) -> Request:
+        for spec in request.needed:
+            ready = all(request.has(str(wire.ref)) for wire in spec.inputs.values())
             if ready and isinstance(self._stages[spec.name], PythonStage):
-                self._step(request, spec)
+                self._settle(request, spec)
         return request
+
+    def request(
+        self,
+        *,
+        params: Mapping[str, object] | None = None,
+        keep: bool = False,
+        override: Mapping[str, Array] | None = None,
+        scope: Scope = _WHOLE,
+        **inputs: object,
+    ) -> Request:
+        """A run that is not begun: its inputs have been checked. Arguments and errors are those of `run`."""
+        override = override or {}
+        known = [f"{spec.name}.{port}" for spec in self.graph.stages.values() for port in spec.outputs]
+        _refuse_unknown("port", override, known)
+        scope.check(self.graph)
+        request = Request(self.graph, self._outside(inputs, params or {}), override, scope, keep=keep)
+        if self.keeper is not None:
+            request.digest_given()
+        return request
+
+    def misses(self, request: Request) -> list[str]:
+        """The libraries' stages that have to run, or may have to, as far as can be told before any does."""
+        if self.keeper is None:
+            return [spec.name for spec in request.pending if spec.is_library]
+        for spec in list(request.pending):
+            found = self._find(request, spec)
+            if found is None or not self._take_kept(request, spec, found):
+                return [spec.name for spec in request.pending if spec.is_library]
+        there = all(self._is_kept(request, ref) for ref in request.outputs.values())
+        return [] if there else [spec.name for spec in request.needed if spec.is_library]
 
     def finish(self, request: Request) -> Result:
         """Run the other stages of what `prepare` began."""
         while request.pending:
-            self._step(request, request.pending[0])
-        runtime.release_memory()
-        outputs = {name: request.values[str(ref)] for name, ref in self.graph.outputs.items()}
-        kept = {key: value for key, value in request.values.items() if request.keep and not key.startswith(_OUTSIDE)}
-        return Result({**kept, **outputs}, request.timings)
+            self._settle(request, request.pending[0])
+        outputs = {name: self._value(request, str(ref)) for name, ref in request.outputs.items()}
+        kept = {ref: self._value(request, ref) for ref in self._ports(request)} if request.keep else {}
+        if any(run.status == RUN and self.graph.stages[name].is_library for name, run in request.stages.items()):
+            runtime.release_memory()
+        self._mark_used(request)
+        result = Result({**kept, **outputs}, request.stages)
+        if self.finished is not None:
+            self.finished(request, result)
+        return result
 
     def call_stage(self, name: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Run the stage `name` alone on `inputs`, by port, with the checks of a run.
@@ -182,17 +247,103 @@ class Pipeline:
         _refuse_unknown("array given", spec.inputs, inputs)
         return self._call(spec, inputs, Sizes(self.graph.dims))
 
-    def _step(self, request: Request, spec: StageSpec) -> None:
-        inputs = {port: request.values[str(source.ref)] for port, source in spec.inputs.items()}
+    def tidy(self) -> None:
+        """Keep the cache within its limits, without what the last runs used; to be called after the last `finish`."""
+        if self.keeper is not None and self._used:
+            self.keeper.cache.evict({key for used in self._used for key in used})
+            self._used.clear()
+
+    def _settle(self, request: Request, spec: StageSpec) -> None:
+        """Know what the stage gives: by what is kept, else by running it; a `cache: false` stage waits to be needed."""
+        found = self._find(request, spec)
+        if found is None:
+            self._execute(request, spec)
+        elif not self._take_kept(request, spec, found):
+            if spec.cache or request.must_run(spec):
+                self._execute(request, spec)
+            else:
+                self._defer(request, spec, found)
+        request.release()
+
+    def _find(self, request: Request, spec: StageSpec) -> Found | None:
+        if self.keeper is None or not request.cached:
+            return None
+        return self.keeper.find(spec, request.digests, request.given)
+
+    def _take_kept(self, request: Request, spec: StageSpec, found: Found) -> bool:
+        """Take the stage for done if its results are kept and may be used."""
+        if found.entry is None or request.must_run(spec):
+            return False
+        request.stages[spec.name] = StageRun(HIT, found.key, entry=found.entry)
+        for port, output in found.entry.outputs.items():
+            request.sizes.see(f"{spec.name}.{port}", spec.outputs[port], output.dtype, output.shape)
+        self._settled(request, spec, {port: output.digest for port, output in found.entry.outputs.items()})
+        return True
+
+    def _defer(self, request: Request, spec: StageSpec, found: Found) -> None:
+        request.stages[spec.name].key = found.key
+        self._settled(request, spec, {port: keys.input_identity(found.key, port) for port in spec.outputs})
+
+    def _settled(self, request: Request, spec: StageSpec, digests: Mapping[str, str]) -> None:
+        for port, digest in digests.items():
+            if f"{spec.name}.{port}" not in request.override:
+                request.digests[f"{spec.name}.{port}"] = digest
+        if spec in request.pending:
+            request.pending.remove(spec)
+
+    def _value(self, request: Request, ref: str) -> Any:
+        """The value at `ref`: at hand, else kept, else computed."""
+        for values in (request.given, request.values):
+            if ref in values:
+                return values[ref]
+        kept = self._kept(request, ref)
+        if kept is not None:
+            request.values[ref] = kept
+            return kept
+        spec = self.graph.stages[ref.partition(".")[0]]
+        self._execute(request, spec)
+        return request.values[ref]
+
+    def _kept(self, request: Request, ref: str) -> Array | None:
+        stage, _, port = ref.partition(".")
+        entry = request.stages[stage].entry
+        return None if self.keeper is None or entry is None else self.keeper.cache.load(entry, port)
+
+    def _is_kept(self, request: Request, ref: Ref) -> bool:
+        entry = None if str(ref) in request.given else request.stages[ref.stage].entry
+        return entry is None or self.keeper is None or self.keeper.cache.present(entry, ref.port)
+
+    def _execute(self, request: Request, spec: StageSpec) -> None:
+        if request.cached and not request.may_run(spec):
+            raise RunError(
+                f"--only {request.scope.only}: what stage '{spec.name}' gives is not kept; "
+                f"run --until {request.scope.only} first, or give it with --load {spec.name}.PORT=FILE.npy"
+            )
+        inputs = {port: self._value(request, str(wire.ref)) for port, wire in spec.inputs.items()}
+        found = self._find(request, spec)  # now: an input that ran again may have another digest than was kept
+        if self.keeper is not None and found is not None:
+            self.keeper.check_code(spec)
         start = time.perf_counter()
         outputs = self._call(spec, inputs, request.sizes)
-        request.timings[spec.name] = time.perf_counter() - start
+        run = request.stages[spec.name]
+        run.status, run.seconds = RUN, run.seconds + time.perf_counter() - start
+        digests = {} if found is None else self._keep(run, spec, found, outputs)
         for port, value in outputs.items():
-            key = f"{spec.name}.{port}"
-            given = request.override.get(key, value)
-            request.values[key] = request.sizes.take(key, spec.outputs[port], given)
-        request.pending.remove(spec)
-        request.release()
+            if f"{spec.name}.{port}" not in request.override:
+                request.values[f"{spec.name}.{port}"] = value
+        self._settled(request, spec, digests)
+
+    def _keep(self, run: StageRun, spec: StageSpec, found: Found, outputs: Mapping[str, Array]) -> dict[str, str]:
+        """Keep what a stage gave; the digests of its outputs."""
+        run.key = found.key
+        if self.keeper is None or not spec.cache:
+            return {port: keys.input_identity(found.key, port) for port in outputs}
+        before = run.entry or found.entry
+        run.entry = self.keeper.cache.store(found.key, found.components, outputs, run.seconds)
+        digests = {port: output.digest for port, output in run.entry.outputs.items()}
+        if before is not None and digests != {port: output.digest for port, output in before.outputs.items()}:
+            _LOG.warning("stage '%s' gave another result than the last time, for the same input", spec.name)
+        return digests
 
     def _call(self, spec: StageSpec, inputs: Mapping[str, Any], sizes: Sizes) -> dict[str, Array]:
         """What the stage gives for `inputs`, both held to their types."""
@@ -210,6 +361,17 @@ class Pipeline:
                 for port, value in stage(taken).items()
             }
         return {port: sizes.take(f"{spec.name}.{port}", type_, given[port]) for port, type_ in spec.outputs.items()}
+
+    def _ports(self, request: Request) -> list[str]:
+        """The ports that a run with `keep` gives: those of stages that were needed, and those that were given."""
+        needed = {f"{spec.name}.{port}" for spec in request.needed for port in spec.outputs} | request.override.keys()
+        every = (f"{spec.name}.{port}" for spec in self.graph.stages.values() for port in spec.outputs)
+        return [ref for ref in every if ref in needed]
+
+    def _mark_used(self, request: Request) -> None:
+        self._used.append([run.key for run in request.stages.values() if run.key is not None and run.entry is not None])
+        if len(self._used) >= _EVICT_EVERY:
+            self.tidy()
 
     def _outside(self, inputs: Mapping[str, object], params: Mapping[str, object]) -> dict[str, Any]:
         """The values of 'input.NAME' and 'params.NAME', each found to be what its consumers take."""

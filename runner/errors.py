@@ -6,6 +6,7 @@
     |- WeightsError   a checkpoint or voice does not hold what the model needs
     |- BuildError     a stage could not be compiled (TVM's error is the cause)
     `- RunError       a built pipeline refused an input, or could not read or write a file
+       `- LineError   of one line of many: the others can be spoken
 
 Inner code raises the fact; the outermost code that knows them adds file, line and stage. A message says where, what was
 found, what was expected and what to do. The command line prints it and exits with 2.
@@ -43,6 +44,19 @@ class BuildError(KokoroError):
 
 class RunError(KokoroError):
     """A built pipeline refused an input, or could not read or write a file."""
+
+
+class LineError(RunError):
+    """One line cannot be spoken; others may.
+
+    Attributes:
+        origin: where the line was written: `ipa.txt:7`.
+        fact: what is wrong with it.
+    """
+
+    def __init__(self, origin: str, fact: str) -> None:
+        super().__init__(f"{origin}: {fact}")
+        self.origin, self.fact = origin, fact
 
 
 @dataclass(frozen=True, order=True)

@@ -5,6 +5,7 @@ Both take their input ports as arrays and give their output ports as arrays; nei
 
 from __future__ import annotations
 
+import functools
 import importlib
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from runner.graph import Graph, StageSpec
+    from runner.graph_types import Graph, StageSpec
     from runner.ports import Array
-    from stages.contract import Contract
 
 
 def executor(
@@ -31,7 +31,7 @@ def executor(
     """What runs `spec`: a dotted name is a function, a path is a library.
 
     Raises:
-        RunError: there is no such function, or config.json lacks a key that it takes.
+        RunError: config.json lacks a key that the stage takes.
     """
     if spec.entry is None:
         return PythonStage(spec, config)
@@ -43,21 +43,20 @@ class PythonStage:
 
     def __init__(self, spec: StageSpec, config: Mapping[str, Any]) -> None:
         self._spec = spec
-        self._function = find_function(spec.module)
-        contract: Contract = self._function.contract  # type: ignore[attr-defined]
-        absent = [key for key in contract.config if key not in config]
+        absent = [key for key in spec.config if key not in config]
         if absent:
             raise RunError(f"stage '{spec.name}' takes {', '.join(absent)} of the model's config.json, which has none")
-        self._config = {key: config[key] for key in contract.config}
+        self._config = {key: config[key] for key in spec.config}
 
     def __call__(self, inputs: Mapping[str, Any]) -> dict[str, Array]:
         """Run it on views that it cannot write to.
 
         Raises:
-            RunError: the stage refuses its input, or gives other ports than it has.
+            RunError: there is no such stage; it refuses its input, or gives other ports than it has.
         """
+        function = find_function(self._spec.module)
         try:
-            given = self._function(**{port: _read_only(value) for port, value in inputs.items()}, **self._config)
+            given = function(**{port: _read_only(value) for port, value in inputs.items()}, **self._config)
         except StageError as error:
             raise RunError(f"stage '{self._spec.name}': {error}") from error
         if given.keys() != self._spec.outputs.keys():
@@ -65,6 +64,7 @@ class PythonStage:
         return given
 
 
+@functools.cache
 def find_function(dotted: str) -> Callable[..., dict[str, Array]]:
     """The Python stage that a graph calls `dotted`.
 
@@ -88,12 +88,22 @@ def _read_only(value: Any) -> Any:
 
 
 class CompiledStage:
-    """An entry of a library, with the stage's weights; nothing is loaded before `load` or the first call."""
+    """An entry of a library, with the stage's weights; nothing is loaded before `load` or the first call.
+
+    Attributes:
+        path: the library.
+    """
 
     def __init__(self, spec: StageSpec, entry: str, graph: Graph, build_root: Path | None) -> None:
         self._spec, self._entry, self._graph = spec, entry, graph
-        self._path = device.library_path(spec, graph.model.name, build_root)
+        self.path = device.library_path(spec, graph.model.name, build_root)
         self._library: runtime.Library | None = None
+        self._loaded: Manifest | None = None
+
+    @property
+    def loaded(self) -> Manifest | None:
+        """The manifest of the library that is loaded; None before that, and of one made elsewhere."""
+        return self._loaded
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Run it.
@@ -104,7 +114,7 @@ class CompiledStage:
         results = self.load()(list(inputs.values()))
         if len(results) != len(self._spec.outputs):
             ports = ", ".join(self._spec.outputs)
-            raise RunError(f"stage '{self._spec.name}': {self._path} gave {len(results)} results for the ports {ports}")
+            raise RunError(f"stage '{self._spec.name}': {self.path} gave {len(results)} results for the ports {ports}")
         return dict(zip(self._spec.outputs, results, strict=True))
 
     def load(self) -> runtime.Library:
@@ -122,12 +132,13 @@ class CompiledStage:
         try:
             manifest = self._manifest()
             if manifest is None:
-                return runtime.Library(self._path, self._entry, where)
-            fault = unfit(self._path, manifest) or self._misfit(manifest)
+                return runtime.Library(self.path, self._entry, where)
+            fault = unfit(self.path, manifest) or self._misfit(manifest)
             if fault is not None:
                 raise RunError(fault)
-            weights = runtime.map_weights(artifact.weights_path(self._path), manifest.tensors, where)
-            return runtime.Library(self._path, self._entry, where, weights)
+            self._loaded = manifest
+            weights = runtime.map_weights(artifact.weights_path(self.path), manifest.tensors, where)
+            return runtime.Library(self.path, self._entry, where, weights)
         except RunError as error:
             built = f"build it with: kokoro-run build {self._graph.path}"
             remedy = built if self._spec.source else "the graph names no source to build it from"
@@ -135,13 +146,13 @@ class CompiledStage:
 
     def _manifest(self) -> Manifest | None:
         """What is known of the library; None of one that was made elsewhere."""
-        path = artifact.manifest_path(self._path)
-        if not self._path.is_file():
-            raise RunError(f"library {self._path} is missing")
+        path = artifact.manifest_path(self.path)
+        if not self.path.is_file():
+            raise RunError(f"library {self.path} is missing")
         if path.is_file():
             return Manifest.read(path)
         if self._spec.source is not None:
-            raise RunError(f"library {self._path} has no manifest {path.name}: its build did not end")
+            raise RunError(f"library {self.path} has no manifest {path.name}: its build did not end")
         return None
 
     def _misfit(self, manifest: Manifest) -> str | None:
@@ -150,11 +161,11 @@ class CompiledStage:
         outputs = {name: str(type_) for name, type_ in self._spec.outputs.items()}
         for built, asked in ((manifest.inputs, inputs), (manifest.outputs, outputs)):
             if list(built.items()) != list(asked.items()):
-                return f"library {self._path} has the ports ({_spell(built)}), the graph says ({_spell(asked)})"
+                return f"library {self.path} has the ports ({_spell(built)}), the graph says ({_spell(asked)})"
         for name, size in manifest.dims.items():
             bound = self._graph.dims.get(name)
             if bound is not None and bound.max != size:
-                return f"library {self._path} was built for {name} = {size}, the graph says {bound.max}"
+                return f"library {self.path} was built for {name} = {size}, the graph says {bound.max}"
         return None
 
 

@@ -8,22 +8,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from runner.graph_types import DimSpec
+
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _NAME_RULE = "takes a name of lower-case letters, digits and _ that starts with a letter"
-
-
-@dataclass(frozen=True)
-class DimSpec:
-    """The bound of a named dim. A static dim has exactly that size: shorter arrays are padded to it."""
-
-    max: int
-    static: bool
 
 
 def _dim(value: object) -> DimSpec:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import runner
-from runner import artifact, device, hub, runtime
+from runner import artifact, device, runtime
 from runner.artifact import Manifest
 from runner.contracts import find_stage
 from runner.errors import BuildError, RunError
@@ -217,6 +217,8 @@ def _checkpoint_digest(model: ModelSpec, record: Path) -> str:
         known = model.sha256 or (None if path is None else _recorded_digest(record, path.resolve()))
         if known is not None:
             return known
+        from runner import hub  # noqa: PLC0415 - 10 ms that a model on the disk need not pay
+
         path = hub.checkpoint(model)
     return _remembered_digest(path, record)
 

@@ -8,122 +8,23 @@ path, overlays, --set --> read_graph --> draft --> checks --> Graph
 from __future__ import annotations
 
 import typing
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runner.checks import check, order
+from runner.contracts import contract_of
 from runner.errors import Mistake, report
-from runner.forms import DimSpec, MergedGraph, ModelEntry, StageEntry
-from runner.spec import find_file, read_graph
-from runner.wires import Draft, DraftStage, Ref, read_draft
-from runner.yaml_source import Node
-from stages.contract import Type
+from runner.forms import MergedGraph, ModelEntry, StageEntry
+from runner.graph_types import DimSpec, Graph, HubSpec, InputSpec, ModelSpec, Parameter, Ref, StageSpec
+from runner.node import Node
+from runner.overlay import reread_tree
+from runner.places import find_file
+from runner.spec import judge, read_graph
+from runner.wires import Draft, DraftStage, read_draft
 
-__all__ = ["DimSpec", "Graph", "HubSpec", "InputSpec", "ModelSpec", "Ref", "StageSpec", "load_graph"]
+__all__ = ["DimSpec", "Graph", "HubSpec", "InputSpec", "ModelSpec", "Parameter", "Ref", "StageSpec", "load_graph"]
 
-Parameter = bool | int | float | str
 Given = typing.TypeVar("Given")
-
-
-@dataclass(frozen=True)
-class HubSpec:
-    """Where a model's files are on the hub.
-
-    Attributes:
-        revision: a commit.
-        checkpoint: the file's name in the repo.
-        voices: the folder in the repo that holds VOICE.pt.
-    """
-
-    repo: str
-    revision: str
-    checkpoint: str
-    voices: str
-
-
-@dataclass(frozen=True)
-class ModelSpec:
-    """The model of a graph; paths are absolute, and only `config` has been looked at.
-
-    Attributes:
-        checkpoint: None where it comes from the hub alone.
-        sha256: of the checkpoint.
-        voices: a folder of voice packs, or one pack.
-        voice: the name of the default voice.
-    """
-
-    name: str
-    config: Path
-    checkpoint: Path | None
-    sha256: str | None
-    voices: Path
-    voice: str
-    hub: HubSpec | None
-
-
-@dataclass(frozen=True)
-class InputSpec:
-    """An input port: its type, and the output, graph input or parameter it is wired to."""
-
-    type: Type
-    ref: Ref
-
-
-@dataclass(frozen=True)
-class StageSpec:
-    """One stage; ports are in the order of its contract.
-
-    Attributes:
-        module: the name of a Python stage, or the path of a library: absolute, or below `build/`, which stands for the
-            build root. `{model}` and `{device}` are still to be filled in.
-        entry: the function of a library; None for a Python stage.
-        source: the stage that `build` compiles to the library; None for a Python stage or a library made elsewhere.
-        role: the graph's name for the device.
-        device: the device, as in cpu:0.
-        cache: whether results may be kept.
-    """
-
-    name: str
-    module: str
-    entry: str | None
-    source: str | None
-    role: str
-    device: str
-    cache: bool
-    inputs: dict[str, InputSpec]
-    outputs: dict[str, Type]
-
-    @property
-    def is_library(self) -> bool:
-        """Whether this is a library rather than a Python stage."""
-        return self.entry is not None
-
-
-@dataclass(frozen=True)
-class Graph:
-    """A checked graph.
-
-    Attributes:
-        path: of the graph file.
-        params: parameters by name, with their values after overlays.
-        devices: device (cpu:0) by role.
-        inputs: what a caller gives.
-        outputs: the stage's output behind each output of the graph.
-        stages: in topological order, else as written.
-        tree: every value with its origin.
-    """
-
-    name: str
-    path: Path
-    model: ModelSpec
-    params: dict[str, Parameter]
-    devices: dict[str, str]
-    dims: dict[str, DimSpec]
-    inputs: dict[str, Type]
-    outputs: dict[str, Ref]
-    stages: dict[str, StageSpec]
-    tree: Node = field(repr=False, compare=False)
 
 
 def load_graph(path: str, overlays: Sequence[str] = (), sets: Sequence[str] = ()) -> Graph:
@@ -141,6 +42,35 @@ def load_graph(path: str, overlays: Sequence[str] = (), sets: Sequence[str] = ()
     mistakes: list[Mistake] = []
     file = find_file(path, "graphs")
     tree, form = read_graph(file, [find_file(overlay, "configs") for overlay in overlays], sets, mistakes)
+    return _checked(file, tree, form, mistakes)
+
+
+def reload_graph(
+    path: Path,
+    tree: Node,
+    params: Mapping[str, object],
+    origin: str,
+    overlays: Sequence[str] = (),
+    sets: Sequence[str] = (),
+) -> Graph:
+    """As `load_graph`, from the tree of a graph that was loaded before instead of its files.
+
+    Args:
+        path: of the graph file, which need not be there any more.
+        tree: of that graph; it is used up.
+        params: values of parameters in place of those in the tree, below `overlays` and `sets`.
+        origin: where these come from, for messages.
+
+    Raises:
+        SpecError, GraphError: as `load_graph`.
+    """
+    mistakes: list[Mistake] = []
+    files = [find_file(overlay, "configs") for overlay in overlays]
+    merged = reread_tree(tree, params, origin, files, sets, mistakes)
+    return _checked(path, merged, judge(merged, mistakes), mistakes)
+
+
+def _checked(file: Path, tree: Node, form: MergedGraph | None, mistakes: list[Mistake]) -> Graph:
     draft = read_draft(tree, mistakes)
     mistakes += check(draft)
     if mistakes or form is None:
@@ -182,6 +112,7 @@ def _stage(draft: DraftStage, form: StageEntry, devices: dict[str, str]) -> Stag
         cache=form.cache,
         inputs=inputs,
         outputs={port: _sound(typed).type for port, typed in draft.outputs.items()},
+        config=contract_of(form.module).config if form.entry is None else (),
     )
 
 

@@ -14,7 +14,7 @@ from runner.errors import WeightsError
 from runner.weights import check_sha256
 
 if TYPE_CHECKING:
-    from runner.graph import ModelSpec
+    from runner.graph_types import ModelSpec
 
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 

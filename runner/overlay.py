@@ -12,11 +12,13 @@ from __future__ import annotations
 import copy
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runner.errors import Mistake, Origin, suggest
-from runner.yaml_source import Node, ScalarError, read_yaml, resolve_plain
+from runner.node import Node
+from runner.places import is_file, shown
+from runner.yaml_source import ScalarError, read_yaml, resolve_plain
 
 # Maps whose keys the author chooses; '*' stands for any key. Elsewhere the models of `spec` say which keys there are.
 FREE_MAPS = (
@@ -40,31 +42,49 @@ def is_free(path: Sequence[str]) -> bool:
     )
 
 
-def shown(path: Path) -> str:
-    """The path as messages spell it: relative where it is below the working directory."""
-    relative = os.path.relpath(path)
-    return str(path) if relative.startswith("..") else relative
-
-
-def is_file(path: Path) -> bool:
-    """Whether there is such a file; false, not an error, for what no file can be called."""
-    try:
-        return path.is_file()
-    except OSError:
-        return False
-
-
 def read_tree(graph: Path, overlays: Sequence[Path], sets: Sequence[str], mistakes: list[Mistake]) -> Node | None:
     """The merged tree, or None where the graph file itself cannot be read. Mistakes of form are appended."""
     base = read_yaml(graph, shown(graph), mistakes)
-    above = [read_yaml(path, shown(path), mistakes) for path in overlays]
+    above = _read_layers(overlays, sets, mistakes)
+    return None if base is None else _merged([base, *above], mistakes)
+
+
+def reread_tree(
+    merged: Node,
+    params: Mapping[str, object],
+    origin: str,
+    overlays: Sequence[Path],
+    sets: Sequence[str],
+    mistakes: list[Mistake],
+) -> Node:
+    """A tree that was merged before, under `params`, which `origin` gives, and more overlays and options.
+
+    If these bring another model, the dims of the model that was there before go with it.
+    """
+    above = _read_layers(overlays, sets, mistakes)
+    name = merged.get("model", "name")
+    if any(_is_whole(layer.value.get("model")) for layer in above) and name is not None:
+        file = name.origin.file
+        dims = merged.children("dims")
+        if file != merged.origin.file:
+            merged.value["dims"].value = {key: node for key, node in dims.items() if node.leaf_file() != file}
+        del merged.value["model"]
+    place = Origin(origin)
+    given = Node({key: Node(value, place, place, Path()) for key, value in params.items()}, place, place, Path())
+    return _merged([merged, Node({"params": given}, place, place, Path()), *above], mistakes)
+
+
+def _read_layers(overlays: Sequence[Path], sets: Sequence[str], mistakes: list[Mistake]) -> list[Node]:
+    files = [read_yaml(path, shown(path), mistakes) for path in overlays]
     options = [_read_set(text, mistakes) for text in sets]
-    if base is None:
-        return None
-    layers = [base, *(layer for layer in (*above, *options) if layer is not None)]
+    return [layer for layer in (*files, *options) if layer is not None]
+
+
+def _merged(layers: list[Node], mistakes: list[Mistake]) -> Node:
+    base = layers[0]
     merged = Node({}, base.origin, base.key, base.folder)
     for layer in _with_model(layers, mistakes):
-        _merge(merged, layer, (), mistakes)
+        _merge(merged, layer, (), mistakes, adds=layer is base)
     return merged
 
 
@@ -130,18 +150,19 @@ def _read_model(reference: Node, mistakes: list[Mistake]) -> Node | None:
     return tree
 
 
-def _merge(below: Node, above: Node, path: tuple[str, ...], mistakes: list[Mistake]) -> None:
+def _merge(below: Node, above: Node, path: tuple[str, ...], mistakes: list[Mistake], *, adds: bool = False) -> None:
+    """Lay `above` over `below`. An option changes what is there; it adds to a free map only if `adds`."""
     for name, child in above.value.items():
         lower = below.value.get(name)
         is_option = not child.origin.line
-        if lower is None and (child.value is None or (is_option and is_free(path))):
+        if lower is None and (child.value is None or (is_option and is_free(path) and not adds)):
             mistakes.append(_absent(name, child, below, path))
         elif child.value is None:
             del below.value[name]
         elif isinstance(child.value, dict):
             if lower is None or not isinstance(lower.value, dict):
                 below.value[name] = Node({}, child.origin, child.key, child.folder)
-            _merge(below.value[name], child, (*path, name), mistakes)
+            _merge(below.value[name], child, (*path, name), mistakes, adds=adds)
         else:
             below.value[name] = copy.copy(child)
             if path == ("params",) and lower is not None:

@@ -79,13 +79,30 @@ class Sizes:
             raise RunError(f"{port}: expected {type_}, got {spell(value)}{_dtype_remedy(type_.dtype)}")
         if value.ndim != len(type_.dims):
             raise RunError(f"{port}: expected {type_} of {len(type_.dims)} axes, got {spell(value)}")
-        for axis, (dim, size) in enumerate(zip(type_.dims, value.shape, strict=True)):
-            self._check_dim(port, type_, value, axis, dim, size)
+        self._check_dims(port, type_, spell(value), value.shape)
         check_finite(port, value)
         return value
 
-    def _check_dim(self, port: str, type_: TensorType, value: Array, axis: int, dim: Dim, size: int) -> None:
-        got = f"{port}: expected {type_}, got {spell(value)}"
+    def see(self, port: str, type_: Type, dtype: str, shape: tuple[int, ...]) -> None:
+        """As `take`, for an array that was taken once before and of which only dtype and shape are at hand.
+
+        Raises:
+            RunError: dtype, rank or a dim is another.
+        """
+        spelled = f"{dtype}[{', '.join(map(str, shape))}]"
+        if not isinstance(type_, TensorType) or dtype != type_.dtype or len(shape) != len(type_.dims):
+            raise RunError(f"{port}: expected {type_}, got {spelled}")
+        self._check_dims(port, type_, spelled, shape)
+
+    def known(self) -> dict[str, int]:
+        """The sizes that are bound so far, by dim."""
+        return {name: bound.size for name, bound in self._sizes.items()}
+
+    def _check_dims(self, port: str, type_: TensorType, spelled: str, shape: tuple[int, ...]) -> None:
+        for axis, (dim, size) in enumerate(zip(type_.dims, shape, strict=True)):
+            self._check_dim(port, f"{port}: expected {type_}, got {spelled}", axis, dim, size)
+
+    def _check_dim(self, port: str, got: str, axis: int, dim: Dim, size: int) -> None:
         if dim.name is None:
             if size != dim.factor:
                 raise RunError(f"{got}: axis {axis} is {size}, not {dim.factor}")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 
 from runner.errors import Origin
-from runner.graph import Graph, Parameter, StageSpec
-from runner.wires import GRAPH_INPUTS, PARAMETERS
-from runner.yaml_source import Scalar
+from runner.graph_types import GRAPH_INPUTS, PARAMETERS, Graph, Parameter, StageSpec
+from runner.node import Scalar
 
 
 def mermaid(graph: Graph) -> str:

@@ -8,19 +8,19 @@ from __future__ import annotations
 import os
 import typing
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from runner.errors import Mistake, SpecError, printable, report, suggest
+from runner.errors import Mistake, SpecError, report, suggest
 from runner.forms import PATTERNS, DeviceFile, MergedGraph
-from runner.overlay import is_file, read_tree, shown
-from runner.yaml_source import Node, read_yaml
-
-BUILD_ROOT = "build/"
+from runner.graph_types import DeviceSpec
+from runner.node import Node
+from runner.overlay import read_tree
+from runner.places import BUILD_ROOT, data_root, files, shown
+from runner.yaml_source import read_yaml
 
 Form = TypeVar("Form", bound=BaseModel)
 
@@ -34,30 +34,6 @@ _EXPECTED = {
 }
 
 
-def data_root() -> Path:
-    """The folder that holds graphs/ and configs/: in a wheel below `runner`, in a checkout its root."""
-    packaged = Path(__file__).parent / "data"
-    return packaged if packaged.is_dir() else Path(__file__).parents[1]
-
-
-def find_file(name: str, folder: str) -> Path:
-    """The file that a user means by `name`: a path, else one below `data_root()`, else FOLDER/NAME.yaml there.
-
-    Raises:
-        SpecError: there is none; the message lists what `folder` has.
-    """
-    packaged = data_root()
-    for path in (Path(name), packaged / name, packaged / folder / f"{name}.yaml"):
-        if is_file(path):
-            return path
-    known = sorted(path.relative_to(packaged / folder).with_suffix("").as_posix() for path in _files(packaged / folder))
-    raise SpecError(f"{printable(name)}: no such file, and {folder} has no '{printable(name)}'{suggest(name, known)}")
-
-
-def _files(folder: Path) -> list[Path]:
-    return list(folder.rglob("*.yaml"))
-
-
 def read_graph(
     graph: Path, overlays: Sequence[Path], sets: Sequence[str], mistakes: list[Mistake]
 ) -> tuple[Node, MergedGraph | None]:
@@ -69,8 +45,13 @@ def read_graph(
     tree = read_tree(graph, overlays, sets, mistakes)
     if tree is None:
         raise report(mistakes)
+    return tree, judge(tree, mistakes)
+
+
+def judge(tree: Node, mistakes: list[Mistake]) -> MergedGraph | None:
+    """The form of a merged tree where that is right; its paths are resolved."""
     _resolve_paths(tree)
-    return tree, validate(tree, MergedGraph, mistakes)
+    return validate(tree, MergedGraph, mistakes)
 
 
 def _resolve_paths(tree: Node) -> None:
@@ -175,27 +156,9 @@ def _form_at(form: type[BaseModel], path: Sequence[str]) -> type[BaseModel]:
     return typing.cast("type[BaseModel]", here)
 
 
-@dataclass(frozen=True)
-class DeviceSpec:
-    """One kind of device.
-
-    Attributes:
-        runtime: TVM's name of the runtime, such as cpu or cuda.
-        target: TVM's target, as a dict.
-        suffix: of the libraries built for it.
-        origin: its file.
-    """
-
-    kind: str
-    runtime: str
-    target: dict[str, Any]
-    suffix: str
-    origin: Path
-
-
 def device_kinds() -> list[str]:
     """The kinds that configs/devices describes."""
-    return sorted(path.stem for path in _files(data_root() / "configs" / "devices"))
+    return sorted(path.stem for path in files(data_root() / "configs" / "devices"))
 
 
 def load_device(kind: str) -> DeviceSpec:

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from runner.contracts import ContractError, contract_of, find_stage
 from runner.errors import Mistake, suggest
 from runner.forms import DEVICE
-from runner.spec import BUILD_ROOT, device_kinds, is_library, read_device
+from runner.node import Node
+from runner.places import BUILD_ROOT
+from runner.spec import device_kinds, is_library, read_device
 from runner.wires import Draft, DraftStage, Typed, difference
-from runner.yaml_source import Node
 from stages.contract import NamedType, Port
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}?")

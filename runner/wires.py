@@ -10,24 +10,12 @@ import re
 from dataclasses import dataclass, field
 
 from runner.errors import Mistake, Origin
-from runner.yaml_source import Node
+from runner.graph_types import Ref
+from runner.node import Node
 from stages.contract import NamedType, Type, TypeSyntaxError, parse_type
 
 ARROW = "<-"
-GRAPH_INPUTS = "input"
-PARAMETERS = "params"
 _REF = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\.([A-Za-z_][A-Za-z0-9_]*)\s*\Z")
-
-
-@dataclass(frozen=True)
-class Ref:
-    """A source of values: an output of a stage, `input.NAME` or `params.NAME`."""
-
-    stage: str
-    port: str
-
-    def __str__(self) -> str:
-        return f"{self.stage}.{self.port}"
 
 
 @dataclass(frozen=True)

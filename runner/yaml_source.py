@@ -11,15 +11,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from runner.errors import Mistake, Origin
-
-Scalar = str | int | float | bool | None
+from runner.node import Node, Scalar
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEEPEST = 16
@@ -30,58 +28,6 @@ _FLOAT = re.compile(r"[-+]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+
 _CONSTANTS: dict[str, Scalar] = {"null": None, "true": True, "false": False}
 _FOREIGN_NULL = ("~", "Null", "NULL")
 _FOREIGN_NUMBER = re.compile(r"[-+]?\.(inf|nan)\Z", re.IGNORECASE)
-
-
-@dataclass
-class Node:
-    """A value with its place.
-
-    Attributes:
-        value: a scalar, a list of nodes or a map of nodes in file order.
-        origin: where the value starts.
-        key: where its key starts; the value's own place if it has none.
-        folder: what a relative path in the value is relative to.
-        verbatim: columns of the source to skip before the string's first character, or None if the string is not
-            written in the source as it is (escapes, several lines).
-    """
-
-    value: Any
-    origin: Origin
-    key: Origin
-    folder: Path
-    verbatim: int | None = None
-
-    def at(self, offset: int) -> Origin:
-        """Where the character `offset` of the string is."""
-        if self.verbatim is None or not self.origin.line:
-            return self.origin
-        return Origin(self.origin.file, self.origin.line, self.origin.column + self.verbatim + offset)
-
-    def get(self, *path: str) -> Node | None:
-        """The node below, by keys, if every map on the way has it."""
-        node: Node | None = self
-        for name in path:
-            node = node.value.get(name) if node is not None and isinstance(node.value, dict) else None
-        return node
-
-    def children(self, *path: str) -> dict[str, Node]:
-        """The map at `path`; an empty one if there is none."""
-        node = self.get(*path)
-        return node.value if node is not None and isinstance(node.value, dict) else {}
-
-    def plain(self) -> Any:
-        """The value without places."""
-        if isinstance(self.value, dict):
-            return {name: child.plain() for name, child in self.value.items()}
-        return [child.plain() for child in self.value] if isinstance(self.value, list) else self.value
-
-    def leaves(self, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Node]]:
-        """Every scalar and list below, with its path."""
-        if not isinstance(self.value, dict):
-            yield path, self
-            return
-        for name, child in self.value.items():
-            yield from child.leaves((*path, name))
 
 
 class ScalarError(ValueError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,8 +13,19 @@ import pytest
 
 from tests.parity import FIGURES, table
 
+# Torch's threads spin while they wait for each other: beside another busy process a layer takes three times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 ROOT = Path(__file__).parents[1]
 REFERENCE = "the PyTorch reference is not installed: `make test` installs it"
+
+
+@pytest.fixture(autouse=True)
+def stage_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache of stages' results of the test's own: what it finds there, it has put there."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("KOKORO_RUN_CACHE", str(folder))
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -44,10 +56,13 @@ def synthetic(cache_folder: Path) -> Callable[[str, int, str], Path]:
     def model(size: str, seed: int, form: str) -> Path:
         folder = cache_folder / f"{size}-{seed}-{form}-{_generator_digest()}"
         if not folder.is_dir():
-            unfinished = folder.with_suffix(f".{os.getpid()}")
-            generator.write(unfinished, size, seed, form)
-            shutil.rmtree(folder, ignore_errors=True)
-            unfinished.rename(folder)
+            # Sessions that run side by side each write a folder of their own; the first to end leaves its one.
+            with tempfile.TemporaryDirectory(dir=cache_folder, prefix=".") as unfinished:
+                written = generator.write(Path(unfinished) / "model", size, seed, form).parent
+                if not folder.is_dir():
+                    written.rename(folder)
+            for outdated in set(cache_folder.glob(f"{size}-{seed}-{form}-*")) - {folder}:
+                shutil.rmtree(outdated, ignore_errors=True)
         return folder / "model.yaml"
 
     return model
@@ -63,5 +78,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def _generator_digest() -> str:
-    sources = [Path(__file__).with_name(name) for name in ("synthetic.py", "reference.py", "philox.py")]
+    sources = [ROOT / name for name in ("tests/synthetic.py", "runner/reference.py", "runner/philox.py")]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]

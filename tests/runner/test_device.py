@@ -10,7 +10,7 @@ import pytest
 from runner import device, runtime
 from runner.errors import RunError, SpecError
 from runner.graph import StageSpec
-from runner.spec import data_root
+from runner.places import data_root
 
 ZEN = "processor\t: 0\nflags\t\t: fpu sse sse2 pni ssse3 sse4_1 avx2 fma avx512f avx512_bf16 abm\nbugs\t: none\n"
 

@@ -10,7 +10,7 @@ import pytest
 
 from runner.errors import GraphError, SpecError
 from runner.graph import load_graph
-from runner.wires import Ref
+from runner.graph_types import Ref
 from stages.contract import parse_type
 from tests.runner.graphs import ROOT, edited, messages, write
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from runner.errors import RunError
-from runner.forms import DimSpec
+from runner.graph_types import DimSpec
 from runner.ports import Sizes
 from stages.contract import TensorType, parse_type
 

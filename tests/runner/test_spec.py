@@ -10,9 +10,9 @@ import pytest
 from runner import spec
 from runner.errors import GraphError, SpecError
 from runner.graph import Graph, load_graph
-from runner.overlay import shown
+from runner.places import data_root, find_file, shown
 from runner.show import origins
-from runner.spec import data_root, device_kinds, find_file, load_device
+from runner.spec import device_kinds, load_device
 from tests.runner.graphs import ROOT, assert_overlay_refused, edited, messages, write
 
 DEFAULT = str(ROOT / "graphs/default.yaml")

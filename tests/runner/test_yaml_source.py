@@ -10,7 +10,8 @@ import yaml
 
 from runner import yaml_source
 from runner.errors import Mistake
-from runner.yaml_source import Node, read_text, read_yaml
+from runner.node import Node
+from runner.yaml_source import read_text, read_yaml
 from tests.runner.graphs import CARET
 
 LOADERS = [yaml.SafeLoader, *([yaml.CSafeLoader] if hasattr(yaml, "CSafeLoader") else [])]

@@ -1,0 +1,66 @@
+"""`kokoro-run replay` and `kokoro-run runs`: what earlier runs did, and one of them again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runner import cli_options, record
+from runner.cache import Cache, default_root
+from runner.verb import Verb
+
+
+@click.command(cls=Verb)
+@click.argument("name", required=False, metavar="[RUN]")
+@cli_options.overlay_options
+@click.option("-o", "--output", metavar="PATH", help="Audio file or folder.  [default: as then, NAME.replay.EXT]")
+@click.option("--explain", is_flag=True, help="Say first what will be done, and why.")
+@click.option("--cache-dir", type=click.Path(path_type=Path, file_okay=False), help="Folder of the cache.")
+@cli_options.quiet
+def replay(name: str | None, overlays: tuple[str, ...], sets: tuple[str, ...], **options: Any) -> None:
+    """Do RUN again, or the last one: its lines, its graph and parameters as they were, under -c and --set.
+
+    RUN is an id that `kokoro-run runs` lists, or either end of one. Only what depends on a change runs.
+    """
+    from runner.cli_run import execute
+    from runner.lines import Utterance
+    from runner.replay import graph_of
+
+    cache = Cache(options["cache_dir"] or default_root())
+    found = record.find(cache.root / "runs", name)
+    graph = graph_of(found, overlays, sets)
+    lines = [Utterance(text.encode("utf-8", "surrogateescape"), origin) for origin, text in found.lines]
+    execute(graph, {**_as_then(found.asked), **options, **_output(found, options)}, lines, cache, found)
+
+
+def _as_then(asked: dict[str, Any]) -> dict[str, Any]:
+    """The options of a run, but for those whose effect is in the record already, or was to force a stage to run."""
+    paths = {name: asked[name] and Path(asked[name]) for name in ("build_dir", "vocab")}
+    neutral = {"speed": None, "seed": None, "skip_unknown": False, "start": None, "only": None, "refresh": ()}
+    until = asked["until"] or asked["only"]
+    unwritten = {"save_tensors": None, "report": None, "trace": None, "as_json": False}
+    return {**asked, **paths, **neutral, **unwritten, "until": until}
+
+
+def _output(found: record.RunRecord, options: dict[str, Any]) -> dict[str, Any]:
+    """Where the audio goes: never over that of the run, so that both can be heard."""
+    written = found.end and found.end.get("output")
+    if options["output"] is not None or not written:
+        return {"output": options["output"]}
+    path = Path(written)
+    return {"output": f"{path.stem}.replay{path.suffix}" if path.suffix else f"{path.name}.replay/"}
+
+
+@click.command(cls=Verb)
+@click.option("-n", "count", type=click.IntRange(1), default=20, show_default=True, help="How many to list.")
+@click.option("--cache-dir", type=click.Path(path_type=Path, file_okay=False), help="Folder of the cache.")
+def runs(count: int, cache_dir: Path | None) -> None:
+    """List the last runs: when, what, how long, which stages ran."""
+    folder = Cache(cache_dir or default_root()).root / "runs"
+    names = record.runs(folder)
+    for name in names[:count]:
+        click.echo(record.summary(folder, name))
+    if not names:
+        click.echo(f"{folder}: no run has left a record there")

@@ -1,0 +1,113 @@
+"""One run under way: which stages it still needs, what they gave, what is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from runner.keeping import outside_digest
+from runner.ports import Sizes
+from runner.scope import Scope, needed, ports, sinks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runner.cache import Entry
+    from runner.graph_types import Graph, StageSpec
+    from runner.ports import Array
+
+HIT, RUN, UNNEEDED, INJECTED = "hit", "run", "not needed", "injected"
+
+
+@dataclass
+class StageRun:
+    """What became of one stage in a run.
+
+    Attributes:
+        status: HIT, its results were kept; RUN; UNNEEDED; INJECTED, all of its outputs were given by the caller.
+        key: of its results; None without a cache.
+        seconds: that it took, 0 if it did not run.
+        entry: what is known of its results; None without a cache, or with `cache: false`.
+    """
+
+    status: str = UNNEEDED
+    key: str | None = None
+    seconds: float = 0.0
+    entry: Entry | None = None
+
+
+class Request:
+    """One run of a graph, or of a part of it.
+
+    Attributes:
+        given: values from outside: graph inputs, parameters, and arrays in place of stages' outputs.
+        values: 'stage.port' -> array, of the ports that are at hand.
+        digests: of all ports of which one is known; with a cache alone.
+        sizes: the dims that these values have bound.
+        outputs: what the run gives, by name.
+        pending: the stages whose results are not known yet, in order.
+        stages: what became of each stage.
+        cached: whether what is kept may be used, and what runs is kept.
+    """
+
+    def __init__(
+        self, graph: Graph, given: dict[str, Any], override: Mapping[str, Array], scope: Scope, *, keep: bool
+    ) -> None:
+        self.given, self.override, self.scope, self.keep = {**given, **override}, override, scope, keep
+        self.values: dict[str, Any] = {}
+        self.sizes = Sizes(graph.dims)
+        self.outputs = scope.outputs(graph)
+        whole = keep and scope.outputs(graph) == graph.outputs
+        ends = [*self.outputs.values(), *(sinks(graph) if whole else [])]
+        self.needed = needed(graph, ends, override)
+        self.pending = list(self.needed)
+        self.stages = {name: StageRun(self._initial(spec)) for name, spec in graph.stages.items()}
+        self.digests: dict[str, str] = {}
+        self.cached = True
+        self._again = scope.again(graph)
+        self._take_override(graph)
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """Stage -> wall time [s], of those that ran."""
+        return {name: run.seconds for name, run in self.stages.items() if run.status == RUN}
+
+    def must_run(self, spec: StageSpec) -> bool:
+        """Whether the caller wants the stage to run, kept or not."""
+        return spec.name in self._again
+
+    def may_run(self, spec: StageSpec) -> bool:
+        """Whether the caller lets the stage run."""
+        return self.scope.only in (None, spec.name)
+
+    def has(self, ref: str) -> bool:
+        """Whether the value at `ref` is at hand, or known by its digest."""
+        return ref in self.given or ref in self.values or ref in self.digests
+
+    def digest_given(self) -> None:
+        """Take the digests of what came from outside; a parameter's value stands for itself."""
+        for ref, value in self.given.items():
+            if not ref.startswith("params."):
+                self.digests[ref] = outside_digest(value)
+
+    def release(self) -> None:
+        """Drop the arrays that neither a stage that may still run nor the outputs need."""
+        if self.keep:
+            return
+        waiting = [*self.pending, *(spec for spec in self.needed if self._is_deferred(spec))]
+        wanted = {str(wire.ref) for spec in waiting for wire in spec.inputs.values()}
+        wanted |= {str(ref) for ref in self.outputs.values()}
+        self.values = {ref: value for ref, value in self.values.items() if ref in wanted}
+
+    def _is_deferred(self, spec: StageSpec) -> bool:
+        """Whether the stage has a key, but has neither run nor anything that is kept for it."""
+        run = self.stages[spec.name]
+        return run.status == UNNEEDED and run.key is not None
+
+    def _initial(self, spec: StageSpec) -> str:
+        return INJECTED if all(str(ref) in self.override for ref in ports(spec)) else UNNEEDED
+
+    def _take_override(self, graph: Graph) -> None:
+        for ref, value in self.override.items():
+            stage, _, port = ref.partition(".")
+            self.sizes.take(ref, graph.stages[stage].outputs[port], value)
