@@ -12,7 +12,7 @@ goes the same way; its distance stands beside ours in the table that the tests p
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -108,13 +108,6 @@ class Subject:
     exact: Reference
     single: Reference
     pack: NDArray[np.float32]
-    _utterances: dict[tuple[int, int], Utterance] = field(default_factory=dict)
-
-    def utterance(self, symbols: int, seed: int) -> Utterance:
-        """What the reference makes of one utterance; computed once, and the one before it forgotten."""
-        if (symbols, seed) not in self._utterances:
-            self._utterances = {(symbols, seed): Utterance(self, symbols, seed)}
-        return self._utterances[symbols, seed]
 
 
 class Utterance:

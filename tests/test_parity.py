@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,36 +17,32 @@ pytest.importorskip("tests.reference", reason="the PyTorch reference is not inst
 import torch
 
 from runner.build import build
+from runner.device import missing_features
 from runner.engine import Pipeline
 from runner.errors import RunError
 from runner.graph import Graph, load_graph
 from runner.weights import Checkpoint
-from tests.parity import FIGURES, SEEDS, SHORT, SYMBOLS, Figure, Subject, assert_within_bars
+from tests.parity import FIGURES, SEEDS, SHORT, SYMBOLS, Figure, Subject, Utterance, assert_within_bars
 from tests.reference import Reference
 from tests.synthetic import phonemes
 
 Synthetic = Callable[[str, int, str], Path]
 
+# The format of a synthetic checkpoint; None for the default model, which is a trained one.
+MODELS = {"tiny": "pth", "small": "safetensors", "mini": None, "full": "pth"}
 AVX2 = ("devices.host=cpu-avx2:0", "devices.accel=cpu-avx2:0")
-# Name: the synthetic checkpoint's size and format, or None for the default model; and the options of the graph.
-MODELS: dict[str, tuple[tuple[str, str] | None, tuple[str, ...]]] = {
-    "tiny": (("tiny", "pth"), ()),
-    "tiny avx2": (("tiny", "pth"), AVX2),
-    "small": (("small", "safetensors"), ()),
-    "mini": (None, ()),
-    "full": (("full", "pth"), ()),
-}
 SPOKEN = (1, 5, 30)  # symbols of the utterances that need no reference
 
 
 @pytest.fixture(scope="session")
 def load(repository: Path, synthetic: Synthetic) -> Callable[..., Graph]:
-    """`load("tiny", *more overlays)`: the default graph on one of MODELS."""
+    """`load("tiny", overlays, options)`: the default graph on one of MODELS."""
 
-    def graph(name: str, *overlays: str) -> Graph:
-        checkpoint, options = MODELS[name]
-        models = [] if checkpoint is None else [str(synthetic(checkpoint[0], 0, checkpoint[1]))]
-        return load_graph(str(repository / "graphs" / "default.yaml"), [*models, *overlays], options)
+    def graph(name: str, overlays: Sequence[Path] = (), options: Sequence[str] = ()) -> Graph:
+        form = MODELS[name]
+        models = [] if form is None else [synthetic(name, 0, form)]
+        paths = [str(path) for path in (*models, *overlays)]
+        return load_graph(str(repository / "graphs" / "default.yaml"), paths, options)
 
     return graph
 
@@ -60,17 +60,41 @@ def read_subject(name: str, graph: Graph, build_root: Path) -> Subject:
     assert graph.model.checkpoint is not None
     checkpoint = Checkpoint.open(graph.model.checkpoint)
     tensors = {key: checkpoint.take(key, tensor.shape) for key, tensor in checkpoint.tensors.items()}
-    threads = 2 if name == "full" else 1
-    exact, single = (Reference(config, tensors, dtype, threads) for dtype in (torch.float64, torch.float32))
+    exact, single = (Reference(config, tensors, dtype) for dtype in (torch.float64, torch.float32))
     pipeline = Pipeline(graph, build_root, threads=2)
     return Subject(name, pipeline, exact, single, pipeline.voice(None))
 
 
-@pytest.fixture(
-    scope="module", params=[pytest.param(name, marks=[pytest.mark.full] * (name == "full")) for name in MODELS]
-)
-def subject(request: pytest.FixtureRequest, load: Callable[..., Graph], build_root: Path) -> Subject:
-    return read_subject(request.param, load(request.param), build_root)
+@pytest.fixture(scope="session")
+def subjects(load: Callable[..., Graph], build_root: Path) -> Callable[[str], Subject]:
+    """`subjects("tiny")`: one of MODELS on both sides, made when first asked for."""
+    return cache(lambda name: read_subject(name, load(name), build_root))
+
+
+def of_each_model(*cases: tuple[int, ...]) -> list[Any]:
+    """(model, *case) for every one of MODELS and every case; full size is marked so."""
+    return [
+        pytest.param((name, *case), marks=[pytest.mark.full] * (name == "full"), id="-".join(map(str, (name, *case))))
+        for name in MODELS
+        for case in cases
+    ]
+
+
+@pytest.fixture(scope="module", params=of_each_model(()))
+def subject(request: pytest.FixtureRequest, subjects: Callable[[str], Subject]) -> Subject:
+    return subjects(request.param[0])
+
+
+@pytest.fixture(scope="module", params=of_each_model(*product(SYMBOLS, SEEDS)))
+def utterance(request: pytest.FixtureRequest, subjects: Callable[[str], Subject]) -> Utterance:
+    """Model, symbols, seed. pytest runs the tests of an utterance together, so its reference is computed once."""
+    name, symbols, seed = request.param
+    return Utterance(subjects(name), symbols, seed)
+
+
+@pytest.fixture(scope="module")
+def tiny(subjects: Callable[[str], Subject]) -> Subject:
+    return subjects("tiny")
 
 
 @pytest.fixture
@@ -85,42 +109,44 @@ def note(request: pytest.FixtureRequest) -> Callable[[list[Figure]], None]:
     return hold
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("symbols", SYMBOLS)
-class TestParity:
-    """Each utterance's tests stand together: its reference is computed once."""
+def test_each_stage_equals_the_reference(utterance: Utterance, note: Callable[[list[Figure]], None]) -> None:
+    note(utterance.stage_figures())
 
-    def test_each_stage_equals_the_reference(
-        self, subject: Subject, symbols: int, seed: int, note: Callable[[list[Figure]], None]
-    ) -> None:
-        note(subject.utterance(symbols, seed).stage_figures())
 
-    def test_alignment_of_the_reference_logits_is_equal(self, subject: Subject, symbols: int, seed: int) -> None:
-        utterance = subject.utterance(symbols, seed)
-        ours = subject.pipeline.call_stage("align", utterance.inputs("align"))
-        for port, expected in utterance.expected("align").items():
-            np.testing.assert_array_equal(ours[port], expected, err_msg=port)
+def test_alignment_of_the_reference_logits_is_equal(utterance: Utterance) -> None:
+    ours = utterance.subject.pipeline.call_stage("align", utterance.inputs("align"))
+    for port, expected in utterance.expected("align").items():
+        np.testing.assert_array_equal(ours[port], expected, err_msg=port)
 
-    def test_whole_graph_has_equal_durations_and_audio(
-        self, subject: Subject, symbols: int, seed: int, note: Callable[[list[Figure]], None]
-    ) -> None:
-        utterance = subject.utterance(symbols, seed)
-        figures = []
-        for with_f0 in (True, False) if symbols <= SHORT else (True,):
-            ours = utterance.speak(with_f0=with_f0)
-            np.testing.assert_array_equal(ours["tokenize.input_ids"], utterance.input_ids)
-            np.testing.assert_array_equal(ours["align.durations"], utterance.ports["durations"])
-            assert ours["trim.audio"].shape == (600 * int(utterance.ports["frame_count"][0]),)
-            np.testing.assert_array_equal(ours["trim.audio"], ours["decoder.audio"][0, : ours["trim.audio"].size])
-            figures.append(utterance.whole_figure(ours, with_f0=with_f0))
-        note(figures)
+
+def test_whole_graph_has_equal_durations_and_audio(utterance: Utterance, note: Callable[[list[Figure]], None]) -> None:
+    figures = []
+    for with_f0 in (True, False) if utterance.symbols <= SHORT else (True,):
+        ours = utterance.speak(with_f0=with_f0)
+        np.testing.assert_array_equal(ours["tokenize.input_ids"], utterance.input_ids)
+        np.testing.assert_array_equal(ours["align.durations"], utterance.ports["durations"])
+        assert ours["trim.audio"].shape == (600 * int(utterance.ports["frame_count"][0]),)
+        np.testing.assert_array_equal(ours["trim.audio"], ours["decoder.audio"][0])
+        figures.append(utterance.whole_figure(ours, with_f0=with_f0))
+    note(figures)
+
+
+@pytest.mark.skipif(bool(missing_features(["avx2", "fma"])), reason="this CPU has no AVX2")
+@pytest.mark.parametrize("symbols", [1, 30])
+def test_avx2_form_equals_the_reference(
+    tiny: Subject, load: Callable[..., Graph], build_root: Path, note: Callable[[list[Figure]], None], symbols: int
+) -> None:
+    graph = load("tiny", options=AVX2)
+    build(graph, build_root)
+    narrow = replace(tiny, name="tiny avx2", pipeline=Pipeline(graph, build_root, threads=2))
+    note(Utterance(narrow, symbols, 0).stage_figures())
 
 
 @pytest.mark.parametrize("symbols", SPOKEN)
 def test_padded_graph_is_equal_bit_for_bit_and_zero_past_the_end(
     subject: Subject, load: Callable[..., Graph], build_root: Path, repository: Path, symbols: int
 ) -> None:
-    static = Pipeline(load(subject.name, str(repository / "configs" / "static.yaml")), build_root, threads=2)
+    static = Pipeline(load(subject.name, [repository / "configs" / "static.yaml"]), build_root, threads=2)
     padded, dynamic = (speak(pipeline, subject, symbols) for pipeline in (static, subject.pipeline))
     assert padded["bert.d_en"].shape[2] == 512
     assert padded["f0n.f0"].shape[1] == 2 * padded["align.en"].shape[2] > dynamic["f0n.f0"].shape[1]
@@ -170,11 +196,6 @@ FLOAT_PORTS = (
 )
 
 
-@pytest.fixture(scope="module")
-def tiny(load: Callable[..., Graph], build_root: Path) -> Subject:
-    return read_subject("tiny", load("tiny"), build_root)
-
-
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("port", FLOAT_PORTS)
 def test_number_that_is_none_is_an_error_that_names_its_port(tiny: Subject, port: str, value: float) -> None:
@@ -184,11 +205,11 @@ def test_number_that_is_none_is_an_error_that_names_its_port(tiny: Subject, port
         tiny.pipeline.run(phonemes=phonemes(5, 0, tiny.exact.config["vocab"]), voice=tiny.pack, override={port: spoken})
 
 
-@pytest.mark.parametrize(("stage", "port", "output"), [("f0n", "en", "f0n.f0"), ("decoder", "asr", "decoder.audio")])
+@pytest.mark.parametrize(("stage", "port", "output"), [("f0n", "style", "f0n.f0"), ("decoder", "asr", "decoder.audio")])
 def test_overflow_inside_a_stage_is_an_error_that_names_its_output(
     tiny: Subject, stage: str, port: str, output: str
 ) -> None:
-    inputs = tiny.utterance(5, 0).inputs(stage)
+    inputs = Utterance(tiny, 5, 0).inputs(stage)
     inputs[port] = np.full_like(inputs[port], 3e38) * np.linspace(-1, 1, inputs[port].shape[-1], dtype=np.float32)
     with pytest.raises(RunError, match=output.replace(".", r"\.")):
         tiny.pipeline.call_stage(stage, inputs)

@@ -1,0 +1,185 @@
+"""The page of `run --report`: what stands in it, and that a browser shows it without a network or a complaint."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner import cli
+
+pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install -e '.[dev]'")
+
+Run = Callable[..., tuple[int, str, str]]
+SAY = ("--phonemes", "hɛ")
+VOID = {"meta", "link", "img", "br"}
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """The console script, run in an empty folder: exit code, standard output, standard error."""
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+
+    def call(*args: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["kokoro-run", *map(str, args)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return call
+
+
+@pytest.fixture
+def page(run: Run, timed_graph: Path) -> str:
+    """The report about one short line, all of whose stages ran."""
+    assert run(timed_graph, *SAY, "--report", "out.html", "-q") == (0, "", "")
+    return Path("out.html").read_text("utf-8")
+
+
+class Page(HTMLParser):
+    """Every element is closed, in the order in which they were opened; addresses are collected."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.addresses: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href", "xlink:href", "action")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_page_is_well_formed_and_holds_all_it_needs(page: str) -> None:
+    found = Page(page)
+    assert all(address.startswith("data:") for address in found.addresses)
+    assert "default-src 'none'" in page
+    assert "<script" not in page
+    assert not re.search(r"(?:@import|url\()(?!#)", page)
+
+
+def test_page_shows_stages_pictures_and_ports(page: str) -> None:
+    assert re.findall(r'data-stage="([^"]+)"', page) == ["tokenize", "tones"]
+    assert re.findall(r'<img [^>]*alt="([^"]+)"', page) == ["waveform, spectrogram, symbols", "alignment"]
+    for port in ("input_ids", "text_mask", "audio", "durations"):
+        assert f"<code>{port}</code>" in page
+    assert "<td>2400</td><td>float32</td><td>cpu:0</td><td class=num>9.4 KiB</td><td class=num>0</td>" in page
+
+
+def test_stage_that_was_kept_is_drawn_so(run: Run, timed_graph: Path, page: str) -> None:
+    assert 'class="stage run" data-stage="tones"' in page
+    assert run(timed_graph, *SAY, "--report", "again.html", "-q")[0] == 0
+    again = Path("again.html").read_text("utf-8")
+    assert 'class="stage hit" data-stage="tones"' in again
+    assert "tones: hit</title>" in again
+    assert re.findall(r'<img [^>]*alt="([^"]+)"', again) == ["waveform, spectrogram, symbols", "alignment"]
+
+
+def test_report_and_audio_are_of_one_run(run: Run, timed_graph: Path) -> None:
+    run(timed_graph, *SAY, "-q", "-o", "plain.wav", "--no-cache")
+    code, _, _ = run(timed_graph, *SAY, "-q", "-o", "told.wav", "--report", "r.html", "--trace", "t.json", "--no-cache")
+    assert code == 0
+    assert Path("told.wav").read_bytes() == Path("plain.wav").read_bytes()
+    assert Path("t.json").is_file()
+
+
+def test_what_was_written_in_the_line_is_text_in_the_page(run: Run, toy_graph: Path, toy_root: Path) -> None:
+    command = (toy_graph, "--until", "scaled", "--skip-unknown", "--report", "r.html", "--build-dir", toy_root, "-q")
+    code, _, err = run(*command, "--phonemes", "h<script>&")
+    assert code == 0, err
+    text = Path("r.html").read_text("utf-8")
+    Page(text)
+    assert "h&lt;script&gt;&amp;" in text
+    assert "gives neither audio nor durations" in text
+
+
+def test_every_line_has_its_part_of_the_page(run: Run, timed_graph: Path) -> None:
+    Path("ipa.txt").write_text("h\nɛ\n", "utf-8")
+    assert run(timed_graph, "--input", "ipa.txt", "--report", "r.html", "-q")[0] == 0
+    assert Path("r.html").read_text("utf-8").count('<svg class="graph"') == 2
+
+
+def test_too_many_lines_are_refused_before_anything_is_spoken(run: Run, timed_graph: Path) -> None:
+    Path("ipa.txt").write_text("h\n" * 17, "utf-8")
+    code, _, err = run(timed_graph, "--input", "ipa.txt", "--report", "r.html")
+    assert (code, err) == (2, "--report: a page holds 1 to 16 utterances, this run has 17; give fewer lines\n")
+    assert sorted(path.name for path in Path().iterdir()) == ["ipa.txt"]
+
+
+def test_absent_matplotlib_is_an_error_that_says_how_to_install_it(
+    run: Run, timed_graph: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    code, _, err = run(timed_graph, *SAY, "--report", "r.html", "--no-cache")
+    assert (code, "pip install 'kokoro-run[report]'" in err) == (2, True)
+    assert list(Path().iterdir()) == []
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    """Headless Chromium; skips the test where Debian's packages chromium and chromium-driver are not installed."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed: pip install -e '.[dev]'")
+    programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
+    if None in programs:
+        pytest.skip("no headless Chromium: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = programs[0]
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.add_argument("--window-size=1320,1000")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(programs[1]))
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+SEEN = """
+const box = e => { const r = e.getBoundingClientRect(); return [r.width, r.height]; };
+const of = s => [...document.querySelectorAll(s)];
+return {
+  graph: of("svg.graph").map(box), timeline: of("svg.timeline").map(box), stages: of("[data-stage] rect").map(box),
+  pictures: of("img").map(i => [i.complete, i.naturalWidth, ...box(i)]), rows: of("table.ports tbody tr").length,
+  overlapping: of("svg.graph g").some((a, i, all) => all.slice(i + 1).some(b => {
+    const p = a.getBoundingClientRect(), q = b.getBoundingClientRect();
+    return p.left < q.right && q.left < p.right && p.top < q.bottom && q.top < p.bottom; })),
+  spilling: of("svg.graph g").filter(g => [...g.querySelectorAll("text")].some(t =>
+    t.getBBox().width > g.querySelector("rect").getBBox().width)).map(g => g.textContent),
+  sideways: document.documentElement.scrollWidth > window.innerWidth,
+};
+"""
+
+
+@pytest.mark.usefixtures("page")
+def test_browser_shows_graph_and_pictures_without_an_error(browser: Any) -> None:
+    browser.get(Path("out.html").absolute().as_uri())
+    seen = browser.execute_script(SEEN)
+    assert browser.get_log("browser") == []
+    assert all(width > 800 and height > 50 for width, height in [*seen["graph"], *seen["timeline"]])
+    assert len(seen["stages"]) == 2
+    assert all(width > 50 for width, _ in seen["stages"])
+    assert len(seen["pictures"]) == 2
+    assert all(done and natural > 1000 and width > 800 for done, natural, width, _ in seen["pictures"])
+    assert (seen["rows"], seen["overlapping"], seen["spilling"], seen["sideways"]) == (6, False, [], False)
+    requests = [entry["message"] for entry in browser.get_log("performance") if "requestWillBeSent" in entry["message"]]
+    assert not [text for text in requests if re.search(r'"url":"(?!data:|file:)', text)]
