@@ -152,8 +152,8 @@ def _harmonics(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[Any]
 def _spectrum_filter(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[Any]:
     """noise_convs read 11 magnitudes, mostly far below 1, and 11 phases of up to pi: weights of 3.0 and 0.03.
 
-    Where a phase is near pi, the last bit of F0 turns it to -pi. No engine can keep F0 to its last bit, so the weight of
-    phases bounds how near any float32 F0 comes to the reference end to end; with the reference's own F0 it costs nothing.
+    Where a phase is near pi, the last bit of F0 turns it to -pi. No engine keeps F0 to its last bit, so the weight of
+    phases bounds how near a float32 F0 comes to the reference end to end. Where F0 is given, it costs nothing.
     """
     balance = np.where(np.arange(shape[1]) < shape[1] // 2, 3.0, 0.03)[:, None]
     return rng.standard_normal(shape) * balance / math.sqrt(shape[1] * shape[2])
