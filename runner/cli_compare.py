@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner import cli_options
-from runner.errors import RunError, SpecError
+from runner.errors import RunError, SpecError, suggest
 from runner.verb import Verb
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from rich.table import Table
 
     from runner.cache import Cache
     from runner.compare import Case, GraphSide, Side
     from runner.distance import Distance, Tolerances
     from runner.engine import Pipeline
     from runner.graph_types import Graph
+    from runner.probe import Tap
 
 _REFERENCE, _LAST = "reference", "last"
 _WIDTH = 132  # columns where there is no terminal
@@ -38,6 +41,9 @@ _WIDTH = 132  # columns where there is no terminal
     metavar="[PORT=]X",
     help="Exit with 1 past this share of the largest value (1e-4), or below this signal-to-noise ratio (60dB); of one "
     "stage or port: decoder=60dB. Repeatable.",
+)
+@click.option(
+    "--probe", metavar="STAGE", help="Tell what each layer inside A's STAGE gives for B's inputs; compiles it anew."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @cli_options.cache_options
@@ -57,16 +63,23 @@ def compare(a: str, b: str, tolerances: tuple[str, ...], **options: Any) -> None
     sides = _sides(_Asked.read(a), _Asked.read(b), options)
     for side in sides:
         wanted.check(side.graph)
-    found = {}
+    found, inside = {}, {}
     for number, cases in enumerate(_cases(sides, options), 1):
-        distances = measure(*sides, cases, wanted, cross=options["cross"])
-        found[f"{number}. {cases[0].label}"] = distances
+        label = f"{number}. {cases[0].label}"
+        if options["probe"] is not None:
+            inside[label] = _probe(sides, cases[1], options["probe"])
+            if not options["as_json"] and not options["quiet"]:
+                _print_taps(f"inside {options['probe']} of {sides[0].name}, {cases[0].label}", inside[label])
+        distances = found[label] = measure(*sides, cases, wanted, cross=options["cross"])
         if not options["as_json"] and not options["quiet"]:
             _print(f"{sides[0].name} against {sides[1].name}, {cases[0].label}", distances, wanted)
     within = all(_within(one, wanted) for distances in found.values() for one in distances)
     if options["as_json"]:
         names = {"a": sides[0].name, "b": sides[1].name, "cross": options["cross"]}
-        utterances = [{"line": label, "ports": _rows(distances, wanted)} for label, distances in found.items()]
+        utterances = [
+            {"line": label, "ports": _rows(distances, wanted), "probe": [tap.table() for tap in inside.get(label, [])]}
+            for label, distances in found.items()
+        ]
         click.echo(json.dumps({"format": 1, **names, "within": within, "utterances": utterances}))
     if not within:
         click.get_current_context().exit(1)
@@ -203,6 +216,23 @@ def _changed(case: Case, options: Mapping[str, Any]) -> Case:
     return replace(case, params={**case.params, **params}, voice=options["voice"] or case.voice, record=None)
 
 
+def _probe(sides: tuple[Side, Side], case: Case, stage: str) -> list[Tap]:
+    """What the layers of A's stage give for what B's stages gave."""
+    from runner import runtime
+    from runner.compare import GraphSide, inputs_of
+
+    a, b = sides
+    if stage not in a.graph.stages:
+        raise RunError(f"--probe: no stage is called '{stage}'{suggest(stage, a.graph.stages)}")
+    if not isinstance(a, GraphSide):
+        raise RunError("--probe looks into a stage of A, and the reference has none that is compiled; give it as B")
+    runtime.ffi()  # before `import tvm` does it, and torch with it
+    from runner.probe import probe
+
+    inputs = inputs_of(a.graph.stages[stage], {**b.given(case), **b.ports(case)})
+    return probe(a.graph, stage, a.filled(stage, inputs))
+
+
 def _within(found: Distance, wanted: Tolerances) -> bool:
     tolerance = wanted.of(found.port)
     return tolerance is None or tolerance.holds(found)
@@ -218,26 +248,57 @@ def _rows(distances: list[Distance], wanted: Tolerances) -> list[dict[str, Any]]
 
 def _print(title: str, distances: list[Distance], wanted: Tolerances) -> None:
     """A table on standard output; what is past its tolerance is red."""
-    from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     columns = ["port", "A", "max abs", "relative", "RMS", "SNR [dB]", "from", "LSD [dB]"]
-    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for column in [*columns, "tolerance"] if wanted else columns:
-        table.add_column(Text(column), justify="left" if column in ("port", "A", "from", "tolerance") else "right")
+    columns += ["tolerance"] if wanted else []
+    table = _table(title, columns, left=("port", "A", "from", "tolerance"))
     for found in distances:
         style = "" if _within(found, wanted) else "red"
         cells = _cells(found)
         if wanted:
             cells.append(f"{wanted.of(found.port) or ''}{'' if _within(found, wanted) else ' exceeded'}")
         table.add_row(*(Text(cell, style) for cell in cells))
-    console = Console()
-    (console if console.is_terminal else Console(width=_WIDTH)).print(table)
+    _show(table)
     for found in distances:
         if found.fault is not None:
             click.echo(f"{found.port}: {found.fault}")
     click.echo()
+
+
+def _print_taps(title: str, taps: list[Tap]) -> None:
+    """A table of the layers; those with a value that is not finite are red."""
+    from rich.text import Text
+
+    columns = ["layer", "shape", "mean", "std", "max abs", "finite"]
+    table = _table(title, columns, left=("layer", "shape"))
+    for tap in taps:
+        shape = " x ".join(map(str, tap.shape))
+        cells = [tap.name, shape, f"{tap.mean:.3g}", f"{tap.std:.3g}", f"{tap.largest:.3g}", f"{tap.finite:.4%}"]
+        table.add_row(*(Text(cell, "red" if tap.finite < 1 else "") for cell in cells))
+    _show(table)
+    born = next((tap for tap in taps if tap.finite < 1), None)
+    click.echo("every value is finite" if born is None else f"the first that is not finite: {born.name}")
+    click.echo()
+
+
+def _table(title: str, columns: list[str], left: tuple[str, ...]) -> Table:
+    """A table without rows, its title printed."""
+    from rich.table import Table
+    from rich.text import Text
+
+    click.echo(title)  # not as the table's, which would be cut to its width
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(Text(column), justify="left" if column in left else "right")
+    return table
+
+
+def _show(table: Table) -> None:
+    from rich.console import Console
+
+    console = Console()
+    (console if console.is_terminal else Console(width=_WIDTH)).print(table)
 
 
 def _cells(found: Distance) -> list[str]:

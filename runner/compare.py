@@ -127,16 +127,17 @@ class GraphSide:
         return {name: value for name, value in result.items() if "." in name}
 
     def call(self, stage: str, inputs: Mapping[str, Any]) -> dict[str, Array]:
+        return self.pipeline.call_stage(stage, self.filled(stage, inputs))
+
+    def filled(self, stage: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Values of another side, padded where this graph has fixed sizes."""
         static = frozenset(name for name, dim in self.graph.dims.items() if dim.static)
         sizes, padded = Sizes(self.graph.dims), static - self.pipeline.dims.named().keys()
-        spec = self.graph.stages[stage]
-        filled = {
-            port: sizes.pad(f"{stage}.{port}", spec.inputs[port].type, value, padded)
-            if isinstance(value, np.ndarray)
-            else value
+        types = {port: wire.type for port, wire in self.graph.stages[stage].inputs.items()}
+        return {
+            port: sizes.pad(f"{stage}.{port}", types[port], value, padded) if isinstance(value, np.ndarray) else value
             for port, value in inputs.items()
         }
-        return self.pipeline.call_stage(stage, filled)
 
 
 class RunSide(GraphSide):
@@ -249,8 +250,8 @@ class ReferenceSide:
         values: dict[str, Any] = self.given(case)
         exact: dict[str, Array] = {}
         for spec in self.graph.stages.values():
-            inputs = {port: taken(f"{spec.name}.{port}", w.type, values[str(w.ref)]) for port, w in spec.inputs.items()}
-            exact |= {f"{spec.name}.{port}": value for port, value in self.call(spec.name, inputs).items()}
+            given = self.call(spec.name, inputs_of(spec, values))
+            exact |= {f"{spec.name}.{port}": value for port, value in given.items()}
             values |= exact
         return exact
 
@@ -272,6 +273,11 @@ def taken(port: str, type_: Type, value: Any) -> Any:
     if value.dtype.kind == "f" and type_.dtype.startswith("float"):
         return np.ascontiguousarray(value, type_.dtype)
     return value
+
+
+def inputs_of(spec: StageSpec, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a stage takes of another side's values, by 'stage.port', 'input.NAME' and 'params.NAME'."""
+    return {port: taken(f"{spec.name}.{port}", wire.type, values[str(wire.ref)]) for port, wire in spec.inputs.items()}
 
 
 def compare(a: Side, b: Side, cases: tuple[Case, Case], tolerances: Tolerances, *, cross: bool) -> list[Distance]:
@@ -302,9 +308,7 @@ def _cross(a: Side, values: Mapping[str, Any], failed: dict[str, str]) -> dict[s
         if absent:
             failed[spec.name] = f"the other side has no {', '.join(absent)}"
             continue
-        inputs = {
-            port: taken(f"{spec.name}.{port}", wire.type, values[str(wire.ref)]) for port, wire in spec.inputs.items()
-        }
+        inputs = inputs_of(spec, values)
         try:
             ours |= {f"{spec.name}.{port}": value for port, value in a.call(spec.name, inputs).items()}
         except RunError as error:

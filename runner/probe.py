@@ -22,6 +22,7 @@ from tvm.relax.frontend import nn
 from runner import artifact, build, device, hub, passes, runtime
 from runner.errors import RunError
 from runner.kinds import load_device
+from runner.ports import Sizes
 from runner.weights import Checkpoint
 from stages.layers.packing import pack_module
 from stages.layers.signal import Signal
@@ -52,15 +53,19 @@ class Tap:
     largest: float
     finite: float
 
+    def table(self) -> dict[str, Any]:
+        """As JSON: a figure that there is none of is null."""
+        figures = {"mean": self.mean, "std": self.std, "max_abs": self.largest}
+        known = {name: value if np.isfinite(value) else None for name, value in figures.items()}
+        return {"layer": self.name, "shape": list(self.shape), **known, "finite": self.finite}
+
     @classmethod
     def of(cls, name: str, values: Array) -> Tap:
         finite = values[np.isfinite(values)].astype(np.float64)
         share = finite.size / values.size if values.size else 1.0
         if not finite.size:
             return cls(name, values.shape, np.nan, np.nan, np.nan, share)
-        return cls(
-            name, values.shape, float(finite.mean()), float(finite.std()), float(np.abs(finite).max()), share
-        )
+        return cls(name, values.shape, float(finite.mean()), float(finite.std()), float(np.abs(finite).max()), share)
 
 
 @dataclass
@@ -84,10 +89,12 @@ def probe(graph: Graph, stage: str, inputs: Mapping[str, Array]) -> list[Tap]:
     """Run the stage on `inputs`, by port, and tell what each layer gave, in the order of their ends.
 
     Raises:
-        RunError: the stage is not compiled from a source of ours.
+        RunError: the stage is not compiled from a source of ours, or an input is not what its port takes.
         BuildError, WeightsError: as `build`.
     """
     spec = graph.stages[stage]
+    sizes = Sizes(graph.dims)
+    given = {port: sizes.take(f"{stage}.{port}", wire.type, inputs[port]) for port, wire in spec.inputs.items()}
     if spec.source is None:
         raise RunError(f"--probe {stage}: it is not compiled from a source here, so there is nothing to look into")
     dims = build._dims(graph.model.config)
@@ -107,10 +114,10 @@ def probe(graph: Graph, stage: str, inputs: Mapping[str, Array]) -> list[Tap]:
         tensors = build._write_weights(weights, {name: arrays[name] for name, _ in params})
         where = device.find(spec.device)
         library = runtime.Library(path, _ENTRY, where, runtime.map_weights(weights, tensors, where))
-        results = library([inputs[port] for port in spec.inputs])
+        results = library(list(given.values()))
     outputs = len(spec.outputs)
     inside = zip(recorded.names, recorded.values, results[outputs:], strict=True)
-    taps = [Tap.of(name, _valid(value, array, inputs)) for name, value, array in inside]
+    taps = [Tap.of(name, _valid(value, array, given)) for name, value, array in inside]
     return [*taps, *(Tap.of(port, array) for port, array in zip(spec.outputs, results[:outputs], strict=True))]
 
 
@@ -141,16 +148,19 @@ def _noting(name: str, forward: Callable[..., Any], recorded: _Recorded) -> Call
 def _layers(module: Any) -> Iterator[tuple[str, Any]]:
     """The modules inside a module that compute something, by their dotted names."""
     for name, inside in vars(module).items():
-        items = [(f"{name}.{number}", item) for number, item in enumerate(inside)] if _is_list(inside) else []
-        for path, layer in items or [(name, inside)]:
-            if isinstance(layer, nn.Module) and not _is_list(layer):
-                yield from ((f"{path}.{below}", item) for below, item in _layers(layer))
-                if inspect.ismethod(getattr(layer, "forward", None)):
-                    yield path, layer
+        for path, layer in _flat(name, inside):
+            yield from ((f"{path}.{below}", item) for below, item in _layers(layer))
+            if inspect.ismethod(getattr(layer, "forward", None)):
+                yield path, layer
 
 
-def _is_list(value: object) -> bool:
-    return isinstance(value, nn.ModuleList)
+def _flat(name: str, inside: object) -> Iterator[tuple[str, Any]]:
+    """A module, or those of a list of them, or of lists in lists."""
+    if isinstance(inside, nn.ModuleList):
+        for number, item in enumerate(inside):
+            yield from _flat(f"{name}.{number}", item)
+    elif isinstance(inside, nn.Module):
+        yield name, inside
 
 
 def _valid(value: Any, array: Array, inputs: Mapping[str, Array]) -> Array:

@@ -16,6 +16,7 @@ from runner.compare import Case, GraphSide, compare
 from runner.distance import Tolerances
 from runner.engine import Pipeline
 from runner.graph import load_graph
+from tests.runner import small_model
 from tests.runner.toys import install
 
 Run = Callable[..., tuple[int, str, str]]
@@ -189,3 +190,14 @@ def test_default_graph_is_within_the_tolerances_of_the_reference(
         *("tokenize", "voice", "bert", "duration", "text_encoder", "align", "f0n", "decoder", "trim")
     }
     assert "bert.d_en" in different(ports(out))
+
+
+def test_probe_looks_into_a_stage_on_the_other_sides_inputs(run: Run, tmp_path: Path) -> None:
+    graph = small_model.write(tmp_path / "small", small_model.weights())
+    command = ["compare", graph, graph, *SAY, "--probe", small_model.STAGE, "--build-dir", tmp_path / "build", "-q"]
+    code, out, err = run(*command, "--json")
+    assert (code, err) == (0, "")
+    (utterance,) = json.loads(out)["utterances"]
+    assert [tap["layer"] for tap in utterance["probe"]][-2:] == ["lstm", "t_en"]
+    assert all(tap["finite"] == 1 for tap in utterance["probe"])
+    assert "did you mean 'text_encoder'?" in run(*command, "--probe", "text_encode")[2]
