@@ -30,7 +30,7 @@ test: dev  ## every test but those at full model size
 test-full: dev  ## the tests at full model size (about 82 million random weights)
 	$(BIN)/python -m pytest -m full
 
-lint: $(VENV)/.dev  ## ruff, mypy, import-linter
+lint: dev  ## ruff, mypy, import-linter (mypy reads the types of PyTorch)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
