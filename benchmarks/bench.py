@@ -52,8 +52,8 @@ ROUNDS, QUICK_ROUNDS = 9, 3
 class Bench:
     """The contenders, built from one checkpoint, and what was measured of them so far."""
 
-    def __init__(self, threads: int, *, quick: bool) -> None:
-        self.threads, self.quick, self.rounds = threads, quick, QUICK_ROUNDS if quick else ROUNDS
+    def __init__(self, threads: int, rounds: int, *, quick: bool) -> None:
+        self.threads, self.quick, self.rounds = threads, quick, QUICK_ROUNDS if quick else rounds
         torch.set_num_threads(threads)
         self.folder = model_folder(WORK)
         self.config, self.pack, self.weights = synthetic_model(self.folder)
@@ -133,7 +133,7 @@ class Bench:
         click.echo("processes ...", err=True)
         phonemes = symbols(self.config, tokens_for(LONG_S, self.reference, self.pack))
         command = [*self._arguments(), "--phonemes", phonemes, "-o", str(WORK / "bench.wav")]
-        command += ["--threads", str(self.threads)]
+        command += ["--threads", str(self.threads), "--no-cache"]  # a kept result would be no run
         runs = [process.seconds_beyond_stages(*command, threads=self.threads) for _ in range(self.rounds)]
         return {
             "audio_s": soundfile.info(WORK / "bench.wav").duration,
@@ -157,11 +157,12 @@ def _compared(timings: dict[str, Timing]) -> dict[str, Any]:
 @click.command(help=__doc__.split("\n", maxsplit=1)[0])
 @click.option("--quick", is_flag=True, help="The smallest sizes, three rounds: a look, no measurement.")
 @click.option("--threads", type=click.IntRange(1), default=min(2, len(os.sched_getaffinity(0))), show_default=True)
+@click.option("--rounds", type=click.IntRange(1), default=ROUNDS, show_default=True, help="Runs of each contender.")
 @click.option(
     "--out", type=click.Path(path_type=Path), default=RESULTS, show_default=False, help="JSON of all results."
 )
-def main(quick: bool, threads: int, out: Path) -> None:
-    results = Bench(threads, quick=quick).measure()
+def main(quick: bool, threads: int, rounds: int, out: Path) -> None:
+    results = Bench(threads, rounds, quick=quick).measure()
     out.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
     click.echo(report(results))
 
