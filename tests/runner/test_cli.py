@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -218,6 +218,15 @@ def test_unknown_graph_is_a_message(run: Run) -> None:
     assert (code, "did you mean 'default'" in err) == (2, True)
 
 
+@pytest.fixture
+def heeding_interrupts() -> Iterator[None]:
+    """Programs started inside heed SIGINT, also where the tests run in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeding_interrupts")
 def test_interrupt_ends_with_130_and_leaves_nothing(tones_graph: Path, tmp_path: Path, repository: Path) -> None:
     work = tmp_path / "interrupted"
     work.mkdir()
@@ -229,6 +238,6 @@ def test_interrupt_ends_with_130_and_leaves_nothing(tones_graph: Path, tmp_path:
     with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment) as process, opened("wb"):
         time.sleep(0.2)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate()
+        _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (130, b"\ninterrupted\n")
     assert list(work.iterdir()) == []
