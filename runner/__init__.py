@@ -2,4 +2,61 @@
 
 A graph's way in: yaml_source (text, with places) > overlay (files into one tree) > forms, spec (which keys, which kind
 of value) > wires (types and references) > checks, stage_checks (do they fit) > graph. pyproject.toml has all layers.
+
+The names in `__all__` are the public ones (docs/api.md). Each is imported when it is first asked for: `import runner`
+loads nothing, and a command of the command line only what it needs.
 """
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # for type checkers it is true; `typing` itself would be all that `import runner` loads
+
+__all__ = [
+    "SAMPLE_RATE_HZ",
+    "BuildError",
+    "Cache",
+    "Graph",
+    "GraphError",
+    "KokoroError",
+    "LineError",
+    "Part",
+    "Pipeline",
+    "Plan",
+    "Result",
+    "RunError",
+    "Scope",
+    "SpecError",
+    "WeightsError",
+]
+
+if TYPE_CHECKING:
+    from runner.api import Graph, Pipeline
+    from runner.cache import Cache
+    from runner.engine import Result
+    from runner.errors import BuildError, GraphError, KokoroError, LineError, RunError, SpecError, WeightsError
+    from runner.plan import Plan
+    from runner.scope import Scope
+    from runner.speak import Part
+    from stages.dims import SAMPLE_RATE_HZ
+else:
+    _HOMES = {
+        "runner.api": ("Graph", "Pipeline"),
+        "runner.cache": ("Cache",),
+        "runner.engine": ("Result",),
+        "runner.plan": ("Plan",),
+        "runner.scope": ("Scope",),
+        "runner.speak": ("Part",),
+        "stages.dims": ("SAMPLE_RATE_HZ",),
+    }
+
+    def __getattr__(name):
+        if name not in __all__:
+            raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+        import importlib  # noqa: PLC0415 - nothing that `import runner` need pay
+
+        home = next((home for home, names in _HOMES.items() if name in names), "runner.errors")
+        value = globals()[name] = getattr(importlib.import_module(home), name)
+        return value
+
+    def __dir__():
+        return sorted({*globals(), *__all__})

@@ -74,17 +74,18 @@ class Cache:
         limits: what `evict` keeps.
     """
 
-    def __init__(self, root: Path, max_bytes: int = MAX_BYTES, max_age_s: float = MAX_AGE_S) -> None:
+    def __init__(self, root: Path | None = None, max_bytes: int = MAX_BYTES, max_age_s: float = MAX_AGE_S) -> None:
         """Nothing is read or written yet.
 
         Args:
+            root: None for the default one.
             max_bytes: that `evict` leaves in arrays.
             max_age_s: time since the last use after which `evict` removes an array.
         """
-        self.root = root
+        self.root = default_root() if root is None else root
         self.limits = Limits(max_bytes, max_age_s)
-        self._records, self._tensors = RecordStore(root / "records"), TensorStore(root / "tensors")
-        self._usage = Usage(root)
+        self._records, self._tensors = RecordStore(self.root / "records"), TensorStore(self.root / "tensors")
+        self._usage = Usage(self.root)
         self._writable = True
         self._said: set[str] = set()
 

@@ -185,13 +185,10 @@ def build_stale(graph: Graph, build_dir: Path | None, reasons: list[tuple[str, s
     if not quiet:
         for stage, reason in reasons:
             click.echo(f"{stage}: {reason}", err=True)
-    from runner import runtime
-
-    runtime.ffi()  # before `import tvm` does it, and torch with it
-    from runner.build import build as compile_stages
+    from runner.api import compile_stages
 
     with progress.display(len(reasons), quiet=quiet) as shown:
-        compile_stages(graph, build_dir, progress=shown, only=[stage for stage, _ in reasons])
+        compile_stages(graph, build_dir, [stage for stage, _ in reasons], shown)
 
 
 def _watch(

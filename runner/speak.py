@@ -11,12 +11,12 @@ import contextlib
 import dataclasses
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from runner import device, keys, timestamps
 from runner.digest import array_digest, value_digest
 from runner.errors import LineError, RunError
-from runner.graph_types import Ref
+from runner.graph_types import Graph, Ref
 from runner.scope import Scope
 from runner.split import joint, split
 from stages.contract import parse_type
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from runner.engine import Pipeline
-    from runner.graph_types import Graph
+    from runner.engine import Pipeline, Result
     from runner.lines import Utterance
     from runner.ports import Array
     from runner.request import Request
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 PHONEMES, VOICE = "phonemes", "voice"  # the inputs of a graph that speaks
 AUDIO, DURATIONS = "audio", "durations"  # its outputs; the second for timestamps alone: see `with_durations`
 _AUDIO_TYPE, _DURATIONS_TYPE = parse_type("float32[samples]"), parse_type("int64[1, text]")
+AnyGraph = TypeVar("AnyGraph", bound=Graph)
 _WHOLE = Scope()
 _LOG = logging.getLogger("kokoro_run")
 
@@ -47,14 +47,21 @@ class Part:
     """The audio of one chunk of a line, to follow the part before without a gap.
 
     Attributes:
-        audio: [samples].
+        origin: where the line was written.
+        audio: [samples], its edges cut and faded where another part adjoins.
         spans: when its symbols are spoken, from the start of this part; empty where nobody asked for times.
-        timings: stage -> wall time [s].
+        result: what the run of the graph gave for this chunk.
     """
 
+    origin: str
     audio: Array
     spans: list[Span]
-    timings: Mapping[str, float]
+    result: Result
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """Stage -> wall time [s], of those that ran."""
+        return self.result.timings
 
 
 class Speaker:
@@ -136,7 +143,7 @@ class Speaker:
                     self._request = None
                 audio, shift = joint(result[AUDIO], chunk)
                 spans = self._spans(chunk, result, shift, audio.size) if self._timed else []
-            yield Part(audio, spans, result.timings)
+            yield Part(utterance.origin, audio, spans, result)
 
     def requests(self, utterance: Utterance) -> Iterator[Request]:
         """The runs of the graph that a line takes, none of them begun.
@@ -194,7 +201,7 @@ class Speaker:
         return timestamps.moved(found, columns=chunk.offset, samples=shift, limit=samples)
 
 
-def with_durations(graph: Graph) -> Graph:
+def with_durations(graph: AnyGraph) -> AnyGraph:
     """The graph with one more output: the durations that timestamps are made of, wherever a stage gives them.
 
     Raises:

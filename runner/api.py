@@ -1,0 +1,168 @@
+"""What a program calls: a graph and a pipeline that can plan, build, run and stream. `runner` gives them out.
+
+    Graph.load --> Pipeline --> build()     compiles what is missing or stale
+                            --> plan(...)   what a run would do
+                            --> run(...)    Result: arrays by port name
+                            --> stream(...) Part after Part, of any number of lines
+
+The commands are made of the same parts; what is here has no terminal, no files of its own, and keeps no records.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Self
+
+from runner import engine, freshness, graph_types, runtime, snapshot
+from runner.lines import Utterance
+from runner.plan import Plan
+from runner.plan import plan as make_plan
+from runner.scope import Scope
+from runner.speak import Part, Speaker, with_durations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from runner.build import Progress
+    from runner.cache import Cache
+    from runner.ports import Array
+
+_WHOLE = Scope()
+
+
+class Graph(graph_types.Graph):
+    """A checked graph."""
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path = "default",
+        overlays: Sequence[str | Path] = (),
+        sets: Sequence[str] = (),
+        cache: Cache | None = None,
+    ) -> Self:
+        """Read, merge and check a graph; no stage is imported and no library loaded.
+
+        Args:
+            path: a graph file, or the name of a packaged one.
+            overlays: files, or names of packaged ones such as `static`; later ones win.
+            sets: options of the form `a.b=value`; they win over every file.
+            cache: where the checked graph is kept, so that it is read the next time in a millisecond.
+
+        Raises:
+            SpecError: a file or option does not say what it should. The message lists every mistake, by file and line.
+            GraphError: all is well-formed, but names, types, axes or order do not fit. Likewise.
+        """
+        folder = None if cache is None else cache.root / "graphs"
+        checked = snapshot.load_graph(str(path), [str(overlay) for overlay in overlays], sets, folder)
+        return cls(**{field.name: getattr(checked, field.name) for field in dataclasses.fields(checked)})
+
+    def timed(self) -> Self:
+        """The graph with one more output, `durations` int64[1, text]: the frames that each token lasts.
+
+        Raises:
+            RunError: no stage gives it, or more than one.
+        """
+        return with_durations(self)
+
+
+class Pipeline(engine.Pipeline):
+    """A graph with its stages at hand; `run` is the engine's."""
+
+    def __init__(
+        self,
+        graph: graph_types.Graph,
+        build_root: Path | None = None,
+        threads: int | None = None,
+        config: Mapping[str, Any] | None = None,
+        cache: Cache | None = None,
+    ) -> None:
+        """Find the stages; arguments and errors are the engine's."""
+        super().__init__(graph, build_root, threads, config, cache)
+        self._build_root = build_root
+
+    def stale(self) -> dict[str, str]:
+        """The stages that `build` would compile, each with the reason.
+
+        Raises:
+            WeightsError, BuildError: what they are made from cannot be read.
+        """
+        return dict(freshness.stale(self.graph, self._build_root))
+
+    def build(self, progress: Progress | None = None) -> None:
+        """Compile the stages that are missing or stale; where there are none, the compiler is not imported.
+
+        Args:
+            progress: called with (stage, "compiling" or "built", seconds).
+
+        Raises:
+            WeightsError: the checkpoint is not there, or not one of this model.
+            BuildError: a stage could not be compiled, or the folder not be written.
+        """
+        names = list(self.stale())
+        if names:
+            compile_stages(self.graph, self._build_root, names, progress)
+
+    def plan(
+        self,
+        *,
+        params: Mapping[str, object] | None = None,
+        keep: bool = False,
+        override: Mapping[str, Array] | None = None,
+        scope: Scope = _WHOLE,
+        **inputs: object,
+    ) -> Plan:
+        """What `run` would do with the same arguments; nothing is run, built or loaded.
+
+        Raises:
+            RunError: an input or a parameter is not what its port takes.
+            WeightsError, BuildError: what the stages are made from cannot be read.
+        """
+        request = self.request(params=params, keep=keep, override=override, scope=scope, **inputs)
+        return make_plan(self, request, self.stale())
+
+    def stream(
+        self,
+        lines: str | Iterable[str],
+        *,
+        voice: str | None = None,
+        params: Mapping[str, object] | None = None,
+        timed: bool = False,
+        keep: bool = False,
+    ) -> Iterator[Part]:
+        """Speak one line of phonemes or any number, each when it is asked for; one that is too long, in several parts.
+
+        Args:
+            lines: read one at a time.
+            voice: a specification; None for the model's own voice.
+            params: values in place of the graph's own.
+            timed: find out when each symbol is spoken; the graph is one that `Graph.timed` gave.
+            keep: give every port in the parts' results.
+
+        Raises:
+            RunError: the graph gives no audio or, if `timed`, no durations.
+            WeightsError: the voice is not there, or not one of this model.
+            LineError: from the iterator, a line cannot be spoken; it says which, and the iterator has ended.
+        """
+        speaker = Speaker(self, voice, params or {}, timed=timed, keep=keep)
+        return self._parts(speaker, [lines] if isinstance(lines, str) else lines)
+
+    def _parts(self, speaker: Speaker, lines: Iterable[str]) -> Iterator[Part]:
+        try:
+            for number, line in enumerate(lines, 1):
+                utterance = Utterance(line.encode("utf-8", "surrogatepass"), f"line {number}")
+                speaker.check(utterance)
+                yield from speaker.say(utterance)
+        finally:
+            self.tidy()
+
+
+def compile_stages(
+    graph: graph_types.Graph, build_root: Path | None, names: Iterable[str], progress: Progress | None = None
+) -> None:
+    """Compile the named stages of a graph, those of them that are stale; errors are those of `Pipeline.build`."""
+    runtime.ffi()  # before `import tvm` does it, and torch with it
+    from runner.build import build  # noqa: PLC0415 - the compiler: 0.6 s that a run of what is built need not pay
+
+    build(graph, build_root, progress=progress, only=list(names))
