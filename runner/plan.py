@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 DEPENDS = "depends"
 
+_AND = " and "  # between the stages that another depends on
 _HOST = "cpu"
 
 
@@ -154,6 +155,8 @@ class _Walk:
         asked = {str(ref) for ref in self.request.outputs.values()}
         if self.request.keep:
             asked |= {f"{spec.name}.{port}" for spec in self.request.needed for port in spec.outputs}
+        # what a stage asks for that runs only if a result above it is new, with what it waits for
+        perhaps: dict[str, list[str]] = {}
         statuses: dict[str, tuple[str, str]] = {}
         needed = {spec.name for spec in self.request.needed}
         for spec in reversed(self.graph.stages.values()):
@@ -162,15 +165,20 @@ class _Walk:
             elif spec.name not in needed:
                 statuses[spec.name] = (UNNEEDED, "no output asked for depends on it")
             else:
-                statuses[spec.name] = self._status(
-                    spec, {port for port in spec.outputs if f"{spec.name}.{port}" in asked}
-                )
-            if statuses[spec.name][0] in (RUN, DEPENDS):
-                asked |= {str(wire.ref) for wire in spec.inputs.values()} - self.request.given.keys()
+                sure = [port for port in spec.outputs if f"{spec.name}.{port}" in asked]
+                unsure = {port: perhaps[ref] for port in spec.outputs if (ref := f"{spec.name}.{port}") in perhaps}
+                statuses[spec.name] = self._status(spec, sure, unsure)
+            inputs = {str(wire.ref) for wire in spec.inputs.values()} - self.request.given.keys()
+            status, reason = statuses[spec.name]
+            if status == RUN:
+                asked |= inputs
+            elif status == DEPENDS:
+                for ref in inputs:
+                    perhaps.setdefault(ref, []).extend(reason.split(_AND))
         return {name: statuses[name] for name in self.graph.stages}
 
-    def _status(self, spec: StageSpec, asked: Iterable[str]) -> tuple[str, str]:
-        """Of a stage that is needed, if what was `asked` of it is."""
+    def _status(self, spec: StageSpec, asked: list[str], perhaps: Mapping[str, list[str]]) -> tuple[str, str]:
+        """Of a stage that is needed, if what was `asked` of it is; `perhaps` lists what stages that may run would ask for."""
         if spec.name in self.stale:
             return RUN, f"its library is built first: {self.stale[spec.name]}"
         keeper = self.pipeline.keeper
@@ -181,19 +189,24 @@ class _Walk:
         if spec.name in self.waits:
             return self._waiting(spec, keeper)
         found = self.found[spec.name]
-        asked = list(asked)
-        if not asked and (found.entry is not None or not spec.cache):
-            return UNNEEDED, "what it gives is known, and nothing that runs takes it"
-        if found.entry is None:
+        if found.entry is None and (spec.cache or asked):
             return RUN, keeper.why(spec, found)
-        gone = [port for port in asked if not keeper.cache.present(found.entry, port)]
-        return (RUN, f"evicted: {', '.join(gone)}") if gone else (HIT, "")
+        absent = [p for p in spec.outputs if found.entry is None or not keeper.cache.present(found.entry, p)]
+        gone = [port for port in asked if port in absent]
+        if gone:
+            return RUN, f"evicted: {', '.join(gone)}"
+        waited = dict.fromkeys(stage for port, stages in perhaps.items() if port in absent for stage in stages)
+        if waited:
+            return DEPENDS, _AND.join(waited)
+        if not asked and not perhaps:
+            return UNNEEDED, "what it gives is known, and nothing that runs takes it"
+        return HIT, ""
 
     def _waiting(self, spec: StageSpec, keeper: Keeper) -> tuple[str, str]:
         """Of a stage whose key is not known before a stage above has run."""
         if next(keeper.cache.entries(spec.name), None) is None:
             return RUN, "nothing is kept for this stage"
-        return DEPENDS, " and ".join(self.waits[spec.name])
+        return DEPENDS, _AND.join(self.waits[spec.name])
 
     def shapes(self) -> dict[str, int]:
         """Bytes of the outputs whose size is known."""
