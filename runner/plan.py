@@ -178,7 +178,7 @@ class _Walk:
         return {name: statuses[name] for name in self.graph.stages}
 
     def _status(self, spec: StageSpec, asked: list[str], perhaps: Mapping[str, list[str]]) -> tuple[str, str]:
-        """Of a stage that is needed, if what was `asked` of it is; `perhaps` lists what stages that may run would ask for."""
+        """Of a stage that is needed, if what was `asked` of it is; `perhaps` is asked by stages that may run."""
         if spec.name in self.stale:
             return RUN, f"its library is built first: {self.stale[spec.name]}"
         keeper = self.pipeline.keeper
