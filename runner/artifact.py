@@ -16,6 +16,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import platform
 import struct
 import tempfile
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ _ELF64_MAGIC = b"\x7fELF\x02\x01"  # 64 bit, little-endian
 _ELF_HEADER = 64  # bytes
 _SEGMENT = struct.Struct("<IIQQQQQQ")  # kind, flags, start in the file, two addresses, bytes there, in memory, align
 _PT_LOAD = 1
+_ELF_MACHINES = {62: "x86_64", 183: "aarch64", 243: "riscv64"}  # e_machine
 
 
 @dataclass(frozen=True)
@@ -197,6 +199,7 @@ def check_loadable(library: Path) -> None:
             head = file.read(_ELF_HEADER)
             if len(head) < _ELF_HEADER or not head.startswith(_ELF64_MAGIC):
                 return  # not a library at all: the dynamic linker says so and lives
+            _check_machine(library, head)
             (table,) = struct.unpack_from("<Q", head, 32)
             count = struct.unpack_from("<H", head, 56)[0]
             file.seek(table)
@@ -209,6 +212,15 @@ def check_loadable(library: Path) -> None:
     needed = max([table + _SEGMENT.size * count, *ends])
     if size < needed:
         raise RunError(f"library {library} is truncated: {size} bytes of at least {needed}")
+
+
+def _check_machine(library: Path, head: bytes) -> None:
+    """The dynamic linker says "no such file" of a library for another processor."""
+    (machine,) = struct.unpack_from("<H", head, 18)
+    here = next((code for code, name in _ELF_MACHINES.items() if name == platform.machine()), machine)
+    if machine != here:
+        said = _ELF_MACHINES.get(machine, f"processor {machine}")
+        raise RunError(f"library {library} is for {said}, this machine is {platform.machine()}")
 
 
 def digest(path: Path) -> str:

@@ -7,7 +7,6 @@ config.json              -->  OUT/vocab.json            {symbol: id}
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 
 from runner.artifact import write_text
 from runner.errors import RunError, SpecError, WeightsError
+from runner.tensor_dump import write_array
 from runner.voices import load_voice
 from stages.dims import ConfigError, ModelDims
 
@@ -42,7 +42,9 @@ def write_assets(config: Path, voices: Sequence[Path], out: Path) -> list[Path]:
         packs[source.stem] = load_voice(str(source), source, source.stem, row)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        written = [_write_pack(out / f"{name}.npy", pack) for name, pack in packs.items()]
+        written = [out / f"{name}.npy" for name in packs]
+        for path, pack in zip(written, packs.values(), strict=True):
+            write_array(path, pack)
         write_text(out / "vocab.json", json.dumps(vocab, ensure_ascii=False, indent=1) + "\n")
     except OSError as error:
         raise RunError(f"{error.filename or out}: cannot be written: {error.strerror}") from None
@@ -122,12 +124,3 @@ def _sources(voices: Sequence[Path]) -> list[Path]:
             raise WeightsError(f"{path}: no .pt voice in this folder")
         sources += found
     return sources
-
-
-def _write_pack(path: Path, pack: np.ndarray) -> Path:
-    """Write a .npy file in one step: an interrupted run leaves the old file or none."""
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        temporary = Path(folder) / path.name
-        np.save(temporary, pack, allow_pickle=False)
-        temporary.replace(path)
-    return path

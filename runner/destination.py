@@ -66,6 +66,8 @@ class Destination:
         Raises:
             RunError: unknown format, or the place cannot be written.
         """
+        if output == "":
+            raise RunError("-o is empty; give a file, or a folder for a file a line")
         stem = Path(source).stem if source not in (None, STDIN) else "speech"
         self.is_folder = output is not None and (output.endswith("/") or Path(output).is_dir())
         self.path = Path(output) if output is not None else Path(f"{stem}.wav")

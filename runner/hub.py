@@ -65,6 +65,8 @@ def checkpoint(model: ModelSpec) -> Path:
         return model.checkpoint
     if model.hub is not None:
         return fetch(model.hub.repo, model.hub.revision, model.hub.checkpoint, model.sha256)
+    if model.checkpoint is None:
+        raise WeightsError(f"model '{model.name}' names neither a checkpoint nor a hub; set model.checkpoint to a file")
     raise WeightsError(f"{model.checkpoint}: no such file, and model '{model.name}' names no hub to get it from")
 
 

@@ -52,6 +52,9 @@ def _check_library(stage: DraftStage, path: str) -> Iterator[Mistake]:
         if typed is not None and isinstance(typed.type, NamedType):
             message = f"{stage.name}.{port} is {typed.type}, which Python stages alone take; a library takes tensors"
             yield Mistake(typed.origin, message)
+    if stage.text("source") is not None and ".." in path.split("/"):
+        message = f"stage '{stage.name}' has a source, so `build` writes its library: the path has no '..'"
+        yield Mistake(module.origin, message)
     if stage.text("source") is not None and not path.startswith(BUILD_ROOT):
         message = f"stage '{stage.name}' has a source, so `build` writes its library: the path begins with {BUILD_ROOT}"
         yield Mistake(module.origin, message)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from runner import atomic
 from runner.errors import RunError
 
 if TYPE_CHECKING:
@@ -41,8 +43,17 @@ def write_arrays(folder: Path, ports: Mapping[str, Array]) -> None:
     for port, array in ports.items():
         path = folder / f"{port}.npy"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with path.open("wb") as file:
-                np.save(file, array, allow_pickle=False)
+            write_array(path, array)
         except OSError as error:
             raise RunError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def write_array(path: Path, array: Array) -> None:
+    """Write a .npy file in one step: an interrupted run, or a full disk, leaves the old file or none.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    whole = io.BytesIO()
+    np.save(whole, array, allow_pickle=False)
+    atomic.write(path, [whole.getbuffer()])

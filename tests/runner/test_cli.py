@@ -213,6 +213,12 @@ def test_assets_writes_voices_and_vocabulary(run: Run, repository: Path) -> None
     assert np.load("out/voice.npy").shape == np.load(model / "voice.npy").shape
 
 
+def test_empty_output_is_refused(run: Run, tones_graph: Path) -> None:
+    code, _, err = run(tones_graph, "--phonemes", "h", "-o", "")
+    assert (code, "-o is empty" in err) == (2, True)
+    assert not Path("0001.wav").exists()
+
+
 def test_unknown_graph_is_a_message(run: Run) -> None:
     code, _, err = run("defualt", "--phonemes", "h")
     assert (code, "did you mean 'default'" in err) == (2, True)

@@ -81,6 +81,11 @@ def test_checkpoint_refuses_a_model_that_has_neither(tmp_path: Path) -> None:
         checkpoint(model(tmp_path / "none.pth", None))
 
 
+def test_checkpoint_refuses_a_model_that_names_none() -> None:
+    with pytest.raises(WeightsError, match=r"model 'small' names neither a checkpoint nor a hub; set model\.checkpoint"):
+        checkpoint(model(None, None))
+
+
 def test_voices_gets_a_voice_of_the_repository(cache: Path, tmp_path: Path) -> None:
     pack = np.ones((510, 1, 8), np.float32)
     (cache / "voices").mkdir()

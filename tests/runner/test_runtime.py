@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -104,8 +105,9 @@ def test_library_refuses_a_missing_entry(toy_library: Path) -> None:
         (lambda data: b"\x7fNOT" + data[4:], "cannot be loaded: .*invalid ELF header"),
         (lambda data: data[: len(data) // 2], "is truncated: [0-9]+ bytes of at least"),
         (lambda data: data[:100], "is truncated: 100 bytes of at least"),
+        (lambda data: data[:18] + b"\xf3\x00" + data[20:], f"is for riscv64, this machine is {platform.machine()}"),
     ],
-    ids=["text", "magic", "half", "header"],
+    ids=["text", "magic", "half", "header", "processor"],
 )
 def test_library_refuses_a_damaged_file(toy_library: Path, tmp_path: Path, damage: object, message: str) -> None:
     path = tmp_path / "bad.so"

@@ -32,6 +32,8 @@ MODULES = [
      "unknown placeholder '{model/bert.so' in a library's path; known: model, device"),
     (("build/{model}/{device}/bert.so", "§libs/bert.so"),
      "stage 'bert' has a source, so `build` writes its library: the path begins with build/"),
+    (("build/{model}/{device}/bert.so", "§build/../../bert.so"),
+     "stage 'bert' has a source, so `build` writes its library: the path has no '..'"),
     (("build/{model}/{device}/f0n.so", "§build/{model}/{device}/bert.so"),
      "stage 'bert' is built to the same library, from another source"),
 ]  # fmt: skip
