@@ -82,7 +82,9 @@ def test_checkpoint_refuses_a_model_that_has_neither(tmp_path: Path) -> None:
 
 
 def test_checkpoint_refuses_a_model_that_names_none() -> None:
-    with pytest.raises(WeightsError, match=r"model 'small' names neither a checkpoint nor a hub; set model\.checkpoint"):
+    with pytest.raises(
+        WeightsError, match=r"model 'small' names neither a checkpoint nor a hub; set model\.checkpoint"
+    ):
         checkpoint(model(None, None))
 
 
