@@ -1,0 +1,115 @@
+"""`python -m training.decoder CORPUS OUT`: the decoder and its text encoder, from aligned speech.
+
+Crops of 1.4 s with their true durations, F0 and energy; the loss is spectral (training/losses.py). The forward pass is
+in bfloat16 but for the harmonic source and the last convolution, whose output is an exponent and an angle.
+OUT/decoder.pt is written every few minutes, and a run goes on from it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from training import batches, model
+from training.batches import Batch
+from training.checkpoint import State, rate
+from training.losses import SpectralLoss
+
+PARTS = ("text_encoder", "decoder")
+FILE = "decoder.pt"
+STEPS = 9000
+_RATE = 1e-3
+_CLIP = 5.0
+_CROPS, _CROP_FRAMES = 4, 56
+_REPORT, _SAVE = 100, 250  # steps
+
+Synthesis = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def in_full_precision(module: nn.Module) -> None:
+    """Makes `module` compute in float32 under autocast."""
+    forward = module.forward
+
+    def full(*inputs: torch.Tensor) -> Any:
+        with torch.autocast(inputs[0].device.type, enabled=False):
+            return forward(*(each.float() for each in inputs))
+
+    module.forward = full
+
+
+def synthesise(parts: Any, decode: Synthesis, batch: Batch, half: bool) -> torch.Tensor:
+    """Audio [B, samples] from the batch's true durations, F0 and energy."""
+    encoded = parts.text_encoder(batch.tokens, batch.lengths, batches.text_mask(batch))
+    asr = batches.at_frames(encoded, batch)
+    with torch.autocast(asr.device.type, torch.bfloat16, enabled=half):
+        audio = decode(asr, batch.f0, batch.n, model.style(parts, batch.voice, "decoder"))
+    return audio.float().reshape(len(asr), -1)
+
+
+def train(corpus: Path, out: Path, steps: int, seed: int, device: torch.device) -> None:
+    """Train up to `steps`, from where OUT/decoder.pt stands; prints the mean losses of every 100 steps."""
+    spoken, held = batches.utterances(corpus, audio=True)
+    parts = model.build(seed).to(device)
+    tensors = model.named_tensors(parts, PARTS)
+    state = State(out / FILE, tensors, torch.optim.AdamW(tensors.values(), _RATE, (0.8, 0.99), weight_decay=1e-3))
+    in_full_precision(parts.decoder.generator.m_source)
+    in_full_precision(parts.decoder.generator.conv_post)
+    decode = torch.compile(parts.decoder, dynamic=False)
+    loss = SpectralLoss().to(device)
+    losses, begin = [], time.monotonic()
+    while state.step < steps:
+        batch = Batch(*(each.to(device) for each in batches.crops(spoken, seed, state.step, _CROPS, _CROP_FRAMES)))
+        made = synthesise(parts, decode, batch, half=True)
+        spectral, mel = loss(made, batch.audio)
+        state.optimiser.zero_grad(set_to_none=True)
+        loss.weighted(spectral, mel).backward()  # type: ignore[no-untyped-call]
+        state.advance(rate(state.step, steps, _RATE), _CLIP)
+        losses.append((spectral.item(), mel.item()))
+        if state.step % _REPORT == 0:
+            _report(state.step, losses, time.monotonic() - begin)
+            losses, begin = [], time.monotonic()
+        if state.step % _SAVE == 0 or state.step == steps:
+            state.save()
+    _validate(parts, loss, batches.crops(held, seed, 0, len(held), _CROP_FRAMES), device)
+
+
+def _report(step: int, losses: Sequence[tuple[float, float]], seconds: float) -> None:
+    spectral, mel = np.mean(losses, axis=0)
+    line = f"decoder {step}: spectral {spectral:.4f}, log mel {mel:.4f}, {len(losses) / seconds:.2f} steps/s\n"
+    sys.stdout.write(line)
+    sys.stdout.flush()
+
+
+def _validate(parts: Any, loss: SpectralLoss, batch: Batch, device: torch.device) -> None:
+    with torch.no_grad():
+        batch = Batch(*(each.to(device) for each in batch))
+        spectral, mel = loss(synthesise(parts, parts.decoder, batch, half=False), batch.audio)
+    sys.stdout.write(f"decoder, unseen utterances: spectral {spectral:.4f}, log mel {mel:.4f}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m training.decoder", description="Train the decoder.")
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
+    given = parser.parse_args(arguments)
+    torch.set_num_threads(given.threads)
+    given.out.mkdir(parents=True, exist_ok=True)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    train(given.corpus, given.out, given.steps, given.seed, device)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

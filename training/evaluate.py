@@ -1,0 +1,202 @@
+"""`python -m training.evaluate`: the default graph's voices on the held-out sentences, beside espeak-ng's own.
+
+Everything is predicted by the graph: durations, F0, energy. espeak-ng says the same sentences in the voice that the
+model's was trained on; its audio goes through the same measures, at the same 24 kHz.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import runner
+from training import features, measures
+from training.alignment import Alignment, align, frames_of, segments
+from training.errors import TrainingError
+from training.measures import Interval
+from training.recogniser import Recogniser, words
+from training.sentences import heldout
+from training.speakers import SPEAKERS, Speaker
+from training.spelling import SPELLINGS, vocabulary
+
+_MARKERS = re.compile(r"(<!-- measured -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+@dataclasses.dataclass(frozen=True)
+class Original:
+    """A sentence as espeak-ng says it: its audio at 24 kHz, phonemes with their frames, F0 by slot."""
+
+    text: str
+    audio: NDArray[np.float32]
+    aligned: Alignment
+    f0: NDArray[np.float32]
+
+
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """One sentence: counts of words and of their errors, and the measures of `training.measures`."""
+
+    text: str
+    heard: str
+    words: int
+    errors: int
+    espeak_errors: int
+    periodicity: float
+    espeak_periodicity: float
+    log_mel_distance: float
+    duration_error_frames: float
+    f0_error_hz: float
+    voicing_errors: float
+    clipped: float
+    dc: float
+    click: float
+    espeak_click: float
+
+
+def original(text: str, speaker: Speaker, spelling: str) -> Original:
+    """`text` as `speaker` says it.
+
+    Raises:
+        TrainingError: espeak-ng's events and its phonemes of this text do not agree.
+    """
+    espeak = speaker.espeak()
+    utterance = espeak.speak(text)
+    frames = frames_of(utterance)
+    parts = segments(text, utterance, espeak.phonemes(text))
+    if not parts:
+        raise TrainingError(f"{text!r}: espeak-ng's events do not fit its phonemes; leave the sentence out")
+    audio = features.at_24_khz(utterance.samples, utterance.sample_rate, frames)
+    found = features.pitch(audio, *speaker.f0_range_hz)
+    f0 = features.repair(found, features.energy(audio), align(parts, frames, "misaki", vocabulary()))
+    return Original(text, audio, align(parts, frames, spelling, vocabulary()), f0)
+
+
+def judge(said: Original, pipeline: runner.Pipeline, voice: str, recogniser: Recogniser) -> Judged:
+    """The graph's `voice` on one sentence."""
+    ports = pipeline.run(phonemes=said.aligned.symbols, voice=voice, keep=True)
+    audio, durations = ports["trim.audio"], ports["align.durations"][0]
+    f0 = np.where(ports["f0n.f0"][0] > 10, ports["f0n.f0"][0], 0)  # as the harmonic source decides
+    slots = measures.warp(durations, said.aligned.durations)
+    reference = words(said.text)
+    heard, espeak_heard = recogniser(audio), recogniser(said.audio)
+    f0_error, voicing_errors = measures.pitch_error(f0, said.f0, slots)
+    return Judged(
+        text=said.text,
+        heard=" ".join(heard),
+        words=len(reference),
+        errors=measures.word_errors(reference, heard),
+        espeak_errors=measures.word_errors(reference, espeak_heard),
+        periodicity=float(measures.periodicity(audio, f0).mean()),
+        espeak_periodicity=float(measures.periodicity(said.audio, said.f0).mean()),
+        log_mel_distance=measures.log_mel_distance(audio, said.audio, slots),
+        duration_error_frames=float(np.abs(durations - said.aligned.durations).mean()),
+        f0_error_hz=f0_error,
+        voicing_errors=voicing_errors,
+        **measures.defects(audio)._asdict(),
+        espeak_click=measures.defects(said.audio).click,
+    )
+
+
+def evaluate(
+    pipeline: runner.Pipeline, voice: str, speaker: Speaker, texts: Sequence[str], spelling: str
+) -> Iterator[Judged]:
+    """`judge` of each sentence."""
+    recogniser = Recogniser()
+    for text in texts:
+        yield judge(original(text, speaker, spelling), pipeline, voice, recogniser)
+
+
+def summary(judged: Sequence[Judged]) -> dict[str, Any]:
+    """The figures over all sentences; word error rates with their intervals."""
+
+    def rate(errors: Sequence[int]) -> Interval:
+        return measures.ratio(errors, [each.words for each in judged])
+
+    def mean(name: str) -> float:
+        return float(np.mean([getattr(each, name) for each in judged]))
+
+    return {
+        "sentences": len(judged),
+        "words": sum(each.words for each in judged),
+        "word error rate": rate([each.errors for each in judged]),
+        "espeak-ng's": rate([each.espeak_errors for each in judged]),
+        "difference": rate([each.errors - each.espeak_errors for each in judged]),
+        "periodicity above 1 kHz": mean("periodicity"),
+        "espeak-ng's periodicity": mean("espeak_periodicity"),
+        "log-mel distance, nats": mean("log_mel_distance"),
+        "duration error, frames a token": mean("duration_error_frames"),
+        "F0 error, Hz": mean("f0_error_hz"),
+        "voicing errors": mean("voicing_errors"),
+        "clipped samples": mean("clipped"),
+        "DC": mean("dc"),
+        "greatest step between samples": max(each.click for each in judged),
+        "espeak-ng's greatest step": max(each.espeak_click for each in judged),
+    }
+
+
+def table(summaries: dict[str, dict[str, Any]]) -> str:
+    """A Markdown table, a column for each of `summaries`."""
+    lines = [f"| | {' | '.join(summaries)} |", "| --- |" + " ---: |" * len(summaries)]
+    lines += [
+        f"| {name} | " + " | ".join(_cell(each[name]) for each in summaries.values()) + " |"
+        for name in next(iter(summaries.values()))
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) < 0.01 else f"{value:.3f}"
+    return str(value)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; 0, or 2 with a message."""
+    parser = argparse.ArgumentParser(prog="python -m training.evaluate", description="Judge the model's voices.")
+    parser.add_argument("graph", nargs="?", default="default")
+    parser.add_argument("-c", "--config", action="append", default=[], help="overlay of the graph; repeatable")
+    parser.add_argument("--voices", default="low,high", help="VOICE or VOICE=SPEAKER, with commas (%(default)s)")
+    parser.add_argument("--spelling", choices=SPELLINGS, action="append", help="default: both")
+    parser.add_argument("--sentences", type=int, help="only the first of the held-out sentences")
+    parser.add_argument("--json", type=Path, help="every sentence's figures go here")
+    parser.add_argument("--card", type=Path, help="a Markdown file whose part between its markers gets the table")
+    given = parser.parse_args(arguments)
+    try:
+        found = _run(given)
+    except (TrainingError, runner.KokoroError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    text = table({name: summary(judged) for name, judged in found.items()})
+    sys.stdout.write(text)
+    if given.json:
+        rows = {name: [dataclasses.asdict(each) for each in judged] for name, judged in found.items()}
+        given.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    if given.card:
+        card = given.card.read_text(encoding="utf-8")
+        given.card.write_text(_MARKERS.sub(lambda match: f"{match[1]}{text}{match[2]}", card), encoding="utf-8")
+    return 0
+
+
+def _run(given: argparse.Namespace) -> dict[str, list[Judged]]:
+    pipeline = runner.Pipeline(runner.Graph.load(given.graph, given.config))
+    pipeline.build()
+    texts = heldout()[: given.sentences]
+    found = {}
+    for voice, _, speaker in (each.partition("=") for each in given.voices.split(",")):
+        for spelling in given.spelling or SPELLINGS:
+            judged = evaluate(pipeline, voice, SPEAKERS[speaker or voice], texts, spelling)
+            found[f"{voice}, {spelling}"] = list(judged)
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""`python -m training.export OUT [FOLDER]`: what the runner reads, from the averaged weights in OUT.
+
+FOLDER, by default the model's own in configs/, gets model.safetensors (float16, the published checkpoint's key names)
+and voices/NAME.npy (float16 [510, 2 * style_dim]: one style for every length); the sha256 beside FOLDER, in its .yaml,
+is brought up to date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.numpy import save
+
+from runner.reference import checkpoint_keys
+from training import decoder, model, predictor
+from training.checkpoint import load_mean
+from training.errors import TrainingError
+
+_ROWS = 510  # of a voice pack: one for each number of symbols
+_LARGEST = 65504.0  # of a float16
+
+
+def trained(out: Path) -> Any:
+    """The model with the averaged weights of both trainers.
+
+    Raises:
+        TrainingError: one of them has not been run.
+    """
+    parts = model.build(0)
+    styles = []
+    for trainer in (decoder, predictor):
+        path = out / trainer.FILE
+        if not path.exists():
+            raise TrainingError(f"{path}: not there; run python -m training first")
+        load_mean(path, model.named_tensors(parts, trainer.PARTS))
+        styles.append(parts.styles.detach().clone())
+    half = parts.styles.shape[1] // 2
+    with torch.no_grad():
+        parts.styles.copy_(torch.cat([styles[0][:, :half], styles[1][:, half:]], dim=1))
+    predictor.fold_scales(parts)
+    return parts.eval()
+
+
+def write(parts: Any, folder: Path) -> str:
+    """Write checkpoint and voices to `folder`; the checkpoint's sha256.
+
+    Raises:
+        TrainingError: a weight is beyond float16.
+    """
+    state = parts.state_dict()
+    tensors = {key: _half(key, state[key]) for key in sorted(checkpoint_keys(parts))}
+    data = save(tensors)
+    voices = folder / "voices"
+    voices.mkdir(parents=True, exist_ok=True)
+    _replace(folder / "model.safetensors", data)
+    for name, style in zip(model.VOICES, parts.styles, strict=True):
+        with (voices / f"{name}.npy").open("wb") as file:
+            np.save(file, np.tile(_half(f"voice {name}", style), (_ROWS, 1)))
+    return hashlib.sha256(data).hexdigest()
+
+
+def _half(key: str, tensor: torch.Tensor) -> np.ndarray:
+    array = tensor.detach().numpy()
+    if not np.abs(array).max() <= _LARGEST:
+        raise TrainingError(f"{key}: not finite, or beyond float16; the training has diverged: start it anew")
+    return array.astype(np.float16)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    part = path.with_suffix(".part")
+    part.write_bytes(data)
+    part.replace(path)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; 0, or 2 with a message."""
+    parser = argparse.ArgumentParser(prog="python -m training.export", description="Export the trained model.")
+    parser.add_argument("out", type=Path, help="the folder that the trainers wrote to")
+    parser.add_argument("folder", type=Path, nargs="?", default=model.config_path().parent)
+    given = parser.parse_args(arguments)
+    try:
+        digest = write(trained(given.out), given.folder)
+    except TrainingError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    described = given.folder.with_suffix(".yaml")
+    if described.exists():
+        text = described.read_text(encoding="utf-8")
+        described.write_text(re.sub(r"sha256: [0-9a-f]{64}", f"sha256: {digest}", text), encoding="utf-8")
+    sys.stdout.write(f"{given.folder}: model.safetensors, sha256 {digest}; voices {', '.join(model.VOICES)}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
