@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PIP_TORCH ?= torch==2.13.0
 KOKORO := kokoro==0.9.4
 
-.PHONY: help run test test-full lint format bench clean install dev check-tools
+.PHONY: help run test test-full lint format bench eval-voice train-voice clean install dev check-tools
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,12 @@ format: $(VENV)/.dev  ## let ruff mend what it can
 
 bench: $(VENV)/.bench  ## against PyTorch and ONNX Runtime; writes benchmarks/results.json
 	$(BIN)/python -m benchmarks.bench
+
+eval-voice: $(VENV)/.train  ## the default voices on held-out sentences, beside espeak-ng (needs libespeak-ng1)
+	$(BIN)/python -m training.evaluate --card configs/models/mini/README.md
+
+train-voice: $(VENV)/.train  ## the default model from nothing, in build/voice; three hours (needs libespeak-ng1, wamerican)
+	$(BIN)/python -m training build/voice
 
 clean:  ## remove everything that a target above made
 	rm -rf $(VENV) build dist hello.wav .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
@@ -70,6 +76,10 @@ $(VENV)/.reference: $(VENV)/.dev
 
 $(VENV)/.bench: $(VENV)/.reference
 	$(PIP) install --editable '.[bench]'
+	touch $@
+
+$(VENV)/.train: $(VENV)/.reference
+	$(PIP) install --editable '.[train]'
 	touch $@
 
 check-tools:

@@ -70,7 +70,7 @@ def train(corpus: Path, out: Path, steps: int, seed: int, device: torch.device) 
         made = synthesise(parts, decode, batch, half=True)
         spectral, mel = loss(made, batch.audio)
         state.optimiser.zero_grad(set_to_none=True)
-        loss.weighted(spectral, mel).backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss.weighted(spectral, mel))
         state.advance(rate(state.step, steps, _RATE), _CLIP)
         losses.append((spectral.item(), mel.item()))
         if state.step % _REPORT == 0:

@@ -24,6 +24,14 @@ from training import decoder, model, predictor
 from training.checkpoint import load_mean
 from training.errors import TrainingError
 
+# Symbols of the vocabulary that the corpus has not, and what they are read as: people paste some of them.
+UNHEARD = {
+    "—": ",", "…": ",", '"': " ", "“": " ", "”": " ", "(": ",", ")": ",", "↓": " ", "→": " ", "↗": " ", "↘": " ",
+    "ɒ": "ɑ", "ɨ": "ᵻ", "c": "k", "q": "k", "x": "k", "χ": "k", "ç": "h", "ɣ": "ɡ", "ɟ": "ɡ", "y": "i", "ø": "ɜ",
+    "œ": "ɛ", "ɯ": "u", "ɤ": "ʌ", "ɻ": "ɹ", "ʁ": "ɹ", "ɽ": "ɾ", "ɖ": "d", "ʈ": "t", "ɳ": "n", "ɲ": "n", "ɴ": "n",
+    "ʎ": "l", "β": "v", "ʋ": "v", "ɸ": "f", "ʂ": "ʃ", "ɕ": "ʃ", "ʝ": "j", "ɥ": "w", "ɰ": "w", "Q": "O", "S": "s",
+    "ʣ": "z", "ʥ": "ʤ", "ʦ": "s", "ʨ": "ʧ", "ꭧ": "ʧ",
+}  # fmt: skip
 _ROWS = 510  # of a voice pack: one for each number of symbols
 _LARGEST = 65504.0  # of a float16
 
@@ -46,7 +54,16 @@ def trained(out: Path) -> Any:
     with torch.no_grad():
         parts.styles.copy_(torch.cat([styles[0][:, :half], styles[1][:, half:]], dim=1))
     predictor.fold_scales(parts)
+    _read_unheard(parts)
     return parts.eval()
+
+
+def _read_unheard(parts: Any) -> None:
+    vocab = model.config()["vocab"]
+    with torch.no_grad():
+        for table in (parts.text_encoder.embedding.weight, parts.bert.embeddings.word_embeddings.weight):
+            for symbol, like in UNHEARD.items():
+                table[vocab[symbol]] = table[vocab[like]]
 
 
 def write(parts: Any, folder: Path) -> str:
@@ -56,14 +73,13 @@ def write(parts: Any, folder: Path) -> str:
         TrainingError: a weight is beyond float16.
     """
     state = parts.state_dict()
-    tensors = {key: _half(key, state[key]) for key in sorted(checkpoint_keys(parts))}
-    data = save(tensors)
+    data = save({key: _half(key, state[key]) for key in sorted(checkpoint_keys(parts))})
+    styles = [_half(f"voice {name}", style) for name, style in zip(model.VOICES, parts.styles, strict=True)]
     voices = folder / "voices"
     voices.mkdir(parents=True, exist_ok=True)
     _replace(folder / "model.safetensors", data)
-    for name, style in zip(model.VOICES, parts.styles, strict=True):
-        with (voices / f"{name}.npy").open("wb") as file:
-            np.save(file, np.tile(_half(f"voice {name}", style), (_ROWS, 1)))
+    for name, style in zip(model.VOICES, styles, strict=True):
+        np.save(voices / f"{name}.npy", np.tile(style, (_ROWS, 1)))
     return hashlib.sha256(data).hexdigest()
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import functools
 
 import numpy as np
-import parselmouth
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
@@ -43,6 +42,8 @@ def at_24_khz(samples: NDArray[np.int16], sample_rate: int, frames: int) -> NDAr
 
 def pitch(audio: NDArray[np.float32], lowest_hz: float, highest_hz: float) -> NDArray[np.float32]:
     """F0 of each slot in Hz, 0 where Praat hears none; `audio` is at 24 kHz, a whole number of slots long."""
+    import parselmouth  # noqa: PLC0415 - the measures of training/measures.py need the rest of this module only
+
     slots = len(audio) // SLOT_SAMPLES
     # Praat centres its frames in the sound, as many as whole windows fit. With this padding one falls on each slot's
     # centre, and one before the first and one after the last.

@@ -15,8 +15,9 @@ from torch import nn
 
 from runner.places import data_root
 from runner.reference import PARTS, build_model
+from training.speakers import SPEAKERS
 
-VOICES = ("low", "high")
+VOICES = tuple(SPEAKERS)  # in the order of the styles
 
 # The harmonic source is tanh(w . sines + b). PyTorch runs it under no_grad, so w and b stay what they are at the start,
 # and nine sines alone end at 900 Hz for a voice of 100 Hz. With this gain tanh makes an edge once a period, whose

@@ -111,8 +111,12 @@ def fold_scales(parts: Any) -> None:
         parts.predictor.N_proj.bias.mul_(N_SCALE).add_(N_MEAN)
 
 
-def train(corpus: Path, out: Path, steps: int, seed: int, device: torch.device) -> None:
-    """Train up to `steps`, from where OUT/predictor.pt stands; prints the mean losses of every 100 steps."""
+def train(corpus: Path, out: Path, steps: int, seed: int, device: torch.device, until: int | None = None) -> None:
+    """Train for `steps`, from where OUT/predictor.pt stands; prints the mean losses of every 100 steps.
+
+    `until` ends this run before the last step, with the learning rate on its way to that step.
+    """
+    last = min(steps, until or steps)
     spoken, held = batches.utterances(corpus, audio=False)
     spoken.sort(key=lambda each: len(each["n"]))
     parts = model.build(seed).to(device)
@@ -120,17 +124,17 @@ def train(corpus: Path, out: Path, steps: int, seed: int, device: torch.device) 
     optimiser = torch.optim.AdamW(tensors.values(), _RATE, (0.9, 0.98), weight_decay=1e-2)
     state = State(out / FILE, tensors, optimiser)
     seen, begin = [], time.monotonic()
-    while state.step < steps:
+    while state.step < last:
         batch = _on(batches.whole(spoken, seed, state.step, _UTTERANCES), device)
         loss = losses(predict(parts, batch), batch)
         state.optimiser.zero_grad(set_to_none=True)
-        loss.weighted().backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss.weighted())
         state.advance(rate(state.step, steps, _RATE), _CLIP)
         seen.append([each.item() for each in loss])
         if state.step % _REPORT == 0:
             _report(state.step, np.mean(seen, axis=0), len(seen) / (time.monotonic() - begin))
             seen, begin = [], time.monotonic()
-        if state.step % _SAVE == 0 or state.step == steps:
+        if state.step % _SAVE == 0 or state.step == last:
             state.save()
     _validate(parts, _on(batches.whole(sorted(held, key=lambda each: len(each["n"])), seed, 0, len(held)), device))
 
