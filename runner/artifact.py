@@ -13,8 +13,10 @@ A library made elsewhere has no manifest: only what can be seen from outside is 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
+import math
 import platform
 import struct
 from dataclasses import dataclass, field
@@ -110,30 +112,36 @@ class Manifest:
             RunError: it cannot be read, is damaged, or of another format; `build` mends each of these.
         """
         try:
-            fields = json.loads(path.read_text(encoding="utf-8"))
-            found = fields.pop("format")
-            if found != FORMAT:
-                raise RunError(f"{path}: manifest of format {found}, this version reads format {FORMAT}")
-            return cls._parse(fields)
+            found, manifest = _parse(path.read_bytes())
         except OSError as error:
             raise RunError(f"{path}: cannot be read: {error.strerror}") from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RunError(f"{path}: damaged manifest ({type(error).__name__}: {error})") from None
+        if manifest is None:
+            raise RunError(f"{path}: manifest of format {found}, this version reads format {FORMAT}")
+        return manifest
 
-    @classmethod
-    def _parse(cls, fields: dict[str, Any]) -> Manifest:
-        contract, weights = fields.pop("contract"), fields.pop("weights")
-        tensors = tuple(Tensor(**{**t, "shape": tuple(t["shape"])}) for t in weights.pop("tensors"))
-        stamp = weights.pop("stamp")
-        return cls(
-            library=File(**fields.pop("library")),
-            weights=File(**weights, stamp=tuple(stamp) if stamp else None),
-            tensors=tensors,
-            inputs=dict(contract["inputs"]),
-            outputs=dict(contract["outputs"]),
-            cpu_features=tuple(fields.pop("cpu_features")),
-            **fields,
-        )
+
+@functools.lru_cache(maxsize=64)
+def _parse(text: bytes) -> tuple[object, Manifest | None]:
+    """The format that a manifest's text names, and the manifest if the format is ours. A run asks for each manifest
+    three times, and hundreds of tensors take a while."""
+    fields = json.loads(text)
+    found = fields.pop("format")
+    if found != FORMAT:
+        return found, None
+    contract, weights = fields.pop("contract"), fields.pop("weights")
+    tensors = tuple(Tensor(**{**t, "shape": tuple(t["shape"])}) for t in weights.pop("tensors"))
+    stamp = weights.pop("stamp")
+    return found, Manifest(
+        library=File(**fields.pop("library")),
+        weights=File(**weights, stamp=tuple(stamp) if stamp else None),
+        tensors=tensors,
+        inputs=dict(contract["inputs"]),
+        outputs=dict(contract["outputs"]),
+        cpu_features=tuple(fields.pop("cpu_features")),
+        **fields,
+    )
 
 
 def manifest_path(library: Path) -> Path:
@@ -148,7 +156,26 @@ def weights_path(library: Path) -> Path:
 
 def damage(library: Path, manifest: Manifest) -> str | None:
     """Why `library` and its weights are not the files that `manifest` speaks of; None if they are."""
-    return _difference(library, manifest.library) or _weights_difference(library, manifest)
+    return (
+        _difference(library, manifest.library)
+        or _uncounted(library, manifest)
+        or _weights_difference(library, manifest)
+    )
+
+
+def _uncounted(library: Path, manifest: Manifest) -> str | None:
+    """Nothing digests the manifest itself; but its tensors lie one after the other, to the weights' last byte."""
+    end = 0
+    for tensor in manifest.tensors:
+        if tensor.offset >= end + ALIGNMENT:
+            fact = f"tensor '{tensor.name}' begins at byte {tensor.offset}, and the one before ends at {end}"
+            return f"{manifest_path(library)} is damaged: {fact}"
+        bits = tensor.dtype.lstrip("abcdefghijklmnopqrstuvwxyz") or "8"
+        end = tensor.offset + math.prod(tensor.shape) * -(-int(bits) // 8)
+    if end >= manifest.weights.size:
+        return None  # of tensors past the end, `runtime.map_weights` says which
+    fact = f"its {len(manifest.tensors)} tensors take {end} bytes, and the weights have {manifest.weights.size}"
+    return f"{manifest_path(library)} is damaged: {fact}"
 
 
 def _difference(path: Path, known: File) -> str | None:

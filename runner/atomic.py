@@ -21,7 +21,8 @@ def write(path: Path, parts: Sequence[bytes | memoryview]) -> None:
     Raises:
         OSError: it cannot be written; nothing is left behind.
     """
-    temporary = path.with_name(f".{path.name[:80]}.{os.getpid()}-{os.urandom(6).hex()}{TEMPORARY}")
+    folder, name = os.path.split(path)
+    temporary = f"{folder or os.curdir}/.{name[:80]}.{os.getpid()}-{os.urandom(6).hex()}{TEMPORARY}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
         handle = os.open(temporary, flags, 0o644)
@@ -29,13 +30,15 @@ def write(path: Path, parts: Sequence[bytes | memoryview]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(temporary, flags, 0o644)
     try:
-        with os.fdopen(handle, "wb", buffering=0) as file:
+        try:
             for part in parts:
-                _write_all(file.fileno(), memoryview(part))
-        temporary.replace(path)
+                _write_all(handle, memoryview(part))
+        finally:
+            os.close(handle)
+        os.replace(temporary, path)  # noqa: PTH105 - pathlib's own names take longer than the rename
     except BaseException:
         with suppress(OSError):
-            temporary.unlink()
+            os.unlink(temporary)  # noqa: PTH108
         raise
 
 

@@ -7,6 +7,7 @@ import errno
 import os
 import re
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -161,15 +162,23 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def sweep(folder: Path, names: str) -> None:
+def sweep(folder: Path, names: str, older_s: float = 0.0) -> None:
     """Remove what killed runs have left in `folder` of files whose names match `names`, a regular expression.
 
-    To be called by who knows that no other run writes there now.
+    Args:
+        older_s: since it was last written to; 0 for who knows that no other run writes there now.
     """
     unfinished = re.compile(rf"\.(?:{names})\.[a-z0-9_]{{8}}")
     for entry in atomic.listed(folder):
-        if unfinished.fullmatch(entry.name):
+        if unfinished.fullmatch(entry.name) and _age(entry) >= older_s:
             atomic.remove(entry.path)
+
+
+def _age(entry: os.DirEntry[str]) -> float:
+    try:
+        return time.time() - entry.stat(follow_symlinks=False).st_mtime
+    except OSError:
+        return 0.0  # gone already
 
 
 def place_of(path: Path) -> Path:

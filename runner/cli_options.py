@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
     from runner.scope import Scope
 
 STARTED = time.perf_counter()
+
+
+def one_blas_thread() -> None:
+    """Keep NumPy from starting a thread a core when it is loaded: 30 ms of a run that finds everything kept.
+
+    No stage of this package multiplies matrices with NumPy. For one that does, OPENBLAS_NUM_THREADS says how many.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def no_nan(_ctx: click.Context, option: click.Parameter, value: float | None) -> float | None:
@@ -122,6 +131,8 @@ def arrays(options: Mapping[str, Any]) -> dict[str, Array]:
     Raises:
         RunError: a file is missing, or is no .npy file.
     """
+    if not options["load"]:
+        return {}
     from runner.tensor_dump import read_array
 
     found = {}

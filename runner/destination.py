@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _STATE = ".kokoro-run"
 _SAMPLE = np.dtype("<f4")
 _BLOCK = 1 << 20  # samples that are encoded at a time
+_ABANDONED_S = 3600.0  # after which an unfinished file of a single line, for which nothing is locked, is nobody's
 _LOG = logging.getLogger("kokoro_run")
 
 
@@ -285,6 +286,7 @@ def _folder(destination: Destination, total: int, *, resume: bool) -> Iterator[P
 def _one_file(destination: Destination, total: int, *, resume: bool) -> Iterator[Place]:
     target = place_of(destination.path)
     if total <= 1:
+        sweep(target.parent, re.escape(target.name), _ABANDONED_S)
         with Journal(None, resume=False) as journal, tempfile.TemporaryFile() as unnamed:
             yield _OneFile(destination, journal, unnamed, None)
         return

@@ -5,8 +5,10 @@ The package `huggingface_hub` is an extra: a model that lies on the disk does wi
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ from runner.weights import check_sha256
 if TYPE_CHECKING:
     from runner.graph_types import ModelSpec
 
+_LOG = logging.getLogger("kokoro_run")
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 
 
@@ -42,8 +45,10 @@ def fetch(repo: str, revision: str, file: str, sha256: str | None = None, key: s
             f"{where}: downloading needs huggingface_hub. Install it with: pip install 'kokoro-run[hub]'"
             f" - or set {key} to what you have on disk"
         ) from None
+    download = huggingface_hub.hf_hub_download  # imports the most of the package, which then adds its log handler
     try:
-        path = Path(huggingface_hub.hf_hub_download(repo, file, revision=revision))
+        with _told_once(where):
+            path = Path(download(repo, file, revision=revision))
     except (OSError, ValueError) as error:  # every error of the hub is one of these
         reason = str(error).strip().partition("\n")[0]
         raise WeightsError(
@@ -53,6 +58,32 @@ def fetch(repo: str, revision: str, file: str, sha256: str | None = None, key: s
     if sha256 is not None:
         check_sha256(path, sha256)
     return path
+
+
+class _Once(logging.Handler):
+    """Passes the first warning on, as ours."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(logging.WARNING)
+        self._where, self._told = where, False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not self._told:
+            self._told = True
+            fact = record.getMessage().partition("\n")[0]
+            _LOG.warning("%s: huggingface_hub says: %s; it takes up to half a minute to give up", self._where, fact)
+
+
+@contextlib.contextmanager
+def _told_once(where: str) -> Iterator[None]:
+    """Let huggingface_hub, which prints two lines for each of its retries, say the first thing only."""
+    logger = logging.getLogger("huggingface_hub")
+    handlers, propagate = logger.handlers, logger.propagate
+    logger.handlers, logger.propagate = [_Once(where)], False
+    try:
+        yield
+    finally:
+        logger.handlers, logger.propagate = handlers, propagate
 
 
 def checkpoint(model: ModelSpec) -> Path:

@@ -22,7 +22,6 @@ from __future__ import annotations
 import math
 import os
 import warnings
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tokenize import TokenError
@@ -32,12 +31,12 @@ import numpy as np
 
 from runner.errors import WeightsError, suggest
 from runner.tensor_file import StoredTensor, is_safetensors, map_file, read_safetensors
-from runner.torch_zip import MAGIC, ZIP_ERRORS, read_torch_zip
 
 RAW_ROWS = 510  # rows of a published pack: one for each number of symbols
 SUFFIXES = (".npy", ".safetensors", ".pt", ".bin")
 _FILE_SUFFIXES = (*SUFFIXES, ".npz", ".pth")
 _NPY = b"\x93NUMPY"
+_ZIP = b"PK"
 
 
 class _Part(NamedTuple):
@@ -134,8 +133,16 @@ def _find(voice: str, voices: Path, default: str, row: int, fetch: Callable[[str
 
 def _absence(voice: str, voices: Path, default: str, row: int) -> str:
     if not voices.is_dir():
-        return f"voice '{voice}': the model's voices are to be in {voices}, which does not exist"
-    return f"voice '{voice}': not in {voices}{suggest(voice, voice_names(voices, default, row))}"
+        return f"voice '{voice}': the model's voices are to be in {voices}, which does not exist{_meant_file(voice)}"
+    return f"voice '{voice}': not in {voices}{suggest(voice, voice_names(voices, default, row))}{_meant_file(voice)}"
+
+
+def _meant_file(voice: str) -> str:
+    """How to spell the file that lies here under a name that a voice might have."""
+    for file in (voice, voice.rpartition(":")[0]):
+        if file and _fits(file) and Path(file).is_file():
+            return f"; the file that lies here is spelled ./{voice}, for it ends in none of {', '.join(_FILE_SUFFIXES)}"
+    return ""
 
 
 def _is_path(text: str) -> bool:
@@ -143,8 +150,12 @@ def _is_path(text: str) -> bool:
 
 
 def _is_file(text: str) -> bool:
+    return _is_path(text) and _fits(text) and Path(text).is_file()
+
+
+def _fits(text: str) -> bool:
     # A name that no file system can hold is an OSError to pathlib; the longest allowed is 255 bytes nearly everywhere.
-    return _is_path(text) and all(len(os.fsencode(part)) <= 255 for part in Path(text).parts) and Path(text).is_file()
+    return all(len(os.fsencode(part)) <= 255 for part in Path(text).parts)
 
 
 def _is_only(voice: str, file: Path, default: str, row: int) -> bool:
@@ -152,7 +163,9 @@ def _is_only(voice: str, file: Path, default: str, row: int) -> bool:
     if list(_contents(file, row)) != [""]:
         return False
     if voice not in (default, file.stem):
-        raise WeightsError(f"voice '{voice}': {file} holds one voice, '{default}'; give that name, or a file")
+        raise WeightsError(
+            f"voice '{voice}': {file} holds one voice, '{default}'; give that name, or a file{_meant_file(voice)}"
+        )
     return True
 
 
@@ -187,7 +200,7 @@ def _contents(path: Path, row: int) -> _Contents:
     data = map_file(path)
     if data[: len(_NPY)] == _NPY:
         return _many(_numpy(path))
-    if data[: len(MAGIC)] == MAGIC:
+    if data[: len(_ZIP)] == _ZIP:
         return _zip_contents(path)
     if is_safetensors(data):
         tensors = read_safetensors(path)
@@ -226,6 +239,10 @@ def _floats(path: Path, tensor: object) -> np.ndarray:
 
 
 def _zip_contents(path: Path) -> _Contents:
+    import zipfile  # noqa: PLC0415 - these two take 4 ms that a .npy file need not pay
+
+    from runner.torch_zip import ZIP_ERRORS, read_torch_zip  # noqa: PLC0415
+
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -238,6 +255,13 @@ def _zip_contents(path: Path) -> _Contents:
     return {name: lambda name=name: _numpy(path, name) for name in members}  # type: ignore[misc]
 
 
+def _damages() -> tuple[type[Exception], ...]:
+    """What NumPy raises on damaged bytes."""
+    from runner.torch_zip import ZIP_ERRORS  # noqa: PLC0415 - as above
+
+    return (*ZIP_ERRORS, SyntaxError, TokenError, MemoryError, UserWarning)
+
+
 def _numpy(path: Path, member: str | None = None) -> np.ndarray:
     """The array of a .npy file, or a member of a .npz file; objects, which are pickles, are refused."""
     try:
@@ -248,5 +272,5 @@ def _numpy(path: Path, member: str | None = None) -> np.ndarray:
                 return np.asarray(loaded)
             with loaded:
                 return np.asarray(loaded[member])
-    except (*ZIP_ERRORS, SyntaxError, TokenError, MemoryError, UserWarning) as error:
+    except _damages() as error:
         raise WeightsError(f"{path}: truncated or damaged ({error}); fetch it again") from None

@@ -1,8 +1,9 @@
-"""What the tests of the runtime share: one toy library, compiled once."""
+"""What the tests of the engine share: counts of faults, toy libraries compiled once, the tiny model, the command."""
 
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,24 @@ if TYPE_CHECKING:
     from runner.engine import Pipeline
 
 Run = Callable[..., tuple[int, str, str]]
+Show = Callable[[str, Counter[str]], None]
+
+
+@pytest.fixture(params=[pytest.param(True, id="full", marks=pytest.mark.full), pytest.param(False, id="short")])
+def full(request: pytest.FixtureRequest) -> bool:
+    """Whether to take the counts that minutes allow, or those that seconds do."""
+    return bool(request.param)
+
+
+@pytest.fixture
+def show(capsys: pytest.CaptureFixture[str]) -> Show:
+    """Prints counts, whether or not pytest captures what tests print."""
+
+    def write(what: str, counts: Counter[str]) -> None:
+        with capsys.disabled():
+            sys.stdout.write(f"\n{what}: {', '.join(f'{count} {name}' for name, count in counts.items())}\n")
+
+    return write
 
 
 @pytest.fixture(scope="session")

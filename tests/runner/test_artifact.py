@@ -17,7 +17,7 @@ from runner.errors import RunError
 @pytest.fixture
 def library(tmp_path: Path) -> Path:
     (tmp_path / "toy.so").write_bytes(b"code" * 100)
-    (tmp_path / "toy.weights").write_bytes(bytes(128))
+    (tmp_path / "toy.weights").write_bytes(bytes(68))
     return tmp_path / "toy.so"
 
 
@@ -98,7 +98,7 @@ def test_damage_sees_a_missing_library(library: Path) -> None:
     assert artifact.damage(library, manifest) == f"{library} is missing"
 
 
-@pytest.mark.parametrize("content", [bytes(127), bytes(127) + b"\1"], ids=["short", "changed"])
+@pytest.mark.parametrize("content", [bytes(67), bytes(67) + b"\1"], ids=["short", "changed"])
 def test_damage_sees_other_weights(library: Path, content: bytes) -> None:
     manifest = manifest_of(library)
     weights = artifact.weights_path(library)
@@ -117,6 +117,20 @@ def test_damage_reads_weights_only_when_their_stamp_is_another(library: Path) ->
     assert artifact.damage(library, manifest) is None
     os.utime(weights, ns=(stamp, stamp + 1))
     assert "not the bytes that were built" in str(artifact.damage(library, manifest))
+
+
+@pytest.mark.parametrize(
+    ("keep", "fact"),
+    [
+        (slice(1), "its 1 tensors take 24 bytes, and the weights have 68"),
+        (slice(1, None), "tensor 'b' begins at byte 64, and the one before ends at 0"),
+        (slice(0), "its 0 tensors take 0 bytes, and the weights have 68"),
+    ],
+)
+def test_damage_sees_a_manifest_that_lacks_tensors(library: Path, keep: slice, fact: str) -> None:
+    manifest = manifest_of(library)
+    lacking = dataclasses.replace(manifest, tensors=manifest.tensors[keep])
+    assert artifact.damage(library, lacking) == f"{artifact.manifest_path(library)} is damaged: {fact}"
 
 
 def test_damage_remembers_the_stamp_of_copied_weights(library: Path) -> None:

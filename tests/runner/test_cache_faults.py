@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,19 +24,12 @@ from runner import keys
 from runner.cache import Cache, Entry
 from tests.conftest import ROOT
 from tests.runner.cache_faults import components_of, judge, outputs_of, put
-
-Show = Callable[[str, Counter[str]], None]
+from tests.runner.conftest import Show
 
 NOBODY = 65534
 SMALL = {"en": np.arange(24, dtype=np.float32).reshape(1, 24)}
 KEY = keys.key(components_of(0))
 REGION = 64  # bytes
-
-
-@pytest.fixture(params=[pytest.param(True, id="full", marks=pytest.mark.full), pytest.param(False, id="short")])
-def full(request: pytest.FixtureRequest) -> bool:
-    """Whether to take the counts that minutes allow, or those that seconds do."""
-    return bool(request.param)
 
 
 @pytest.fixture
@@ -77,17 +70,6 @@ def open_folder() -> Iterator[Path]:
     yield folder
     folder.chmod(0o755)
     shutil.rmtree(folder)
-
-
-@pytest.fixture
-def show(capsys: pytest.CaptureFixture[str]) -> Callable[[str, Counter[str]], None]:
-    """Prints counts, whether or not pytest captures what tests print."""
-
-    def write(what: str, counts: Counter[str]) -> None:
-        with capsys.disabled():
-            sys.stdout.write(f"\n{what}: {', '.join(f'{count} {name}' for name, count in counts.items())}\n")
-
-    return write
 
 
 def faults(task: str, root: Path, count: int) -> Counter[str]:

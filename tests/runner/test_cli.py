@@ -52,6 +52,30 @@ def test_phonemes_make_speech_wav(run: Run, tones_graph: Path) -> None:
     assert levels(Path("speech.wav")) == [0, 50, 0]
 
 
+def test_what_a_killed_run_left_of_its_audio_goes_with_a_later_run(run: Run, tones_graph: Path) -> None:
+    """Not at once: the file of a run that is still at work looks the same."""
+    left, fresh, other = (
+        Path(name) for name in (".speech.wav.abcd_123", ".speech.wav.zzzzzzzz", ".other.wav.abcd_123")
+    )
+    for path in (left, fresh, other):
+        path.write_bytes(b"RIFF")
+    for path in (left, other):
+        os.utime(path, (0, 0))
+    run(tones_graph, "--phonemes", "h", "-q")
+    assert sorted(Path().iterdir()) == [other, fresh, Path("speech.wav")]
+
+
+def test_environment_says_how_many_threads_numpy_multiplies_with(
+    run: Run, tones_graph: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for given, kept in (("", "1"), ("3", "3")):
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", given)
+        if not given:
+            monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+        run(tones_graph, "--phonemes", "h", "-q")
+        assert os.environ["OPENBLAS_NUM_THREADS"] == kept
+
+
 def test_lines_are_joined_with_a_pause(run: Run, tones_graph: Path) -> None:
     ipa("h\n# note\n\nɛ\n")
     assert run(tones_graph, "--input", "ipa.txt", "--pause", "0.05")[0] == 0

@@ -192,6 +192,24 @@ def test_default_graph_is_within_the_tolerances_of_the_reference(
     assert "bert.d_en" in different(ports(out))
 
 
+@pytest.mark.full
+@pytest.mark.usefixtures("reference")
+def test_every_port_of_the_full_size_model_is_within_the_bars(
+    run: Run, synthetic: Callable[..., Path], cache_folder: Path, repository: Path
+) -> None:
+    """Those of tests/parity.py: f0 takes a tighter one, as the source's phase is its sum (docs/decisions/0004)."""
+    full = f"default+{synthetic('full', 0, 'pth')}"
+    tolerances = [f"--tolerance={bar}" for bar in ("1e-4", "f0n=1e-5", "decoder=60dB")]
+    command = ["compare", full, "reference", "--cross", "--input", repository / "graphs" / "ipa.txt", *tolerances]
+    code, out, _ = run(*command, "--build-dir", cache_folder / "build", "-q", "--json")
+    found = json.loads(out)
+    assert [row["port"] for said in found["utterances"] for row in said["ports"] if not row["within"]] == []
+    assert (code, found["within"], len(found["utterances"])) == (0, True, 4)
+    for said in found["utterances"]:
+        assert len(said["ports"]) == sum(len(spec.outputs) for spec in load_graph("default").stages.values())
+        assert all(row["fault"] is None and row["tolerance"] is not None for row in said["ports"])
+
+
 def test_probe_looks_into_a_stage_on_the_other_sides_inputs(run: Run, tmp_path: Path) -> None:
     graph = small_model.write(tmp_path / "small", small_model.weights())
     command = ["compare", graph, graph, *SAY, "--probe", small_model.STAGE, "--build-dir", tmp_path / "build", "-q"]

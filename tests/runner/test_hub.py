@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -48,6 +51,42 @@ def test_fetch_says_how_to_download_elsewhere_when_the_hub_is_unreachable(cache:
         fetch(REPO, COMMIT, "model.pth")
     assert str(refusal.value).startswith(f"model.pth of owner/name at {COMMIT}: cannot be fetched: ")
     assert f"hf download owner/name model.pth --revision {COMMIT} --local-dir DIR" in str(refusal.value)
+
+
+ASK = f"""
+import logging, time
+from runner.errors import WeightsError
+from runner.hub import fetch
+
+logging.basicConfig(format="%(message)s")
+time.sleep = lambda seconds: print("waited")
+try:
+    fetch("{REPO}", "{COMMIT}", "model.pth")
+except WeightsError as error:
+    print(error)
+"""
+
+
+def test_fetch_tells_once_what_the_hub_s_package_says_again_and_again(tmp_path: Path, repository: Path) -> None:
+    """Which is two lines for each of five retries; in a process of its own, where that package sets up its log."""
+    pytest.importorskip("huggingface_hub", reason="huggingface_hub, an extra, is not installed")
+    hub = {"HF_ENDPOINT": f"http://127.0.0.1:{closed_port()}", "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "0"}
+    environment = {**os.environ, **hub, "NO_PROXY": "*", "PYTHONPATH": str(repository)}
+    command = [sys.executable, "-W", "error", "-c", ASK]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    *waits, last = done.stdout.splitlines()
+    assert len(waits) > 1
+    assert last.startswith(f"model.pth of owner/name at {COMMIT}: cannot be fetched: ")
+    (told,) = done.stderr.splitlines()
+    assert told.startswith("model.pth of owner/name: huggingface_hub says: ")
+    assert told.endswith("; it takes up to half a minute to give up")
+
+
+def closed_port() -> int:
+    """One that nobody listens at."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return int(unused.getsockname()[1])
 
 
 def test_fetch_gives_a_file_of_the_cache_when_its_digest_is_right(cache: Path) -> None:

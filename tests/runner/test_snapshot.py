@@ -17,7 +17,7 @@ from runner.errors import KokoroError
 from runner.graph import load_graph
 from runner.graph_types import Graph
 
-HEAVY = "pydantic", "yaml", "networkx", "tvm_ffi", "tvm", "torch", "rich"
+HEAVY = "pydantic", "yaml", "networkx", "tvm_ffi", "tvm", "torch", "rich", "zipfile", "platformdirs"
 Aged = Callable[[], None]
 
 

@@ -124,6 +124,19 @@ def assert_refused(spec: str | None, voices: Path, message: str) -> None:
     assert message in str(refusal.value)
 
 
+@pytest.mark.parametrize(("spec", "spelled"), [("mine.dat", "./mine.dat"), ("mine.dat:a", "./mine.dat:a")])
+def test_file_with_a_suffix_of_its_own_is_taken_as_a_path_and_said_to_be_there(
+    tmp_path: Path, voices: Path, monkeypatch: pytest.MonkeyPatch, spec: str, spelled: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_npz(tmp_path / "mine.npz", a=A)
+    (tmp_path / "mine.npz").rename("mine.dat")
+    hint = f"; the file that lies here is spelled {spelled}, for it ends in none of .npy, "
+    assert_refused(spec, voices, hint)
+    assert_refused(spec, voices / "a.npy", hint)
+    assert_pack(load(spelled, voices), A)
+
+
 @pytest.mark.parametrize("case", ONE_VOICE)
 @pytest.mark.parametrize("name", ["voice.bin", "folder/odd,name+x.pt"])
 def test_load_decides_by_content_not_by_suffix(tmp_path: Path, voices: Path, case: str, name: str) -> None:
