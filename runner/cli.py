@@ -59,6 +59,11 @@ def cli() -> None:
     "-o", "--output", metavar="PATH", help="Audio file, or a folder for a file a line.  [default: as FILE, .wav]"
 )
 @click.option(
+    "--stream",
+    is_flag=True,
+    help="Write raw samples to standard output, each line's while the next is computed: 24 kHz, mono, 16 bit.",
+)
+@click.option(
     "--pause",
     type=click.FloatRange(0, 60),
     callback=cli_options.no_nan,
@@ -111,9 +116,14 @@ def run(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **options:
 
     if (options["source"] is None) == (options["phonemes"] is None):
         raise click.UsageError("give one of --input FILE and --phonemes TEXT")
+    if options["stream"]:
+        from runner.cli_stream import check_options
+
+        check_options(options)
     cache = cli_options.cache_of(options)
     checked = cli_options.load(graph, overlays, sets, cache)
-    with lines.utterances(options["source"], options["phonemes"]) as utterances:
+    read = lines.as_they_come if options["stream"] else lines.utterances
+    with read(options["source"], options["phonemes"]) as utterances:
         execute(checked, options, utterances, cache)
 
 

@@ -40,7 +40,7 @@ def _as_then(asked: dict[str, Any]) -> dict[str, Any]:
     paths = {name: asked[name] and Path(asked[name]) for name in ("build_dir", "vocab")}
     neutral = {"speed": None, "seed": None, "skip_unknown": False, "start": None, "only": None, "refresh": ()}
     until = asked["until"] or asked["only"]
-    unwritten = {"save_tensors": None, "report": None, "trace": None, "as_json": False}
+    unwritten = {"save_tensors": None, "report": None, "trace": None, "as_json": False, "stream": False}
     return {**asked, **paths, **neutral, **unwritten, "until": until}
 
 

@@ -48,6 +48,13 @@ def execute(
     pipeline = _pipeline_class(options)(graph, options["build_dir"], options["threads"], vocab, cache)
     scope = cli_options.scope(options)
     scope.check(graph)
+    if options["stream"]:
+        from runner.cli_stream import stream
+        from runner.freshness import stale
+
+        build_stale(graph, options["build_dir"], stale(graph, options["build_dir"]), quiet=options["quiet"])
+        stream(pipeline, options, utterances)
+        return
     is_part = scope.until is not None or scope.only is not None
     if is_part and AUDIO not in scope.outputs(graph):
         _compute(pipeline, options, utterances, replayed)

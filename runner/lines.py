@@ -71,11 +71,8 @@ class Lines:
         number = 0
         while line := self._line_at(position):
             number += 1
-            text = line.removeprefix(_MARK) if position == 0 else line
             position += len(line)
-            stripped = text.removesuffix(b"\n").rstrip(_SPACES.encode())
-            if stripped and not stripped.lstrip(_SPACES.encode()).startswith(b"#"):
-                yield Utterance(stripped, f"{self._name}:{number}")
+            yield from _spoken(line, number, self._name)
 
     def _line_at(self, position: int) -> bytes:
         # Loops over one file may be under way at the same time: each seeks its own place.
@@ -84,6 +81,46 @@ class Lines:
             return self._file.readline()
         except OSError as error:
             raise RunError(f"{self._name}: cannot be read: {error.strerror}") from None
+
+
+def _spoken(line: bytes, number: int, name: str) -> Iterator[Utterance]:
+    """The utterance of a line, if it holds one."""
+    text = line.removeprefix(_MARK) if number == 1 else line
+    stripped = text.removesuffix(b"\n").rstrip(_SPACES.encode())
+    if stripped and not stripped.lstrip(_SPACES.encode()).startswith(b"#"):
+        yield Utterance(stripped, f"{name}:{number}")
+
+
+@contextlib.contextmanager
+def as_they_come(source: str | None, phonemes: str | None) -> Iterator[Iterable[Utterance]]:
+    """As `utterances`, but read once, each when it is asked for: a pipe may still be written to.
+
+    Raises:
+        RunError: the file cannot be read.
+    """
+    if source is None:
+        yield from_option(phonemes or "")
+        return
+    name = "standard input" if source == STDIN else source
+    with contextlib.ExitStack() as stack:
+        try:
+            file = sys.stdin.buffer if source == STDIN else stack.enter_context(Path(source).open("rb"))
+        except OSError as error:
+            raise RunError(f"{name}: cannot be read: {error.strerror}") from None
+        yield _each(file, name)
+
+
+def _each(file: BinaryIO, name: str) -> Iterator[Utterance]:
+    number = 0
+    while True:
+        try:
+            line = file.readline()
+        except OSError as error:
+            raise RunError(f"{name}: cannot be read: {error.strerror}") from None
+        if not line:
+            return
+        number += 1
+        yield from _spoken(line, number, name)
 
 
 @contextlib.contextmanager
