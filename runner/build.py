@@ -16,7 +16,9 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import importlib
+import importlib.util
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -35,6 +37,7 @@ from tvm.target import Target, codegen
 from runner import artifact, device, hub, passes, runtime
 from runner.artifact import ALIGNMENT, File, Manifest, Tensor
 from runner.contracts import find_stage
+from runner.cuda_source import find_compiler
 from runner.errors import BuildError, WeightsError
 from runner.freshness import Recipe, recipes, why_stale
 from runner.weights import Checkpoint
@@ -79,6 +82,7 @@ def build(
     if not todo:
         return
     _check_linker()
+    _choose_cuda_compiler()
     dims = _dims(todo[0].config)
     path = hub.checkpoint(graph.model)
     check_checkpoint(path, dims, todo[0].digests["checkpoint"], graph.model.sha256)
@@ -101,6 +105,12 @@ def _check_linker() -> None:
     if compiler is None or shutil.which(compiler) is None:
         said = "no C compiler" if compiler is None else f"CXX or CC says {compiler}, which is not there"
         raise BuildError(f"{said}; one links the compiled stages. Install it (apt-get install gcc), or set CC")
+
+
+def _choose_cuda_compiler() -> None:
+    """Where there is a GPU, TVM compiles for it by NVRTC unless told otherwise, which takes a package of its own."""
+    if find_compiler() is not None and importlib.util.find_spec("cuda") is None:
+        os.environ.setdefault("TVM_CUDA_COMPILE_MODE", "nvcc")
 
 
 @contextlib.contextmanager
@@ -154,8 +164,16 @@ PARTS = ("stages.bert", "stages.duration", "stages.f0n", "stages.text_encoder", 
 
 
 def resolve_target(spec: dict[str, Any]) -> Target:
-    """TVM's target; `mcpu: native` becomes this machine's CPU, without the features that the machine does not offer."""
+    """TVM's target; `mcpu: native` becomes this machine's CPU, without the features that the machine does not offer.
+
+    What sets up a GPU's work runs on a CPU: any of this machine's architecture.
+
+    Raises:
+        ValueError: TVM knows no such target.
+    """
     fields = dict(spec)
+    if fields["kind"] != "llvm":
+        return Target({**fields, "host": {"kind": "llvm"}})
     if fields["kind"] == "llvm" and fields.get("mcpu") == "native":
         fields["mcpu"] = codegen.llvm_get_system_cpu()
         absent = device.missing_features(device.used_features(codegen.llvm_get_cpu_features(Target(fields))))
@@ -231,7 +249,7 @@ def _build_stage(recipe: Recipe, dims: ModelDims, weights_from: Path) -> None:
     with tempfile.TemporaryDirectory(dir=library.parent, prefix=f".{library.stem}.") as scratch:
         compiled, weights = Path(scratch) / library.name, Path(scratch) / artifact.weights_path(library).name
         with _told_of(recipe.stage, target), target:
-            relax.build(module, target=target, relax_pipeline=passes.pipeline()).export_library(str(compiled))
+            relax.build(module, target=target, relax_pipeline=passes.pipeline(target)).export_library(str(compiled))
         checkpoint = Checkpoint.open(weights_from)
         with target:
             arrays = pack_module(layers, partial(_take_below, checkpoint, layers.PREFIX))

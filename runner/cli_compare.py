@@ -171,8 +171,12 @@ def _pipeline(graph: Graph, options: Mapping[str, Any], cache: Cache | None) -> 
     from runner.engine import Pipeline
     from runner.freshness import stale
 
-    build_stale(graph, options["build_dir"], stale(graph, options["build_dir"]), quiet=options["quiet"])
-    return Pipeline(graph, options["build_dir"], config=cli_options.vocabulary(options["vocab"]), cache=cache)
+    pipeline = Pipeline(graph, options["build_dir"], config=cli_options.vocabulary(options["vocab"]), cache=cache)
+    reasons = stale(graph, options["build_dir"])
+    if reasons:
+        pipeline.check_devices()
+    build_stale(graph, options["build_dir"], reasons, quiet=options["quiet"])
+    return pipeline
 
 
 def _cases(sides: tuple[Side, Side], options: Mapping[str, Any]) -> list[tuple[Case, Case]]:

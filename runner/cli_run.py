@@ -52,7 +52,10 @@ def execute(
         from runner.cli_stream import stream
         from runner.freshness import stale
 
-        build_stale(graph, options["build_dir"], stale(graph, options["build_dir"]), quiet=options["quiet"])
+        reasons = stale(graph, options["build_dir"])
+        if reasons:
+            pipeline.check_devices(scope)
+        build_stale(graph, options["build_dir"], reasons, quiet=options["quiet"])
         stream(pipeline, options, utterances)
         return
     is_part = scope.until is not None or scope.only is not None
@@ -179,6 +182,8 @@ def _make_ready(
         from runner.plan_report import explain
 
         click.echo(explain(pipeline, speaker, utterances, dict(reasons)), err=True)
+    if reasons:
+        speaker.check_devices()  # before minutes go into compiling for one that is not there
     build_stale(pipeline.graph, options["build_dir"], reasons, quiet=options["quiet"])
     first = next(iter(utterances), None)
     if first is not None:

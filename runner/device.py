@@ -70,6 +70,16 @@ ARM64 = {
 }
 
 
+def place(spelled: str) -> runtime.Device:
+    """The device that a graph calls `cpu:0` or the like, present or not.
+
+    Raises:
+        SpecError: no configs/devices file describes its kind.
+    """
+    kind, _, index = spelled.partition(":")
+    return load_device(kind).runtime, int(index)
+
+
 def find(spelled: str) -> runtime.Device:
     """The device that a graph calls `cpu:0` or the like.
 
@@ -77,11 +87,13 @@ def find(spelled: str) -> runtime.Device:
         SpecError: no configs/devices file describes its kind.
         RunError: this machine does not have it; the message lists those it has.
     """
-    kind, _, index = spelled.partition(":")
-    wanted = (load_device(kind).runtime, int(index))
+    wanted = place(spelled)
     if not runtime.present(wanted):
-        there = ", ".join(runtime.present_devices())
-        raise RunError(f"device {spelled} is not present: this machine has {there}; change `devices` in the graph")
+        there, reason = ", ".join(runtime.present_devices()), runtime.why_absent(wanted)
+        known = f" ({reason})" if reason else ""
+        raise RunError(
+            f"device {spelled} is not present{known}: this machine has {there}; change `devices` in the graph"
+        )
     return wanted
 
 

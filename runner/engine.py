@@ -4,6 +4,9 @@ inputs, params --> [Python stages that need no library] --> Request --> [the oth
                    prepare(): finds bad input before           finish()
                    anything is built or loaded
 
+What a stage gives on another device than the host stays there for the stages beside it; it comes to the host when a
+Python stage, another device, the cache or the caller takes it.
+
 With a cache a stage runs only if nothing is kept under its key. What is kept is known by its digest, and read when a
 stage that runs, or the caller, needs it; if it is gone by then, or damaged, its stage runs after all.
 """
@@ -16,23 +19,24 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from runner import keys, runtime
+from runner.borders import Borders, fetched
 from runner.errors import RunError, suggest
 from runner.executor import CompiledStage, PythonStage, executor
 from runner.keeping import Keeper
 from runner.ports import VOICE, Sizes
 from runner.request import HIT, RUN, Request, StageRun
-from runner.scope import Scope
+from runner.scope import Scope, needed
 from stages.dims import ConfigError, ModelDims
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from runner.cache import Cache
     from runner.graph_types import Graph, Ref, StageSpec
     from runner.keeping import Found
     from runner.ports import Array
-
+    from runner.request import Copy
 _EVICT_EVERY = 32  # runs: so that thousands of them do not outgrow the cache's limits
 _LOG = logging.getLogger("kokoro_run")
 _WHOLE = Scope()
@@ -43,12 +47,13 @@ class Result(dict[str, Any]):
 
     Attributes:
         stages: what became of each stage, in the graph's order.
+        copies: the arrays that went from device to device.
         timings: stage -> wall time [s], of those that ran.
     """
 
-    def __init__(self, values: Mapping[str, Any], stages: dict[str, StageRun]) -> None:
+    def __init__(self, values: Mapping[str, Any], stages: dict[str, StageRun], copies: Sequence[Copy] = ()) -> None:
         super().__init__(values)
-        self.stages = stages
+        self.stages, self.copies = stages, copies
 
     @property
     def timings(self) -> dict[str, float]:
@@ -63,6 +68,7 @@ class Pipeline:
         config: the model's config.json.
         dims: the model's sizes.
         keeper: the keys of the stages; None without a cache.
+        borders: the devices of the stages.
         finished: called with each request that has come to its end, and what it gave.
     """
 
@@ -92,6 +98,7 @@ class Pipeline:
         self._padded = frozenset(n for n, dim in graph.dims.items() if dim.static) - self.dims.named().keys()
         self._stages = {name: executor(spec, graph, self.config, build_root) for name, spec in graph.stages.items()}
         self.keeper = None if cache is None else Keeper(graph, self._stages, self.config, cache)
+        self.borders = Borders(graph, self._stages)
         self.finished: Callable[[Request, Result], object] | None = None
         self._used: list[list[str]] = []
 
@@ -166,9 +173,21 @@ class Pipeline:
     ) -> Request:
         """Run the stages that need no library, which finds what is wrong with the input before any work is done.
 
-        Arguments and errors are those of `run`.
+        Arguments and errors are those of `run`. A device that this machine lacks is found here too.
         """
-        return self._begin(self.request(params=params, keep=keep, override=override, scope=scope, **inputs))
+        request = self._begin(self.request(params=params, keep=keep, override=override, scope=scope, **inputs))
+        if any(self.borders.is_away(spec) for spec in request.pending):
+            waiting = self.misses(request)
+            self.borders.check_devices(spec for spec in request.pending if spec.name in waiting)
+        return request
+
+    def check_devices(self, scope: Scope = _WHOLE, override: Mapping[str, Array] | None = None) -> None:
+        """Find out whether this machine has the devices of all stages that a run may need.
+
+        Raises:
+            RunError: it lacks one; the message lists those it has.
+        """
+        self.borders.check_devices(needed(self.graph, scope.outputs(self.graph).values(), override or {}))
 
     def check(
         self,
@@ -225,12 +244,12 @@ class Pipeline:
         """Run the other stages of what `prepare` began."""
         while request.pending:
             self._settle(request, request.pending[0])
-        outputs = {name: self._value(request, str(ref)) for name, ref in request.outputs.items()}
-        kept = {ref: self._value(request, ref) for ref in self._ports(request)} if request.keep else {}
+        outputs = {name: self._array(request, str(ref)) for name, ref in request.outputs.items()}
+        kept = {ref: self._array(request, ref) for ref in self._ports(request)} if request.keep else {}
         if any(run.status == RUN and self.graph.stages[name].is_library for name, run in request.stages.items()):
             runtime.release_memory()
         self._mark_used(request)
-        result = Result({**kept, **outputs}, request.stages)
+        result = Result({**kept, **outputs}, request.stages, request.copies)
         if self.finished is not None:
             self.finished(request, result)
         return result
@@ -245,7 +264,8 @@ class Pipeline:
         spec = self.graph.stages[name]
         _refuse_unknown(f"input of {name}", inputs, spec.inputs)
         _refuse_unknown("array given", spec.inputs, inputs)
-        return self._call(spec, inputs, Sizes(self.graph.dims))
+        outputs = self._call(spec, inputs, Sizes(self.graph.dims))
+        return {port: fetched(f"{name}.{port}", value) for port, value in outputs.items()}
 
     def tidy(self) -> None:
         """Keep the cache within its limits, without what the last runs used; to be called after the last `finish`."""
@@ -291,8 +311,12 @@ class Pipeline:
         if spec in request.pending:
             request.pending.remove(spec)
 
+    def _array(self, request: Request, ref: str) -> Any:
+        """The value at `ref`, on the host."""
+        return self.borders.to_host(request, ref, self._value(request, ref))
+
     def _value(self, request: Request, ref: str) -> Any:
-        """The value at `ref`: at hand, else kept, else computed."""
+        """The value at `ref`: at hand, else kept, else computed; on the device that it is on."""
         for values in (request.given, request.values):
             if ref in values:
                 return values[ref]
@@ -319,7 +343,10 @@ class Pipeline:
                 f"--only {request.scope.only}: what stage '{spec.name}' gives is not kept; "
                 f"run --until {request.scope.only} first, or give it with --load {spec.name}.PORT=FILE.npy"
             )
-        inputs = {port: self._value(request, str(wire.ref)) for port, wire in spec.inputs.items()}
+        inputs = {
+            port: self.borders.to_stage(request, spec, wire, self._value(request, str(wire.ref)))
+            for port, wire in spec.inputs.items()
+        }
         found = self._find(request, spec)  # now: an input that ran again may have another digest than was kept
         if self.keeper is not None and found is not None:
             self.keeper.check_code(spec)
@@ -327,13 +354,17 @@ class Pipeline:
         outputs = self._call(spec, inputs, request.sizes)
         run = request.stages[spec.name]
         run.status, run.seconds = RUN, run.seconds + time.perf_counter() - start
-        digests = {} if found is None else self._keep(run, spec, found, outputs)
+        digests = {}
+        if found is not None:
+            fetch = self.borders.to_host if spec.cache else lambda request, ref, value: value
+            kept = {port: fetch(request, f"{spec.name}.{port}", value) for port, value in outputs.items()}
+            digests = self._keep(run, spec, found, kept)
         for port, value in outputs.items():
             if f"{spec.name}.{port}" not in request.override:
                 request.values[f"{spec.name}.{port}"] = value
         self._settled(request, spec, digests)
 
-    def _keep(self, run: StageRun, spec: StageSpec, found: Found, outputs: Mapping[str, Array]) -> dict[str, str]:
+    def _keep(self, run: StageRun, spec: StageSpec, found: Found, outputs: Mapping[str, Any]) -> dict[str, str]:
         """Keep what a stage gave; the digests of its outputs."""
         run.key = found.key
         if self.keeper is None or not spec.cache:
@@ -345,7 +376,7 @@ class Pipeline:
             _LOG.warning("stage '%s' gave another result than the last time, for the same input", spec.name)
         return digests
 
-    def _call(self, spec: StageSpec, inputs: Mapping[str, Any], sizes: Sizes) -> dict[str, Array]:
+    def _call(self, spec: StageSpec, inputs: Mapping[str, Any], sizes: Sizes) -> dict[str, Any]:
         """What the stage gives for `inputs`, both held to their types."""
         stage = self._stages[spec.name]
         taken = {
@@ -354,7 +385,7 @@ class Pipeline:
         }
         if isinstance(stage, CompiledStage):
             runtime.use_threads(self._threads)
-            given = stage(taken)
+            given = dict(stage(taken))
         else:
             given = {
                 port: sizes.pad(f"{spec.name}.{port}", spec.outputs[port], value, self._padded)

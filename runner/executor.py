@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.graph_types import Graph, StageSpec
-    from runner.ports import Array
+    from runner.ports import Array, Remote
 
 
 def executor(
@@ -105,8 +105,17 @@ class CompiledStage:
         """The manifest of the library that is loaded; None before that, and of one made elsewhere."""
         return self._loaded
 
-    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Run it.
+    @functools.cached_property
+    def device(self) -> runtime.Device:
+        """Where it runs, whether or not this machine has that device.
+
+        Raises:
+            SpecError: no configs/devices file describes its kind.
+        """
+        return device.place(self._spec.device)
+
+    def __call__(self, inputs: Mapping[str, Array | Remote]) -> dict[str, Array | Remote]:
+        """Run it; what it gives stays on its device.
 
         Raises:
             RunError: as `load`; or the library refuses an input, or gives other results than the stage has ports.

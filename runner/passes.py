@@ -1,7 +1,7 @@
-"""From a stage's Relax module to a Relax executable: one list of passes, in phases.
+"""From a stage's Relax module to a Relax executable: one list of passes for each form of the stages (stages.form).
 
-The kernels arrive written and scheduled (stages.kernels), so nothing is fused, tuned or scheduled here: what is left
-is to legalise the few shape operators, to plan memory and to lower calls to the virtual machine.
+    kernels      arrive written and scheduled: legalise the few shape operators, plan memory, lower calls
+    operators    the same, but first Relax operators become loops, are fused, and for a GPU scheduled by dlight
 
 This module imports TVM's compiler; `build` alone imports it.
 """
@@ -10,10 +10,15 @@ from __future__ import annotations
 
 import tvm
 from tvm import relax
+from tvm.s_tir import Schedule, dlight
+from tvm.s_tir.dlight.gpu.base import GPUScheduleRule
+from tvm.target import Target
+
+from stages.form import by_hand
 
 
-def pipeline() -> tvm.transform.Pass:
-    """The passes for a target whose kernels are written by hand: a CPU."""
+def pipeline(target: Target) -> tvm.transform.Pass:
+    """The passes for a stage exported for `target`."""
     legalise = [
         relax.transform.LegalizeOps(),
         relax.transform.FoldConstant(),
@@ -34,4 +39,30 @@ def pipeline() -> tvm.transform.Pass:
         relax.transform.VMShapeLower(),
         relax.transform.AttachGlobalSymbol(),
     ]
-    return tvm.transform.Sequential([*legalise, *lower_dataflow, *finalise])
+    return tvm.transform.Sequential([*legalise, *_schedule(target), *lower_dataflow, *finalise])
+
+
+def _schedule(target: Target) -> list[tvm.transform.Pass]:
+    """Fusion, and for a GPU a schedule, of what has none; nothing where all kernels are written by hand."""
+    if by_hand(target):
+        return []
+    fuse = [
+        relax.transform.AnnotateTIROpPattern(),
+        relax.transform.FuseOps(),
+        relax.transform.FuseTIR(),
+    ]
+    if "gpu" not in target.keys:
+        return fuse
+    gpu = dlight.gpu
+    rules = [Products(), gpu.GEMV(), gpu.Reduction(), gpu.GeneralReduction(), gpu.Fallback()]
+    return [*fuse, dlight.ApplyDefaultSchedule(*rules)]
+
+
+class Products(GPUScheduleRule):
+    """dlight's rule for matrix products, which for Metal crashes on float32 (TVM 0.27: a segmentation fault in its
+    search for simdgroup intrinsics): there it schedules as for OpenCL."""
+
+    def apply(self, func: tvm.tirx.PrimFunc, target: Target, tunable: bool) -> Schedule | None:
+        """The schedule, None where the function is no product."""
+        plain = Target("opencl") if target.kind.name == "metal" else target
+        return dlight.gpu.Matmul().apply(func, plain, tunable)

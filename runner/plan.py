@@ -10,12 +10,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runner import artifact
+from runner import artifact, runtime
 from runner.artifact import Manifest
 from runner.executor import CompiledStage
 from runner.keys import input_identity
-from runner.kinds import load_device
-from runner.request import HIT, INJECTED, RUN, UNNEEDED
+from runner.request import HIT, INJECTED, RUN, UNNEEDED, Copy
 from stages.contract import TensorType
 
 if TYPE_CHECKING:
@@ -29,22 +28,6 @@ if TYPE_CHECKING:
 DEPENDS = "depends"
 
 _AND = " and "  # between the stages that another depends on
-_HOST = "cpu"
-
-
-@dataclass(frozen=True)
-class Copy:
-    """An array that goes from one device to another.
-
-    Attributes:
-        port: 'stage.port' whose value it is; 'stage' alone for the stage's weights, which go there once.
-        bytes: None where its size is not known before the stage above has run.
-    """
-
-    port: str
-    source: str
-    target: str
-    bytes: int | None
 
 
 @dataclass(frozen=True)
@@ -104,7 +87,7 @@ def plan(pipeline: Pipeline, request: Request, stale: Mapping[str, str] | None =
             *statuses[spec.name],
             spec.device,
             _total(sizes.get(f"{spec.name}.{port}") for port in spec.outputs),
-            tuple(_copies(spec, walk, sizes)) if spec in running else (),
+            tuple(_copies(spec, running, walk, sizes)) if spec in running else (),
         )
         for spec in pipeline.graph.stages.values()
     }
@@ -225,6 +208,15 @@ class _Walk:
         }
         return {ref: size for ref, size in every.items() if size is not None}
 
+    def comes_back(self, spec: StageSpec, port: str, running: Iterable[StageSpec]) -> bool:
+        """Whether what the stage gives goes to the host: for the cache, the caller, a Python stage, another device."""
+        ref, here = f"{spec.name}.{port}", self.pipeline.borders.place(spec)
+        if (self.pipeline.keeper is not None and spec.cache) or self.request.keep:
+            return True
+        takers = (stage for stage in running if ref in {str(wire.ref) for wire in stage.inputs.values()})
+        asked = ref in {str(wanted) for wanted in self.request.outputs.values()}
+        return asked or any(self.pipeline.borders.place(stage) != here for stage in takers)
+
     def weights(self, spec: StageSpec) -> int:
         """Bytes of the stage's weights; 0 of a library that is not built yet."""
         stage = self.pipeline.stage(spec.name)
@@ -250,16 +242,18 @@ def _total(sizes: Iterable[int | None]) -> int | None:
     return None if None in known else sum(size for size in known if size is not None)
 
 
-def _copies(spec: StageSpec, walk: _Walk, sizes: Mapping[str, int]) -> Iterable[Copy]:
-    """The copies of a stage that runs: to its device and, of what it gives, back."""
-    runtime = load_device(spec.device.partition(":")[0]).runtime
-    if runtime == _HOST:
-        return
-    for wire in spec.inputs.values():
-        yield Copy(str(wire.ref), "host", spec.device, _input_bytes(wire.type, str(wire.ref), sizes))
-    yield Copy(spec.name, "host", spec.device, walk.weights(spec))
-    for port in spec.outputs:
-        yield Copy(f"{spec.name}.{port}", spec.device, "host", sizes.get(f"{spec.name}.{port}"))
+def _copies(spec: StageSpec, running: list[StageSpec], walk: _Walk, sizes: Mapping[str, int]) -> Iterable[Copy]:
+    """The copies of a stage that runs: to its device, but for what lies there, and of what it gives, back."""
+    here = walk.pipeline.borders.place(spec)
+    makers = {stage.name: walk.pipeline.borders.place(stage) for stage in running}
+    if here != runtime.HOST:
+        for wire in spec.inputs.values():
+            if makers.get(wire.ref.stage, runtime.HOST) != here or str(wire.ref) in walk.request.given:
+                yield Copy(str(wire.ref), "host", spec.device, _input_bytes(wire.type, str(wire.ref), sizes))
+        yield Copy(spec.name, "host", spec.device, walk.weights(spec))
+        for port in spec.outputs:
+            if walk.comes_back(spec, port, running):
+                yield Copy(f"{spec.name}.{port}", spec.device, "host", sizes.get(f"{spec.name}.{port}"))
 
 
 def _input_bytes(type_: object, ref: str, sizes: Mapping[str, int]) -> int | None:

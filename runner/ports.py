@@ -6,6 +6,7 @@ is found at the port where it happened, not in a kernel that reads past the end 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,7 +17,7 @@ from runner.errors import RunError
 from stages.contract import Dim, NamedType, TensorType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from stages.contract import Type
 
@@ -25,6 +26,39 @@ Array = npt.NDArray[Any]
 STR, VOICE = NamedType("str"), NamedType("voice")
 _VOICE_PACK = TensorType("float32", (Dim(1, "voice_rows"), Dim(2, "style")))
 _KIND_NAMES = {bool: "a boolean", int: "an integer", float: "a number"}
+
+
+class Remote:
+    """An array in the memory of a device, which a stage there takes as it is; it comes to the host when asked for.
+
+    Attributes:
+        device: TVM's kind and index.
+        tensor: TVM's.
+        fetched: whether it has come to the host.
+    """
+
+    def __init__(
+        self, tensor: Any, device: tuple[str, int], dtype: str, shape: tuple[int, ...], fetch: Callable[[Any], Array]
+    ) -> None:
+        self.tensor, self.device, self.shape = tensor, device, shape
+        self.dtype = np.dtype(dtype)
+        self._fetch = fetch
+        self._array: Array | None = None
+
+    @property
+    def fetched(self) -> bool:
+        return self._array is not None
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def array(self) -> Array:
+        """It on the host; copied once."""
+        if self._array is None:
+            self._array = self._fetch(self.tensor)
+        return self._array
 
 
 class Bound(Protocol):
@@ -57,7 +91,8 @@ class Sizes:
     def take(self, port: str, type_: Type, value: object) -> Any:
         """The value at `port` ('stage.port'), found to be what `type_` says; its free dims are bound by it.
 
-        A number or boolean of Python is taken for a scalar tensor.
+        A number or boolean of Python is taken for a scalar tensor. What lies on a device stays there: of its values
+        nothing is known before they come to the host.
 
         Raises:
             RunError: no array, or dtype, rank or a dim is another, or it holds NaN or infinity.
@@ -65,6 +100,9 @@ class Sizes:
         if type_ == STR:
             if not isinstance(value, str):
                 raise RunError(f"{port}: expected text, got {type(value).__name__}")
+            return value
+        if isinstance(value, Remote):
+            self.see(port, type_, value.dtype.name, value.shape)
             return value
         if not isinstance(type_, TensorType):
             return self._check(port, _VOICE_PACK, value)

@@ -22,7 +22,7 @@ from tvm.relax.frontend import nn
 from runner import artifact, build, device, hub, passes, runtime
 from runner.errors import RunError
 from runner.kinds import load_device
-from runner.ports import Sizes
+from runner.ports import Remote, Sizes
 from runner.weights import Checkpoint
 from stages.layers.packing import pack_module
 from stages.layers.signal import Signal
@@ -99,12 +99,14 @@ def probe(graph: Graph, stage: str, inputs: Mapping[str, Array]) -> list[Tap]:
         raise RunError(f"--probe {stage}: it is not compiled from a source here, so there is nothing to look into")
     dims = build._dims(graph.model.config)
     target = build.resolve_target(load_device(spec.device.partition(":")[0]).target)
+    where = device.find(spec.device)
+    build._choose_cuda_compiler()
     recorded = _Recorded([], [])
     with target:
         module = build._stage_class(spec.source)(dims)
         _tap(module, recorded)
         exported, params = module.export_tvm({_ENTRY: build._entry_spec(module.contract, dims)})
-        compiled = relax.build(exported, target=target, relax_pipeline=passes.pipeline())
+        compiled = relax.build(exported, target=target, relax_pipeline=passes.pipeline(target))
         checkpoint = Checkpoint.open(hub.checkpoint(graph.model), graph.model.sha256)
         arrays = pack_module(module, functools.partial(build._take_below, checkpoint, module.PREFIX))
     with tempfile.TemporaryDirectory(prefix="kokoro-run-") as folder:
@@ -112,9 +114,8 @@ def probe(graph: Graph, stage: str, inputs: Mapping[str, Array]) -> list[Tap]:
         compiled.export_library(str(path))
         weights = artifact.weights_path(path)
         tensors = build._write_weights(weights, {name: arrays[name] for name, _ in params})
-        where = device.find(spec.device)
         library = runtime.Library(path, _ENTRY, where, runtime.map_weights(weights, tensors, where))
-        results = library(list(given.values()))
+        results = [value.array if isinstance(value, Remote) else value for value in library(list(given.values()))]
     outputs = len(spec.outputs)
     inside = zip(recorded.names, recorded.values, results[outputs:], strict=True)
     taps = [Tap.of(name, _valid(value, array, given)) for name, value, array in inside]

@@ -19,6 +19,22 @@ if TYPE_CHECKING:
 HIT, RUN, UNNEEDED, INJECTED = "hit", "run", "not needed", "injected"
 
 
+@dataclass(frozen=True)
+class Copy:
+    """An array that goes from one device to another.
+
+    Attributes:
+        port: 'stage.port' whose value it is; 'stage' alone for the stage's weights, which go there once.
+        source, target: `host`, or a device as the graph calls it.
+        bytes: None where its size is not known before the stage above has run.
+    """
+
+    port: str
+    source: str
+    target: str
+    bytes: int | None
+
+
 @dataclass
 class StageRun:
     """What became of one stage in a run.
@@ -48,6 +64,7 @@ class Request:
         pending: the stages whose results are not known yet, in order.
         stages: what became of each stage.
         cached: whether what is kept may be used, and what runs is kept.
+        copies: the arrays that went from device to device, in order; weights are not among them.
     """
 
     def __init__(
@@ -64,6 +81,7 @@ class Request:
         self.stages = {name: StageRun(self._initial(spec)) for name, spec in graph.stages.items()}
         self.digests: dict[str, str] = {}
         self.cached = True
+        self.copies: list[Copy] = []
         self._again = scope.again(graph)
         self._take_override(graph)
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from runner.artifact import ALIGNMENT, check_loadable
 from runner.errors import RunError
+from runner.ports import Remote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,14 +127,20 @@ def present_devices() -> list[str]:
 
 
 @functools.cache
-def _load_backend(kind: str) -> None:
-    """Load the runtime of a device kind, which is a library of its own and needs the device's driver."""
-    for library in sorted(_library_folder().glob(f"libtvm_runtime_{kind}.*")):
-        ffi()
+def _load_backend(kind: str) -> str:
+    """Load the runtime of a device kind, a library of its own that needs the device's driver; why it is of no use."""
+    libraries = sorted(_library_folder().glob(f"libtvm_runtime_{kind}.*"))
+    for library in libraries:
         try:
             ctypes.CDLL(str(library), ctypes.RTLD_GLOBAL)
-        except OSError:
-            return  # no driver, so no such device: present() finds none
+        except OSError as error:
+            return str(error)  # no driver, say: present() finds no such device
+    return "" if libraries else f"this TVM has no runtime for {kind}"
+
+
+def why_absent(device: Device) -> str:
+    """What is known of why the runtime cannot reach a device, '' if nothing."""
+    return "" if device[0] == "cpu" else _load_backend(device[0])
 
 
 def aligned(array: Array) -> Array:
@@ -156,8 +163,12 @@ def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     return buffer[start : start + size].view(dtype).reshape(shape)
 
 
-def put(array: Array, device: Device = HOST) -> Any:
-    """`array` as a tensor on `device`; on the host without a copy, if it is aligned."""
+def put(array: Array | Remote, device: Device = HOST) -> Any:
+    """`array` as a tensor on `device`: without a copy where it lies there, or on the host if it is aligned."""
+    if isinstance(array, Remote):
+        if array.device == device:
+            return array.tensor
+        array = array.array
     tensor = ffi().from_dlpack(aligned(array), require_alignment=ALIGNMENT if array.size else 0)
     if device == HOST:
         return tensor
@@ -168,7 +179,7 @@ def put(array: Array, device: Device = HOST) -> Any:
 
 def get(tensor: Any) -> Array:
     """A tensor of any device as an array; of the host's without a copy."""
-    if tensor.device.dlpack_device_type() == DLPACK_TYPES["cpu"]:
+    if (tensor.device.dlpack_device_type(), tensor.device.index) == (DLPACK_TYPES["cpu"], 0):
         return np.from_dlpack(tensor)
     local = _allocate(tuple(tensor.shape), str(tensor.dtype), HOST)
     ffi().get_global_func("runtime.TVMTensorCopyFromTo")(tensor, local)
@@ -226,7 +237,7 @@ class Library:
     def _load(self, entry: str) -> Any:
         check_loadable(self.path)
         try:
-            module = ffi().load_module(str(self.path.absolute()))
+            module = self._load_module()
         except RuntimeError as error:
             raise RunError(f"library {self.path} cannot be loaded: {_last_line(error)}") from error
         if not module.implements_function("vm_load_executable"):
@@ -239,8 +250,19 @@ class Library:
             raise RunError(f"library {self.path} has no entry '{entry}'")
         return machine[entry]
 
-    def __call__(self, inputs: Sequence[Array]) -> list[Array]:
+    def _load_module(self) -> Any:
+        path = str(self.path.absolute())
+        if self._device[0] != "cuda":
+            return ffi().load_module(path)
+        from runner import cuda_source  # noqa: PLC0415 - 10 ms that a CPU's libraries need not pay
+
+        with cuda_source.offered(ffi()):
+            return ffi().load_module(path)
+
+    def __call__(self, inputs: Sequence[Array | Remote]) -> list[Array | Remote]:
         """Run the entry on `inputs`, in its own order; its results, one or a tuple, as a list.
+
+        They stay on the library's device; from the host's, they are arrays.
 
         Raises:
             RunError: TVM refused an input, or its own checks failed.
@@ -248,10 +270,24 @@ class Library:
         tensors = [put(array, self._device) for array in inputs]
         try:
             result = self._function(*tensors, *self._last)
+            _wait(self._device)
         except (RuntimeError, ValueError, TypeError) as error:
             raise RunError(f"{self.entry} of {self.path} failed: {_last_line(error)}") from error
         many = isinstance(result, (ffi().Array, tuple, list))
-        return [get(tensor) for tensor in (result if many else [result])]
+        return [_taken(tensor, self._device) for tensor in (result if many else [result])]
+
+
+def _taken(tensor: Any, device: Device) -> Array | Remote:
+    if device == HOST:
+        return get(tensor)
+    return Remote(tensor, device, str(tensor.dtype), tuple(tensor.shape), get)
+
+
+def _wait(device: Device) -> None:
+    """Wait for the device's work: its errors and its time then belong to the stage that it was for."""
+    if device != HOST:
+        kind, index = device
+        ffi().get_global_func("runtime.Device_StreamSync")(ffi().device(kind, index), 0)
 
 
 def release_memory() -> None:

@@ -157,6 +157,14 @@ class Speaker:
             inputs = {PHONEMES: chunk.phonemes, **self._inputs}
             yield self._pipeline.request(params=self._params, **self._how, **inputs)
 
+    def check_devices(self) -> None:
+        """Find out whether this machine has the devices that speaking may take.
+
+        Raises:
+            RunError: it lacks one; the message lists those it has.
+        """
+        self._pipeline.check_devices(self._how["scope"], self._how["override"])
+
     def load(self, utterance: Utterance) -> None:
         """Load the libraries that speaking a line takes, which finds what is missing before anything is written.
 

@@ -16,15 +16,19 @@ from tvm.relax.frontend import nn
 
 from stages.contract import In, Out, stage
 from stages.dims import BertDims, ModelDims
+from stages.form import either, padded
 from stages.kernels import attention, embedding
-from stages.kernels.simd import padded
 from stages.layers.conv import Linear
 from stages.layers.norm import LayerNorm
 from stages.layers.packing import Array, Packed, Take, pad_channels
 from stages.layers.port import to_channel_port
 from stages.layers.signal import Axis, Signal
+from stages.operators import attention as attention_operators
+from stages.operators import embedding as embedding_operators
 
 _EPS = 1e-12
+_attention = either(attention.attention, attention_operators.attention)
+_embedding = either(embedding.embedding, embedding_operators.embedding)
 
 
 @stage(
@@ -81,7 +85,7 @@ class Tables(Packed):
         self.position = nn.Parameter((dims.positions, padded(dims.embedding)), "float32")
 
     def forward(self, input_ids: nn.Tensor, text: Axis) -> Signal:
-        data = embedding.embedding(input_ids, self.word, text.length, self.position)
+        data = _embedding(input_ids, self.word, text.length, self.position)
         return Signal(data, self.dims.embedding, text)
 
     def pack(self, take: Take) -> dict[str, Array]:
@@ -140,7 +144,7 @@ class Attention(nn.Module):
 
     def forward(self, x: Signal) -> Signal:
         qkv = self.query_key_value(x)  # [text, 3*hidden]
-        data = attention.attention(qkv.data, x.axis.length, self.dims.heads, self.dims.head)
+        data = _attention(qkv.data, x.axis.length, self.dims.heads, self.dims.head)
         context = Signal(data, self.dims.hidden, x.axis)  # [text, hidden]
         return self.LayerNorm(self.dense(context, residuals=[x]))
 

@@ -13,17 +13,19 @@ from tvm.relax.frontend import nn
 
 from stages.contract import In, Out, stage
 from stages.dims import ModelDims
+from stages.form import either, padded
 from stages.kernels import embedding
-from stages.kernels.simd import padded
 from stages.layers.conv import Conv1d
 from stages.layers.lstm import LSTM
 from stages.layers.norm import LayerNorm
 from stages.layers.packing import Array, Packed, Take, pad_channels
 from stages.layers.port import to_channel_port
 from stages.layers.signal import Axis, Signal
+from stages.operators import embedding as embedding_operators
 
 _EPS = 1e-5
 _LEAKY = 0.2
+_embedding = either(embedding.embedding, embedding_operators.embedding)
 
 
 @stage(
@@ -58,7 +60,7 @@ class Embedding(Packed):
         self.weight = nn.Parameter((vocabulary, padded(channels)), "float32")
 
     def forward(self, input_ids: nn.Tensor, text: Axis) -> Signal:
-        return Signal(embedding.embedding(input_ids, self.weight, text.length), self.channels, text)
+        return Signal(_embedding(input_ids, self.weight, text.length), self.channels, text)
 
     def pack(self, take: Take) -> dict[str, Array]:
         return {"weight": pad_channels(take("weight", (self.vocabulary, self.channels)), axis=1)}

@@ -145,9 +145,9 @@ class Utterance:
         """A stage's float64 outputs for its float32 inputs."""
         return self.decoded if stage == "decoder" else self.subject.exact.stage(stage, **self.inputs(stage))
 
-    def stage_figures(self) -> list[Figure]:
-        """Every port of every compiled stage, that stage alone."""
-        return [figure for stage, bar in STAGES.items() for figure in self._stage(stage, bar)]
+    def stage_figures(self, stages: Iterable[str] = tuple(STAGES)) -> list[Figure]:
+        """Every port of the compiled stages, each stage alone."""
+        return [figure for stage in stages for figure in self._stage(stage, STAGES[stage])]
 
     def _stage(self, stage: str, bar: Bar) -> list[Figure]:
         expected, inputs = self.expected(stage), self.inputs(stage)

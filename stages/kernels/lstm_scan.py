@@ -39,10 +39,8 @@ def unit_tile(hidden: int, simd: Simd) -> tuple[int, int]:
     return lanes, next(v for v in (4, 2, 1) if v <= most and hidden % (v * lanes) == 0)
 
 
-def gate_order(hidden: int, simd: Simd) -> list[int]:
+def gate_order(hidden: int, group: int) -> list[int]:
     """The row of PyTorch's weights [4*hidden, ...] (gates i f g o) that belongs in each column of a direction."""
-    lanes, vectors = unit_tile(hidden, simd)
-    group = lanes * vectors
     return [
         gate * hidden + first + unit
         for first in range(0, hidden, group)

@@ -14,11 +14,17 @@ import math
 import numpy as np
 from tvm.relax.frontend import nn
 
+from stages.form import either, padded
 from stages.kernels import instance_norm, upsample
-from stages.kernels.simd import padded
 from stages.layers.conv import Conv1d, Linear
 from stages.layers.packing import Array, Packed, Take, fold_weight_norm, pad_channels
 from stages.layers.signal import Signal
+from stages.operators import instance_norm as instance_norm_operators
+from stages.operators import upsample as upsample_operators
+
+_adain = either(instance_norm.adain, instance_norm_operators.adain)
+_depthwise_upsample = either(upsample.depthwise_upsample, upsample_operators.depthwise_upsample)
+_repeat_rows = either(upsample.repeat_rows, upsample_operators.repeat_rows)
 
 
 class StyleProjection(Linear):
@@ -46,7 +52,7 @@ class AdaIN1d(nn.Module):
 
     def forward(self, x: Signal, style: Signal) -> nn.Tensor:
         axis = x.axis
-        return instance_norm.adain(x.moments(), self.fc(style).data, axis.length, self.channels, axis.rows)
+        return _adain(x.moments(), self.fc(style).data, axis.length, self.channels, axis.rows)
 
 
 class DepthwiseUpsample(Packed):
@@ -59,7 +65,7 @@ class DepthwiseUpsample(Packed):
 
     def forward(self, x: Signal, norm: nn.Tensor, leaky: float) -> Signal:
         axis = x.axis
-        data = upsample.depthwise_upsample(
+        data = _depthwise_upsample(
             x.data,
             self.weight,
             self.bias,
@@ -114,5 +120,5 @@ class AdainResBlk1d(nn.Module):
         if not self.upsample:
             return x
         axis = x.axis
-        data = upsample.repeat_rows(x.data, axis.length, channels=x.channels, rows=axis.rows, capacity=axis.capacity)
+        data = _repeat_rows(x.data, axis.length, channels=x.channels, rows=axis.rows, capacity=axis.capacity)
         return Signal(data, x.channels, axis.at(axis.rows.scale * 2, axis.rows.extra * 2))

@@ -15,19 +15,24 @@ from collections.abc import Sequence
 import numpy as np
 from tvm.relax.frontend import nn
 
-from stages.kernels.conv1d import Arguments, Conv, Partials, Rows, conv1d
-from stages.kernels.simd import Simd, padded
+from stages.form import by_hand, either, padded, panel
+from stages.kernels import conv1d as kernel
+from stages.kernels.conv1d import Arguments, Conv, Partials, Rows
+from stages.kernels.simd import Simd
 from stages.kernels.winograd import Winograd, matrices, winograd_conv1d
 from stages.layers.packing import Array, Packed, Take, fold_weight_norm, pack_columns, pad_channels
 from stages.layers.signal import Axis, Signal
+from stages.operators import conv1d as operator
+
+_conv1d = either(kernel.conv1d, operator.conv1d)
 
 
 class _Columns(Packed):
     """The packed weights of one conv1d: weight [columns / panel, taps, inputs, panel], bias [columns]."""
 
     def __init__(self, inputs: int, columns: int, taps: int) -> None:
-        panel = Simd.of().panel
-        self.weight = nn.Parameter((columns // panel, taps, inputs, panel), "float32")
+        side = panel(columns)
+        self.weight = nn.Parameter((columns // side, taps, inputs, side), "float32")
         self.bias = nn.Parameter((columns,), "float32")
 
     def run(
@@ -45,7 +50,7 @@ class _Columns(Packed):
 
     def convolve(self, conv: Conv, given: Arguments, here: Axis, there: Axis) -> tuple[nn.Tensor, Partials | None]:
         """The kernel that reads these weights, from rows of axis `here` to rows of `there`."""
-        return conv1d(conv, given, rows_in=here.rows, rows_out=there.rows, capacity=there.capacity)
+        return _conv1d(conv, given, rows_in=here.rows, rows_out=there.rows, capacity=there.capacity)
 
 
 class Conv1d(_Columns):
@@ -106,23 +111,32 @@ class Conv1d(_Columns):
         shape = (self.outputs, self.inputs, self.taps)
         weight = fold_weight_norm(take, shape) if self.weight_norm else take("weight", shape)
         bias = take("bias", (self.outputs,)) if self.has_bias else np.zeros(self.outputs, np.float32)
-        return {"weight": pack_columns(pad_channels(weight), Simd.of().panel), "bias": pad_channels(bias)}
+        return {"weight": _pack(pad_channels(weight)), "bias": pad_channels(bias)}
 
 
 class WinogradConv1d(Conv1d):
-    """Conv1d of stride 1 by minimal filtering: half the work, twice the weights. For long signals."""
+    """Conv1d of stride 1 by minimal filtering: half the work, twice the weights. For long signals.
+
+    A target without kernels of its own has the plain convolution.
+    """
 
     def __init__(self, inputs: int, outputs: int, taps: int, *, dilation: int = 1) -> None:
         super().__init__(inputs, outputs, taps, dilation=dilation)
+        if not by_hand():
+            return
         simd = Simd.of()
         self.form = Winograd.of(taps, dilation, simd)
         shape = (padded(outputs) // simd.panel, self.form.chunks, self.form.n, inputs, simd.panel)
         self.weight = nn.Parameter(shape, "float32")
 
     def convolve(self, conv: Conv, given: Arguments, here: Axis, there: Axis) -> tuple[nn.Tensor, Partials | None]:
+        if not by_hand():
+            return super().convolve(conv, given, here, there)
         return winograd_conv1d(conv, given, rows=there.rows, capacity=there.capacity)
 
     def pack(self, take: Take) -> dict[str, Array]:
+        if not by_hand():
+            return super().pack(take)
         form = self.form
         folded = pad_channels(fold_weight_norm(take, (self.outputs, self.inputs, self.taps)))
         filters = np.zeros((folded.shape[0], self.inputs, form.chunks * form.r), np.float64)
@@ -167,7 +181,7 @@ class ConvTranspose1d(_Columns):
         phases = taps.reshape(self.inputs, padded(self.outputs), self.depth, self.stride)[:, :, ::-1]
         columns = phases.transpose(3, 1, 0, 2).reshape(-1, self.inputs, self.depth)
         bias = np.tile(pad_channels(take("bias", (self.outputs,))), self.stride)
-        return {"weight": pack_columns(columns, Simd.of().panel), "bias": bias}
+        return {"weight": _pack(columns), "bias": bias}
 
 
 class Linear(_Columns):
@@ -187,7 +201,12 @@ class Linear(_Columns):
     def packed(self, weight: Array, bias: Array) -> dict[str, Array]:
         """Parameters of a matrix [outputs, inputs] and its bias."""
         columns = pad_channels(weight)[:, :, None]
-        return {"weight": pack_columns(columns, Simd.of().panel), "bias": pad_channels(bias)}
+        return {"weight": _pack(columns), "bias": pad_channels(bias)}
+
+
+def _pack(weight: Array) -> Array:
+    """[columns, inputs, taps] as the target's form of the convolution reads it."""
+    return pack_columns(weight, panel(weight.shape[0]))
 
 
 def single_row(x: nn.Tensor, channels: int, length: nn.Tensor) -> Signal:

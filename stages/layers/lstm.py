@@ -11,12 +11,16 @@ from __future__ import annotations
 import numpy as np
 from tvm.relax.frontend import nn
 
-from stages.kernels.lstm_scan import GATES, gate_order, lstm_scan, unit_tile
+from stages.form import by_hand, either
+from stages.kernels import lstm_scan as kernel
+from stages.kernels.lstm_scan import GATES, gate_order, unit_tile
 from stages.kernels.simd import Simd
 from stages.layers.conv import Linear
 from stages.layers.packing import Array, Packed, Take
 from stages.layers.signal import Signal
+from stages.operators import lstm_scan as operator
 
+_lstm_scan = either(kernel.lstm_scan, operator.lstm_scan)
 _DIRECTIONS = ("", "_reverse")
 
 
@@ -24,19 +28,19 @@ class LSTM(Packed):
     """Both directions side by side, the forward one first; packed-sequence semantics, zero initial states."""
 
     def __init__(self, inputs: int, hidden: int) -> None:
-        lanes, vectors = unit_tile(hidden, Simd.of())
         self.inputs, self.hidden = inputs, hidden
         self.product = Linear(inputs, 2 * GATES * hidden)
-        group = lanes * vectors
+        group = _group(hidden)
         self.w_hh = nn.Parameter((2, hidden // group, hidden, GATES * group), "float32")
 
     def forward(self, x: Signal) -> Signal:
         xw = self.product(x)  # [rows, 8*hidden]
-        states = lstm_scan(xw.data, self.w_hh, x.axis.length, self.hidden)  # [rows, 2*hidden]
+        states = _lstm_scan(xw.data, self.w_hh, x.axis.length, self.hidden)  # [rows, 2*hidden]
         return Signal(states, 2 * self.hidden, x.axis)
 
     def pack(self, take: Take) -> dict[str, Array]:
-        order = gate_order(self.hidden, Simd.of())
+        group = _group(self.hidden)
+        order = gate_order(self.hidden, group)
         rows = GATES * self.hidden
         weight = [take(f"weight_ih_l0{d}", (rows, self.inputs))[order] for d in _DIRECTIONS]
         bias = [(take(f"bias_ih_l0{d}", (rows,)) + take(f"bias_hh_l0{d}", (rows,)))[order] for d in _DIRECTIONS]
@@ -44,15 +48,21 @@ class LSTM(Packed):
         recurrent = [take(f"weight_hh_l0{d}", (rows, self.hidden)) for d in _DIRECTIONS]
         return {
             **{f"product.{name}": array for name, array in product.items()},
-            "w_hh": pack_recurrent(recurrent, Simd.of()),
+            "w_hh": pack_recurrent(recurrent, group),
         }
 
 
-def pack_recurrent(weights: list[Array], simd: Simd) -> Array:
+def _group(hidden: int) -> int:
+    """Units whose gates lie side by side: those of a register tile, or all of them."""
+    if not by_hand():
+        return hidden
+    lanes, vectors = unit_tile(hidden, Simd.of())
+    return lanes * vectors
+
+
+def pack_recurrent(weights: list[Array], group: int) -> Array:
     """`w_hh` of `lstm_scan`, [2, H/G, H, 4*G], of both directions' `weight_hh_l0`, [4*H, H]."""
     hidden = weights[0].shape[1]
-    lanes, vectors = unit_tile(hidden, simd)
-    group = lanes * vectors
-    order = gate_order(hidden, simd)
+    order = gate_order(hidden, group)
     grouped = [direction[order].reshape(hidden // group, GATES * group, hidden) for direction in weights]
     return np.ascontiguousarray(np.stack(grouped).transpose(0, 1, 3, 2))

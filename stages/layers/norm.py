@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from tvm.relax.frontend import nn
 
-from stages.kernels import layer_norm
-from stages.kernels.simd import padded
+from stages.form import either, padded
+from stages.kernels import layer_norm as kernel
 from stages.layers.conv import Linear
 from stages.layers.packing import Array, Packed, Take, pad_channels
 from stages.layers.signal import Signal
+from stages.operators import layer_norm as operator
 
+_layer_norm = either(kernel.layer_norm, operator.layer_norm)
+_ada_layer_norm = either(kernel.ada_layer_norm, operator.ada_layer_norm)
 _ADAPTIVE_EPS = 1e-5
 
 
@@ -30,9 +33,7 @@ class LayerNorm(Packed):
         self.bias = nn.Parameter((padded(channels),), "float32")
 
     def forward(self, x: Signal) -> Signal:
-        data = layer_norm.layer_norm(
-            x.data, self.gain, self.bias, x.axis.length, self.channels, self.eps, leaky=self.leaky
-        )
+        data = _layer_norm(x.data, self.gain, self.bias, x.axis.length, self.channels, self.eps, leaky=self.leaky)
         return Signal(data, self.channels, x.axis)
 
     def pack(self, take: Take) -> dict[str, Array]:
@@ -49,5 +50,5 @@ class AdaLayerNorm(nn.Module):
 
     def forward(self, x: Signal, style: Signal) -> Signal:
         projection = self.fc(style)  # [1, 2*channels]
-        data = layer_norm.ada_layer_norm(x.data, projection.data, x.axis.length, self.channels, _ADAPTIVE_EPS)
+        data = _ada_layer_norm(x.data, projection.data, x.axis.length, self.channels, _ADAPTIVE_EPS)
         return Signal(data, self.channels, x.axis)

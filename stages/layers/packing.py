@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tvm.relax.frontend import nn
 
-from stages.kernels.simd import padded
+from stages.form import padded
 
 Array = NDArray[np.float32]
 Take = Callable[[str, tuple[int, ...]], Array]

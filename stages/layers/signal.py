@@ -6,10 +6,13 @@ from dataclasses import dataclass, replace
 
 from tvm.relax.frontend import nn
 
-from stages.kernels import instance_norm
+from stages.form import either
+from stages.kernels import instance_norm as kernel
 from stages.kernels.conv1d import Partials, Rows
 from stages.kernels.simd import Expr
+from stages.operators import instance_norm as operator
 
+_moments = either(kernel.moments, operator.moments)
 PER_UNIT = Rows()  # one row a token or frame
 
 
@@ -48,4 +51,4 @@ class Signal:
         if self.partials is not None:
             return self.partials
         axis = self.axis
-        return instance_norm.moments(self.data, axis.length, self.channels, axis.rows, axis.capacity)
+        return _moments(self.data, axis.length, self.channels, axis.rows, axis.capacity)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from runner.engine import Pipeline
 from runner.executor import CompiledStage
@@ -95,24 +94,20 @@ def test_plan_of_a_stale_library_builds_it_first(tiny: Tiny) -> None:
     assert made.stages["trim"].status == DEPENDS
 
 
-def test_plan_counts_copies_to_a_device_and_back(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a kind of device that this machine need not have: a plan does not ask for it."""
-    pipeline = tiny()
-    keep = pipeline.run(phonemes=WORDS, keep=True)
-    pipeline = tiny("params.seed=1")
-    far = type("Far", (), {"runtime": "cuda"})
-    monkeypatch.setattr("runner.plan.load_device", lambda _kind: far)
-    copies = planned(pipeline, phonemes=WORDS).stages["decoder"].copies
+def test_plan_counts_copies_to_a_device_and_back(tiny: Tiny) -> None:
+    """Of a device that this machine need not have: a plan does not ask for it."""
+    keep = tiny().run(phonemes=WORDS, keep=True)
+    copies = planned(tiny("params.seed=1", "devices.accel=cpu:1"), phonemes=WORDS).stages["decoder"].copies
     assert [(copy.port, copy.source, copy.target) for copy in copies[:2]] == [
-        ("align.asr", "host", "cpu:0"),
-        ("f0n.f0", "host", "cpu:0"),
+        ("align.asr", "host", "cpu:1"),
+        ("f0n.f0", "host", "cpu:1"),
     ]
     sizes = {copy.port: copy.bytes for copy in copies}
     for port in ("align.asr", "f0n.f0", "f0n.n", "voice.style_decoder", "align.frame_count", "decoder.audio"):
         assert sizes[port] == keep[port].nbytes
     assert sizes["params.seed"] == 8
     assert (sizes["decoder"] or 0) > 1000  # its weights
-    assert copies[-1].source == "cpu:0"
+    assert copies[-1].source == "cpu:1"
 
 
 def test_plan_without_a_cache_runs_what_is_needed(tiny: Tiny, tiny_root: Path) -> None:

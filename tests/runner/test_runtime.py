@@ -38,8 +38,8 @@ MASK = np.array([[False, False, False, True, True]])
 def test_library_takes_arrays_at_any_alignment(toy_library: Path, offset: int) -> None:
     library = Library(toy_library, "scaled_forward", weights=weights(2.0))
     y, n = library([at_offset(IDS, offset & ~7), at_offset(MASK, offset)])
-    assert y.tolist() == [[2, 4, 6, 0, 0]]
-    assert n.tolist() == [[2, 4, 6, 0, 0] * 2]
+    np.testing.assert_array_equal(y, [[2, 4, 6, 0, 0]])
+    np.testing.assert_array_equal(n, [[2, 4, 6, 0, 0] * 2])
 
 
 @pytest.mark.parametrize("offset", [4, 16, 32])

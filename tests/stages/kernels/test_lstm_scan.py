@@ -51,10 +51,11 @@ class Case:
     def run(self, scan: CompiledKernel, simd: Simd, capacity: int | None = None, threads: int = 1) -> Array:
         capacity = capacity or self.steps
         xw = np.full((capacity, padded(8 * self.hidden)), np.nan, np.float32)
-        order = gate_order(self.hidden, simd)
+        group = int(np.prod(unit_tile(self.hidden, simd)))
+        order = gate_order(self.hidden, group)
         columns = [direction[:, order] for direction in self.products]
         xw[: self.steps, : 8 * self.hidden] = np.concatenate(columns, axis=1)
-        weights = pack_recurrent(list(self.w_hh), simd)
+        weights = pack_recurrent(list(self.w_hh), group)
         length = np.array([self.steps], np.int64)
         out = np.full((capacity, padded(2 * self.hidden)), np.nan, np.float32)
         return scan(xw, weights, length, outputs=[out], threads=threads)[0][: self.steps, : 2 * self.hidden]
@@ -102,6 +103,6 @@ def test_scan_gives_the_same_bits_on_two_threads(scan: CompiledKernel, simd: Sim
 def test_gate_order_names_every_row_once(units: int, lanes: int) -> None:
     simd = Simd(lanes=lanes, tile_rows=6)
     group = int(np.prod(unit_tile(units, simd)))
-    order = gate_order(units, simd)
+    order = gate_order(units, group)
     assert sorted(order) == list(range(4 * units))
     assert order[: 2 * group] == [*range(group), *range(units, units + group)]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,13 @@ from stages.kernels.simd import Simd, padded
 from stages.layers.packing import Array, Packed, Take, fold_weight_norm, pack_columns, pack_module, pad_channels
 
 TARGETS = [{"kind": "llvm", "mcpu": name} for name in ("x86-64-v4", "haswell", "x86-64")]
+
+
+@pytest.fixture(autouse=True)
+def target() -> Iterator[Target]:
+    """Layouts are those of the current target."""
+    with Target(TARGETS[0]) as current:
+        yield current
 
 
 def random(*shape: int) -> Array:

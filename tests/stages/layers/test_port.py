@@ -54,7 +54,8 @@ def run() -> Run:
             "$": {"param_mode": "none", "effect_mode": "none"},
         }
         module, _ = Passage().export_tvm({"passage_forward": spec})
-        machine = relax.VirtualMachine(relax.build(module, target=target, relax_pipeline=passes.pipeline()), tvm.cpu())
+        executable = relax.build(module, target=target, relax_pipeline=passes.pipeline(target))
+        machine = relax.VirtualMachine(executable, tvm.cpu())
 
     def run(x: Array, y: Array, vector: Array, length: int) -> list[Array]:
         capacity = (x.shape[2] - RATE.extra) // RATE.scale

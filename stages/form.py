@@ -1,0 +1,49 @@
+"""In which form a computation is compiled: the one place that decides.
+
+    kernels      written by hand for a CPU's registers, where the target is LLVM's
+    operators    tensor expressions, thread loops and Relax operators, for every other target
+
+The target is the current one when a stage is exported. A device kind whose target has `operators` among its `keys`
+gets the second form from LLVM too: for tests, since it is slow there.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from tvm.target import Target
+
+from stages.kernels.simd import Simd
+from stages.kernels.simd import padded as padded_by_hand
+
+OPERATORS = "operators"
+
+Computation = TypeVar("Computation", bound=Callable[..., Any])
+
+
+def by_hand(target: Target | None = None) -> bool:
+    """Whether `target`, by default the current one, is served by the kernels."""
+    target = target or Target.current(allow_none=False)
+    return target.kind.name == "llvm" and OPERATORS not in target.keys
+
+
+def either(kernel: Computation, operator: Callable[..., Any]) -> Computation:
+    """The one of two functions of equal signature that suits the target of the call."""
+
+    @functools.wraps(kernel)
+    def form(*args: Any, **kwargs: Any) -> Any:
+        return (kernel if by_hand() else operator)(*args, **kwargs)
+
+    return cast("Computation", form)
+
+
+def padded(channels: int) -> int:
+    """Channels of an activation as it lies in memory: whole vectors for the kernels."""
+    return padded_by_hand(channels) if by_hand() else channels
+
+
+def panel(columns: int) -> int:
+    """Neighbouring columns of a convolution's packed weights: those of a register tile, or all `columns`."""
+    return Simd.of().panel if by_hand() else columns

@@ -1,0 +1,128 @@
+"""Convolution over time as an implicit matrix product: dlight schedules it on tiles in shared memory.
+
+    y[t, o] = gain * (bias[o] + sum_{k, i} p(x[t * stride - padding + k * dilation, i]) w[k, i, o] + residuals[t, o])
+
+The prologue `p` is a pass of its own, since every tap would repeat its sine; rows past the valid ones become zeros
+when a tile is read. Statistics are left to `instance_norm.moments`. Weights lie as [1, taps, inputs, columns].
+
+Source and formula: kernels.conv1d.
+"""
+
+from __future__ import annotations
+
+import math
+
+from tvm import te, tirx
+from tvm.relax.frontend import nn
+
+from stages.kernels.conv1d import Arguments, Conv, Partials, Rows
+from stages.kernels.simd import Expr, Index
+from stages.operators.call import choose, expression, f32, i64, is_valid, tensor
+
+
+def conv1d(
+    conv: Conv, given: Arguments, *, rows_in: Rows, rows_out: Rows, capacity: Index
+) -> tuple[nn.Tensor, Partials | None]:
+    """y [rows_out(capacity), outputs], without statistics."""
+    x = given.x
+    if conv.norm or conv.leaky is not None or conv.snake:
+        x = prologue(x, given.length, rows_in, norm=given.norm, leaky=conv.leaky, alpha=given.alpha)
+    total = rows_out.of(capacity)
+    if conv.phases == 1:
+        return _product(conv, given, x, rows_in, total), None
+    # a transposed convolution runs over input positions, depth - 1 more than there are inputs
+    positions = rows_in.of(capacity) + (conv.taps - 1)
+    return _interleave(conv, _product(conv, given, x, rows_in, positions), total), None
+
+
+def prologue(
+    x: nn.Tensor,
+    length: nn.Tensor,
+    rows: Rows,
+    *,
+    norm: nn.Tensor | None = None,
+    leaky: float | None = None,
+    alpha: nn.Tensor | None = None,
+) -> nn.Tensor:
+    """p(x) [rows, channels]: AdaIN's norm [3, channels], leaky ReLU, Snake with alpha [2, channels]; 0 past `rows`."""
+    present = [tensor for tensor in (norm, alpha) if tensor is not None]
+
+    def body(shape: list[Expr], length: te.Tensor, x: te.Tensor, *tables: te.Tensor) -> te.Tensor:
+        taken = iter(tables)
+        scale = None if norm is None else next(taken)
+        snake = None if alpha is None else next(taken)
+
+        def value(t: Expr, c: Expr) -> Expr:
+            found = x[t, c]
+            if scale is not None:
+                found = (found - scale[i64(0), c]) * scale[i64(1), c] + scale[i64(2), c]
+            if leaky is not None:
+                found = tirx.max(found, found * f32(leaky))
+            if snake is not None:
+                sine = tirx.sin(found * snake[i64(0), c])
+                found = found + snake[i64(1), c] * (sine * sine)
+            return choose(is_valid(t, length, rows), found, f32(0))
+
+        return te.compute(shape, value, name="prologue")
+
+    return expression("prologue", body, [length, x, *present], tensor(x.shape))
+
+
+def _product(conv: Conv, given: Arguments, x: nn.Tensor, rows: Rows, total: Index) -> nn.Tensor:
+    """[total, columns]; the epilogue included, but not the phases' interleaving."""
+
+    def body(
+        shape: list[Expr],
+        length: te.Tensor,
+        x: te.Tensor,
+        weight: te.Tensor,
+        bias: te.Tensor,
+        *residuals: te.Tensor,
+    ) -> te.Tensor:
+        columns = shape[1]
+        reach = shape[0] * conv.stride + (conv.taps - 1) * conv.dilation
+        k, i = te.reduce_axis((i64(0), i64(conv.taps)), "k"), te.reduce_axis((i64(0), i64(conv.inputs)), "i")
+
+        def padded(t: Expr, c: Expr) -> Expr:
+            row = t - conv.padding
+            return choose(tirx.all(row >= 0, is_valid(row, length, rows)), x[row, c], f32(0))
+
+        around = te.compute((reach, i64(conv.inputs)), padded, name="around")
+        sums = te.compute(
+            shape,
+            lambda t, o: te.sum(around[t * conv.stride + k * conv.dilation, i] * weight[i64(0), k, i, o], axis=[k, i]),
+            name="sums",
+        )
+
+        def finish(t: Expr, o: Expr) -> Expr:
+            value = sums[t, o] + bias[o]
+            for residual in residuals:
+                value = value + residual[t, o]
+            if conv.gain != 1.0:
+                value = value * f32(conv.gain)
+            return _gelu(value) if conv.gelu else value
+
+        return te.compute((shape[0], columns), finish, name="finish")
+
+    args = [given.length, x, given.weight, given.bias, *given.residuals]
+    return expression("conv1d", body, args, tensor((total, given.weight.shape[3])))
+
+
+def _interleave(conv: Conv, x: nn.Tensor, total: Index) -> nn.Tensor:
+    """Rows q of `phases` blocks of columns -> rows q * phases + phase - shift."""
+    outputs = conv.outputs
+
+    def body(shape: list[Expr], x: te.Tensor) -> te.Tensor:
+        def row(t: Expr, o: Expr) -> Expr:
+            place = t + conv.shift
+            return x[tirx.truncdiv(place, i64(conv.phases)), tirx.truncmod(place, i64(conv.phases)) * outputs + o]
+
+        return te.compute(shape, row, name="rows")
+
+    return expression("interleave", body, [x], tensor((total, outputs)))
+
+
+def _gelu(x: Expr) -> Expr:
+    """GELU in its tanh form (`gelu_new`)."""
+    inner = f32(math.sqrt(2 / math.pi)) * (x + f32(0.044715) * x * x * x)
+    return f32(0.5) * x * (f32(1) + tirx.tanh(inner))

@@ -1,0 +1,59 @@
+"""The one place that decides between kernels and operators."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tvm.target import Target
+
+from runner.build import _dims, export, resolve_target
+from runner.kinds import load_device
+from stages.dims import ModelDims
+from stages.form import by_hand, either, padded, panel
+from stages.kernels.simd import Simd
+
+KINDS = {"cpu": True, "cpu-avx2": True, "cpu-operators": False, "cuda": False, "metal": False, "opencl": False}
+STAGES = ("bert", "duration", "text_encoder", "f0n", "decoder")
+
+
+def target_of(kind: str) -> Target:
+    return resolve_target(load_device(kind).target)
+
+
+@pytest.mark.parametrize(("kind", "expected"), KINDS.items())
+def test_kernels_serve_the_targets_of_llvm_unless_told_otherwise(kind: str, expected: bool) -> None:
+    assert by_hand(target_of(kind)) is expected
+
+
+def test_call_goes_to_the_form_of_the_current_target() -> None:
+    def kernel(x: int, *, y: int) -> tuple[Any, ...]:
+        """Says which it is."""
+        return "kernel", x, y
+
+    chosen = either(kernel, lambda x, *, y: ("operator", x, y))
+    assert chosen.__doc__ == kernel.__doc__
+    for kind, expected in KINDS.items():
+        with target_of(kind):
+            assert chosen(1, y=2) == ("kernel" if expected else "operator", 1, 2)
+
+
+def test_operators_have_no_padding_and_one_panel() -> None:
+    with target_of("cpu-avx2") as target:
+        assert (padded(33), panel(64)) == (64, Simd.of(target).panel)
+    with target_of("opencl"):
+        assert (padded(33), panel(64)) == (33, 64)
+
+
+@pytest.fixture(scope="module")
+def dims(repository: Path) -> ModelDims:
+    return _dims(repository / "configs" / "models" / "mini" / "config.json")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_no_kernel_for_a_cpu_gets_into_a_stage_for_a_gpu(dims: ModelDims, stage: str) -> None:
+    module, _, _ = export(f"stages.{stage}", f"{stage}_forward", dims, target_of("cuda"))
+    text = module.script()
+    assert "T.parallel" not in text
+    assert "T.Ramp" not in text
