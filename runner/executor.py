@@ -141,7 +141,7 @@ class CompiledStage:
         try:
             manifest = self._manifest()
             if manifest is None:
-                return runtime.Library(self.path, self._entry, where)
+                return self._foreign(runtime.Library(self.path, self._entry, where))
             fault = unfit(self.path, manifest) or self._misfit(manifest)
             if fault is not None:
                 raise RunError(fault)
@@ -163,6 +163,18 @@ class CompiledStage:
         if self._spec.source is not None:
             raise RunError(f"library {self.path} has no manifest {path.name}: its build did not end")
         return None
+
+    def _foreign(self, library: runtime.Library) -> runtime.Library:
+        """A library that was made elsewhere, if it takes as many inputs as the graph gives it."""
+        taken, given = library.parameters, list(self._spec.inputs)
+        if len(taken) == len(given):
+            return library
+        fact = f"library {self.path}: {self._entry} takes {len(taken)} inputs ({', '.join(taken)}), the graph gives it "
+        fact += f"{len(given)} ({', '.join(given)})"
+        if len(taken) == len(given) + 1:
+            beside = f"{artifact.manifest_path(self.path).name} and {artifact.weights_path(self.path).name}"
+            fact += f"; if `build` made it, it needs {beside} beside it"
+        raise RunError(fact)
 
     def _misfit(self, manifest: Manifest) -> str | None:
         """Why the library is not what the graph takes it for."""

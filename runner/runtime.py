@@ -248,6 +248,8 @@ class Library:
         machine["vm_initialization"](*(n for (k, i), pool in pools.items() for n in (DLPACK_TYPES[k], i, pool)))
         if not machine.implements_function(entry):
             raise RunError(f"library {self.path} has no entry '{entry}'")
+        count, name_of = machine["get_function_arity"](entry), machine["get_function_param_name"]
+        self.parameters = [str(name_of(entry, at)) for at in range(count)]
         return machine[entry]
 
     def _load_module(self) -> Any:
