@@ -47,9 +47,10 @@ MINI = Path(__file__).parents[1] / "configs" / "models" / "mini"
 
 
 def load_model(folder: Path, dtype: torch.dtype = torch.float64) -> tuple[Reference, NDArray[np.float32]]:
-    """The reference and the voice pack of a folder with config.json, model.safetensors and voice.npy."""
+    """The reference, and the voice pack `low` or the only one, of a folder with config.json and model.safetensors."""
     config = json.loads((folder / "config.json").read_text("utf-8"))
-    return Reference(config, load_file(folder / "model.safetensors"), dtype), np.load(folder / "voice.npy")
+    (pack,) = [path for path in (folder / "voices" / "low.npy", folder / "voice.npy") if path.is_file()]
+    return Reference(config, load_file(folder / "model.safetensors"), dtype), np.load(pack).astype(np.float32)
 
 
 def load_mini(dtype: torch.dtype = torch.float64) -> tuple[Reference, NDArray[np.float32]]:

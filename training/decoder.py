@@ -25,7 +25,7 @@ from training.losses import SpectralLoss
 
 PARTS = ("text_encoder", "decoder")
 FILE = "decoder.pt"
-STEPS = 9000
+STEPS = 7000
 _RATE = 1e-3
 _CLIP = 5.0
 _CROPS, _CROP_FRAMES = 4, 56

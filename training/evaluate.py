@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import json
+import multiprocessing
+import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,14 +83,16 @@ def original(text: str, speaker: Speaker, spelling: str) -> Original:
     return Original(text, audio, align(parts, frames, spelling, vocabulary()), f0)
 
 
-def judge(said: Original, pipeline: runner.Pipeline, voice: str, recogniser: Recogniser) -> Judged:
-    """The graph's `voice` on one sentence."""
+def judge(
+    said: Original, pipeline: runner.Pipeline, voice: str, recogniser: Recogniser, espeak_heard: Sequence[str]
+) -> Judged:
+    """The graph's `voice` on one sentence; `espeak_heard` are the words that are heard in espeak-ng's."""
     ports = pipeline.run(phonemes=said.aligned.symbols, voice=voice, keep=True)
     audio, durations = ports["trim.audio"], ports["align.durations"][0]
     f0 = np.where(ports["f0n.f0"][0] > 10, ports["f0n.f0"][0], 0)  # as the harmonic source decides
     slots = measures.warp(durations, said.aligned.durations)
     reference = words(said.text)
-    heard, espeak_heard = recogniser(audio), recogniser(said.audio)
+    heard = recogniser(audio)
     f0_error, voicing_errors = measures.pitch_error(f0, said.f0, slots)
     return Judged(
         text=said.text,
@@ -106,13 +111,29 @@ def judge(said: Original, pipeline: runner.Pipeline, voice: str, recogniser: Rec
     )
 
 
-def evaluate(
-    pipeline: runner.Pipeline, voice: str, speaker: Speaker, texts: Sequence[str], spelling: str
-) -> Iterator[Judged]:
-    """`judge` of each sentence."""
-    recogniser = Recogniser()
-    for text in texts:
-        yield judge(original(text, speaker, spelling), pipeline, voice, recogniser)
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A sentence to be judged in every spelling, as a process of its own can do it."""
+
+    graph: str
+    overlays: tuple[str, ...]
+    voice: str
+    speaker: str
+    text: str
+    spellings: tuple[str, ...]
+
+
+def evaluate(task: Task) -> list[Judged]:
+    """`judge` of each spelling."""
+    pipeline, recogniser = _pipeline(task.graph, task.overlays), Recogniser()
+    said = [original(task.text, SPEAKERS[task.speaker], spelling) for spelling in task.spellings]
+    espeak_heard = recogniser(said[0].audio)
+    return [judge(each, pipeline, task.voice, recogniser, espeak_heard) for each in said]
+
+
+@functools.cache
+def _pipeline(graph: str, overlays: tuple[str, ...]) -> runner.Pipeline:
+    return runner.Pipeline(runner.Graph.load(graph, overlays), threads=1)
 
 
 def summary(judged: Sequence[Judged]) -> dict[str, Any]:
@@ -167,6 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--voices", default="low,high", help="VOICE or VOICE=SPEAKER, with commas (%(default)s)")
     parser.add_argument("--spelling", choices=SPELLINGS, action="append", help="default: both")
     parser.add_argument("--sentences", type=int, help="only the first of the held-out sentences")
+    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="at once (%(default)s)")
     parser.add_argument("--json", type=Path, help="every sentence's figures go here")
     parser.add_argument("--card", type=Path, help="a Markdown file whose part between its markers gets the table")
     given = parser.parse_args(arguments)
@@ -187,14 +209,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(given: argparse.Namespace) -> dict[str, list[Judged]]:
-    pipeline = runner.Pipeline(runner.Graph.load(given.graph, given.config))
-    pipeline.build()
-    texts = heldout()[: given.sentences]
-    found = {}
-    for voice, _, speaker in (each.partition("=") for each in given.voices.split(",")):
-        for spelling in given.spelling or SPELLINGS:
-            judged = evaluate(pipeline, voice, SPEAKERS[speaker or voice], texts, spelling)
-            found[f"{voice}, {spelling}"] = list(judged)
+    overlays, spellings = tuple(given.config), tuple(given.spelling or SPELLINGS)
+    _pipeline(given.graph, overlays).build()
+    voices = [each.partition("=") for each in given.voices.split(",")]
+    tasks = [
+        Task(given.graph, overlays, voice, speaker or voice, text, spellings)
+        for voice, _, speaker in voices
+        for text in heldout()[: given.sentences]
+    ]
+    found: dict[str, list[Judged]] = {}
+    # espeak-ng and TVM keep state of their own: no forks of a process that has used them
+    with multiprocessing.get_context("spawn").Pool(given.processes) as pool:
+        for task, judged in zip(tasks, pool.imap(evaluate, tasks), strict=True):
+            for spelling, each in zip(spellings, judged, strict=True):
+                found.setdefault(f"{task.voice}, {spelling}", []).append(each)
     return found
 
 

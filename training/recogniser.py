@@ -17,6 +17,9 @@ from training.alignment import SAMPLE_RATE
 _RATE = 16000
 _LEAD, _TAIL = 3200, 4800  # samples of near silence, on which it settles
 _PEAK = 20000  # of int16: it expects samples of that scale, and hears nothing in [-1, 1]
+# Its own beams lose words to the search: on forty other sentences espeak-ng's two voices scored 0.174 and 0.252 with
+# them, 0.162 and 0.228 with these.
+_SEARCH = {"beam": 1e-80, "wbeam": 1e-40, "pbeam": 1e-70, "maxwpf": -1}
 _NOISE = 3.0  # of int16, standard deviation: digital silence upsets its noise estimate
 
 
@@ -24,7 +27,7 @@ class Recogniser:
     """`recogniser(audio)` is a list of lower-case words. It forgets between calls, so their order does not matter."""
 
     def __call__(self, audio: NDArray[np.float32]) -> list[str]:
-        decoder = Decoder(samprate=_RATE, loglevel="FATAL")
+        decoder = Decoder(samprate=_RATE, loglevel="FATAL", **_SEARCH)
         decoder.start_utt()
         decoder.process_raw(_prepared(audio).tobytes(), full_utt=True)
         decoder.end_utt()

@@ -188,7 +188,7 @@ def test_old_output_stays_when_a_run_fails(run: Run, tones_graph: Path) -> None:
 
 
 def test_voice_is_refused_by_a_graph_without_one(run: Run, tones_graph: Path) -> None:
-    code, _, err = run(tones_graph, "--phonemes", "h", "--voice", "voice")
+    code, _, err = run(tones_graph, "--phonemes", "h", "--voice", "low")
     assert (code, "no input is called 'voice'" in err) == (2, True)
 
 
@@ -231,10 +231,10 @@ def test_config_says_where_a_value_comes_from(run: Run) -> None:
 
 def test_assets_writes_voices_and_vocabulary(run: Run, repository: Path) -> None:
     model = repository / "configs" / "models" / "mini"
-    code, out, _ = run("assets", model / "config.json", model / "voice.npy", "-o", "out")
+    code, out, _ = run("assets", model / "config.json", model / "voices/low.npy", "-o", "out")
     assert code == 0
-    assert sorted(out.split()) == ["out/vocab.json", "out/voice.npy"]
-    assert np.load("out/voice.npy").shape == np.load(model / "voice.npy").shape
+    assert sorted(out.split()) == ["out/low.npy", "out/vocab.json"]
+    assert np.load("out/low.npy").shape == np.load(model / "voices/low.npy").shape
 
 
 def test_empty_output_is_refused(run: Run, tones_graph: Path) -> None:

@@ -171,7 +171,7 @@ def test_paths_are_relative_to_the_file_that_wrote_them(tmp_path: Path) -> None:
     graph = load(tmp_path, overlay)
     assert graph.stages["bert"].module == f"{tmp_path}/libs/bert.so"
     assert graph.model.checkpoint == tmp_path.parent / "m.pth"
-    assert graph.model.voices == ROOT / "configs/models/mini/voice.npy"
+    assert graph.model.voices == ROOT / "configs/models/mini/voices"
 
 
 def test_paths_of_options_are_relative_to_the_working_directory(

@@ -14,7 +14,7 @@ from tests.runner.safetensors_file import write_safetensors
 from tests.runner.torch_archive import write_torch_zip
 
 ROOT = Path(__file__).parents[2]
-MINI = ROOT / "configs" / "models" / "mini" / "voice.npy"
+MINI = ROOT / "configs" / "models" / "mini" / "voices"
 PUBLISHED = ROOT.parent / "shared" / "data" / "voices"
 ROW = 8
 
@@ -235,10 +235,12 @@ def test_load_reads_a_pack_saved_by_torch(tmp_path: Path, voices: Path) -> None:
     assert_pack(load(str(tmp_path / "v.pt"), voices), A)
 
 
-@pytest.mark.skipif(not MINI.is_file(), reason="the default model is not in this checkout")
-def test_load_reads_the_voice_of_the_default_model() -> None:
-    pack = load_voice("voice", MINI, "voice", 64)
-    assert pack.shape == (510, 64)
+def test_load_reads_and_mixes_the_voices_of_the_default_model() -> None:
+    assert voice_names(MINI, "low", 64) == ["high", "low"]
+    high, low, mix = (load_voice(name, MINI, "low", 64) for name in ("high", "low", "high+low"))
+    assert high.shape == low.shape == (510, 64)
+    assert np.abs(high - low).max() > 0.1
+    np.testing.assert_allclose(mix, (high + low) / 2, atol=1e-6)
 
 
 @pytest.mark.skipif(not PUBLISHED.is_dir(), reason="no ../shared/data/voices beside the checkout")

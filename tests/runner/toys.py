@@ -28,8 +28,8 @@ name: toy
 model:
   name: toy
   config: {MINI / "config.json"}
-  voices: {MINI / "voice.npy"}
-  voice: voice
+  voices: {MINI / "voices"}
+  voice: low
 devices:
   host: cpu:0
 inputs:

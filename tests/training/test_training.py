@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="the extra [train] is not installed")
-if importlib.util.find_spec("kokoro") is None:
-    pytest.skip("the extra [reference] is not installed", allow_module_level=True)
+pytest.importorskip("runner.reference", reason="the extra [reference] is not installed", exc_type=ImportError)
 
 import torch
 from safetensors.numpy import load_file

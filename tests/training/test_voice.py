@@ -1,0 +1,104 @@
+"""The shipped voices are understood: a recogniser's word error rate on held-out sentences, through the default graph.
+
+In full, beside espeak-ng's own audio: `make eval-voice`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+pytest.importorskip("jiwer", reason="the extra [train] is not installed")
+pytest.importorskip("pocketsphinx", reason="the extra [train] is not installed")
+
+import runner
+from training import evaluate, measures
+from training.errors import TrainingError
+from training.recogniser import Recogniser, words
+from training.sentences import heldout
+from training.speakers import SPEAKERS
+from training.spelling import SPELLINGS
+
+_ROWS = [line.split("\t") for line in Path(__file__).with_name("heldout_phonemes.tsv").read_text("utf-8").splitlines()]
+_TEXTS = [row[0] for row in _ROWS]
+# Word errors on the twelve sentences, as shipped; a fault that costs words costs more than a tenth of them.
+_WORDS = sum(len(words(text)) for text in _TEXTS)
+_MOST = 0.22 + 0.10
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> runner.Pipeline:
+    made = runner.Pipeline(runner.Graph.load())
+    made.build()
+    return made
+
+
+def _errors(texts: list[str], audios: list[NDArray[np.float32]]) -> int:
+    recogniser = Recogniser()
+    return sum(measures.word_errors(words(text), recogniser(audio)) for text, audio in zip(texts, audios, strict=True))
+
+
+@pytest.fixture(scope="module")
+def spoken(pipeline: runner.Pipeline) -> dict[tuple[str, str], list[runner.Result]]:
+    """Voice and spelling -> the ports of every sentence; the spellings take turns between the voices."""
+    return {
+        (voice, spelling): [pipeline.run(phonemes=row[column], voice=voice, keep=True) for row in _ROWS]
+        for voice, (column, spelling) in zip(SPEAKERS, enumerate(SPELLINGS, 1), strict=True)
+    }
+
+
+def test_the_sentences_are_held_out() -> None:
+    assert list(heldout()[: len(_TEXTS)]) == _TEXTS
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_the_phonemes_are_what_espeak_says(spelling: str) -> None:
+    column = 1 + SPELLINGS.index(spelling)
+    try:
+        for row in _ROWS:
+            assert evaluate.original(row[0], SPEAKERS["low"], spelling).aligned.symbols == row[column]
+    except (TrainingError, ModuleNotFoundError) as error:
+        pytest.skip(str(error))
+
+
+def test_every_voice_and_spelling_is_understood(spoken: dict[tuple[str, str], list[runner.Result]]) -> None:
+    for said, results in spoken.items():
+        errors = _errors(_TEXTS, [result["trim.audio"] for result in results])
+        assert errors <= _MOST * _WORDS, f"{said}: {errors} of {_WORDS} words wrong"
+
+
+def test_noise_as_loud_as_the_voice_is_noticed(spoken: dict[tuple[str, str], list[runner.Result]]) -> None:
+    rng = np.random.default_rng(0)
+    for results in spoken.values():
+        audios = [result["trim.audio"] for result in results]
+        noisy = [audio + rng.normal(0, audio.std(), audio.shape).astype(np.float32) for audio in audios]
+        assert _errors(_TEXTS, noisy) > _MOST * _WORDS
+
+
+def test_the_voices_keep_their_pitch(spoken: dict[tuple[str, str], list[runner.Result]]) -> None:
+    medians = {}
+    for (voice, _), results in spoken.items():
+        f0 = np.concatenate([result["f0n.f0"][0] for result in results])
+        medians[voice] = np.median(f0[f0 > 10])
+    assert 90 < medians["low"] < 115
+    assert 170 < medians["high"] < 215
+
+
+def test_voiced_speech_is_periodic_above_1_khz(spoken: dict[tuple[str, str], list[runner.Result]]) -> None:
+    for (voice, _), results in spoken.items():
+        found = [
+            measures.periodicity(result["trim.audio"], np.where(result["f0n.f0"][0] > 10, result["f0n.f0"][0], 0))
+            for result in results
+        ]
+        assert np.concatenate(found).mean() > 0.35, voice
+
+
+def test_speech_is_not_clipped_and_has_no_dc(spoken: dict[tuple[str, str], list[runner.Result]]) -> None:
+    for results in spoken.values():
+        for result in results:
+            found = measures.defects(result["trim.audio"])
+            assert found.clipped < 1e-4
+            assert abs(found.dc) < 5e-3
