@@ -1,4 +1,4 @@
-"""`python -m training.spectrograms FILE.png`: three held-out sentences by each voice, beside espeak-ng's."""
+"""`python -m training.spectrograms FILE.jpg`: three held-out sentences by each voice, beside espeak-ng's."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def draw(path: Path) -> None:
 
     pipeline = runner.Pipeline(runner.Graph.load())
     pipeline.build()
-    figure = Figure(figsize=(16, 9), layout="constrained")
+    figure = Figure(figsize=(14, 8), layout="constrained")
     axes = figure.subplots(len(_SENTENCES), 2 * len(SPEAKERS), sharey=True, squeeze=False)
     for row, number in zip(axes, _SENTENCES, strict=True):
         for at, (name, speaker) in enumerate(SPEAKERS.items()):
@@ -54,8 +54,9 @@ def draw(path: Path) -> None:
                     spectrogram(audio), extent=extent, vmin=-_RANGE_DB, origin="lower", aspect="auto", cmap="magma"
                 )
                 axis.set_title(title, fontsize=9)
-        row[0].set_ylabel(f"{heldout()[number]}\nkHz", fontsize=8)
-    figure.savefig(path, dpi=80)
+        row[0].set_title(f"{heldout()[number]}\n{row[0].get_title()}", fontsize=9)
+        row[0].set_ylabel("kHz", fontsize=8)
+    figure.savefig(path, dpi=80, pil_kwargs={"quality": 85} if path.suffix == ".jpg" else None)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
