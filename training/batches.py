@@ -31,6 +31,10 @@ class Batch(NamedTuple):
     n: torch.Tensor  # float32[B, 2 * frames]
     audio: torch.Tensor  # float32[B, 600 * frames], or [B, 0]
 
+    def on(self, device: torch.device) -> Batch:
+        """The same on a device."""
+        return Batch(*(each.to(device) for each in self))
+
 
 def utterances(corpus: Path, audio: bool) -> tuple[list[Spoken], list[Spoken]]:
     """(training, validation) utterances of all voices; with `audio`, only those that have it."""
@@ -56,8 +60,14 @@ def whole(spoken: Sequence[Spoken], seed: int, step: int, size: int) -> Batch:
     draw = np.random.default_rng([seed, step])
     spread = 4 * size
     begin = int(draw.integers(max(1, len(spoken) - spread + 1)))
-    chosen = [spoken[begin + index] for index in draw.choice(min(spread, len(spoken)), size, replace=False)]
-    return _batch(chosen, [0] * size, max(len(each["n"]) // 2 for each in chosen), draw, audio=False)
+    return together(
+        [spoken[begin + index] for index in draw.choice(min(spread, len(spoken)), size, replace=False)], draw
+    )
+
+
+def together(spoken: Sequence[Spoken], draw: np.random.Generator) -> Batch:
+    """All of `spoken`, whole and without audio; the model's norms see the padding, so lengths should be alike."""
+    return _batch(spoken, [0] * len(spoken), max(len(each["n"]) // 2 for each in spoken), draw, audio=False)
 
 
 def _batch(

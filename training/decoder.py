@@ -7,7 +7,6 @@ OUT/decoder.pt is written every few minutes, and a run goes on from it.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from training import batches, model
+from training import batches, model, trainer
 from training.batches import Batch
 from training.checkpoint import State, rate
 from training.losses import SpectralLoss
@@ -66,7 +65,7 @@ def train(corpus: Path, out: Path, steps: int, seed: int, device: torch.device) 
     loss = SpectralLoss().to(device)
     losses, begin = [], time.monotonic()
     while state.step < steps:
-        batch = Batch(*(each.to(device) for each in batches.crops(spoken, seed, state.step, _CROPS, _CROP_FRAMES)))
+        batch = batches.crops(spoken, seed, state.step, _CROPS, _CROP_FRAMES).on(device)
         made = synthesise(parts, decode, batch, half=True)
         spectral, mel = loss(made, batch.audio)
         state.optimiser.zero_grad(set_to_none=True)
@@ -78,7 +77,7 @@ def train(corpus: Path, out: Path, steps: int, seed: int, device: torch.device) 
             losses, begin = [], time.monotonic()
         if state.step % _SAVE == 0 or state.step == steps:
             state.save()
-    _validate(parts, loss, batches.crops(held, seed, 0, len(held), _CROP_FRAMES), device)
+    _validate(parts, loss, batches.crops(held, seed, 0, len(held), _CROP_FRAMES).on(device))
 
 
 def _report(step: int, losses: Sequence[tuple[float, float]], seconds: float) -> None:
@@ -88,28 +87,11 @@ def _report(step: int, losses: Sequence[tuple[float, float]], seconds: float) ->
     sys.stdout.flush()
 
 
-def _validate(parts: Any, loss: SpectralLoss, batch: Batch, device: torch.device) -> None:
+def _validate(parts: Any, loss: SpectralLoss, batch: Batch) -> None:
     with torch.no_grad():
-        batch = Batch(*(each.to(device) for each in batch))
         spectral, mel = loss(synthesise(parts, parts.decoder, batch, half=False), batch.audio)
     sys.stdout.write(f"decoder, unseen utterances: spectral {spectral:.4f}, log mel {mel:.4f}\n")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m training.decoder", description="Train the decoder.")
-    parser.add_argument("corpus", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
-    given = parser.parse_args(arguments)
-    torch.set_num_threads(given.threads)
-    given.out.mkdir(parents=True, exist_ok=True)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    train(given.corpus, given.out, given.steps, given.seed, device)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(trainer.main("decoder", train, STEPS, None))

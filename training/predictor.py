@@ -6,7 +6,6 @@ are means over what exists of an utterance, so padding weighs nothing. OUT/predi
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Sequence
@@ -18,9 +17,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from training import batches, model
+from training import batches, model, trainer
 from training.batches import Batch
 from training.checkpoint import State, rate
+from training.corpus import Spoken
 
 PARTS = ("bert", "bert_encoder", "predictor")
 FILE = "predictor.pt"
@@ -125,7 +125,7 @@ def train(corpus: Path, out: Path, steps: int, seed: int, device: torch.device, 
     state = State(out / FILE, tensors, optimiser)
     seen, begin = [], time.monotonic()
     while state.step < last:
-        batch = _on(batches.whole(spoken, seed, state.step, _UTTERANCES), device)
+        batch = batches.whole(spoken, seed, state.step, _UTTERANCES).on(device)
         loss = losses(predict(parts, batch), batch)
         state.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss.weighted())
@@ -136,11 +136,7 @@ def train(corpus: Path, out: Path, steps: int, seed: int, device: torch.device, 
             seen, begin = [], time.monotonic()
         if state.step % _SAVE == 0 or state.step == last:
             state.save()
-    _validate(parts, _on(batches.whole(sorted(held, key=lambda each: len(each["n"])), seed, 0, len(held)), device))
-
-
-def _on(batch: Batch, device: torch.device) -> Batch:
-    return Batch(*(each.to(device) for each in batch))
+    _validate(parts, held, device)
 
 
 def _report(step: int, means: Sequence[float], rate_of_steps: float) -> None:
@@ -149,32 +145,20 @@ def _report(step: int, means: Sequence[float], rate_of_steps: float) -> None:
     sys.stdout.flush()
 
 
-def _validate(parts: Any, batch: Batch) -> None:
+def _validate(parts: Any, held: Sequence[Spoken], device: torch.device) -> None:
     parts.eval()
+    found = []
     with torch.no_grad():
-        found = errors(predict(parts, batch), batch)
-    sys.stdout.write("predictor, unseen utterances: " + ", ".join(f"{k} {v:.3f}" for k, v in found.items()) + "\n")
+        for each in held:
+            batch = batches.together([each], np.random.default_rng(0)).on(device)
+            found.append(errors(predict(parts, batch), batch))
+    means = {name: float(np.nanmean([each[name] for each in found])) for name in found[0]}
+    sys.stdout.write("predictor, unseen utterances: " + ", ".join(f"{k} {v:.3f}" for k, v in means.items()) + "\n")
 
 
 def _mean(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     return (x * weight).sum() / weight.sum()
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m training.predictor", description="Train the predictor.")
-    parser.add_argument("corpus", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=1)
-    given = parser.parse_args(arguments)
-    torch.set_num_threads(given.threads)
-    given.out.mkdir(parents=True, exist_ok=True)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    train(given.corpus, given.out, given.steps, given.seed, device)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(trainer.main("predictor", train, STEPS, None))
