@@ -9,12 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from training.alignment import FRAME_SAMPLES
 from training.corpus import Spoken, load
 from training.model import VOICES
 
 _SILENT_N = math.log(1e-5 * math.sqrt(80))  # features.energy of digital silence
+Said = dict[tuple[str, str], list[tuple[NDArray[np.float32], NDArray[np.float32]]]]
+"""(voice, text) -> F0 in Hz and energy of each spelling, float32[2 * frames], as the predictor says them."""
 VALIDATION = 24  # utterances of each voice that training never sees
 
 
@@ -47,12 +50,12 @@ def utterances(corpus: Path, audio: bool) -> tuple[list[Spoken], list[Spoken]]:
     return training, validation
 
 
-def crops(spoken: Sequence[Spoken], seed: int, step: int, size: int, frames: int) -> Batch:
-    """`size` utterances drawn at random, `frames` of each, with audio."""
+def crops(spoken: Sequence[Spoken], seed: int, step: int, size: int, frames: int, said: Said | None = None) -> Batch:
+    """`size` utterances drawn at random, `frames` of each, with audio; F0 and energy are the true ones, or `said`."""
     draw = np.random.default_rng([seed, step])
     chosen = [spoken[index] for index in draw.choice(len(spoken), size, replace=False)]
     begins = [int(draw.integers(max(0, len(each["n"]) // 2 - frames) + 1)) for each in chosen]
-    return _batch(chosen, begins, frames, draw, audio=True)
+    return _batch(chosen, begins, frames, draw, audio=True, said=said)
 
 
 def whole(spoken: Sequence[Spoken], seed: int, step: int, size: int) -> Batch:
@@ -71,9 +74,15 @@ def together(spoken: Sequence[Spoken], draw: np.random.Generator) -> Batch:
 
 
 def _batch(
-    chosen: Sequence[Spoken], begins: Sequence[int], frames: int, draw: np.random.Generator, audio: bool
+    chosen: Sequence[Spoken],
+    begins: Sequence[int],
+    frames: int,
+    draw: np.random.Generator,
+    audio: bool,
+    said: Said | None = None,
 ) -> Batch:
-    spellings = [each["spellings"][draw.integers(len(each["spellings"]))] for each in chosen]
+    which = [int(draw.integers(len(each["spellings"]))) for each in chosen]
+    spellings = [each["spellings"][spelling] for each, spelling in zip(chosen, which, strict=True)]
     size, text = len(chosen), max(len(tokens) for tokens, _ in spellings)
     tokens, durations = torch.zeros(size, text, dtype=torch.int64), torch.zeros(size, text, dtype=torch.int64)
     token_of_frame = torch.zeros(size, frames, dtype=torch.int64)
@@ -88,8 +97,9 @@ def _batch(
         durations[row, : len(ids)] = torch.from_numpy(lengths.astype(np.int64))
         token_of_frame[row] = owner[-1]
         token_of_frame[row, :count] = owner[begin:end]
-        f0[row, : 2 * count] = torch.from_numpy(each["f0"][2 * begin : 2 * end])
-        n[row, : 2 * count] = torch.from_numpy(each["n"][2 * begin : 2 * end])
+        curves = (each["f0"], each["n"]) if said is None else said[each["voice"], each["text"]][which[row]]
+        for target, curve in zip((f0, n), curves, strict=True):
+            target[row, : 2 * count] = torch.from_numpy(curve[2 * begin : 2 * end])
         counts[row] = count
         if audio:
             samples = each["audio"]

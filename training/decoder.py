@@ -1,7 +1,9 @@
 """`python -m training.decoder CORPUS OUT`: the decoder and its text encoder, from aligned speech.
 
-Crops of 1.4 s with their true durations, F0 and energy; the loss is spectral (training/losses.py). The forward pass is
-in bfloat16 but for the harmonic source and the last convolution, whose output is an exponent and an angle.
+Crops of 1.4 s with their true durations, F0 and energy; in the last quarter of the steps, with what the predictor says
+of F0 and energy in place of the true ones, since that is what it will be given. The loss is spectral
+(training/losses.py). The forward pass is in bfloat16 but for the harmonic source and the last convolution, whose output
+is an exponent and an angle.
 OUT/decoder.pt is written every few minutes, and a run goes on from it.
 """
 
@@ -17,9 +19,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from training import batches, model, trainer
+from training import batches, model, predictor, trainer
 from training.batches import Batch
 from training.checkpoint import State, rate
+from training.errors import TrainingError
 from training.losses import SpectralLoss
 
 PARTS = ("text_encoder", "decoder")
@@ -29,6 +32,7 @@ _RATE = 1e-3
 _CLIP = 5.0
 _CROPS, _CROP_FRAMES = 4, 56
 _REPORT, _SAVE = 100, 250  # steps
+_TRUE = 0.75  # of the steps, before the predictor's F0 and energy take over
 
 Synthesis = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -64,8 +68,11 @@ def train(corpus: Path, out: Path, steps: int, seed: int, device: torch.device) 
     decode = torch.compile(parts.decoder, dynamic=False)
     loss = SpectralLoss().to(device)
     losses, begin = [], time.monotonic()
+    said = None
     while state.step < steps:
-        batch = batches.crops(spoken, seed, state.step, _CROPS, _CROP_FRAMES).on(device)
+        if said is None and state.step >= _TRUE * steps:
+            said = read_said(out / predictor.SAID)
+        batch = batches.crops(spoken, seed, state.step, _CROPS, _CROP_FRAMES, said).on(device)
         made = synthesise(parts, decode, batch, half=True)
         spectral, mel = loss(made, batch.audio)
         state.optimiser.zero_grad(set_to_none=True)
@@ -78,6 +85,18 @@ def train(corpus: Path, out: Path, steps: int, seed: int, device: torch.device) 
         if state.step % _SAVE == 0 or state.step == steps:
             state.save()
     _validate(parts, loss, batches.crops(held, seed, 0, len(held), _CROP_FRAMES).on(device))
+
+
+def read_said(path: Path) -> batches.Said:
+    """What the predictor says of every utterance.
+
+    Raises:
+        TrainingError: it has not been written yet.
+    """
+    if not path.exists():
+        raise TrainingError(f"{path}: not there; python -m training.predictor writes it at its end, for the last steps")
+    said: batches.Said = torch.load(path, weights_only=False)
+    return said
 
 
 def _report(step: int, losses: Sequence[tuple[float, float]], seconds: float) -> None:

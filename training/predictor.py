@@ -1,7 +1,9 @@
 """`python -m training.predictor CORPUS OUT`: durations, F0 and energy from tokens, over whole utterances.
 
 Durations are learned as the published model's are: `bins` logits a token, of which the first `duration` are on. Losses
-are means over what exists of an utterance, so padding weighs nothing. OUT/predictor.pt is what a run goes on from.
+are means over what exists of an utterance, so padding weighs nothing. OUT/predictor.pt is what a run goes on from. At
+the end, OUT/said.pt has the F0 and energy that the averaged weights give for the utterances with audio: the decoder
+learns from them last.
 """
 
 from __future__ import annotations
@@ -19,11 +21,11 @@ from torch.nn import functional
 
 from training import batches, model, trainer
 from training.batches import Batch
-from training.checkpoint import State, rate
+from training.checkpoint import State, load_mean, rate
 from training.corpus import Spoken
 
 PARTS = ("bert", "bert_encoder", "predictor")
-FILE = "predictor.pt"
+FILE, SAID = "predictor.pt", "said.pt"
 STEPS = 5000
 _RATE = 1.5e-3
 _CLIP = 2.0
@@ -136,7 +138,10 @@ def train(corpus: Path, out: Path, steps: int, seed: int, device: torch.device, 
             seen, begin = [], time.monotonic()
         if state.step % _SAVE == 0 or state.step == last:
             state.save()
-    _validate(parts, held, device)
+    if state.step == steps:
+        load_mean(out / FILE, tensors)
+        _validate(parts, held, device)
+        _say(parts, corpus, out / SAID, device)
 
 
 def _report(step: int, means: Sequence[float], rate_of_steps: float) -> None:
@@ -154,6 +159,20 @@ def _validate(parts: Any, held: Sequence[Spoken], device: torch.device) -> None:
             found.append(errors(predict(parts, batch), batch))
     means = {name: float(np.nanmean([each[name] for each in found])) for name in found[0]}
     sys.stdout.write("predictor, unseen utterances: " + ", ".join(f"{k} {v:.3f}" for k, v in means.items()) + "\n")
+
+
+def _say(parts: Any, corpus: Path, path: Path, device: torch.device) -> None:
+    said: batches.Said = {}
+    with torch.no_grad():
+        for each in (utterance for part in batches.utterances(corpus, audio=True) for utterance in part):
+            said[each["voice"], each["text"]] = curves = []
+            for spelling in each["spellings"]:
+                alone: Spoken = {**each, "spellings": [spelling]}
+                found = predict(parts, batches.together([alone], np.random.default_rng(0)).on(device))
+                curves.append((found.f0[0].cpu().numpy(), found.n[0].cpu().numpy()))
+    part = path.with_suffix(".part")
+    torch.save(said, part)
+    part.replace(path)
 
 
 def _mean(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
