@@ -20,8 +20,11 @@ import math
 import platform
 import struct
 from dataclasses import dataclass, field
+from operator import index
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from runner import atomic
 from runner.errors import RunError
@@ -131,17 +134,28 @@ def _parse(text: bytes) -> tuple[object, Manifest | None]:
     if found != FORMAT:
         return found, None
     contract, weights = fields.pop("contract"), fields.pop("weights")
-    tensors = tuple(Tensor(**{**t, "shape": tuple(t["shape"])}) for t in weights.pop("tensors"))
+    tensors = tuple(_tensor(**tensor) for tensor in weights.pop("tensors"))
     stamp = weights.pop("stamp")
     return found, Manifest(
         library=File(**fields.pop("library")),
-        weights=File(**weights, stamp=tuple(stamp) if stamp else None),
+        weights=File(**{**weights, "size": index(weights["size"])}, stamp=tuple(stamp) if stamp else None),
         tensors=tensors,
         inputs=dict(contract["inputs"]),
         outputs=dict(contract["outputs"]),
-        cpu_features=tuple(fields.pop("cpu_features")),
+        cpu_features=tuple(map(_text, fields.pop("cpu_features"))),
+        sources=dict(fields.pop("sources")),
         **fields,
     )
+
+
+def _tensor(name: str, dtype: str, shape: list[int], offset: int) -> Tensor:
+    return Tensor(_text(name), np.dtype(_text(dtype)).name, tuple(map(index, shape)), index(offset))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
 
 
 def manifest_path(library: Path) -> Path:
@@ -170,8 +184,7 @@ def _uncounted(library: Path, manifest: Manifest) -> str | None:
         if tensor.offset >= end + ALIGNMENT:
             fact = f"tensor '{tensor.name}' begins at byte {tensor.offset}, and the one before ends at {end}"
             return f"{manifest_path(library)} is damaged: {fact}"
-        bits = tensor.dtype.lstrip("abcdefghijklmnopqrstuvwxyz") or "8"
-        end = tensor.offset + math.prod(tensor.shape) * -(-int(bits) // 8)
+        end = tensor.offset + math.prod(tensor.shape) * np.dtype(tensor.dtype).itemsize
     if end >= manifest.weights.size:
         return None  # of tensors past the end, `runtime.map_weights` says which
     fact = f"its {len(manifest.tensors)} tensors take {end} bytes, and the weights have {manifest.weights.size}"

@@ -168,7 +168,7 @@ def sweep(folder: Path, names: str, older_s: float = 0.0) -> None:
     Args:
         older_s: since it was last written to; 0 for who knows that no other run writes there now.
     """
-    unfinished = re.compile(rf"\.(?:{names})\.[a-z0-9_]{{8}}")
+    unfinished = re.compile(rf"\.(?:{names})\.[a-z0-9_]{{8}}\.part")
     for entry in atomic.listed(folder):
         if unfinished.fullmatch(entry.name) and _age(entry) >= older_s:
             atomic.remove(entry.path)
@@ -193,7 +193,7 @@ def place_of(path: Path) -> Path:
 def _temporary(path: Path, target: Path) -> Path:
     """A new empty file beside `target`, with the permissions that a plain `open` would give it."""
     try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
     except OSError as error:
         raise RunError(f"{path}: cannot be written: {target.parent}: {error.strerror}") from error
     mask = os.umask(0)

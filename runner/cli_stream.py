@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from runner.lines import Utterance
     from runner.speak import Part
 
-_ELSEWHERE = ("output", "timestamps", "as_json", "report", "trace", "save_tensors", "until", "only")
+_ELSEWHERE = (
+    "output", "timestamps", "as_json", "report", "trace", "save_tensors", "until", "only", "load", "explain", "timings"
+)  # fmt: skip
 _CLOSED = 141  # as a shell reports a program that SIGPIPE has ended
 
 
@@ -37,9 +39,11 @@ def check_options(options: Mapping[str, Any]) -> None:
         UsageError: such an option was given.
     """
     for name in _ELSEWHERE:
-        if options[name] not in (None, False):
+        if options[name]:
             spelled = "json" if name == "as_json" else name.replace("_", "-")
-            raise click.UsageError(f"--stream writes audio to standard output only: leave --{spelled} out")
+            raise click.UsageError(f"--stream takes lines as they come and writes audio only: leave --{spelled} out")
+    if sys.stdout is None:
+        raise click.UsageError("--stream: standard output is closed")
     if sys.stdout.isatty():
         raise click.UsageError(
             f"--stream: standard output is a terminal; give it to a player, as in "
@@ -82,6 +86,7 @@ def _parts(
     for utterance in utterances:
         try:
             speaker.check(utterance)
+            speaker.load(utterance)  # what is wrong with a library or a device is not the line's fault
             for number, part in enumerate(speaker.say(utterance)):
                 yield number == 0, part
         except LineError as error:
@@ -96,7 +101,7 @@ def _report(samples: int, first_s: float | None, failed: list[LineError], option
         seconds = samples / SAMPLE_RATE_HZ
         click.echo(f"{seconds:.2f} s of audio in {total:.2f} s, the first of it after {first_s:.2f} s", err=True)
     if failed:
-        click.echo(f"{len(failed)} lines failed:", err=True)
+        click.echo(f"{len(failed)} {'line' if len(failed) == 1 else 'lines'} failed:", err=True)
         for error in failed:
             click.echo(str(error), err=True)
         click.get_current_context().exit(1)

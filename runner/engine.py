@@ -115,6 +115,7 @@ class Pipeline:
         for name in self._stages if stages is None else stages:
             stage = self._stages[name]
             if isinstance(stage, CompiledStage):
+                self.borders.check_devices([self.graph.stages[name]])
                 stage.load()
 
     def voice(self, given: str | None) -> Array:

@@ -101,13 +101,22 @@ def as_they_come(source: str | None, phonemes: str | None) -> Iterator[Iterable[
     if source is None:
         yield from_option(phonemes or "")
         return
-    name = "standard input" if source == STDIN else source
+    name = _name(source)
     with contextlib.ExitStack() as stack:
         try:
             file = sys.stdin.buffer if source == STDIN else stack.enter_context(Path(source).open("rb"))
         except OSError as error:
             raise RunError(f"{name}: cannot be read: {error.strerror}") from None
         yield _each(file, name)
+
+
+def _name(path: str) -> str:
+    """How messages call what is read."""
+    if path != STDIN:
+        return path
+    if sys.stdin is None:
+        raise RunError("standard input: is closed; give --input FILE")
+    return "standard input"
 
 
 def _each(file: BinaryIO, name: str) -> Iterator[Utterance]:
@@ -155,7 +164,7 @@ def from_file(path: str) -> Iterator[Lines]:
     Raises:
         RunError: the file cannot be read, or holds no utterance.
     """
-    name = "standard input" if path == STDIN else path
+    name = _name(path)
     with contextlib.ExitStack() as stack:
         try:
             file = sys.stdin.buffer if path == STDIN else stack.enter_context(Path(path).open("rb"))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from runner.ports import Array
 
 SUBTYPES = {"PCM_16": "<i2", "FLOAT": "<f4"}
-_AHEAD = 4  # parts that may wait for a slow reader, of at most 510 symbols each
+_AHEAD = 2  # parts that wait for a slow reader, beside the one that is written and the one that is handed on
 
 
 class PcmWriter:
@@ -26,7 +26,7 @@ class PcmWriter:
         """Begin.
 
         Args:
-            subtype: how a sample is stored: PCM_16, clipped to [-1, 1] and scaled as a .wav of that name, or FLOAT.
+            subtype: how a sample is stored: PCM_16, clipped and scaled as in a .wav of that name, or FLOAT.
 
         Raises:
             RunError: another subtype.
@@ -50,7 +50,9 @@ class PcmWriter:
         self._check()
         self.samples += audio.size
         if self._dtype.kind == "i":
-            audio = np.rint(np.clip(audio, -1, 1) * 32767)
+            # libsndfile's way, so that a stream is what a .wav holds: 32 bits, of which the upper 16 are kept
+            full = np.clip(np.rint(audio.astype(np.float64) * 2**31), -(2**31), 2**31 - 1)
+            audio = full.astype(np.int64) >> 16
         self._waiting.put(audio.astype(self._dtype).tobytes())
 
     def __enter__(self) -> Self:

@@ -219,6 +219,8 @@ class _Walk:
 
     def weights(self, spec: StageSpec) -> int:
         """Bytes of the stage's weights; 0 of a library that is not built yet."""
+        if spec.name in self.stale:
+            return 0
         stage = self.pipeline.stage(spec.name)
         path = artifact.manifest_path(stage.path) if isinstance(stage, CompiledStage) else None
         return Manifest.read(path).weights.size if path is not None and path.is_file() else 0
@@ -250,7 +252,7 @@ def _copies(spec: StageSpec, running: list[StageSpec], walk: _Walk, sizes: Mappi
         for wire in spec.inputs.values():
             if makers.get(wire.ref.stage, runtime.HOST) != here or str(wire.ref) in walk.request.given:
                 yield Copy(str(wire.ref), "host", spec.device, _input_bytes(wire.type, str(wire.ref), sizes))
-        yield Copy(spec.name, "host", spec.device, walk.weights(spec))
+        yield Copy(spec.name, "host", spec.device, walk.weights(spec) or None)
         for port in spec.outputs:
             if walk.comes_back(spec, port, running):
                 yield Copy(f"{spec.name}.{port}", spec.device, "host", sizes.get(f"{spec.name}.{port}"))

@@ -82,6 +82,31 @@ def test_manifest_read_refuses_an_unknown_key(library: Path) -> None:
         Manifest.read(path)
 
 
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [
+        (("weights", "tensors", 0, "dtype"), "float3z"),
+        (("weights", "tensors", 0, "dtype"), 3),
+        (("weights", "tensors", 0, "shape"), ["a"]),
+        (("weights", "tensors", 0, "shape"), 4),
+        (("weights", "tensors", 0, "offset"), "x"),
+        (("weights", "size"), "x"),
+        (("cpu_features",), [3]),
+        (("sources",), [1]),
+    ],
+)
+def test_manifest_read_refuses_a_value_of_another_type(library: Path, at: tuple[str | int, ...], value: object) -> None:
+    path = artifact.manifest_path(library)
+    manifest_of(library).write(path)
+    fields = place = json.loads(path.read_text(encoding="utf-8"))
+    for key in at[:-1]:
+        place = place[key]
+    place[at[-1]] = value
+    path.write_text(json.dumps(fields), encoding="utf-8")
+    with pytest.raises(RunError, match="damaged manifest"):
+        Manifest.read(path)
+
+
 def test_damage_is_none_of_what_was_built(library: Path) -> None:
     assert artifact.damage(library, manifest_of(library)) is None
 

@@ -54,15 +54,18 @@ def test_phonemes_make_speech_wav(run: Run, tones_graph: Path) -> None:
 
 def test_what_a_killed_run_left_of_its_audio_goes_with_a_later_run(run: Run, tones_graph: Path) -> None:
     """Not at once: the file of a run that is still at work looks the same."""
-    left, fresh, other = (
-        Path(name) for name in (".speech.wav.abcd_123", ".speech.wav.zzzzzzzz", ".other.wav.abcd_123")
-    )
-    for path in (left, fresh, other):
+    left, fresh, other, theirs = (
+        Path(name)
+        for name in (
+            ".speech.wav.abcd_123.part", ".speech.wav.zzzzzzzz.part", ".other.wav.abcd_123.part", ".speech.wav.original"
+        )
+    )  # fmt: skip
+    for path in (left, fresh, other, theirs):
         path.write_bytes(b"RIFF")
-    for path in (left, other):
+    for path in (left, other, theirs):
         os.utime(path, (0, 0))
     run(tones_graph, "--phonemes", "h", "-q")
-    assert sorted(Path().iterdir()) == [other, fresh, Path("speech.wav")]
+    assert sorted(Path().iterdir()) == sorted([other, theirs, fresh, Path("speech.wav")])
 
 
 def test_environment_says_how_many_threads_numpy_multiplies_with(

@@ -29,7 +29,7 @@ from tests.runner.conftest import Show
 WORDS = ("hɛlˈO wˈɜɹld", "ðə smˈɔl dˈɔɡ ɹˈæn", "kæn ju tˈɛl mi?")
 SPEEDS = (0.8, 1.0, 1.3)
 AUDIO = "out.wav"
-_UNFINISHED = re.compile(rf"\.{re.escape(AUDIO)}\.[a-z0-9_]{{8}}")  # a name that nobody takes for the audio
+_UNFINISHED = re.compile(rf"\.{re.escape(AUDIO)}\.[a-z0-9_]{{8}}\.part")  # a name that nobody takes for the audio
 
 
 @dataclass(frozen=True)
