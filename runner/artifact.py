@@ -18,13 +18,12 @@ import hashlib
 import json
 import math
 import platform
+import re
 import struct
 from dataclasses import dataclass, field
 from operator import index
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from runner import atomic
 from runner.errors import RunError
@@ -32,6 +31,7 @@ from runner.errors import RunError
 FORMAT = 1
 ALIGNMENT = 64
 
+_DTYPE = re.compile(r"(?:bfloat|float|u?int)(8|16|32|64)|bool")  # as NumPy and TVM call them
 _ELF64_MAGIC = b"\x7fELF\x02\x01"  # 64 bit, little-endian
 _ELF_HEADER = 64  # bytes
 _SEGMENT = struct.Struct("<IIQQQQQQ")  # kind, flags, start in the file, two addresses, bytes there, in memory, align
@@ -149,7 +149,9 @@ def _parse(text: bytes) -> tuple[object, Manifest | None]:
 
 
 def _tensor(name: str, dtype: str, shape: list[int], offset: int) -> Tensor:
-    return Tensor(_text(name), np.dtype(_text(dtype)).name, tuple(map(index, shape)), index(offset))
+    if not _DTYPE.fullmatch(_text(dtype)):
+        raise ValueError(f"there is no dtype {dtype!r}")
+    return Tensor(_text(name), dtype, tuple(map(index, shape)), index(offset))
 
 
 def _text(value: object) -> str:
@@ -184,11 +186,16 @@ def _uncounted(library: Path, manifest: Manifest) -> str | None:
         if tensor.offset >= end + ALIGNMENT:
             fact = f"tensor '{tensor.name}' begins at byte {tensor.offset}, and the one before ends at {end}"
             return f"{manifest_path(library)} is damaged: {fact}"
-        end = tensor.offset + math.prod(tensor.shape) * np.dtype(tensor.dtype).itemsize
+        end = tensor.offset + math.prod(tensor.shape) * _item_bytes(tensor.dtype)
     if end >= manifest.weights.size:
         return None  # of tensors past the end, `runtime.map_weights` says which
     fact = f"its {len(manifest.tensors)} tensors take {end} bytes, and the weights have {manifest.weights.size}"
     return f"{manifest_path(library)} is damaged: {fact}"
+
+
+def _item_bytes(dtype: str) -> int:
+    bits = _DTYPE.fullmatch(dtype)
+    return int(bits[1]) // 8 if bits and bits[1] else 1
 
 
 def _difference(path: Path, known: File) -> str | None:
