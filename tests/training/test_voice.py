@@ -71,11 +71,11 @@ def test_every_voice_and_spelling_is_understood(spoken: dict[tuple[str, str], li
 
 
 def test_noise_as_loud_as_the_voice_is_noticed(spoken: dict[tuple[str, str], list[runner.Result]]) -> None:
-    rng = np.random.default_rng(0)
+    rng, texts = np.random.default_rng(0), _TEXTS[:4]  # the recogniser searches long in noise
     for results in spoken.values():
-        audios = [result["trim.audio"] for result in results]
+        audios = [result["trim.audio"] for result in results[: len(texts)]]
         noisy = [audio + rng.normal(0, audio.std(), audio.shape).astype(np.float32) for audio in audios]
-        assert _errors(_TEXTS, noisy) > _MOST * _WORDS
+        assert _errors(texts, noisy) > _MOST * sum(len(words(text)) for text in texts)
 
 
 def test_the_voices_keep_their_pitch(spoken: dict[tuple[str, str], list[runner.Result]]) -> None:
