@@ -4,39 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from runner import cli
 from runner.compare import Case, GraphSide, compare
 from runner.distance import Tolerances
 from runner.engine import Pipeline
 from runner.graph import load_graph
 from tests.runner import small_model
+from tests.runner.conftest import Run
 from tests.runner.toys import install
 
-Run = Callable[..., tuple[int, str, str]]
 SAY = ("--phonemes", "hɛ")
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """The console script, run in an empty folder: exit code, standard output, standard error."""
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-
-    def call(*args: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["kokoro-run", *map(str, args)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return call
 
 
 def ports(text: str) -> dict[str, Any]:
