@@ -174,7 +174,7 @@ def resolve_target(spec: dict[str, Any]) -> Target:
     fields = dict(spec)
     if fields["kind"] != "llvm":
         return Target({**fields, "host": {"kind": "llvm"}})
-    if fields["kind"] == "llvm" and fields.get("mcpu") == "native":
+    if fields.get("mcpu") == "native":
         fields["mcpu"] = codegen.llvm_get_system_cpu()
         absent = device.missing_features(device.used_features(codegen.llvm_get_cpu_features(Target(fields))))
         if absent:
