@@ -37,6 +37,7 @@ from tvm.target import Target, codegen
 from runner import artifact, device, hub, passes, runtime
 from runner.artifact import ALIGNMENT, File, Manifest, Tensor
 from runner.contracts import find_stage
+from runner.crew import Crew
 from runner.cuda_source import find_compiler
 from runner.errors import BuildError, WeightsError
 from runner.freshness import Recipe, recipes, why_stale
@@ -83,20 +84,53 @@ def build(
         return
     _check_linker()
     _choose_cuda_compiler()
-    dims = _dims(todo[0].config)
-    path = hub.checkpoint(graph.model)
-    check_checkpoint(path, dims, todo[0].digests["checkpoint"], graph.model.sha256)
+    size = min(len(todo), runtime.available_threads())
+    with Crew(size if size > 1 else 0, __name__) as crew:  # while these import the compiler, the checkpoint is checked
+        dims = _dims(todo[0].config)
+        path = hub.checkpoint(graph.model)
+        check_checkpoint(path, dims, todo[0].digests["checkpoint"], graph.model.sha256)
+        if size > 1:
+            _share_out(crew, todo, dims, path, tell)
+            return
     for recipe in todo:
-        start = time.perf_counter()
         tell(recipe.stage, "compiling", 0.0)
-        try:
-            with _alone(recipe.library):
-                built = why_stale(recipe) is not None  # else another process has built it meanwhile
-                if built:
-                    _build_stage(recipe, dims, path)
-        except OSError as error:
-            raise BuildError(f"stage '{recipe.stage}': {recipe.library.parent}: {error.strerror or error}") from error
-        tell(recipe.stage, "built" if built else "current", time.perf_counter() - start)
+        tell(recipe.stage, *_compile(recipe, dims, path))
+
+
+def _share_out(crew: Crew, todo: list[Recipe], dims: ModelDims, checkpoint: Path, tell: Progress) -> None:
+    """Compile several stages at a time, those with the most layers first: the longest is then no longer alone at the
+    end."""
+    todo = sorted(todo, key=lambda recipe: _parameters(recipe.source, dims), reverse=True)
+    begun = {recipe.stage: recipe.library for recipe in todo}
+    jobs = [(recipe.stage, partial(_compile, recipe, dims, checkpoint)) for recipe in todo]
+    try:
+        for stage, (state, seconds) in crew.work(jobs, lambda stage: tell(stage, "compiling", 0.0)):
+            tell(stage, state, seconds)
+            del begun[stage]
+    except BaseException:
+        crew.end()
+        for library in begun.values():
+            with contextlib.suppress(OSError), _alone(library, wait=False):
+                pass  # what the workers had no time to remove is removed now
+        raise
+
+
+def _parameters(source: str, dims: ModelDims) -> int:
+    with Target(_ANY_CPU):
+        return sum(1 for _ in _stage_class(source)(dims).named_parameters())
+
+
+def _compile(recipe: Recipe, dims: ModelDims, checkpoint: Path) -> tuple[str, float]:
+    """Build one stage, unless another process has done so meanwhile: "built" or "current", and the seconds it took."""
+    start = time.perf_counter()
+    try:
+        with _alone(recipe.library):
+            stale = why_stale(recipe) is not None
+            if stale:
+                _build_stage(recipe, dims, checkpoint)
+    except OSError as error:
+        raise BuildError(f"stage '{recipe.stage}': {recipe.library.parent}: {error.strerror or error}") from error
+    return "built" if stale else "current", time.perf_counter() - start
 
 
 def _check_linker() -> None:
@@ -114,15 +148,16 @@ def _choose_cuda_compiler() -> None:
 
 
 @contextlib.contextmanager
-def _alone(library: Path) -> Iterator[None]:
+def _alone(library: Path, *, wait: bool = True) -> Iterator[None]:
     """Inside, no other process builds `library`, and nothing is left of builds that were killed.
 
-    The lock is the kernel's, and ends with the process that holds it, however that ends.
+    The lock is the kernel's, and ends with the process that holds it, however that ends. Without `wait` it is a
+    BlockingIOError that there is another.
     """
     library.parent.mkdir(parents=True, exist_ok=True)
     lock = library.with_name(f".{library.stem}.lock")
     with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         for left in library.parent.glob(f".{library.stem}.*"):
             if left.is_dir():
                 shutil.rmtree(left)
@@ -148,7 +183,7 @@ def check_checkpoint(path: Path, dims: ModelDims, digest: str, pinned: str | Non
             f"{path}: sha256 is {digest}, the model says {pinned}; "
             "get the file again, or remove `sha256` from the model if this is the one you mean"
         )
-    with Target({"kind": "llvm", "mcpu": "generic"}):
+    with Target(_ANY_CPU):
         for source in PARTS:
             module = _stage_class(source)(dims)
             pack_module(module, partial(_take_below, checkpoint, module.PREFIX))
@@ -159,6 +194,7 @@ def _take_below(checkpoint: Checkpoint, prefix: str, key: str, shape: tuple[int,
     return checkpoint.take(prefix + key, shape)
 
 
+_ANY_CPU = {"kind": "llvm", "mcpu": "generic"}
 PARTS = ("stages.bert", "stages.duration", "stages.f0n", "stages.text_encoder", "stages.decoder")
 """The stages that share out the checkpoint's tensors among them."""
 

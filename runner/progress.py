@@ -57,13 +57,17 @@ def _live(stages: int) -> Iterator[Progress]:
     )
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("compiling", total=stages)
+        at_work: list[str] = []
 
         def tell(stage: str, state: str, seconds: float) -> None:
             if state == "compiling":
-                bars.update(task, description=f"compiling {stage}")
-            elif state == "built":
+                at_work.append(stage)
+            elif stage in at_work:
+                at_work.remove(stage)
+            if state == "built":
                 bars.console.print(f"{stage}: {_words(state, seconds)}")
                 bars.advance(task)
+            bars.update(task, description=f"compiling {', '.join(at_work)}")
 
         yield tell
 

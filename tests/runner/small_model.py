@@ -18,6 +18,7 @@ from stages.layers.packing import pack_module
 from tests.runner.safetensors_file import write_safetensors
 
 STAGE = "text_encoder"
+TWIN = "twin"
 Weights = dict[str, np.ndarray]
 
 _MINI = Path(__file__).parents[2] / "configs" / "models" / "mini"
@@ -119,6 +120,14 @@ def load(folder: Path, *sets: str) -> Graph:
     return load_graph(str(folder / "words.yaml"), sets=sets)
 
 
-def library(root: Path, kind: str = "cpu") -> Path:
+def load_twice(folder: Path) -> Graph:
+    """The same with the stage twice, the second time as TWIN: two libraries are to be built."""
+    _, _, stage = _GRAPH.partition(f"  {STAGE}:\n")
+    path = folder / "twice.yaml"
+    path.write_text(f"{_GRAPH}  {TWIN}:\n{stage.replace(f'{STAGE}.so', f'{TWIN}.so')}", "utf-8")
+    return load_graph(str(path))
+
+
+def library(root: Path, kind: str = "cpu", stage: str = STAGE) -> Path:
     """Where `build` puts the stage."""
-    return root / "small" / kind / f"{STAGE}.so"
+    return root / "small" / kind / f"{stage}.so"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,7 +28,8 @@ from stages.layers.packing import pack_module
 from stages.text_encoder import TextEncoder
 from tests.conftest import ROOT
 from tests.runner import small_model
-from tests.runner.small_model import STAGE, Weights, library
+from tests.runner.small_model import STAGE, TWIN, Weights, library
+from tests.runner.test_crew import children, wait_for_end
 
 WORD = "hɛloʊ"
 LEFT = ["text_encoder.json", "text_encoder.so", "text_encoder.weights"]
@@ -317,6 +320,60 @@ def test_two_builds_at_once_compile_the_stage_once(model: Path, built: Path, tmp
     assert ends == ["built", "current"]
     assert stale(small_model.load(model), tmp_path) == []
     np.testing.assert_array_equal(speak(model, tmp_path), speak(model, built))
+
+
+@pytest.fixture
+def two_cores() -> None:
+    if runtime.available_threads() < 2:
+        pytest.skip("on one core, stages are built one after the other")
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_stages_built_at_once_are_those_built_alone(model: Path, built: Path, tmp_path: Path) -> None:
+    graph = small_model.load_twice(model)
+    told: list[tuple[str, str, bool]] = []
+    build(graph, tmp_path, progress=lambda stage, state, seconds: told.append((stage, state, seconds > 0)))
+    assert told[:2] == [(STAGE, "compiling", False), (TWIN, "compiling", False)]
+    assert sorted(told[2:]) == [(STAGE, "built", True), (TWIN, "built", True)]
+    assert stale(graph, tmp_path) == []
+    expected = library(built).read_bytes()
+    assert {library(tmp_path, stage=stage).read_bytes() for stage in (STAGE, TWIN)} == {expected}
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_error_of_one_of_two_stages_is_that_of_one_and_nothing_is_left(model: Path, tmp_path: Path) -> None:
+    for root in (tmp_path / "one", tmp_path / "two"):
+        (artifact.weights_path(library(root)) / "in the way").mkdir(parents=True)
+    with pytest.raises(BuildError) as alone:
+        build(small_model.load(model), tmp_path / "one")
+    with pytest.raises(BuildError) as at_once:
+        build(small_model.load_twice(model), tmp_path / "two")
+    assert str(at_once.value) == str(alone.value).replace(str(tmp_path / "one"), str(tmp_path / "two"))
+    hidden = [path.name for path in library(tmp_path / "two").parent.glob(".*")]
+    assert sorted(hidden) == [f".{STAGE}.lock", f".{TWIN}.lock"]
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_killed_build_of_two_stages_leaves_no_process_and_nothing_trusted(model: Path, tmp_path: Path) -> None:
+    graph = small_model.load_twice(model)
+    command = [sys.executable, "-m", "runner", "build", str(model / "twice.yaml"), "-q", "--build-dir", str(tmp_path)]
+    process = subprocess.Popen(command, cwd=ROOT)
+    while not scratch_folders(tmp_path) and process.poll() is None:
+        time.sleep(0.01)
+    workers = children(process.pid)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert len(workers) == 2
+    assert wait_for_end(workers) == []
+    assert scratch_folders(tmp_path) != []
+    assert {reason for _, reason in stale(graph, tmp_path)} == {"not built yet"}
+    build(graph, tmp_path)
+    assert stale(graph, tmp_path) == []
+    assert scratch_folders(tmp_path) == []
+
+
+def scratch_folders(root: Path) -> list[Path]:
+    return [path for path in library(root).parent.glob(".*") if path.is_dir()]
 
 
 def test_port_that_is_no_tensor_cannot_be_compiled() -> None:
