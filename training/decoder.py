@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from training.losses import SpectralLoss
 
 PARTS = ("text_encoder", "decoder")
 FILE = "decoder.pt"
-STEPS = 7000
+STEPS = 14000
 _RATE = 1e-3
 _CLIP = 5.0
 _CROPS, _CROP_FRAMES = 4, 56
@@ -57,12 +57,17 @@ def synthesise(parts: Any, decode: Synthesis, batch: Batch, half: bool) -> torch
     return audio.float().reshape(len(asr), -1)
 
 
+def optimiser(tensors: Mapping[str, torch.Tensor]) -> torch.optim.AdamW:
+    """What moves the decoder's tensors."""
+    return torch.optim.AdamW(tensors.values(), _RATE, (0.8, 0.99), weight_decay=1e-3)
+
+
 def train(corpus: Path, out: Path, steps: int, seed: int, device: torch.device) -> None:
     """Train up to `steps`, from where OUT/decoder.pt stands; prints the mean losses of every 100 steps."""
     spoken, held = batches.utterances(corpus, audio=True)
     parts = model.build(seed).to(device)
     tensors = model.named_tensors(parts, PARTS)
-    state = State(out / FILE, tensors, torch.optim.AdamW(tensors.values(), _RATE, (0.8, 0.99), weight_decay=1e-3))
+    state = State(out / FILE, tensors, optimiser(tensors))
     in_full_precision(parts.decoder.generator.m_source)
     in_full_precision(parts.decoder.generator.conv_post)
     decode = torch.compile(parts.decoder, dynamic=False)

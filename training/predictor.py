@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -113,6 +113,20 @@ def fold_scales(parts: Any) -> None:
         parts.predictor.N_proj.bias.mul_(N_SCALE).add_(N_MEAN)
 
 
+def unfold_scales(parts: Any) -> None:
+    """Undoes `fold_scales`."""
+    with torch.no_grad():
+        parts.predictor.F0_proj.weight.div_(F0_SCALE)
+        parts.predictor.F0_proj.bias.div_(F0_SCALE)
+        parts.predictor.N_proj.weight.div_(N_SCALE)
+        parts.predictor.N_proj.bias.sub_(N_MEAN).div_(N_SCALE)
+
+
+def optimiser(tensors: Mapping[str, torch.Tensor]) -> torch.optim.AdamW:
+    """What moves the predictor's tensors."""
+    return torch.optim.AdamW(tensors.values(), _RATE, (0.9, 0.98), weight_decay=1e-2)
+
+
 def train(corpus: Path, out: Path, steps: int, seed: int, device: torch.device, until: int | None = None) -> None:
     """Train for `steps`, from where OUT/predictor.pt stands; prints the mean losses of every 100 steps.
 
@@ -123,8 +137,7 @@ def train(corpus: Path, out: Path, steps: int, seed: int, device: torch.device, 
     spoken.sort(key=lambda each: len(each["n"]))
     parts = model.build(seed).to(device)
     tensors = model.named_tensors(parts, PARTS)
-    optimiser = torch.optim.AdamW(tensors.values(), _RATE, (0.9, 0.98), weight_decay=1e-2)
-    state = State(out / FILE, tensors, optimiser)
+    state = State(out / FILE, tensors, optimiser(tensors))
     seen, begin = [], time.monotonic()
     while state.step < last:
         batch = batches.whole(spoken, seed, state.step, _UTTERANCES).on(device)
