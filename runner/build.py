@@ -285,7 +285,8 @@ def _build_stage(recipe: Recipe, dims: ModelDims, weights_from: Path) -> None:
     with tempfile.TemporaryDirectory(dir=library.parent, prefix=f".{library.stem}.") as scratch:
         compiled, weights = Path(scratch) / library.name, Path(scratch) / artifact.weights_path(library).name
         with _told_of(recipe.stage, target), target:
-            relax.build(module, target=target, relax_pipeline=passes.pipeline(target)).export_library(str(compiled))
+            executable = relax.build(module, target, None, passes.pipeline(target), passes.lowering(target))
+            executable.export_library(str(compiled))
         checkpoint = Checkpoint.open(weights_from)
         with target:
             arrays = pack_module(layers, partial(_take_below, checkpoint, layers.PREFIX))

@@ -1,6 +1,7 @@
 """From a stage's Relax module to a Relax executable: one list of passes for each form of the stages (stages.form).
 
-    kernels      arrive written and scheduled: legalise the few shape operators, plan memory, lower calls
+    kernels      arrive written and scheduled: legalise the few shape operators, plan memory, lower calls; then the
+                 few passes of TIR that they need
     operators    the same, but first Relax operators become loops, are fused, and for a GPU scheduled by dlight
 
 This module imports TVM's compiler; `build` alone imports it.
@@ -9,12 +10,19 @@ This module imports TVM's compiler; `build` alone imports it.
 from __future__ import annotations
 
 import tvm
-from tvm import relax
+from tvm import relax, s_tir, tirx
 from tvm.s_tir import Schedule, dlight
 from tvm.s_tir.dlight.gpu.base import GPUScheduleRule
 from tvm.target import Target
 
 from stages.form import by_hand
+
+KERNELS = "kokoro_kernels"
+
+
+def lowering(target: Target) -> str:
+    """The name of the TIR pipeline for the kernels of a stage exported for `target`."""
+    return KERNELS if by_hand(target) else "default"
 
 
 def pipeline(target: Target) -> tvm.transform.Pass:
@@ -40,6 +48,49 @@ def pipeline(target: Target) -> tvm.transform.Pass:
         relax.transform.AttachGlobalSymbol(),
     ]
     return tvm.transform.Sequential([*legalise, *_schedule(target), *lower_dataflow, *finalise])
+
+
+def _lower_kernels() -> tvm.transform.Pass:
+    """The passes of TVM's own pipeline, `s_tir`, that find something to do in kernels written by hand.
+
+    Those left out look for what no kernel has (buffers to compact, virtual threads, permuted layouts, work for other
+    processors), or hoist and simplify what LLVM does as well. They took half of a build, and the numbers are the same.
+    """
+    return tvm.transform.Sequential(
+        [
+            s_tir.transform.LowerInitBlock(),
+            s_tir.transform.PlanAndUpdateBufferAllocationLocation(),
+            s_tir.transform.ConvertBlocksToOpaque(),
+            s_tir.transform.LowerMatchBuffer(),
+            s_tir.transform.StmtSimplify(),
+            s_tir.transform.LowerOpaqueBlock(),
+            tirx.transform.FlattenBuffer(),
+            tirx.transform.BF16ComputeLegalize(),
+            tirx.transform.NarrowDataType(32),
+            tirx.transform.VectorizeLoop(),
+            tirx.transform.StorageRewrite(),
+            tirx.transform.UnrollLoop(),
+            tirx.transform.StmtSimplify(),
+            tirx.transform.RemoveNoOp(),
+            s_tir.transform.RewriteUnsafeSelect(),
+            tirx.transform.CommonSubexprElim(),
+            tirx.transform.VerifyMemory(),
+            tirx.transform.AnnotateEntryFunc(),
+            tirx.transform.SplitHostDevice(),
+            tirx.transform.MakePackedAPI(),
+            tirx.transform.FP8StorageLegalize(),
+            tirx.transform.BF16StorageLegalize(),
+        ]
+    )
+
+
+def _kernels() -> tuple[tvm.transform.Pass, ...]:
+    """The pipeline for the host, and what finishes host and device code."""
+    _, finish_host, finish_device = tirx.get_tir_pipeline("s_tir")
+    return _lower_kernels(), finish_host, finish_device
+
+
+tirx.register_tir_pipeline(KERNELS, _kernels)
 
 
 def _schedule(target: Target) -> list[tvm.transform.Pass]:

@@ -106,7 +106,7 @@ def probe(graph: Graph, stage: str, inputs: Mapping[str, Array]) -> list[Tap]:
         module = build._stage_class(spec.source)(dims)
         _tap(module, recorded)
         exported, params = module.export_tvm({_ENTRY: build._entry_spec(module.contract, dims)})
-        compiled = relax.build(exported, target=target, relax_pipeline=passes.pipeline(target))
+        compiled = relax.build(exported, target, None, passes.pipeline(target), passes.lowering(target))
         checkpoint = Checkpoint.open(hub.checkpoint(graph.model), graph.model.sha256)
         arrays = pack_module(module, functools.partial(build._take_below, checkpoint, module.PREFIX))
     with tempfile.TemporaryDirectory(prefix="kokoro-run-") as folder:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from tvm.target import Target
 
-from runner import artifact, device, runtime
+from runner import artifact, device, passes, runtime
 from runner.artifact import ALIGNMENT, Manifest
 from runner.build import build, check_checkpoint, resolve_target
 from runner.engine import Pipeline
@@ -150,6 +150,16 @@ def test_build_for_another_kind_of_cpu_gives_the_same_within_rounding(model: Pat
     assert "avx2" in features
     assert not [name for name in features if name.startswith("avx512")]
     np.testing.assert_allclose(speak(model, tmp_path, avx2), speak(model, built), rtol=0, atol=1e-5)
+
+
+def test_kernels_give_the_same_as_after_all_of_tvms_passes(
+    model: Path, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert passes.lowering(Target("llvm")) == passes.KERNELS
+    monkeypatch.setattr(passes, "lowering", lambda target: "default")
+    build(small_model.load(model), tmp_path)
+    assert library(tmp_path).read_bytes() != library(built).read_bytes()
+    np.testing.assert_array_equal(speak(model, tmp_path), speak(model, built))
 
 
 def test_native_target_needs_nothing_that_this_machine_lacks() -> None:
