@@ -44,6 +44,7 @@ from runner.freshness import Recipe, recipes, why_stale
 from runner.weights import Checkpoint
 from stages.contract import Contract, Dim, TensorType
 from stages.dims import ConfigError, ModelDims
+from stages.kernels.bfloat16 import AMX, BF16
 from stages.layers.packing import Array, pack_module
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def build(
     if not todo:
         return
     _check_linker()
+    _check_targets(todo)
     _choose_cuda_compiler()
     size = min(len(todo), runtime.available_threads())
     with Crew(size if size > 1 else 0, __name__) as crew:  # while these import the compiler, the checkpoint is checked
@@ -139,6 +141,15 @@ def _check_linker() -> None:
     if compiler is None or shutil.which(compiler) is None:
         said = "no C compiler" if compiler is None else f"CXX or CC says {compiler}, which is not there"
         raise BuildError(f"{said}; one links the compiled stages. Install it (apt-get install gcc), or set CC")
+
+
+def _check_targets(todo: list[Recipe]) -> None:
+    """Find that this machine's CPU lacks what a device asks of it."""
+    for recipe in todo:
+        try:
+            resolve_target(recipe.target)
+        except BuildError as error:
+            raise BuildError(f"stage '{recipe.stage}': {error}") from None
 
 
 def _choose_cuda_compiler() -> None:
@@ -205,18 +216,32 @@ def resolve_target(spec: dict[str, Any]) -> Target:
     What sets up a GPU's work runs on a CPU: any of this machine's architecture.
 
     Raises:
+        BuildError: this machine's CPU is asked for, with a feature that it lacks.
         ValueError: TVM knows no such target.
     """
     fields = dict(spec)
     if fields["kind"] != "llvm":
         return Target({**fields, "host": {"kind": "llvm"}})
     if fields.get("mcpu") == "native":
-        fields["mcpu"] = codegen.llvm_get_system_cpu()
-        absent = device.missing_features(device.used_features(codegen.llvm_get_cpu_features(Target(fields))))
-        if absent:
-            fields["mattr"] = [f"-{feature}" for feature in absent]
+        fields |= _native(fields)
     fields.setdefault("opt-level", 3)
     return Target(fields)
+
+
+def _native(fields: dict[str, Any]) -> dict[str, Any]:
+    """`mcpu` and `mattr` of this machine's CPU, with the features that `fields` adds to it."""
+    asked = list(fields.get("mattr", ()))
+    lacking = device.missing_features(feature[1:] for feature in asked if feature.startswith("+"))
+    if lacking:
+        raise BuildError(
+            f"the device's target needs {', '.join(lacking)}, which this CPU lacks; put the stage on another device"
+        )
+    if BF16 in fields.get("keys", ()) and not device.missing_features(AMX):
+        asked += [f"+{feature}" for feature in AMX]
+    mcpu = codegen.llvm_get_system_cpu()
+    usual = codegen.llvm_get_cpu_features(Target({"kind": "llvm", "mcpu": mcpu}))
+    asked += [f"-{feature}" for feature in device.missing_features(device.used_features(usual))]
+    return {"mcpu": mcpu, **({"mattr": asked} if asked else {})}
 
 
 def export(source: str, entry: str, dims: ModelDims, target: Target) -> tuple[tvm.IRModule, nn.Module, list[str]]:

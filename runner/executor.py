@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runner import artifact, device, runtime
+from runner import amx, artifact, device, runtime
 from runner.artifact import Manifest
 from runner.contracts import ContractError, find_stage
 from runner.errors import RunError
@@ -197,6 +197,8 @@ def unfit(library: Path, manifest: Manifest) -> str | None:
     missing = device.missing_features(manifest.cpu_features)
     if missing:
         return f"library {library} was built for a CPU with {', '.join(missing)}, which this one lacks"
+    if amx.FEATURE in manifest.cpu_features and amx.refused():
+        return f"library {library} uses AMX, which this system does not let the process use: {amx.refused()}"
     return artifact.damage(library, manifest)
 
 

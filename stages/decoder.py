@@ -47,8 +47,8 @@ class Decoder(nn.Module):
         self.encode = AdainResBlk1d(dims.hidden + 2, width, dims.style)
         self.decode = nn.ModuleList([AdainResBlk1d(width + extra, width, dims.style) for _ in range(_BLOCKS - 1)])
         self.decode.append(AdainResBlk1d(width + extra, dims.generator.channels, dims.style, upsample=True))
-        self.F0_conv = Conv1d(1, 1, 3, stride=2)
-        self.N_conv = Conv1d(1, 1, 3, stride=2)
+        self.F0_conv = Conv1d(1, 1, 3, stride=2, exact=True)
+        self.N_conv = Conv1d(1, 1, 3, stride=2, exact=True)
         self.asr_res = nn.ModuleList([Conv1d(dims.hidden, dims.asr_residual, 1)])
         self.generator = Generator(dims.generator, dims.style)
 

@@ -3,6 +3,7 @@
     kernels      written by hand for a CPU's registers, where the target is LLVM's
     operators    tensor expressions, thread loops and Relax operators, for every other target
 
+Among the kernels, those of `bfloat16` are taken where `bf16` is among the target's `keys`.
 The target is the current one when a stage is exported. A device kind whose target has `operators` among its `keys`
 gets the second form from LLVM too: for tests, since it is slow there.
 """
@@ -15,6 +16,7 @@ from typing import Any, TypeVar, cast
 
 from tvm.target import Target
 
+from stages.kernels.bfloat16 import bf16_form
 from stages.kernels.simd import Simd
 from stages.kernels.simd import padded as padded_by_hand
 
@@ -37,6 +39,15 @@ def either(kernel: Computation, operator: Callable[..., Any]) -> Computation:
         return (kernel if by_hand() else operator)(*args, **kwargs)
 
     return cast("Computation", form)
+
+
+def in_bf16() -> bool:
+    """Whether the current target's convolutions and matrix products are in bfloat16, where a layer allows it.
+
+    Raises:
+        ValueError: they are to be, and the CPU lacks the instructions.
+    """
+    return by_hand() and bf16_form() is not None
 
 
 def padded(channels: int) -> int:

@@ -61,7 +61,7 @@ class Generator(nn.Module):
             self.noise_res.append(AdaINResBlock1(width, _NOISE_TAPS[i == last], _NOISE_DILATIONS, style))
             for kernel, dilations in zip(dims.resblock_kernels, dims.resblock_dilations, strict=True):
                 self.resblocks.append(AdaINResBlock1(width, kernel, dilations, style))
-        self.conv_post = Conv1d(widths[-1], 2 * dims.spectrum, 7)
+        self.conv_post = Conv1d(widths[-1], 2 * dims.spectrum, 7, exact=True)
 
     def forward(self, x: Signal, style: Signal, f0: nn.Tensor, seed: nn.Tensor) -> nn.Tensor:
         branches = len(self.dims.resblock_kernels)
@@ -162,5 +162,6 @@ def _mean(blocks: Sequence[AdaINResBlock1], x: Signal, style: Signal) -> Signal:
 def _noise_conv(inputs: int, outputs: int, stride: int, *, last: bool) -> Conv1d:
     """From STFT columns to the rate behind an up-sampling: windows of two strides; at the last, column by column."""
     if last:
-        return Conv1d(inputs, outputs, 1, weight_norm=False)
-    return Conv1d(inputs, outputs, 2 * stride, stride=stride, padding=(stride + 1) // 2, weight_norm=False)
+        return Conv1d(inputs, outputs, 1, weight_norm=False, exact=True)
+    padding = (stride + 1) // 2
+    return Conv1d(inputs, outputs, 2 * stride, stride=stride, padding=padding, weight_norm=False, exact=True)

@@ -23,8 +23,9 @@ another row.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from tvm import tirx
 from tvm.relax.frontend import nn
@@ -95,20 +96,111 @@ class Conv:
         return max(g for g in range(1, panels + 1) if panels % g == 0 and g <= wanted)
 
 
-def conv1d_kernel(conv: Conv, rows_in: Rows, rows_out: Rows, simd: Simd) -> tirx.PrimFunc:
-    """Loop nest of `conv`.
+class Products(Protocol):
+    """How a register tile's sums of products are made: `float32` below, or in `kernels.bfloat16`.
+
+    tile_rows: rows of the tile; it is also used with half of them. block: rows that one task computes.
+    """
+
+    @property
+    def tile_rows(self) -> int: ...
+
+    @property
+    def block(self) -> int: ...
+
+    def weights(self, conv: Conv, panel: int) -> tuple[tuple[int, ...], str]:
+        """Shape and dtype of the packed weights."""
+
+    def scratch(self, conv: Conv, rows: int) -> tirx.Buffer:
+        """The input rows that a block reads, in the form in which they are multiplied."""
+
+    def put(self, conv: Conv, scratch: tirx.Buffer, row: Expr, value: Callable[[Index], Expr]) -> None:
+        """Fill one row of scratch; `value(c)` are `lanes` channels from c on."""
+
+    def sums(
+        self,
+        conv: Conv,
+        given: Operands,
+        scratch: tirx.Buffer,
+        column: Expr,
+        row: Expr,
+        height: int,
+        finished: tirx.Buffer,
+    ) -> None:
+        """finished[:height] = bias + the sums over taps and inputs of `height` rows by one column panel."""
+
+
+@dataclass(frozen=True)
+class Float32:
+    """Fused multiply-adds in vector registers: tile_rows x VECS accumulators."""
+
+    simd: Simd
+
+    @property
+    def tile_rows(self) -> int:
+        return self.simd.tile_rows
+
+    @property
+    def block(self) -> int:
+        return self.simd.block
+
+    def weights(self, conv: Conv, panel: int) -> tuple[tuple[int, ...], str]:
+        return (conv.columns // panel, conv.taps, conv.inputs, panel), "float32"
+
+    def scratch(self, conv: Conv, rows: int) -> tirx.Buffer:
+        return T.alloc_buffer((rows, padded(conv.inputs)))
+
+    def put(self, conv: Conv, scratch: tirx.Buffer, row: Expr, value: Callable[[Index], Expr]) -> None:
+        lanes = self.simd.lanes
+        with T.serial(-(-conv.inputs // lanes)) as v:
+            c = let(v * lanes)
+            store(scratch, value(c), row, c, lanes=lanes)
+
+    def sums(
+        self,
+        conv: Conv,
+        given: Operands,
+        scratch: tirx.Buffer,
+        column: Expr,
+        row: Expr,
+        height: int,
+        finished: tirx.Buffer,
+    ) -> None:
+        lanes = self.simd.lanes
+        sums = registers((height * VECS * lanes,))
+        for j in range(VECS):
+            start = let(load(given.bias, column * self.simd.panel + j * lanes, lanes=lanes))
+            for i in range(height):
+                store(sums, start, (i * VECS + j) * lanes, lanes=lanes)
+        with T.serial(conv.taps) as k, T.serial(conv.inputs) as c:
+            weights = [let(load(given.weight, column, k, c, j * lanes, lanes=lanes)) for j in range(VECS)]
+            for i in range(height):
+                value = let(splat(scratch[(row + i) * conv.stride + k * conv.dilation, c], lanes))
+                for j in range(VECS):
+                    at = (i * VECS + j) * lanes
+                    store(sums, load(sums, at, lanes=lanes) + value * weights[j], at, lanes=lanes)
+        for i in range(height):
+            for j in range(VECS):
+                store(finished, load(sums, (i * VECS + j) * lanes, lanes=lanes), i, j * lanes, lanes=lanes)
+
+
+def conv1d_kernel(
+    conv: Conv, rows_in: Rows, rows_out: Rows, simd: Simd, products: Products | None = None
+) -> tirx.PrimFunc:
+    """Loop nest of `conv`, its products in float32 if not told otherwise.
 
     Arguments: length int64[1], x [n, padded(inputs)], weight [columns / panel, taps, inputs, panel], bias [columns],
     then norm, alpha and the residuals as `conv` says, y [m, padded(outputs)], and with statistics partials [2, blocks,
-    padded(outputs)] (mean and sum of squared deviations of each block of `simd.block` rows).
+    padded(outputs)] (mean and sum of squared deviations of each block of `products.block` rows).
     """
-    lanes, block, panel = simd.lanes, simd.block, simd.panel
+    products = products or Float32(simd)
+    lanes, block, panel, tile_rows = simd.lanes, products.block, simd.panel, products.tile_rows
     width = padded(conv.outputs)
     groups = conv.groups(rows_in, simd)
     panels = conv.columns // panel // groups
     scratch_rows = (block - 1) * conv.stride + (conv.taps - 1) * conv.dilation + 1
     with kernel("conv1d") as function:
-        given = operands(conv, (conv.columns // panel, conv.taps, conv.inputs, panel))
+        given = operands(conv, *products.weights(conv, panel))
         valid_in, valid_out = let(rows_in.of(given.length[0])), let(rows_out.of(given.length[0]))
         # a transposed convolution runs over input positions, one more than there are inputs
         positions = let(valid_in + (conv.taps - 1)) if conv.phases > 1 else valid_out
@@ -116,20 +208,20 @@ def conv1d_kernel(conv: Conv, rows_in: Rows, rows_out: Rows, simd: Simd) -> tirx
         with T.parallel(count * groups) as task:
             group, first = let(tirx.truncdiv(task, count)), let(tirx.truncmod(task, count) * block)
             here = let(T.min(positions - first, block))
-            whole = let(tirx.truncdiv(here, simd.tile_rows))
-            rest = let(here - whole * simd.tile_rows)
-            half = simd.tile_rows // 2
+            whole = let(tirx.truncdiv(here, tile_rows))
+            rest = let(here - whole * tile_rows)
+            half = tile_rows // 2
             tiles = let(whole + T.Select(rest > half, tirx.const(1, "int64"), tirx.const(0, "int64")))
-            scratch = T.alloc_buffer((scratch_rows, padded(conv.inputs)))
-            finished = T.alloc_buffer((simd.tile_rows, panel))
-            used = let(T.min(tiles * simd.tile_rows + half, block) - 1) * conv.stride + (
+            scratch = products.scratch(conv, scratch_rows)
+            finished = T.alloc_buffer((tile_rows, panel))
+            used = let(T.min(tiles * tile_rows + half, block) - 1) * conv.stride + (
                 scratch_rows - (block - 1) * conv.stride
             )
-            _fill(conv, given, scratch, first, let(used), valid_in, lanes)
+            _fill(conv, given, products, scratch, first, let(used), valid_in, lanes)
 
             def tile(column: Expr, row: Expr, height: int) -> None:
-                """`height` rows of one column panel: accumulate in registers, then finish row by row."""
-                sums = _accumulate(conv, given, scratch, column, row, height, simd)
+                """`height` rows of one column panel: sum, then finish row by row."""
+                products.sums(conv, given, scratch, column, row, height, finished)
                 if conv.phases == 1:
                     base, out_column = let(first + row), let(column * panel)
                 else:
@@ -138,9 +230,6 @@ def conv1d_kernel(conv: Conv, rows_in: Rows, rows_out: Rows, simd: Simd) -> tirx
                         let((first + row) * conv.phases + phase - conv.shift),
                         let(tirx.truncmod(column * panel, width)),
                     )
-                for i in range(height):
-                    for j in range(VECS):
-                        store(finished, load(sums, (i * VECS + j) * lanes, lanes=lanes), i, j * lanes, lanes=lanes)
                 with T.serial(height) as i:
                     out = let(base + i * conv.phases)
                     with when(tirx.all(out >= 0, out < valid_out)), T.serial(VECS) as j:
@@ -152,9 +241,9 @@ def conv1d_kernel(conv: Conv, rows_in: Rows, rows_out: Rows, simd: Simd) -> tirx
             with T.serial(panels) as p:
                 column = let(group * panels + p)
                 with T.serial(tiles) as t:
-                    tile(column, let(t * simd.tile_rows), simd.tile_rows)
+                    tile(column, let(t * tile_rows), tile_rows)
                 with when(tirx.all(rest > 0, rest <= half)):
-                    tile(column, let(whole * simd.tile_rows), half)
+                    tile(column, let(whole * tile_rows), half)
                 if given.partials is not None:
                     for j in range(VECS):
                         block_moments(given.partials, given.y, first, here, column * panel + j * lanes, block, lanes)
@@ -176,14 +265,14 @@ class Operands:
     partials: tirx.Buffer | None
 
 
-def operands(conv: Conv, weight: tuple[int, ...]) -> Operands:
-    """Declare the arguments of the kernel under construction; `weight` is the shape of the packed weights."""
+def operands(conv: Conv, weight: tuple[int, ...], dtype: str = "float32") -> Operands:
+    """Declare the arguments of the kernel under construction; `weight` and `dtype` are those of the packed weights."""
     n, m, b = size("n"), size("m"), size("b")
     width = padded(conv.outputs)
     return Operands(
         length=arg("length", (1,), "int64"),
         x=arg("x", (n, padded(conv.inputs))),
-        weight=arg("weight", weight),
+        weight=arg("weight", weight, dtype),
         bias=arg("bias", (conv.columns,)),
         norm=arg("norm", (3, padded(conv.inputs))) if conv.norm else None,
         alpha=arg("alpha", (2, padded(conv.inputs))) if conv.snake else None,
@@ -193,7 +282,9 @@ def operands(conv: Conv, weight: tuple[int, ...]) -> Operands:
     )
 
 
-def prologue(conv: Conv, value: Expr, norm: tirx.Buffer | None, alpha: tirx.Buffer | None, c: Expr, lanes: int) -> Expr:
+def prologue(
+    conv: Conv, value: Expr, norm: tirx.Buffer | None, alpha: tirx.Buffer | None, c: Index, lanes: int
+) -> Expr:
     """`p` of channels c, c + 1, ... of one row."""
     if norm is not None:
         mean, scale, shift = (load(norm, i, c, lanes=lanes) for i in range(3))
@@ -215,38 +306,28 @@ def epilogue(conv: Conv, value: Expr, residuals: Sequence[tirx.Buffer], row: Exp
     return vector_math.gelu(value, lanes) if conv.gelu else value
 
 
-def _fill(conv: Conv, given: Operands, scratch: tirx.Buffer, first: Expr, used: Expr, valid: Expr, lanes: int) -> None:
+def _fill(
+    conv: Conv,
+    given: Operands,
+    products: Products,
+    scratch: tirx.Buffer,
+    first: Expr,
+    used: Expr,
+    valid: Expr,
+    lanes: int,
+) -> None:
     """Copy the rows that a block reads into scratch, the prologue applied; zeros outside the valid rows."""
-    vectors = -(-conv.inputs // lanes)
     with T.serial(used) as r:
         source = let(first * conv.stride + r - conv.padding)
+
+        def value(c: Index) -> Expr:
+            return prologue(conv, let(load(given.x, source, c, lanes=lanes)), given.norm, given.alpha, c, lanes)
+
         with T.If(tirx.all(source >= 0, source < valid)):
-            with T.Then(), T.serial(vectors) as v:
-                c = let(v * lanes)
-                value = let(load(given.x, source, c, lanes=lanes))
-                store(scratch, prologue(conv, value, given.norm, given.alpha, c, lanes), r, c, lanes=lanes)
-            with T.Else(), T.serial(vectors) as v:
-                store(scratch, splat(0.0, lanes), r, v * lanes, lanes=lanes)
-
-
-def _accumulate(
-    conv: Conv, given: Operands, scratch: tirx.Buffer, column: Expr, row: Expr, height: int, simd: Simd
-) -> tirx.Buffer:
-    """The register tile: `height` rows by one column panel."""
-    lanes = simd.lanes
-    sums = registers((height * VECS * lanes,))
-    for j in range(VECS):
-        start = let(load(given.bias, column * simd.panel + j * lanes, lanes=lanes))
-        for i in range(height):
-            store(sums, start, (i * VECS + j) * lanes, lanes=lanes)
-    with T.serial(conv.taps) as k, T.serial(conv.inputs) as c:
-        weights = [let(load(given.weight, column, k, c, j * lanes, lanes=lanes)) for j in range(VECS)]
-        for i in range(height):
-            value = let(splat(scratch[(row + i) * conv.stride + k * conv.dilation, c], lanes))
-            for j in range(VECS):
-                at = (i * VECS + j) * lanes
-                store(sums, load(sums, at, lanes=lanes) + value * weights[j], at, lanes=lanes)
-    return sums
+            with T.Then():
+                products.put(conv, scratch, r, value)
+            with T.Else():
+                products.put(conv, scratch, r, lambda _: splat(0.0, lanes))
 
 
 def block_moments(

@@ -31,7 +31,7 @@ class StyleProjection(Linear):
     """fc of an adaptive norm: style -> gamma in channels 0.., beta in channels padded(channels)..."""
 
     def __init__(self, style: int, channels: int) -> None:
-        super().__init__(style, 2 * padded(channels))
+        super().__init__(style, 2 * padded(channels), exact=True)
         self.channels = channels
 
     def pack(self, take: Take) -> dict[str, Array]:

@@ -1,4 +1,4 @@
-"""Convolutions and matrix products under their PyTorch names; all run on kernels.conv1d or kernels.winograd.
+"""Convolutions and matrix products under their PyTorch names; all run on kernels.conv1d, winograd or bfloat16.
 
     Conv1d            weight_g, weight_v (or weight), bias          odd taps with "same" padding unless told
     WinogradConv1d    weight_g, weight_v, bias                      the same convolution with fewer products
@@ -11,12 +11,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tvm.relax.frontend import nn
 
-from stages.form import by_hand, either, padded, panel
+from stages.form import by_hand, either, in_bf16, padded, panel
 from stages.kernels import conv1d as kernel
+from stages.kernels.bfloat16 import bf16_conv1d, pack_words
 from stages.kernels.conv1d import Arguments, Conv, Partials, Rows
 from stages.kernels.simd import Simd
 from stages.kernels.winograd import Winograd, matrices, winograd_conv1d
@@ -28,11 +31,16 @@ _conv1d = either(kernel.conv1d, operator.conv1d)
 
 
 class _Columns(Packed):
-    """The packed weights of one conv1d: weight [columns / panel, taps, inputs, panel], bias [columns]."""
+    """The packed weights of one conv1d: weight [columns / panel, taps, inputs, panel], bias [columns].
 
-    def __init__(self, inputs: int, columns: int, taps: int) -> None:
+    An `exact` one is in float32 whatever the target; the others may be in bfloat16, two inputs in a word.
+    """
+
+    def __init__(self, inputs: int, columns: int, taps: int, *, exact: bool = False) -> None:
         side = panel(columns)
-        self.weight = nn.Parameter((columns // side, taps, inputs, side), "float32")
+        self.bf16 = not exact and in_bf16()
+        depth = padded(inputs) // 2 if self.bf16 else inputs
+        self.weight = nn.Parameter((columns // side, taps, depth, side), "int32" if self.bf16 else "float32")
         self.bias = nn.Parameter((columns,), "float32")
 
     def run(
@@ -50,7 +58,13 @@ class _Columns(Packed):
 
     def convolve(self, conv: Conv, given: Arguments, here: Axis, there: Axis) -> tuple[nn.Tensor, Partials | None]:
         """The kernel that reads these weights, from rows of axis `here` to rows of `there`."""
-        return _conv1d(conv, given, rows_in=here.rows, rows_out=there.rows, capacity=there.capacity)
+        convolution = bf16_conv1d if self.bf16 else _conv1d
+        return convolution(conv, given, rows_in=here.rows, rows_out=there.rows, capacity=there.capacity)
+
+    def pack_weight(self, weight: Array) -> NDArray[Any]:
+        """[columns, inputs, taps] as the kernel reads it."""
+        packed = pack_columns(weight, panel(weight.shape[0]))
+        return pack_words(packed) if self.bf16 else packed
 
 
 class Conv1d(_Columns):
@@ -67,8 +81,9 @@ class Conv1d(_Columns):
         padding: int | None = None,
         bias: bool = True,
         weight_norm: bool = True,
+        exact: bool = False,
     ) -> None:
-        super().__init__(inputs, padded(outputs), taps)
+        super().__init__(inputs, padded(outputs), taps, exact=exact)
         self.inputs, self.outputs, self.taps = inputs, outputs, taps
         self.stride, self.dilation = stride, dilation
         self.padding = dilation * (taps - 1) // 2 if padding is None else padding
@@ -111,18 +126,19 @@ class Conv1d(_Columns):
         shape = (self.outputs, self.inputs, self.taps)
         weight = fold_weight_norm(take, shape) if self.weight_norm else take("weight", shape)
         bias = take("bias", (self.outputs,)) if self.has_bias else np.zeros(self.outputs, np.float32)
-        return {"weight": _pack(pad_channels(weight)), "bias": pad_channels(bias)}
+        return {"weight": self.pack_weight(pad_channels(weight)), "bias": pad_channels(bias)}
 
 
 class WinogradConv1d(Conv1d):
     """Conv1d of stride 1 by minimal filtering: half the work, twice the weights. For long signals.
 
-    A target without kernels of its own has the plain convolution.
+    A target without kernels of its own has the plain convolution; so has bfloat16, whose digits do not suffice.
     """
 
     def __init__(self, inputs: int, outputs: int, taps: int, *, dilation: int = 1) -> None:
         super().__init__(inputs, outputs, taps, dilation=dilation)
-        if not by_hand():
+        self.filtered = by_hand() and not self.bf16
+        if not self.filtered:
             return
         simd = Simd.of()
         self.form = Winograd.of(taps, dilation, simd)
@@ -130,12 +146,12 @@ class WinogradConv1d(Conv1d):
         self.weight = nn.Parameter(shape, "float32")
 
     def convolve(self, conv: Conv, given: Arguments, here: Axis, there: Axis) -> tuple[nn.Tensor, Partials | None]:
-        if not by_hand():
+        if not self.filtered:
             return super().convolve(conv, given, here, there)
         return winograd_conv1d(conv, given, rows=there.rows, capacity=there.capacity)
 
     def pack(self, take: Take) -> dict[str, Array]:
-        if not by_hand():
+        if not self.filtered:
             return super().pack(take)
         form = self.form
         folded = pad_channels(fold_weight_norm(take, (self.outputs, self.inputs, self.taps)))
@@ -181,14 +197,14 @@ class ConvTranspose1d(_Columns):
         phases = taps.reshape(self.inputs, padded(self.outputs), self.depth, self.stride)[:, :, ::-1]
         columns = phases.transpose(3, 1, 0, 2).reshape(-1, self.inputs, self.depth)
         bias = np.tile(pad_channels(take("bias", (self.outputs,))), self.stride)
-        return {"weight": _pack(columns), "bias": bias}
+        return {"weight": self.pack_weight(columns), "bias": bias}
 
 
 class Linear(_Columns):
     """Matrix product over rows, one row a token or frame."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(inputs, padded(outputs), 1)
+    def __init__(self, inputs: int, outputs: int, *, exact: bool = False) -> None:
+        super().__init__(inputs, padded(outputs), 1, exact=exact)
         self.inputs, self.outputs = inputs, outputs
 
     def forward(self, x: Signal, *, residuals: Sequence[Signal] = (), gelu: bool = False) -> Signal:
@@ -201,12 +217,7 @@ class Linear(_Columns):
     def packed(self, weight: Array, bias: Array) -> dict[str, Array]:
         """Parameters of a matrix [outputs, inputs] and its bias."""
         columns = pad_channels(weight)[:, :, None]
-        return {"weight": _pack(columns), "bias": pad_channels(bias)}
-
-
-def _pack(weight: Array) -> Array:
-    """[columns, inputs, taps] as the target's form of the convolution reads it."""
-    return pack_columns(weight, panel(weight.shape[0]))
+        return {"weight": self.pack_weight(columns), "bias": pad_channels(bias)}
 
 
 def single_row(x: nn.Tensor, channels: int, length: nn.Tensor) -> Signal:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from tvm.relax.frontend import nn
 
 from stages.form import padded
 
-Array = NDArray[np.float32]
+Array = NDArray[Any]
 Take = Callable[[str, tuple[int, ...]], Array]
 """`take(key, shape)`: the tensor under the layer's name and `key`, float32; a missing or misshapen one is noted and
 read as nan."""
