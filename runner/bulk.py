@@ -114,7 +114,7 @@ def _line(speaker: Speaker, number: int, utterance: Utterance, digest: str, plac
         return
 
     def parts() -> Iterator[Part]:
-        for part in speaker.say(utterance):
+        for part in speaker.say(utterance, last=number == summary.total):
             summary.timings.update(part.timings)
             yield part
 

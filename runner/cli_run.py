@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner import bulk, cli_options, progress
+from runner import bulk, cli_options, progress, runtime
 from runner.engine import Pipeline
 from runner.errors import RunError
 from runner.speak import AUDIO, Speaker, with_durations
@@ -45,6 +45,7 @@ def execute(
     if options["timestamps"] is not None:
         graph = with_durations(graph)
     vocab = cli_options.vocabulary(options["vocab"])
+    runtime.Buffers.in_heap()
     pipeline = _pipeline_class(options)(graph, options["build_dir"], options["threads"], vocab, cache)
     scope = cli_options.scope(options)
     scope.check(graph)
@@ -262,8 +263,6 @@ def _recorder(
 def versions() -> dict[str, str]:
     """Of what a run depends on beside the graph and the code of its stages."""
     import numpy as np
-
-    from runner import runtime
 
     return {
         "python": platform.python_version(),

@@ -241,10 +241,18 @@ class Pipeline:
         there = all(self._is_kept(request, ref) for ref in request.outputs.values())
         return [] if there else [spec.name for spec in request.needed if spec.is_library]
 
-    def finish(self, request: Request) -> Result:
-        """Run the other stages of what `prepare` began."""
+    def finish(self, request: Request, *, last: bool = False) -> Result:
+        """Run the other stages of what `prepare` began.
+
+        Args:
+            last: no other run is to follow, so each stage gives back the memory of its weights when it is done.
+        """
         while request.pending:
-            self._settle(request, request.pending[0])
+            spec = request.pending[0]
+            self._settle(request, spec)
+            stage = self._stages[spec.name]
+            if last and isinstance(stage, CompiledStage):
+                stage.rest()
         outputs = {name: self._array(request, str(ref)) for name, ref in request.outputs.items()}
         kept = {ref: self._array(request, ref) for ref in self._ports(request)} if request.keep else {}
         if any(run.status == RUN and self.graph.stages[name].is_library for name, run in request.stages.items()):

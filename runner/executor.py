@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import mmap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,6 +100,7 @@ class CompiledStage:
         self.path = device.library_path(spec, graph.model.name, build_root)
         self._library: runtime.Library | None = None
         self._loaded: Manifest | None = None
+        self._pages: mmap.mmap | None = None
 
     @property
     def loaded(self) -> Manifest | None:
@@ -136,6 +138,11 @@ class CompiledStage:
             self._library = self._load()
         return self._library
 
+    def rest(self) -> None:
+        """Give the memory of the weights back to the system; a later call has them read from the file again."""
+        if self._pages is not None:
+            self._pages.madvise(mmap.MADV_DONTNEED)
+
     def _load(self) -> runtime.Library:
         where = device.find(self._spec.device)
         try:
@@ -146,7 +153,9 @@ class CompiledStage:
             if fault is not None:
                 raise RunError(fault)
             self._loaded = manifest
-            weights = runtime.map_weights(artifact.weights_path(self.path), manifest.tensors, where)
+            path = artifact.weights_path(self.path)
+            self._pages = runtime.map_file(path) if manifest.tensors else None
+            weights = runtime.map_weights(path, manifest.tensors, where, self._pages)
             return runtime.Library(self.path, self._entry, where, weights)
         except RunError as error:
             built = f"build it with: kokoro-run build {self._graph.path}"

@@ -125,8 +125,11 @@ class Speaker:
                 inputs = {PHONEMES: chunk.phonemes, **self._inputs}
                 self._pipeline.check(params=self._params, **self._how, **inputs)
 
-    def say(self, utterance: Utterance) -> Iterator[Part]:
+    def say(self, utterance: Utterance, *, last: bool = False) -> Iterator[Part]:
         """Speak a line that `check` has found well; what that has warned of is not told again.
+
+        Args:
+            last: nothing is to be spoken after it.
 
         Raises:
             LineError: a stage refused what it got.
@@ -138,7 +141,7 @@ class Speaker:
                 with _silenced():
                     self._request = self._prepare(chunk)
                 try:
-                    result = self._pipeline.finish(self._request)
+                    result = self._pipeline.finish(self._request, last=last and chunk is chunks[-1])
                 finally:
                     self._request = None
                 audio, shift = joint(result[AUDIO], chunk)

@@ -76,9 +76,9 @@ class Traced(Pipeline):
         with self._noted("load libraries", LIBRARY, {"stages": names}):
             super().load(names)
 
-    def finish(self, request: Request) -> Result:
+    def finish(self, request: Request, *, last: bool = False) -> Result:
         with self._owned(request), self._noted("finish", UTTERANCE, _asked(request)):
-            result = super().finish(request)
+            result = super().finish(request, last=last)
         if request.keep:
             self.spoken.append((request, result))
         return result

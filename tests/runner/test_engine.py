@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runner import executor
+from runner import artifact, executor
 from runner.artifact import File, Manifest, Tensor
 from runner.engine import Pipeline
 from runner.errors import RunError
@@ -45,6 +46,23 @@ def test_finish_drops_what_nobody_needs(pipeline: Pipeline) -> None:
     assert sorted(request.values) == ["tokenize.input_ids", "tokenize.text_mask"]
     pipeline.finish(request)
     assert sorted(request.values) == ["scaled.y"]
+
+
+def resident_kib(path: Path) -> int:
+    """How much of a mapped file is in this process's memory."""
+    mappings = Path("/proc/self/smaps").read_text().split(f" {path}\n")[1:]
+    return sum(int(re.findall(r"^Rss: +([0-9]+) kB", mapping, re.MULTILINE)[0]) for mapping in mappings)
+
+
+def test_weights_leave_memory_after_the_last_run_and_come_back_with_another(pipeline: Pipeline, toy_root: Path) -> None:
+    weights = artifact.weights_path(toy_root / "toy" / "cpu" / "scaled.so")
+    before = pipeline.run(phonemes=WORD)
+    assert resident_kib(weights) > 0
+    last = pipeline.finish(pipeline.prepare(phonemes=WORD), last=True)
+    assert resident_kib(weights) == 0
+    again = pipeline.run(phonemes=WORD)
+    assert resident_kib(weights) > 0
+    assert before["y"].tolist() == last["y"].tolist() == again["y"].tolist()
 
 
 def test_override_replaces_a_port(pipeline: Pipeline) -> None:

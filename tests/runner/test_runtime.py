@@ -146,6 +146,39 @@ def test_version_is_that_of_the_compiler() -> None:
     assert runtime.version() == tvm.__version__
 
 
+IN_HEAP = """
+import re, sys
+from pathlib import Path
+import numpy as np
+from runner import runtime
+
+def anonymous_mib():
+    return int(re.search("RssAnon:[ \t]+([0-9]+)", Path("/proc/self/status").read_text())[1]) / 1024
+
+if sys.argv[2] == "heap":
+    runtime.Buffers.in_heap()
+weights = runtime.ffi().Array([runtime.put(np.array([2], np.float32))])
+library = runtime.Library(Path(sys.argv[1]), "scaled_forward", weights=weights)
+length = 1_000_000
+for n in range(10):  # each of another length, which gives 24 MB
+    ids = np.ones((1, length + n * 4096), np.int64)
+    y, _ = library([ids, np.zeros(ids.shape, bool)])
+    assert (y == 2).all()
+    del y, _, ids
+print(anonymous_mib())
+"""
+
+
+def test_calls_of_many_lengths_share_the_heap(toy_library: Path, repository: Path) -> None:
+    held = {}
+    for place in ("heap", "pool"):
+        command = [sys.executable, "-c", IN_HEAP, str(toy_library), place]
+        environment = {**os.environ, "PYTHONPATH": str(repository)}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+        held[place] = float(done.stdout)
+    assert held["heap"] < 0.75 * held["pool"]
+
+
 NOT_NEEDED = """
 import sys
 from pathlib import Path

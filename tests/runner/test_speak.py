@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from runner.engine import Pipeline
+from runner.engine import Pipeline, Result
 from runner.errors import LineError, RunError
 from runner.graph import load_graph
 from runner.graph_types import Ref
 from runner.lines import Utterance
+from runner.request import Request
 from runner.speak import Speaker, with_durations
 from tests.runner.speech import LIMIT, TOKEN
 
@@ -85,12 +86,28 @@ def test_the_stage_at_work_is_known_to_those_who_watch(timed_graph: Path, monkey
     talker = Speaker(pipeline, None, {})
     finish, seen = pipeline.finish, []
 
-    def watched(request):  # type: ignore[no-untyped-def]
+    def watched(request, *, last):  # type: ignore[no-untyped-def]
         seen.append(talker.stage)
-        return finish(request)
+        return finish(request, last=last)
 
     monkeypatch.setattr(pipeline, "finish", watched)
     assert talker.stage == ""
     list(talker.say(line("h")))
     assert seen == ["tones"]
     assert talker.stage == ""
+
+
+class Watched(Pipeline):
+    """Notes which runs were said to be the last."""
+
+    def finish(self, request: Request, *, last: bool = False) -> Result:
+        self.said = [*getattr(self, "said", []), last]
+        return super().finish(request, last=last)
+
+
+def test_only_the_last_part_of_the_last_line_is_the_last_run(timed_graph: Path) -> None:
+    pipeline = Watched(load_graph(str(timed_graph)))
+    talker = Speaker(pipeline, None, {})
+    two_parts = line("h" * (LIMIT - 1) + " h")
+    assert len(list(talker.say(two_parts))) == len(list(talker.say(two_parts, last=True))) == 2
+    assert pipeline.said == [False, False, False, True]
