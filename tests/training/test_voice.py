@@ -15,6 +15,7 @@ pytest.importorskip("jiwer", reason="the extra [train] is not installed")
 pytest.importorskip("pocketsphinx", reason="the extra [train] is not installed")
 
 import runner
+from runner import device
 from training import evaluate, measures
 from training.errors import TrainingError
 from training.recogniser import Recogniser, words
@@ -68,6 +69,18 @@ def test_every_voice_and_spelling_is_understood(spoken: dict[tuple[str, str], li
     for said, results in spoken.items():
         errors = _errors(_TEXTS, [result["trim.audio"] for result in results])
         assert errors <= _MOST * _WORDS, f"{said}: {errors} of {_WORDS} words wrong"
+
+
+@pytest.mark.skipif("avx512bf16" not in device.cpu_features(), reason="this machine's CPU lacks avx512bf16")
+def test_the_decoder_in_bfloat16_costs_no_words(spoken: dict[tuple[str, str], list[runner.Result]]) -> None:
+    pipeline = runner.Pipeline(runner.Graph.load(overlays=["configs/bf16.yaml"]))
+    pipeline.build()
+    voice, column = next(iter(SPEAKERS)), 1
+    rounded = [pipeline.run(phonemes=row[column], voice=voice)["audio"] for row in _ROWS]
+    exact = [result["trim.audio"] for result in spoken[voice, SPELLINGS[0]]]
+    assert not np.array_equal(rounded[0], exact[0])
+    # where the recogniser is in doubt, the last digit may turn a word either way
+    assert abs(_errors(_TEXTS, rounded) - _errors(_TEXTS, exact)) <= 0.05 * _WORDS
 
 
 def test_noise_as_loud_as_the_voice_is_noticed(spoken: dict[tuple[str, str], list[runner.Result]]) -> None:

@@ -1,0 +1,124 @@
+"""The decoder in bfloat16: how far from the reference, nothing else changed, exact under padding, refused where it
+cannot run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tests.reference", reason="the PyTorch reference is not installed: `make test` installs it")
+
+from runner import amx, device
+from runner.build import build
+from runner.engine import Pipeline
+from runner.errors import BuildError, RunError
+from runner.graph import Graph, load_graph
+from tests.parity import FIGURES, Bar, Figure, Subject, Utterance, assert_within_bars, signal_to_noise
+from tests.synthetic import phonemes
+from tests.test_parity import read_subject
+
+Synthetic = Callable[[str, int, str], Path]
+On = Callable[..., Graph]
+
+FEATURE = "avx512bf16"
+# A rounding to 8 bits an operand; 30 dB is where the residue is a thousandth of the energy.
+NEAR = Bar(30, in_decibels=True)
+SYMBOLS = (1, 5, 30)
+
+needs_bf16 = pytest.mark.skipif(FEATURE not in device.cpu_features(), reason=f"this machine's CPU lacks {FEATURE}")
+
+
+@pytest.fixture(scope="session")
+def on(synthetic: Synthetic, repository: Path) -> On:
+    """`on("small", "bf16")`: the default graph on a synthetic model, with configs/bf16.yaml or without."""
+
+    def graph(model: str, precision: str, *sets: str) -> Graph:
+        overlays = [synthetic(model, 0, "pth" if model == "tiny" else "safetensors")]
+        overlays += [repository / "configs" / "bf16.yaml"] * (precision == "bf16")
+        default = repository / "graphs" / "default.yaml"
+        return load_graph(str(default), [str(path) for path in overlays], sets)
+
+    return graph
+
+
+@pytest.fixture(scope="session")
+def build_root(cache_folder: Path) -> Path:
+    return cache_folder / "build"
+
+
+@pytest.fixture(scope="session")
+def subjects(on: On, build_root: Path) -> Callable[[str, str], Subject]:
+    """`subjects("small", "bf16")`: a model on both sides, its libraries built."""
+
+    def subject(model: str, precision: str) -> Subject:
+        return replace(read_subject(model, on(model, precision), build_root), name=f"{model} {precision}")
+
+    return cache(subject)
+
+
+@needs_bf16
+@pytest.mark.parametrize("model", ["tiny", "small"])
+def test_decoder_in_bf16_is_near_the_reference(
+    request: pytest.FixtureRequest, subjects: Callable[[str, str], Subject], model: str
+) -> None:
+    kept: list[Figure] = request.config.stash.setdefault(FIGURES, [])
+    found = []
+    for symbols in SYMBOLS:
+        figures = Utterance(subjects(model, "bf16"), symbols, 0).stage_figures(["decoder"])
+        found += [replace(figure, bar=NEAR) for figure in figures]
+    kept.extend(found)
+    assert_within_bars(found)
+
+
+@needs_bf16
+@pytest.mark.parametrize("symbols", SYMBOLS)
+def test_bf16_changes_the_decoder_alone(subjects: Callable[[str, str], Subject], symbols: int) -> None:
+    single, halved = (subjects("small", precision) for precision in ("fp32", "bf16"))
+    words = phonemes(symbols, 0, single.exact.config["vocab"])
+    one, other = (each.pipeline.run(phonemes=words, voice=each.pack, keep=True) for each in (single, halved))
+    for port in one:
+        if port != "audio" and not port.startswith(("decoder.", "trim.")):
+            np.testing.assert_array_equal(other[port], one[port], err_msg=port)
+    assert not np.array_equal(one["decoder.audio"], other["decoder.audio"])
+    assert signal_to_noise(one["decoder.audio"], other["decoder.audio"]) > NEAR.limit
+
+
+@needs_bf16
+@pytest.mark.parametrize("symbols", SYMBOLS)
+def test_bf16_padded_and_on_other_threads_is_equal_bit_for_bit(
+    on: On, build_root: Path, subjects: Callable[[str, str], Subject], symbols: int
+) -> None:
+    subject = subjects("small", "bf16")
+    words = phonemes(symbols, 0, subject.exact.config["vocab"])
+    expected = subject.pipeline.run(phonemes=words, voice=subject.pack)["audio"]
+    padded = Pipeline(on("small", "bf16", "dims.text=40", "dims.frames=256"), build_root, threads=1)
+    np.testing.assert_array_equal(padded.run(phonemes=words, voice=subject.pack)["audio"], expected)
+
+
+def test_building_for_bf16_is_refused_where_the_cpu_lacks_it(
+    on: On, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lacking = device.cpu_features() - {FEATURE}
+    monkeypatch.setattr(device, "cpu_features", lambda: lacking)
+    with pytest.raises(
+        BuildError, match=f"^stage 'decoder': the device's target needs {FEATURE}, which this CPU lacks"
+    ):
+        build(on("tiny", "bf16"), tmp_path)
+    assert not list(tmp_path.rglob("*.so"))
+
+
+@needs_bf16
+@pytest.mark.skipif("amx-bf16" not in device.cpu_features(), reason="this machine's CPU lacks amx-bf16")
+def test_library_with_amx_is_refused_where_the_system_refuses_it(
+    on: On, build_root: Path, subjects: Callable[[str, str], Subject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = subjects("tiny", "bf16")
+    monkeypatch.setattr(amx, "refused", lambda: "Operation not supported")
+    with pytest.raises(RunError, match="uses AMX, which this system does not let the process use: Operation not supp"):
+        Pipeline(on("tiny", "bf16"), build_root).run(phonemes="a", voice=subject.pack)
