@@ -58,7 +58,7 @@ from stages.kernels.simd import (
 )
 
 _POINTS = [Fraction(p) for p in ("0", "1", "-1", "2", "-2", "1/2", "-1/2")]
-_TILES = 60  # of a block, about: the transformed rows of 256 channels then stay in the second-level cache
+_TILES = 28  # of a block, about: its transformed rows and the weights then share the second-level cache
 
 Matrix = list[list[float]]
 

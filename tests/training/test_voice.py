@@ -73,7 +73,7 @@ def test_every_voice_and_spelling_is_understood(spoken: dict[tuple[str, str], li
 
 @pytest.mark.skipif("avx512bf16" not in device.cpu_features(), reason="this machine's CPU lacks avx512bf16")
 def test_the_decoder_in_bfloat16_costs_no_words(spoken: dict[tuple[str, str], list[runner.Result]]) -> None:
-    pipeline = runner.Pipeline(runner.Graph.load(overlays=["configs/bf16.yaml"]))
+    pipeline = runner.Pipeline(runner.Graph.load(overlays=["bf16"]))
     pipeline.build()
     voice, column = next(iter(SPEAKERS)), 1
     rounded = [pipeline.run(phonemes=row[column], voice=voice)["audio"] for row in _ROWS]

@@ -19,7 +19,7 @@ from stages.kernels.winograd import Winograd, matrices, winograd_kernel
 from tests.stages.kernels.conftest import Array, CompileKernel
 from tests.stages.kernels.test_conv1d import Case, Convolution, Operands, in_float64, operands
 
-EDGES = (1, 2, 5, 6, 7, 12, 83, 84, 85, 335, 336, 337, 430)
+EDGES = (1, 2, 5, 6, 7, 12, 83, 84, 85, 167, 168, 169, 337, 430)
 CASES = {
     "three taps": Case(Conv(24, 40, 3, padding=1, statistics=True), lengths=EDGES),
     "three taps, dilated": Case(Conv(22, 32, 3, dilation=5, padding=5, norm=True, snake=True), lengths=EDGES),
