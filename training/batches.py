@@ -16,8 +16,8 @@ from training.corpus import Spoken, load
 from training.model import VOICES
 
 _SILENT_N = math.log(1e-5 * math.sqrt(80))  # features.energy of digital silence
-Said = dict[tuple[str, str], list[tuple[NDArray[np.float32], NDArray[np.float32]]]]
-"""(voice, text) -> F0 in Hz and energy of each spelling, float32[2 * frames], as the predictor says them."""
+Said = dict[tuple[str, str], list[NDArray[np.float32]]]
+"""(voice, text) -> energy of each spelling, float32[2 * frames], as the predictor says it."""
 VALIDATION = 24  # utterances of each voice that training never sees
 
 
@@ -51,7 +51,7 @@ def utterances(corpus: Path, audio: bool) -> tuple[list[Spoken], list[Spoken]]:
 
 
 def crops(spoken: Sequence[Spoken], seed: int, step: int, size: int, frames: int, said: Said | None = None) -> Batch:
-    """`size` utterances drawn at random, `frames` of each, with audio; F0 and energy are the true ones, or `said`."""
+    """`size` utterances drawn at random, `frames` of each, with audio; F0 is the true one, energy too, or `said`."""
     draw = np.random.default_rng([seed, step])
     chosen = [spoken[index] for index in draw.choice(len(spoken), size, replace=False)]
     begins = [int(draw.integers(max(0, len(each["n"]) // 2 - frames) + 1)) for each in chosen]
@@ -97,8 +97,8 @@ def _batch(
         durations[row, : len(ids)] = torch.from_numpy(lengths.astype(np.int64))
         token_of_frame[row] = owner[-1]
         token_of_frame[row, :count] = owner[begin:end]
-        curves = (each["f0"], each["n"]) if said is None else said[each["voice"], each["text"]][which[row]]
-        for target, curve in zip((f0, n), curves, strict=True):
+        energy = each["n"] if said is None else said[each["voice"], each["text"]][which[row]]
+        for target, curve in ((f0, each["f0"]), (n, energy)):
             target[row, : 2 * count] = torch.from_numpy(curve[2 * begin : 2 * end])
         counts[row] = count
         if audio:

@@ -1,7 +1,8 @@
 """`python -m training.decoder CORPUS OUT`: the decoder and its text encoder, from aligned speech.
 
 Crops of 1.4 s with their true durations, F0 and energy; in the last quarter of the steps, with what the predictor says
-of F0 and energy in place of the true ones, since that is what it will be given. The loss is spectral
+of energy in place of the true one, since that is what it will be given. F0 stays true, as the audio is that the loss
+compares with: at another pitch no harmonic would lie where its own does. The loss is spectral
 (training/losses.py). The forward pass is in bfloat16 but for the harmonic source and the last convolution, whose output
 is an exponent and an angle.
 OUT/decoder.pt is written every few minutes, and a run goes on from it.
@@ -32,7 +33,7 @@ _RATE = 1e-3
 _CLIP = 5.0
 _CROPS, _CROP_FRAMES = 4, 56
 _REPORT, _SAVE = 100, 250  # steps
-_TRUE = 0.75  # of the steps, before the predictor's F0 and energy take over
+_TRUE = 0.75  # of the steps, before the predictor's energy takes over
 
 Synthesis = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -93,7 +94,7 @@ def train(corpus: Path, out: Path, steps: int, seed: int, device: torch.device) 
 
 
 def read_said(path: Path) -> batches.Said:
-    """What the predictor says of every utterance.
+    """The energy that the predictor says of every utterance.
 
     Raises:
         TrainingError: it has not been written yet.

@@ -2,8 +2,8 @@
 
 Durations are learned as the published model's are: `bins` logits a token, of which the first `duration` are on. Losses
 are means over what exists of an utterance, so padding weighs nothing. OUT/predictor.pt is what a run goes on from. At
-the end, OUT/said.pt has the F0 and energy that the averaged weights give for the utterances with audio: the decoder
-learns from them last.
+the end, OUT/said.pt has the energy that the averaged weights give for the utterances with audio: the decoder learns
+from it last.
 """
 
 from __future__ import annotations
@@ -178,11 +178,11 @@ def _say(parts: Any, corpus: Path, path: Path, device: torch.device) -> None:
     said: batches.Said = {}
     with torch.no_grad():
         for each in (utterance for part in batches.utterances(corpus, audio=True) for utterance in part):
-            said[each["voice"], each["text"]] = curves = []
+            said[each["voice"], each["text"]] = energies = []
             for spelling in each["spellings"]:
                 alone: Spoken = {**each, "spellings": [spelling]}
                 found = predict(parts, batches.together([alone], np.random.default_rng(0)).on(device))
-                curves.append((found.f0[0].cpu().numpy(), found.n[0].cpu().numpy()))
+                energies.append(found.n[0].cpu().numpy())
     part = path.with_suffix(".part")
     torch.save(said, part)
     part.replace(path)

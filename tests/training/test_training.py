@@ -83,7 +83,7 @@ def test_training_that_was_stopped_ends_as_if_it_were_not(corpus: Path, tmp_path
         assert all(torch.equal(one[key][name], other[key][name]) for name in one[key])
 
 
-def test_the_decoder_ends_with_what_the_predictor_says(corpus: Path, tmp_path: Path) -> None:
+def test_the_decoder_ends_with_the_energy_that_the_predictor_says(corpus: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"said\.pt: not there; python -m training\.predictor writes it"):
         decoder.read_said(tmp_path / predictor.SAID)
     predictor.train(corpus, tmp_path, 1, 1, torch.device("cpu"))
@@ -91,13 +91,14 @@ def test_the_decoder_ends_with_what_the_predictor_says(corpus: Path, tmp_path: P
     spoken, held = batches.utterances(corpus, audio=True)
     assert said.keys() == {(each["voice"], each["text"]) for each in [*spoken, *held]}
     for each in spoken:
-        for curves in said[each["voice"], each["text"]]:
-            assert [curve.shape for curve in curves] == [each["f0"].shape, each["n"].shape]
+        for energy in said[each["voice"], each["text"]]:
+            assert energy.shape == each["n"].shape
     true, predicted = batches.crops(spoken, 1, 5, 4, 9), batches.crops(spoken, 1, 5, 4, 9, said)
     assert torch.equal(true.audio, predicted.audio)
-    assert not torch.equal(true.f0, predicted.f0)
-    shown = predicted.f0[0, : 2 * int(predicted.frames[0])].numpy()
-    assert any(shown.tobytes() in curves[0].tobytes() for pair in said.values() for curves in pair)
+    assert torch.equal(true.f0, predicted.f0)
+    assert not torch.equal(true.n, predicted.n)
+    shown = predicted.n[0, : 2 * int(predicted.frames[0])].numpy()
+    assert any(shown.tobytes() in energy.tobytes() for energies in said.values() for energy in energies)
 
 
 def test_the_gradients_reach_every_trained_tensor(corpus: Path) -> None:
