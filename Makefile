@@ -40,7 +40,7 @@ format: $(VENV)/.dev  ## let ruff mend what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(VENV)/.bench  ## against PyTorch and ONNX Runtime; writes benchmarks/results.json
+bench: $(VENV)/.bench  ## this project beside PyTorch and ONNX Runtime; writes benchmarks/README.md and results.json
 	$(BIN)/python -m benchmarks.bench
 
 eval-voice: $(VENV)/.train  ## the default voices on held-out sentences, beside espeak-ng (needs libespeak-ng1)

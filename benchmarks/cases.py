@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import bisect
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,8 @@ FRAMES = (60, 200, 400)
 QUICK_TOKENS = (32,)
 QUICK_FRAMES = (60,)
 FRAME_RATE_HZ = 40
+MIN_TOKENS = 4  # two symbols, and the zeros around them
+MIN_SPEED_PERCENT = 25  # of the graph's parameter
 
 
 @dataclass(frozen=True)
@@ -41,14 +44,32 @@ def symbols(config: Mapping[str, Any], tokens: int) -> str:
     return synthetic.phonemes(tokens - 2, 0, config["vocab"])
 
 
-def tokens_for(seconds: float, reference: Reference, pack: Array) -> int:
-    """How many tokens speak for `seconds` or, by a few tokens, longer."""
-    for tokens in range(20, max(TOKENS), 5):
-        ids = reference.input_ids(symbols(reference.config, tokens))
-        frames = reference.run(ids, pack, audio=False)["frame_count"][0]
-        if frames >= seconds * FRAME_RATE_HZ:
-            return tokens
-    raise ValueError(f"this checkpoint never speaks for {seconds} s")
+@dataclass(frozen=True)
+class Length:
+    """An utterance of about `seconds`: how many tokens, at which speed (1 is the voice's own pace)."""
+
+    seconds: float
+    tokens: int
+    speed: float
+
+
+def length_for(seconds: float, frames: Callable[[int, float], int]) -> Length:
+    """The utterance that lasts for `seconds` or a little longer; where the longest is too short, it is slowed down.
+
+    frames: how many an utterance of so many tokens has at a speed.
+    """
+    wanted, most = seconds * FRAME_RATE_HZ, max(TOKENS)
+    longest = frames(most, 1.0)
+    if longest >= wanted:
+        lengths = range(MIN_TOKENS, most + 1)
+        return Length(
+            seconds, lengths[bisect.bisect_left(lengths, wanted, key=lambda tokens: frames(tokens, 1.0))], 1.0
+        )
+    speeds = [percent / 100 for percent in range(round(100 * longest / wanted), MIN_SPEED_PERCENT, -1)]
+    for speed in speeds:
+        if frames(most, speed) >= wanted:
+            return Length(seconds, most, speed)
+    raise ValueError(f"this checkpoint speaks for {longest / FRAME_RATE_HZ:g} s at most, {seconds:g} s are asked for")
 
 
 def cases(reference: Reference, pack: Array, *, quick: bool) -> Iterator[Case]:
@@ -82,6 +103,15 @@ def _cases_over_frames(ports: Ports, frames: int) -> Iterator[Case]:
         "seed": np.array(0, np.int64),
     }
     yield Case("decoder", frames, "frames", float32(decoder))
+
+
+def pick(every: Iterable[Case], sizes: Mapping[str, int]) -> dict[str, Case]:
+    """Of each stage in `sizes` the case of that size or, where there is none, the first."""
+    found: dict[str, Case] = {}
+    for case in every:
+        if case.stage in sizes and (case.stage not in found or case.size == sizes[case.stage]):
+            found[case.stage] = case
+    return found
 
 
 def float32(ports: Ports) -> dict[str, Array]:

@@ -8,25 +8,34 @@ import platform
 from pathlib import Path
 
 PACKAGES = ("apache-tvm", "torch", "onnxruntime", "numpy")
-VECTOR_FEATURES = ("avx2", "fma", "avx512f", "avx512_bf16", "asimd", "sve")
+VECTOR_FEATURES = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve")
 
 
-def describe(threads: int) -> dict[str, object]:
-    """The processor, its cores and vector features, the system, the versions and the number of threads used."""
+def describe() -> dict[str, object]:
+    """The processor, its cores and vector features, the system, the versions and the load at this moment."""
     cpu = _cpu_info()
-    flags = (cpu.get("flags") or cpu.get("Features") or "").split()
     return {
         "cpu": cpu.get("model name") or platform.processor() or platform.machine(),
         "cpu_family_model": f"{cpu.get('cpu family', '?')}/{cpu.get('model', '?')}",
-        "usable_cores": len(os.sched_getaffinity(0)),
-        "vector_features": [feature for feature in VECTOR_FEATURES if feature in flags],
+        "usable_cores": cores(),
+        "vector_features": [feature for feature in VECTOR_FEATURES if feature in features()],
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": platform.platform(),
         "python": platform.python_version(),
         "versions": {package: importlib.metadata.version(package) for package in PACKAGES},
-        "threads": threads,
-        "load_average_at_start": os.getloadavg()[0],
+        "load_average": round(os.getloadavg()[0], 2),
     }
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def features() -> frozenset[str]:
+    """What the kernel says the processor has, by its names; empty where it does not say."""
+    cpu = _cpu_info()
+    return frozenset((cpu.get("flags") or cpu.get("Features") or "").split())
 
 
 def _cpu_info() -> dict[str, str]:

@@ -16,10 +16,12 @@ from tests import synthetic
 
 Array = NDArray[Any]
 
+WORK = Path(__file__).parents[1] / "build" / "bench"
 
-def model_folder(work: Path) -> Path:
+
+def model_folder() -> Path:
     """Where the checkpoint lies; another version of the generator has another folder."""
-    return work / f"model-{hashlib.sha256(Path(synthetic.__file__).read_bytes()).hexdigest()[:8]}"
+    return WORK / f"model-{hashlib.sha256(Path(synthetic.__file__).read_bytes()).hexdigest()[:8]}"
 
 
 def synthetic_model(folder: Path) -> tuple[dict[str, Any], Array, dict[str, Array]]:

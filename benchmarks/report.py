@@ -1,45 +1,154 @@
-"""The results as Markdown, as they may stand in the README."""
+"""The results as text: Markdown, as it stands in benchmarks/README.md."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from benchmarks.ours import Ours
-from benchmarks.rivals import RIVALS
+from benchmarks import report_kernels
+from benchmarks.bars import Bar, bars
+from benchmarks.names import RIVALS
+from benchmarks.ours import FP32, VARIANTS
+from benchmarks.results import counts_of, found
 from benchmarks.timing import Ratio, table
 
+OURS = tuple(variant.name for variant in VARIANTS)
 
-def report(results: dict[str, Any]) -> str:
-    """Machine, stages, utterances, build and process, from what `bench` writes into results.json."""
-    about, costs = results["machine"], results["process"]
-    machine = f"{about['cpu']} ({about['cpu_family_model']}), {about['usable_cores']} cores, {about['memory_gib']} GiB"
-    beyond = f"{costs['beyond_stages_s']:.2f} s (at worst {costs['beyond_stages_worst_s']:.2f} s) beyond the stages"
-    lines = [
-        f"{machine}, {' '.join(about['vector_features'])}; {about['threads']} threads",
-        "; ".join(f"{package} {version}" for package, version in about["versions"].items()),
-        f"Medians of {results['rounds']} interleaved rounds. A ratio is kokoro-run's time over the rival's in the same",
-        "round, median (lowest-highest): below 1, kokoro-run is faster.",
-        "",
-        _table("stage", [(row["stage"], f"{row['size']} {row['axis']}", row) for row in results["stages"]]),
-        "",
-        _table("utterance", [(f"{r['tokens']} tokens", f"{r['audio_s']:.1f} s", r) for r in results["utterances"]]),
-        "",
-        f"Build of the full model from nothing: {results['build_s']:.0f} s",
-        f"kokoro-run as a process, {costs['audio_s']:.1f} s of audio: {costs['wall_s']:.2f} s, {beyond}",
-        f"Peak memory of that process (VmHWM): {costs['peak_mib']:.0f} MiB",
-        *(f"Not as it should be: {what}: {why}" for what, why in results["failed"].items()),
+
+def report(results: Mapping[str, Any]) -> str:
+    """Every table that there are results for."""
+    sections = [
+        ("Bars", _bars(results)),
+        ("Stages", _each_count(results, "stages", _stages)),
+        ("Utterances, end to end", _each_count(results, "utterances", _utterances)),
+        ("Processes", _process(results)),
+        ("Kernels", report_kernels.tables(results)),
+        ("What fewer bits cost", _accuracy(results)),
+        ("Not measured, or not as it should be", _failures(results)),
+        ("The machine, and when", _machine(results)),
     ]
+    return "\n\n".join(f"### {title}\n\n{text}" for title, text in sections if text)
+
+
+def _bars(results: Mapping[str, Any]) -> str:
+    def row(bar: Bar) -> list[str]:
+        sign = "at least" if bar.at_least else "at most"
+        return [bar.what, str(bar.measured or "-"), f"{sign} {bar.bar:g}", bar.rival, bar.verdict]
+
+    header = ["what", "measured (lowest-highest)", "bar", "against", "verdict"]
+    return table(header, [row(bar) for bar in bars(results)])
+
+
+def _each_count(results: Mapping[str, Any], part: str, make: Any) -> str:
+    texts = [f"{_threads(count)}\n\n{make(found(results, part, count))}" for count in counts_of(results, part)]
+    return "\n\n".join(texts)
+
+
+def _threads(count: int) -> str:
+    return f"{count} {'thread' if count == 1 else 'threads'}:"
+
+
+def _stages(rows: Sequence[Mapping[str, Any]]) -> str:
+    return _compared(["stage", "size"], [([row["stage"], f"{row['size']} {row['axis']}"], row) for row in rows])
+
+
+def _utterances(rows: Sequence[Mapping[str, Any]]) -> str:
+    def lead(row: Mapping[str, Any]) -> list[str]:
+        share = row["median_s"][FP32.name] / row["audio_s"]
+        return [f"{row['audio_s']:.1f} s", f"{row['tokens']}", f"{row['speed']:g}", f"{share:.3f}"]
+
+    header = ["audio", "tokens", "speed", "our seconds per second of audio"]
+    return _compared(header, [(lead(row), row) for row in rows])
+
+
+def _compared(lead: Sequence[str], rows: Sequence[tuple[list[str], Mapping[str, Any]]]) -> str:
+    """Milliseconds of ours, then each rival's time over ours; a contender that no row has gets no column."""
+    ours = [name for name in OURS if any(name in row["median_s"] for _, row in rows)]
+    rivals = [name for name in RIVALS if any(name in row["median_s"] for _, row in rows)]
+
+    def cells(row: Mapping[str, Any]) -> Iterator[str]:
+        for name in ours:
+            yield f"{1000 * row['median_s'][name]:.1f}" if name in row["median_s"] else "-"
+        for name in rivals:
+            yield str(Ratio(**row["ratio"][name])) if name in row["ratio"] else "-"
+
+    header = [*lead, *(f"{name} [ms]" for name in ours), *rivals]
+    return table(header, [[*words, *cells(row)] for words, row in rows])
+
+
+def _process(results: Mapping[str, Any]) -> str:
+    build, process = found(results, "build"), found(results, "process")
+    rows: list[list[str]] = []
+    if process:
+        cold, memory, run = process["cold_start"], process["peak_memory"], process["run"]
+        for name, seconds in cold["median_s"].items():
+            rows.append([f"start to a .wav of {cold['audio_s']:g} s", name, f"{seconds:.2f} s", _over(cold, name)])
+        for name, seconds in process["first_byte_s"].items():
+            rows.append([f"start to the first byte of a stream of {cold['audio_s']:g} s", name, f"{seconds:.2f} s", ""])
+        for name, mib in memory["median_mib"].items():
+            rows.append([f"peak memory, {memory['audio_s']:g} s", name, f"{mib:.0f} MiB", _over(memory, name)])
+        what = f"run of {run['audio_s']:g} s"
+        beyond = f"{run['beyond_stages_s']:.2f} s, at worst {run['beyond_stages_worst_s']:.2f} s"
+        rows.append([f"{what}, of that beyond the stages", FP32.name, beyond, ""])
+    if build:
+        rows.append(["build of the full model from nothing", FP32.name, f"{build['build_s']:.0f} s", ""])
+    return table(["what", "who", "median", "over ours"], rows) if rows else ""
+
+
+def _over(figures: Mapping[str, Any], name: str) -> str:
+    return str(Ratio(**figures["ratio"][name])) if name in figures["ratio"] else ""
+
+
+def _accuracy(results: Mapping[str, Any]) -> str:
+    accuracy = found(results, "accuracy")
+    if not accuracy:
+        return ""
+    rows = []
+    for row in accuracy["ours"]:
+        for port, apart in row.items():
+            if isinstance(apart, dict):
+                noise = f"{apart['snr_db']:.1f} dB" if apart["snr_db"] is not None else "equal"
+                rows.append([row["contender"], f"{row['case']}: {port}", noise, _decibels(apart), ""])
+    for row in accuracy["onnxruntime"]:
+        largest = f"{100 * row['apart']:.2g} %"
+        rows.append([row["contender"], row["case"], largest, _decibels(row), _same(row)])
+    return (
+        table(["who", "what", "SNR, or apart", "log-spectral distance", "of two float32 calls"], rows) if rows else ""
+    )
+
+
+def _decibels(row: Mapping[str, Any]) -> str:
+    return f"{row['log_spectral_distance_db']:.2f} dB" if "log_spectral_distance_db" in row else ""
+
+
+def _same(row: Mapping[str, Any]) -> str:
+    return f"{row['of_two_calls_db']:.2f} dB" if "of_two_calls_db" in row else ""
+
+
+def _failures(results: Mapping[str, Any]) -> str:
+    lines = [f"- {name}: {why}" for name, why in results.get("not_measured", {}).items()]
+    for part, entries in results.get("parts", {}).items():
+        for count, entry in sorted(entries.items()):
+            lines += [f"- {part}, {_threads(int(count))} {what}: {why}" for what, why in entry["failed"].items()]
     return "\n".join(lines)
 
 
-def _table(what: str, rows: list[tuple[str, str, dict[str, Any]]]) -> str:
-    names = [f"{name} [ms]" for name in (Ours.name, *RIVALS)]
-    header = [what, "size", *names, *(f"/ {name}" for name in RIVALS)]
-    return table(header, [[label, size, *_cells(row)] for label, size, row in rows])
+def _machine(results: Mapping[str, Any]) -> str:
+    entries = [(part, e) for part, counts in results.get("parts", {}).items() for _, e in sorted(counts.items())]
+    if not entries:
+        return ""
+    about = entries[-1][1]["machine"]
+    lines = [
+        f"{about['cpu']} ({about['cpu_family_model']}), {about['usable_cores']} cores, {about['memory_gib']} GiB, "
+        f"{' '.join(about['vector_features'])}; {about['system']}",
+        "Python " + about["python"] + "; " + "; ".join(f"{name} {v}" for name, v in about["versions"].items()),
+    ]
+    header = ["part", "threads", "rounds", "started (UTC)", "took", "load before", "after"]
+    rows = [_when(part, entry) for part, entry in entries]
+    return "\n".join(lines) + "\n\n" + table(header, rows)
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
-    """Milliseconds of all, then our ratio to each rival; a rival that could not run has a dash."""
-    medians, ratios = row["median_s"], row["ratio"]
-    times = [f"{1000 * medians[name]:.1f}" if name in medians else "-" for name in (Ours.name, *RIVALS)]
-    return times + [str(Ratio(**ratios[name])) if name in ratios else "-" for name in RIVALS]
+def _when(part: str, entry: Mapping[str, Any]) -> list[str]:
+    loads = [f"{entry['machine']['load_average']:.1f}", f"{entry['load_average_at_end']:.1f}"]
+    started = entry["started"].removesuffix("+00:00").replace("T", " ")
+    return [part, str(entry["threads"]), str(entry["rounds"]), started, f"{entry['took_s']:.0f} s", *loads]

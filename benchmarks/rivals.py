@@ -1,9 +1,7 @@
-"""The stages as PyTorch modules and as ONNX Runtime sessions: what this project's libraries are measured against.
+"""The stages as PyTorch modules: what this project's libraries, and ONNX Runtime, are measured against.
 
 Each takes the same float32 inputs, named as the ports of the graph. The modules are `kokoro` 0.9.4's own classes, cut
-where the graph cuts them. For ONNX Runtime their weight norms are folded, and the
-decoder's STFT is the package's own complex-free one, the only form that ONNX can express.
-PyTorch runs the classes as they come, and with `fold` with their weight norms folded, too.
+where the graph cuts them: as they come, with their weight norms folded, and compiled.
 
 Raises:
     ImportError: `make bench` installs what this file needs (extras `reference` and `bench`).
@@ -11,24 +9,25 @@ Raises:
 
 from __future__ import annotations
 
-import importlib
-import warnings
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tests.reference import import_kokoro
-
 Array = NDArray[Any]
 Inputs = Mapping[str, Array]
 
-OPSET = 17
+
+class Rival(Protocol):
+    """Who runs one stage at a time."""
+
+    @property
+    def name(self) -> str: ...
+    def prepare(self, stage: str, inputs: Inputs) -> Any: ...
+    def run(self, stage: str, inputs: Any) -> list[Array]: ...
 
 
 class Bert(nn.Module):
@@ -119,14 +118,14 @@ DYNAMIC = {
 }
 
 
-class Eager:
-    """PyTorch as it comes: the package's classes, eager, float32, no grad."""
+class PyTorch:
+    """The package's classes, float32, no grad: eager as they come, or handed to `torch.compile`."""
 
-    name = "PyTorch"
-
-    def __init__(self, model: Any, *, fold: bool = False) -> None:
-        model = without_weight_norm(model) if fold else model
-        self.modules = {stage: module(model).eval() for stage, module in STAGES.items()}
+    def __init__(self, name: str, model: Any, *, compiled: bool = False) -> None:
+        self.name = name
+        self.modules: dict[str, Callable[..., Any]] = {stage: module(model).eval() for stage, module in STAGES.items()}
+        if compiled:  # with symbolic lengths: an utterance of a new length must not be compiled anew
+            self.modules = {stage: torch.compile(module, dynamic=True) for stage, module in self.modules.items()}
 
     def prepare(self, stage: str, inputs: Inputs) -> list[Tensor]:
         return [torch.from_numpy(np.array(inputs[port])) for port in PORTS[stage][0]]
@@ -135,36 +134,6 @@ class Eager:
     def run(self, stage: str, inputs: list[Tensor]) -> list[Array]:
         result = self.modules[stage](*inputs)
         return [tensor.numpy() for tensor in (result if isinstance(result, tuple) else (result,))]
-
-
-class Ort:
-    """ONNX Runtime on the CPU, one session a stage, exported from the same model on first use and kept in `folder`."""
-
-    name = "ONNX Runtime"
-
-    def __init__(self, load: Callable[[], Any], folder: Path, threads: int) -> None:
-        self.options = onnxruntime.SessionOptions()
-        self.options.intra_op_num_threads = threads
-        self.options.inter_op_num_threads = 1
-        self.load, self.folder = load, folder
-        self.sessions: dict[str, onnxruntime.InferenceSession] = {}
-
-    def open(self, stage: str, example: Inputs) -> None:
-        path = self.folder / f"{stage}.onnx"
-        if not path.exists():
-            export(exportable(self.load()), stage, example, path)
-        self.sessions[stage] = onnxruntime.InferenceSession(path, self.options, providers=["CPUExecutionProvider"])
-
-    def prepare(self, stage: str, inputs: Inputs) -> dict[str, Array]:
-        wanted = {port.name for port in self.sessions[stage].get_inputs()}  # the exporter drops inputs without effect
-        return {port: np.ascontiguousarray(inputs[port]) for port in PORTS[stage][0] if port in wanted}
-
-    def run(self, stage: str, inputs: dict[str, Array]) -> list[Array]:
-        return list(self.sessions[stage].run(None, inputs))
-
-
-FOLDED = f"{Eager.name}, folded"  # weight norms folded: what a patient user of PyTorch would do
-RIVALS = (Eager.name, FOLDED, Ort.name)
 
 
 def disagreement(stage: str, one: list[Array], other: list[Array]) -> float:
@@ -185,32 +154,3 @@ def without_weight_norm(model: Any) -> Any:
         if hasattr(module, "weight_g"):
             torch.nn.utils.remove_weight_norm(module)
     return model
-
-
-def exportable(model: Any) -> Any:
-    """`model` itself, folded and with the complex-free STFT, whose audio differs a little (another padding)."""
-    import_kokoro()
-    complex_free = importlib.import_module("kokoro.custom_stft").CustomSTFT
-    generator = without_weight_norm(model).decoder.generator
-    generator.stft = complex_free(generator.stft.filter_length, generator.stft.hop_length, generator.stft.win_length)
-    return model
-
-
-def export(model: Any, stage: str, example: Inputs, path: Path) -> None:
-    """Writes one stage as ONNX with dynamic lengths. The tracing exporter: the newer one wants a static LSTM length."""
-    takes, gives = PORTS[stage]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # tracer warnings about lengths, which DYNAMIC declares
-        torch.onnx.export(
-            STAGES[stage](model).eval(),
-            tuple(torch.from_numpy(np.array(example[port])) for port in takes),
-            partial,
-            input_names=list(takes),
-            output_names=list(gives),
-            dynamic_axes={port: DYNAMIC[port] for port in takes + gives if port in DYNAMIC},
-            opset_version=OPSET,
-            dynamo=False,
-        )
-    partial.replace(path)

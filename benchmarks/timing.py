@@ -5,7 +5,8 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 SETTLE_S = 0.03  # thread pools spin after a call: the next contender would share its cores with them
 WARM_BELOW_S = 0.3  # a shorter call is repeated untimed first: the others have emptied the caches
@@ -24,7 +25,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times as long as another contender: the median of the rounds' ratios, and their range."""
+    """One contender's time over another's: the median of the rounds' ratios, and their range."""
 
     median: float
     lowest: float
@@ -47,10 +48,19 @@ def interleave(contenders: Mapping[str, Callable[[], object]], rounds: int) -> d
     return {name: Timing(tuple(values)) for name, values in seconds.items()}
 
 
-def ratio(ours: Timing, theirs: Timing) -> Ratio:
-    """`ours` over `theirs`, round by round: below 1 is faster."""
-    ratios = [a / b for a, b in zip(ours.seconds, theirs.seconds, strict=True)]
+def ratio(one: Sequence[float], other: Sequence[float]) -> Ratio:
+    """`one` over `other`, round by round: above 1, the other is faster."""
+    ratios = [a / b for a, b in zip(one, other, strict=True)]
     return Ratio(statistics.median(ratios), min(ratios), max(ratios))
+
+
+def median_ratios(seconds: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+    """Medians of all contenders, and the time of each over that of the first, which is ours: above 1, we are faster."""
+    ours = next(iter(seconds))
+    return {
+        "median_s": {name: statistics.median(values) for name, values in seconds.items()},
+        "ratio": {name: asdict(ratio(values, seconds[ours])) for name, values in seconds.items() if name != ours},
+    }
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

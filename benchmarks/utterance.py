@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.rivals import PORTS
+from benchmarks.rivals import PORTS, Rival
 from stages.align import align
 from tests.reference import voice_row
 
 Array = NDArray[Any]
 
 
-class Rival(Protocol):
-    """PyTorch or ONNX Runtime."""
-
-    def prepare(self, stage: str, inputs: dict[str, Array]) -> Any: ...
-    def run(self, stage: str, inputs: Any) -> list[Array]: ...
-
-
-def speak(rival: Rival, input_ids: Array, pack: Array) -> Array:
+def speak(rival: Rival, input_ids: Array, pack: Array, speed: float) -> Array:
     """float32 [1, 600*frames]: the audio of int64 [1, text] input ids in the voice pack [N, 2*style]."""
     tokens = input_ids.shape[1]
     decoder_style, prosody_style = np.split(voice_row(pack, tokens).astype(np.float32), 2, axis=1)
@@ -35,7 +28,7 @@ def speak(rival: Rival, input_ids: Array, pack: Array) -> Array:
     for stage in ("bert", "duration", "text_encoder"):
         ports |= _outputs(rival, stage, ports)
     between = {port: ports[port] for port in ("logits", "d", "t_en", "length")}
-    ports |= align(**between, speed=np.array(1, np.float32))
+    ports |= align(**between, speed=np.array(speed, np.float32))
     ports |= _outputs(rival, "f0n", ports)
     return _outputs(rival, "decoder", ports | {"style": decoder_style})["audio"]
 

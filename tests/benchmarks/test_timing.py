@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.timing import Ratio, Timing, interleave, ratio, table
+from benchmarks.timing import Ratio, interleave, ratio, table
 
 
 def test_interleave_calls_every_contender_once_untimed_then_in_turn() -> None:
@@ -14,7 +14,7 @@ def test_interleave_calls_every_contender_once_untimed_then_in_turn() -> None:
 
 
 def test_ratio_is_taken_round_by_round() -> None:
-    assert ratio(Timing((1.0, 4.0, 2.0)), Timing((2.0, 2.0, 2.0))) == Ratio(median=1.0, lowest=0.5, highest=2.0)
+    assert ratio((1.0, 4.0, 2.0), (2.0, 2.0, 2.0)) == Ratio(median=1.0, lowest=0.5, highest=2.0)
 
 
 def test_ratio_prints_its_range() -> None:

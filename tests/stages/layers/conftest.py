@@ -74,7 +74,9 @@ def compile_layer() -> CompileLayer:
             }
             module, names = layer.export_tvm({"layer_forward": spec})
             packed = pack_module(layer, take)
-            executable = relax.build(module, target=target, relax_pipeline=passes.pipeline(target))
+            executable = relax.build(
+                module, target=target, relax_pipeline=passes.pipeline(target), tir_pipeline=passes.lowering(target)
+            )
         assert sorted(taken) == sorted(
             key for key in state if ".norm." not in key
         )  # each once; those of norms are 1 and 0

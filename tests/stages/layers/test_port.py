@@ -54,7 +54,9 @@ def run() -> Run:
             "$": {"param_mode": "none", "effect_mode": "none"},
         }
         module, _ = Passage().export_tvm({"passage_forward": spec})
-        executable = relax.build(module, target=target, relax_pipeline=passes.pipeline(target))
+        executable = relax.build(
+            module, target=target, relax_pipeline=passes.pipeline(target), tir_pipeline=passes.lowering(target)
+        )
         machine = relax.VirtualMachine(executable, tvm.cpu())
 
     def run(x: Array, y: Array, vector: Array, length: int) -> list[Array]:

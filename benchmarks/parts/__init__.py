@@ -1,0 +1,1 @@
+"""What is measured: a module a part, each with `measure(session)`, which returns what results.json keeps of it."""

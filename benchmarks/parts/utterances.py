@@ -1,0 +1,66 @@
+"""Whole utterances, from phonemes (for the rivals, from their ids) to audio, from 1 s to 50 s."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.cases import symbols
+from benchmarks.names import COMPILED, FOLDED, MAIN, ORT, ORT_WHOLE, ORT_WHOLE_INT8, PYTORCH
+from benchmarks.session import REFUSALS, Session
+from benchmarks.utterance import speak
+from stages.dims import SAMPLE_RATE_HZ
+
+SECONDS = (1.0, 3.0, 5.0, 10.0, 50.0)
+QUICK_SECONDS = (1.0, 3.0)
+EVERYONE_S = (1.0, 5.0)  # all rivals here, the main ones elsewhere
+EVERYONE = (PYTORCH, FOLDED, COMPILED, ORT, ORT_WHOLE, ORT_WHOLE_INT8)
+LONG_S, LONG_ROUNDS = 5.0, 7
+HUGE_S = 50.0  # one thread is left to us alone: a round of the rivals would take a minute
+
+
+def measure(session: Session) -> list[dict[str, Any]]:
+    """A row an utterance."""
+    return [_row(session, seconds) for seconds in (QUICK_SECONDS if session.quick else SECONDS)]
+
+
+def _row(session: Session, seconds: float) -> dict[str, Any]:
+    length = session.length(seconds)
+    phonemes, speed = symbols(session.config, length.tokens), length.speed
+    ours = {
+        contender.variant.name: functools.partial(contender.speak, phonemes, session.pack, speed)
+        for contender in session.ours
+    }
+    audio_s = session.ours[0].speak(phonemes, session.pack, speed).size / SAMPLE_RATE_HZ
+    calls: dict[str, Callable[[], object]] = {**ours}
+    if seconds < HUGE_S or session.all_cores:
+        calls |= _rivals(session, seconds, phonemes, speed)
+    rounds = min(session.rounds, LONG_ROUNDS) if seconds >= LONG_S else session.rounds
+    return {
+        "seconds": seconds,
+        "tokens": length.tokens,
+        "speed": speed,
+        "audio_s": audio_s,
+        **session.compare(f"utterance of {seconds:g} s", calls, rounds),
+    }
+
+
+def _rivals(session: Session, seconds: float, phonemes: str, speed: float) -> dict[str, Callable[[], object]]:
+    names = EVERYONE if session.all_cores and seconds in EVERYONE_S else MAIN
+    ids, pack = session.reference.input_ids(phonemes), session.pack
+    candidates: dict[str, Callable[[], object]] = {
+        rival.name: functools.partial(speak, rival, ids, pack, speed) for rival in session.rivals(names)
+    }
+    candidates |= {whole.name: functools.partial(whole.speak, ids, pack, speed) for whole in session.wholes(names)}
+    return {name: call for name, call in candidates.items() if _works(session, name, call, seconds)}
+
+
+def _works(session: Session, name: str, call: Callable[[], object], seconds: float) -> bool:
+    """Whether a rival can do it, found out on the shortest utterance."""
+    if seconds == SECONDS[0]:
+        try:
+            call()
+        except REFUSALS as error:
+            session.fail(f"{name}, utterances", error)
+    return f"{name}, utterances" not in session.failed
