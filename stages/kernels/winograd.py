@@ -50,7 +50,6 @@ from stages.kernels.simd import (
     kernel,
     let,
     load,
-    padded,
     registers,
     splat,
     store,
@@ -137,7 +136,7 @@ def winograd_kernel(conv: Conv, rows: Rows, simd: Simd) -> tirx.PrimFunc:
     dilation, block = form.dilation, form.block
     groups = conv.groups(rows, simd)
     panels = conv.columns // panel // groups
-    width = padded(conv.inputs)
+    vectors = -(-conv.inputs // lanes)
     reach = block + (form.chunks * form.r - 1) * dilation  # rows of input that a block sees
     with kernel("winograd_conv1d") as function:
         given = operands(conv, (conv.columns // panel, form.chunks, n, conv.inputs, panel))
@@ -148,10 +147,10 @@ def winograd_kernel(conv: Conv, rows: Rows, simd: Simd) -> tirx.PrimFunc:
             here = let(T.min(valid - first, block))
             # tiles cover m rows of each sub-sequence, i.e. m * dilation neighbouring rows together
             tiles = let(tirx.truncdiv(here + (m * dilation - 1), m * dilation) * dilation)
-            transformed = T.alloc_buffer((form.chunks, n, form.tiles, width))
+            transformed = T.alloc_buffer((vectors, form.chunks, n, form.tiles, lanes))
             products = T.alloc_buffer((n, form.tiles, panel))
             strip = T.alloc_buffer((reach, lanes))
-            with T.serial(-(-conv.inputs // lanes)) as v:
+            with T.serial(vectors) as v:
                 c = let(v * lanes)
                 with T.serial(let(T.min(tiles * m + (reach - block), reach))) as t:
                     source = let(first + t - conv.padding)
@@ -161,7 +160,7 @@ def winograd_kernel(conv: Conv, rows: Rows, simd: Simd) -> tirx.PrimFunc:
                             store(strip, prologue(conv, value, given.norm, given.alpha, c, lanes), t, 0, lanes=lanes)
                         with T.Else():
                             store(strip, splat(0.0, lanes), t, 0, lanes=lanes)
-                _transform_input(form, strip, transformed, tiles, c, lanes)
+                _transform_input(form, strip, transformed, tiles, v, lanes)
             with T.serial(panels) as p:
                 column = let(group * panels + p)
                 _multiply(form, conv, transformed, given.weight, products, column, tiles, simd)
@@ -187,9 +186,9 @@ def winograd_kernel(conv: Conv, rows: Rows, simd: Simd) -> tirx.PrimFunc:
 
 
 def _transform_input(
-    form: Winograd, strip: tirx.Buffer, transformed: tirx.Buffer, tiles: Expr, c: Expr, lanes: int
+    form: Winograd, strip: tirx.Buffer, transformed: tirx.Buffer, tiles: Expr, v: Expr, lanes: int
 ) -> None:
-    """transformed[chunk, :, tile, c...] = B^T applied to the rows that the tile sees in that chunk."""
+    """transformed[v, chunk, :, tile] = B^T applied to the rows that the tile sees in that chunk."""
     _, _, bt = matrices(form.m, form.r)
     with T.serial(form.chunks) as chunk, T.serial(tiles) as tile:
         start = let(
@@ -199,7 +198,7 @@ def _transform_input(
         )
         rows = [let(load(strip, start + q * form.dilation, 0, lanes=lanes)) for q in range(form.n)]
         for p, value in enumerate(_by_halves(bt, rows, lanes)):
-            store(transformed, value, chunk, p, tile, c, lanes=lanes)
+            store(transformed, value, v, chunk, p, tile, 0, lanes=lanes)
 
 
 def _by_halves(matrix: Matrix, values: Sequence[Expr], lanes: int) -> list[Expr]:
@@ -243,8 +242,8 @@ def _multiply(
     tiles: Expr,
     simd: Simd,
 ) -> None:
-    """products[p, tile, :] = sum over chunks and inputs of transformed[chunk, p, tile, i] * weight[column, chunk, p,
-    i, :]."""
+    """products[p, tile, :] = sum over chunks and inputs i of transformed[i / lanes, chunk, p, tile, i % lanes] *
+    weight[column, chunk, p, i, :]."""
     height, half = simd.tile_rows, simd.tile_rows // 2
     whole = let(tirx.truncdiv(tiles, height))
     rest = let(tiles - whole * height)
@@ -254,13 +253,18 @@ def _multiply(
         sums = registers((rows * VECS * lanes,))
         for i in range(rows * VECS):
             store(sums, splat(0.0, lanes), i * lanes, lanes=lanes)
-        with T.serial(form.chunks) as chunk, T.serial(conv.inputs) as c:
-            weights = [let(load(weight, column, chunk, p, c, j * lanes, lanes=lanes)) for j in range(VECS)]
-            for i in range(rows):
-                value = let(splat(transformed[chunk, p, row + i, c], lanes))
-                for j in range(VECS):
-                    at = (i * VECS + j) * lanes
-                    store(sums, load(sums, at, lanes=lanes) + value * weights[j], at, lanes=lanes)
+        with T.serial(form.chunks) as chunk, T.serial(-(-conv.inputs // lanes)) as v:
+            partial = conv.inputs % lanes != 0
+            there = let(T.min(conv.inputs - v * lanes, tirx.const(lanes, "int64"))) if partial else lanes
+            with T.serial(there) as lane:
+                weights = [
+                    let(load(weight, column, chunk, p, v * lanes + lane, j * lanes, lanes=lanes)) for j in range(VECS)
+                ]
+                for i in range(rows):
+                    value = let(splat(transformed[v, chunk, p, row + i, lane], lanes))
+                    for j in range(VECS):
+                        at = (i * VECS + j) * lanes
+                        store(sums, load(sums, at, lanes=lanes) + value * weights[j], at, lanes=lanes)
         for i in range(rows):
             for j in range(VECS):
                 store(products, load(sums, (i * VECS + j) * lanes, lanes=lanes), p, row + i, j * lanes, lanes=lanes)
