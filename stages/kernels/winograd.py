@@ -9,11 +9,11 @@ A longer filter is cut into chunks of r taps, whose products are summed before A
 its `dilation` interleaved sub-sequences. The weights G w are made at build (`transform_weights`), the rows B^T x strip
 by strip of one vector of channels in cache, then each of the n positions is a matrix product with the register tile of
 conv1d, and A^T comes with the epilogue. With n = 8 and points 0, +-1, +-2, +-1/2, infinity the error stays near that
-of the direct sum; more points lose digits fast. B^T and A^T are applied by their even and odd halves: rows of the
-points a and -a share them.
+of the direct sum; +-4/3 besides, for n = 10, cost half a digit, and more points lose digits fast. B^T and A^T are applied
+by their even and odd halves: rows of the points a and -a share them.
 
-Effective speed is 1.9 to 2.2 times the FMA peak for 128 and 256 channels. A block is `tiles` * m rows, and the norm's
-partial statistics run over blocks of that size (`Winograd.block`).
+A block is `tiles` * m rows, and the norm's partial statistics run over blocks of that size (`Winograd.block`). Decision
+0007 has errors and speeds.
 
 Source: Winograd 1980; Lavin & Gray 2016; Toom-Cook construction by Vandermonde matrices.
 """
@@ -56,7 +56,7 @@ from stages.kernels.simd import (
     when,
 )
 
-_POINTS = [Fraction(p) for p in ("0", "1", "-1", "2", "-2", "1/2", "-1/2")]
+_POINTS = [Fraction(p) for p in ("0", "1", "-1", "2", "-2", "1/2", "-1/2", "4/3", "-4/3")]
 _TILES = 28  # of a block, about: its transformed rows and the weights then share the second-level cache
 
 Matrix = list[list[float]]
@@ -84,8 +84,9 @@ class Winograd:
 
     @staticmethod
     def of(taps: int, dilation: int, simd: Simd) -> Winograd:
-        """F(6, 3) for three taps, F(5, 4) in chunks for more; whole register tiles in each block."""
-        m, r = (6, 3) if taps <= 3 else (5, 4)
+        """F(6, 3) for three taps, F(4, 7) for up to seven, F(5, 6) in chunks for more; whole register tiles in each
+        block."""
+        m, r = (6, 3) if taps <= 3 else (4, 7) if taps <= 7 else (5, 6)
         unit = math.lcm(dilation, simd.tile_rows)
         return Winograd(m, r, -(-taps // r), dilation, unit * max(1, round(_TILES / unit)))
 

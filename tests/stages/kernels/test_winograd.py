@@ -27,7 +27,7 @@ CASES = {
         Conv(40, 22, 7, dilation=3, padding=9, norm=True, snake=True, residuals=1, statistics=True),
         Rows(20),
         Rows(20),
-        (1, 2, 10, 11, 22),
+        (1, 2, 8, 9, 11, 22),
     ),
     "eleven taps": Case(
         Conv(32, 32, 11, dilation=5, padding=25, norm=True, leaky=0.2, residuals=2, gain=1 / 3),
@@ -73,7 +73,7 @@ def filtering(request: pytest.FixtureRequest, filterings: Callable[[str], Filter
     return filterings(request.param)
 
 
-@pytest.mark.parametrize(("m", "r"), [(6, 3), (5, 4)])
+@pytest.mark.parametrize(("m", "r"), [(6, 3), (4, 7), (5, 6)])
 def test_matrices_filter_exactly(m: int, r: int) -> None:
     at, g, bt = (np.array(matrix) for matrix in matrices(m, r))
     rng = np.random.default_rng(m)
