@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import subprocess
 from pathlib import Path
 
 PACKAGES = ("apache-tvm", "torch", "onnxruntime", "numpy")
@@ -36,6 +37,18 @@ def features() -> frozenset[str]:
     """What the kernel says the processor has, by its names; empty where it does not say."""
     cpu = _cpu_info()
     return frozenset((cpu.get("flags") or cpu.get("Features") or "").split())
+
+
+def commit() -> str:
+    """Of the checkout that is measured, with a `+` where it has changes; empty outside of one."""
+    told = subprocess.run(
+        ["git", "describe", "--always", "--dirty=+", "--exclude=*"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return told.stdout.strip()
 
 
 def _cpu_info() -> dict[str, str]:

@@ -45,6 +45,7 @@ def entry(part: str, session: Session) -> dict[str, Any]:
     return {
         "started": started,
         "took_s": round(time.perf_counter() - began, 1),
+        "commit": machine.commit(),
         "machine": about,
         "load_average_at_end": round(os.getloadavg()[0], 2),
         "threads": session.threads,

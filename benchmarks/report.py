@@ -143,7 +143,7 @@ def _machine(results: Mapping[str, Any]) -> str:
         f"{' '.join(about['vector_features'])}; {about['system']}",
         "Python " + about["python"] + "; " + "; ".join(f"{name} {v}" for name, v in about["versions"].items()),
     ]
-    header = ["part", "threads", "rounds", "started (UTC)", "took", "load before", "after"]
+    header = ["part", "threads", "rounds", "started (UTC)", "commit", "took", "load before", "after"]
     rows = [_when(part, entry) for part, entry in entries]
     return "\n".join(lines) + "\n\n" + table(header, rows)
 
@@ -151,4 +151,5 @@ def _machine(results: Mapping[str, Any]) -> str:
 def _when(part: str, entry: Mapping[str, Any]) -> list[str]:
     loads = [f"{entry['machine']['load_average']:.1f}", f"{entry['load_average_at_end']:.1f}"]
     started = entry["started"].removesuffix("+00:00").replace("T", " ")
-    return [part, str(entry["threads"]), str(entry["rounds"]), started, f"{entry['took_s']:.0f} s", *loads]
+    counts = [str(entry["threads"]), str(entry["rounds"])]
+    return [part, *counts, started, entry["commit"], f"{entry['took_s']:.0f} s", *loads]

@@ -102,27 +102,13 @@ PORTS = {  # what a rival takes, in order; the graph's stage may take more (leng
     "text_encoder": (("input_ids", "length", "text_mask"), ("t_en",)),
     "decoder": (("asr", "f0", "n", "style"), ("audio",)),
 }
-DYNAMIC = {
-    "input_ids": {1: "text"},
-    "attention_mask": {1: "text"},
-    "text_mask": {1: "text"},
-    "d_en": {2: "text"},
-    "t_en": {2: "text"},
-    "logits": {1: "text"},
-    "d": {1: "text"},
-    "en": {2: "frames"},
-    "asr": {2: "frames"},
-    "f0": {1: "half_frames"},
-    "n": {1: "half_frames"},
-    "audio": {1: "samples"},
-}
 
 
 class PyTorch:
-    """The package's classes, float32, no grad: eager as they come, or handed to `torch.compile`."""
+    """The package's classes, no grad: eager as they come, or handed to `torch.compile`; with `bf16` under autocast."""
 
-    def __init__(self, name: str, model: Any, *, compiled: bool = False) -> None:
-        self.name = name
+    def __init__(self, name: str, model: Any, *, compiled: bool = False, bf16: bool = False) -> None:
+        self.name, self.bf16 = name, bf16
         self.modules: dict[str, Callable[..., Any]] = {stage: module(model).eval() for stage, module in STAGES.items()}
         if compiled:  # with symbolic lengths: an utterance of a new length must not be compiled anew
             self.modules = {stage: torch.compile(module, dynamic=True) for stage, module in self.modules.items()}
@@ -132,8 +118,9 @@ class PyTorch:
 
     @torch.inference_mode()
     def run(self, stage: str, inputs: list[Tensor]) -> list[Array]:
-        result = self.modules[stage](*inputs)
-        return [tensor.numpy() for tensor in (result if isinstance(result, tuple) else (result,))]
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+            result = self.modules[stage](*inputs)
+        return [tensor.float().numpy() for tensor in (result if isinstance(result, tuple) else (result,))]
 
 
 def disagreement(stage: str, one: list[Array], other: list[Array]) -> float:

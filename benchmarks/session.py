@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from benchmarks import machine
 from benchmarks.cases import Length, length_for, symbols
 from benchmarks.model import model_folder, synthetic_model
-from benchmarks.names import COMPILED, FOLDED, ORT, ORT_INT8, ORT_WHOLE, ORT_WHOLE_INT8, PYTORCH
+from benchmarks.names import COMPILED, FOLDED, ORT, ORT_INT8, ORT_WHOLE, ORT_WHOLE_INT8, PYTORCH, PYTORCH_BF16
 from benchmarks.ort import Ort, Whole
 from benchmarks.ours import Ours, variants
 from benchmarks.rivals import PyTorch, Rival, without_weight_norm
@@ -98,6 +98,7 @@ class Session:
             PYTORCH: lambda: PyTorch(PYTORCH, self.reference.model),
             FOLDED: lambda: PyTorch(FOLDED, self._folded),
             COMPILED: lambda: PyTorch(COMPILED, self._folded, compiled=True),
+            PYTORCH_BF16: lambda: PyTorch(PYTORCH_BF16, self._folded, bf16=True),
             ORT: lambda: Ort(ORT, lambda: self._fresh().model, onnx, self.threads),
             ORT_INT8: lambda: Ort(ORT_INT8, lambda: self._fresh().model, onnx, self.threads, int8=True),
         }

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 SETTLE_S = 0.03  # thread pools spin after a call: the next contender would share its cores with them
-WARM_BELOW_S = 0.3  # a shorter call is repeated untimed first: the others have emptied the caches
+WARM_BELOW_S = 0.3  # where the fastest is shorter, all are called untimed first: the others have emptied the caches
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,15 @@ class Ratio:
 
 
 def interleave(contenders: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Timing]:
-    """Times every contender `rounds` times, one after the other in each round; one untimed call of each comes first."""
-    firsts = {name: _seconds(call) for name, call in contenders.items()}
+    """Times every contender `rounds` times, one after the other in each round; two untimed calls of each come first."""
+    for call in contenders.values():
+        call()  # what is done once: page faults of the weights, compilation
+    short = min(_seconds(call) for call in contenders.values()) < WARM_BELOW_S
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, call in contenders.items():
             time.sleep(SETTLE_S)
-            if firsts[name] < WARM_BELOW_S:
+            if short:
                 call()
             seconds[name].append(_seconds(call))
     return {name: Timing(tuple(values)) for name, values in seconds.items()}

@@ -34,7 +34,7 @@ from tvm.relax.frontend import nn
 from tvm.support import cc
 from tvm.target import Target, codegen
 
-from runner import artifact, device, hub, passes, runtime
+from runner import amx, artifact, device, hub, passes, runtime
 from runner.artifact import ALIGNMENT, File, Manifest, Tensor
 from runner.contracts import find_stage
 from runner.crew import Crew
@@ -118,7 +118,7 @@ def _share_out(crew: Crew, todo: list[Recipe], dims: ModelDims, checkpoint: Path
 
 
 def _parameters(source: str, dims: ModelDims) -> int:
-    with Target(_ANY_CPU):
+    with _told_of(source, Target(_ANY_CPU)), Target(_ANY_CPU):
         return sum(1 for _ in _stage_class(source)(dims).named_parameters())
 
 
@@ -148,7 +148,7 @@ def _check_targets(todo: list[Recipe]) -> None:
     for recipe in todo:
         try:
             resolve_target(recipe.target)
-        except BuildError as error:
+        except (BuildError, ValueError) as error:
             raise BuildError(f"stage '{recipe.stage}': {error}") from None
 
 
@@ -236,11 +236,13 @@ def _native(fields: dict[str, Any]) -> dict[str, Any]:
         raise BuildError(
             f"the device's target needs {', '.join(lacking)}, which this CPU lacks; put the stage on another device"
         )
-    if BF16 in fields.get("keys", ()) and not device.missing_features(AMX):
-        asked += [f"+{feature}" for feature in AMX]
+    tiles = BF16 in fields.get("keys", ()) and not device.missing_features(AMX) and not amx.refused()
+    asked += [f"+{feature}" for feature in AMX] if tiles else []
     mcpu = codegen.llvm_get_system_cpu()
-    usual = codegen.llvm_get_cpu_features(Target({"kind": "llvm", "mcpu": mcpu}))
-    asked += [f"-{feature}" for feature in device.missing_features(device.used_features(usual))]
+    usual = device.used_features(codegen.llvm_get_cpu_features(Target({"kind": "llvm", "mcpu": mcpu})))
+    # A library that does without AMX is not to ask for it, whatever LLVM's name of this CPU stands for.
+    absent = {*device.missing_features(usual), *(() if tiles else (name for name in usual if name.startswith("amx")))}
+    asked += [f"-{feature}" for feature in sorted(absent)]
     return {"mcpu": mcpu, **({"mattr": asked} if asked else {})}
 
 

@@ -45,7 +45,6 @@ def execute(
     if options["timestamps"] is not None:
         graph = with_durations(graph)
     vocab = cli_options.vocabulary(options["vocab"])
-    runtime.Buffers.in_heap()
     pipeline = _pipeline_class(options)(graph, options["build_dir"], options["threads"], vocab, cache)
     scope = cli_options.scope(options)
     scope.check(graph)
@@ -57,6 +56,7 @@ def execute(
         if reasons:
             pipeline.check_devices(scope)
         build_stale(graph, options["build_dir"], reasons, quiet=options["quiet"])
+        runtime.Buffers.in_heap()
         stream(pipeline, options, utterances)
         return
     is_part = scope.until is not None or scope.only is not None
@@ -186,6 +186,7 @@ def _make_ready(
     if reasons:
         speaker.check_devices()  # before minutes go into compiling for one that is not there
     build_stale(pipeline.graph, options["build_dir"], reasons, quiet=options["quiet"])
+    runtime.Buffers.in_heap()  # not before: a build in this process frees much that it would keep
     first = next(iter(utterances), None)
     if first is not None:
         speaker.load(first)

@@ -28,6 +28,7 @@ Job = Callable[[], Any]
 """Of functions and values that can be pickled; it may raise a KokoroError."""
 
 _PR_SET_PDEATHSIG = 1
+_STDERR = 2  # the descriptor: sys.stderr may be something else
 _SERVE = "import sys; sys.path[:] = {path!r}; from runner.crew import serve; serve({handle}, {parent}, {module!r})"
 
 
@@ -94,7 +95,10 @@ class _Worker:
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             with there:
-                self._process = subprocess.Popen([sys.executable, "-c", serve_], pass_fds=[handle])
+                # What a linker or nvcc says is not to get into a stream of audio.
+                self._process = subprocess.Popen(
+                    [sys.executable, "-c", serve_], pass_fds=[handle], stdin=subprocess.DEVNULL, stdout=_STDERR
+                )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
@@ -103,7 +107,7 @@ class _Worker:
             given, told = self.connection.recv()
         except (EOFError, ConnectionError):
             code = self._process.wait()
-            how = f"by {signal.Signals(-code).name}; was there memory enough?" if code < 0 else f"with status {code}"
+            how = f"by signal {-code}; was there memory enough?" if code < 0 else f"with status {code}"
             raise BuildError(f"stage '{name}': the process that compiles it ended {how}") from None
         if isinstance(given, KokoroError):
             raise given from RuntimeError(told)

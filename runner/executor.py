@@ -154,7 +154,7 @@ class CompiledStage:
                 raise RunError(fault)
             self._loaded = manifest
             path = artifact.weights_path(self.path)
-            self._pages = runtime.map_file(path) if manifest.tensors else None
+            self._pages = runtime.map_file(path) if manifest.tensors and where == runtime.HOST else None
             weights = runtime.map_weights(path, manifest.tensors, where, self._pages)
             return runtime.Library(self.path, self._entry, where, weights)
         except RunError as error:

@@ -19,7 +19,7 @@ from runner.build import build
 from runner.engine import Pipeline
 from runner.errors import BuildError, RunError
 from runner.graph import Graph, load_graph
-from tests.parity import FIGURES, Bar, Figure, Subject, Utterance, assert_within_bars, signal_to_noise
+from tests.parity import FIGURES, STAGES, Bar, Figure, Subject, Utterance, assert_within_bars, signal_to_noise
 from tests.synthetic import phonemes
 from tests.test_parity import read_subject
 
@@ -99,6 +99,19 @@ def test_bf16_padded_and_on_other_threads_is_equal_bit_for_bit(
     expected = subject.pipeline.run(phonemes=words, voice=subject.pack)["audio"]
     padded = Pipeline(on("small", "bf16", "dims.text=40", "dims.frames=256"), build_root, threads=1)
     np.testing.assert_array_equal(padded.run(phonemes=words, voice=subject.pack)["audio"], expected)
+
+
+@needs_bf16
+@pytest.mark.parametrize("symbols", SYMBOLS)
+def test_every_stage_can_be_in_bf16(
+    on: On, build_root: Path, subjects: Callable[[str, str], Subject], symbols: int
+) -> None:
+    exact = subjects("tiny", "fp32")
+    graph = on("tiny", "bf16", *(f"stages.{stage}.device=accel" for stage in STAGES))
+    build(graph, build_root)
+    utterance = Utterance(replace(exact, pipeline=Pipeline(graph, build_root)), symbols, 0)
+    for figure in utterance.stage_figures([stage for stage in STAGES if stage != "decoder"]):
+        assert 1e-6 < figure.ours < 0.1, figure.quantity  # rounded, and no more
 
 
 def test_building_for_bf16_is_refused_where_the_cpu_lacks_it(

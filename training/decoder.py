@@ -28,7 +28,7 @@ from training.losses import SpectralLoss
 
 PARTS = ("text_encoder", "decoder")
 FILE = "decoder.pt"
-STEPS = 14000
+STEPS = 11500
 _RATE = 1e-3
 _CLIP = 5.0
 _CROPS, _CROP_FRAMES = 4, 56
@@ -50,7 +50,7 @@ def in_full_precision(module: nn.Module) -> None:
 
 
 def synthesise(parts: Any, decode: Synthesis, batch: Batch, half: bool) -> torch.Tensor:
-    """Audio [B, samples] from the batch's true durations, F0 and energy."""
+    """Audio [B, samples] from the batch's durations, F0 and energy."""
     encoded = parts.text_encoder(batch.tokens, batch.lengths, batches.text_mask(batch))
     asr = batches.at_frames(encoded, batch)
     with torch.autocast(asr.device.type, torch.bfloat16, enabled=half):
@@ -102,6 +102,8 @@ def read_said(path: Path) -> batches.Said:
     if not path.exists():
         raise TrainingError(f"{path}: not there; python -m training.predictor writes it at its end, for the last steps")
     said: batches.Said = torch.load(path, weights_only=False)
+    if not all(isinstance(energy, np.ndarray) for energies in said.values() for energy in energies):
+        raise TrainingError(f"{path}: of an older version; remove it and run python -m training.predictor again")
     return said
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from runner.reference import checkpoint_keys
@@ -32,12 +33,12 @@ def exported(folder: Path) -> Any:
     try:
         weights = load_file(folder / "model.safetensors")
         styles = [np.load(folder / "voices" / f"{name}.npy")[0] for name in model.VOICES]
-    except OSError as error:
-        raise TrainingError(f"{folder}: not a model of training.export: {error}") from error
-    state = {key: torch.from_numpy(weights[key].astype(np.float32)) for key in checkpoint_keys(parts)}
-    parts.load_state_dict(state, strict=False)
-    with torch.no_grad():
-        parts.styles.copy_(torch.from_numpy(np.stack(styles).astype(np.float32)))
+        state = {key: torch.from_numpy(weights[key].astype(np.float32)) for key in checkpoint_keys(parts)}
+        parts.load_state_dict(state, strict=False)
+        with torch.no_grad():
+            parts.styles.copy_(torch.from_numpy(np.stack(styles).astype(np.float32)))
+    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        raise TrainingError(f"{folder}: not a model of training.export at these sizes: {error}") from error
     predictor.unfold_scales(parts)
     return parts
 

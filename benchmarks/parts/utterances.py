@@ -6,17 +6,23 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from numpy.typing import NDArray
+
 from benchmarks.cases import symbols
-from benchmarks.names import COMPILED, FOLDED, MAIN, ORT, ORT_WHOLE, ORT_WHOLE_INT8, PYTORCH
+from benchmarks.names import COMPILED, FEWER_BITS, FOLDED, MAIN, ORT, ORT_WHOLE, ORT_WHOLE_INT8, PYTORCH, PYTORCH_BF16
+from benchmarks.rivals import disagreement
 from benchmarks.session import REFUSALS, Session
 from benchmarks.utterance import speak
 from stages.dims import SAMPLE_RATE_HZ
 
+Array = NDArray[Any]
+
 SECONDS = (1.0, 3.0, 5.0, 10.0, 50.0)
 QUICK_SECONDS = (1.0, 3.0)
 EVERYONE_S = (1.0, 5.0)  # all rivals here, the main ones elsewhere
-EVERYONE = (PYTORCH, FOLDED, COMPILED, ORT, ORT_WHOLE, ORT_WHOLE_INT8)
+EVERYONE = (PYTORCH, FOLDED, COMPILED, PYTORCH_BF16, ORT, ORT_WHOLE, ORT_WHOLE_INT8)
 LONG_S, LONG_ROUNDS = 5.0, 7
+LOUDNESS = 0.1  # the noise differs from call to call
 HUGE_S = 50.0  # one thread is left to us alone: a round of the rivals would take a minute
 
 
@@ -49,18 +55,28 @@ def _row(session: Session, seconds: float) -> dict[str, Any]:
 def _rivals(session: Session, seconds: float, phonemes: str, speed: float) -> dict[str, Callable[[], object]]:
     names = EVERYONE if session.all_cores and seconds in EVERYONE_S else MAIN
     ids, pack = session.reference.input_ids(phonemes), session.pack
-    candidates: dict[str, Callable[[], object]] = {
+    candidates: dict[str, Callable[[], Array]] = {
         rival.name: functools.partial(speak, rival, ids, pack, speed) for rival in session.rivals(names)
     }
     candidates |= {whole.name: functools.partial(whole.speak, ids, pack, speed) for whole in session.wholes(names)}
-    return {name: call for name, call in candidates.items() if _works(session, name, call, seconds)}
+    truth: list[Array] = []
+    return {name: call for name, call in candidates.items() if _speaks(session, f"{name}, {seconds:g} s", call, truth)}
 
 
-def _works(session: Session, name: str, call: Callable[[], object], seconds: float) -> bool:
-    """Whether a rival can do it, found out on the shortest utterance."""
-    if seconds == SECONDS[0]:
-        try:
-            call()
-        except REFUSALS as error:
-            session.fail(f"{name}, utterances", error)
-    return f"{name}, utterances" not in session.failed
+def _speaks(session: Session, what: str, call: Callable[[], Array], truth: list[Array]) -> bool:
+    """Whether a rival says what the first one says: as long, and as loud within the noise's share."""
+    try:
+        audio = call().reshape(1, -1)
+    except REFUSALS as error:
+        session.fail(what, error)
+        return False
+    truth.append(audio)
+    if what.startswith(FEWER_BITS):
+        return True  # their durations may differ
+    if audio.size != truth[0].size:
+        session.fail(what, f"not timed: {audio.size} samples, not {truth[0].size}")
+        return False
+    apart = disagreement("decoder", truth[:1], [audio])
+    if apart > LOUDNESS:
+        session.fail(what, f"not timed: its loudness is off by {apart:.2g}")
+    return apart <= LOUDNESS

@@ -306,5 +306,6 @@ def pack_words(packed: NDArray[np.float32]) -> NDArray[np.int32]:
     whole = np.pad(packed, [(0, 0), (0, 0), (0, padded(inputs) - inputs), (0, 0)])
     bits = np.ascontiguousarray(whole).view(np.uint32)
     halves = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16  # to the nearest, ties to even
+    halves = np.where(np.isnan(whole), np.uint32(0x7FC0), halves)  # a carry would make it a number
     words: NDArray[np.uint32] = halves[:, :, 0::2] | (halves[:, :, 1::2] << 16)
     return words.view(np.int32)

@@ -6,11 +6,11 @@ r:
     y = A^T [ sum_i (G w_i) * (B^T x_i) ]           x_i: n neighbouring rows of input channel i,  y: m rows
 
 A longer filter is cut into chunks of r taps, whose products are summed before A^T. A dilated filter works on each of
-its `dilation` interleaved sub-sequences. The weights G w are made at build (`transform_weights`), the rows B^T x strip
-by strip of one vector of channels in cache, then each of the n positions is a matrix product with the register tile of
-conv1d, and A^T comes with the epilogue. With n = 8 and points 0, +-1, +-2, +-1/2, infinity the error stays near that
-of the direct sum; +-4/3 besides, for n = 10, cost half a digit, and more points lose digits fast. B^T and A^T are
-applied by their even and odd halves: rows of the points a and -a share them.
+its `dilation` interleaved sub-sequences. The weights G w are made at build (`WinogradConv1d.pack`), the rows B^T x
+strip by strip of one vector of channels in cache, then each of the n positions is a matrix product with the register
+tile of conv1d, and A^T comes with the epilogue. With n = 8 and points 0, +-1, +-2, +-1/2, infinity the error stays
+near that of the direct sum; +-4/3 besides, for n = 10, cost half a digit, and more points lose digits fast. B^T and
+A^T are applied by their even and odd halves: rows of the points a and -a share them.
 
 A block is `tiles` * m rows, and the norm's partial statistics run over blocks of that size (`Winograd.block`). Decision
 0007 has errors and speeds.

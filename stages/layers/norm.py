@@ -46,7 +46,7 @@ class AdaLayerNorm(nn.Module):
 
     def __init__(self, style: int, channels: int) -> None:
         self.channels = channels
-        self.fc = Linear(style, 2 * channels)
+        self.fc = Linear(style, 2 * channels, exact=True)
 
     def forward(self, x: Signal, style: Signal) -> Signal:
         projection = self.fc(style)  # [1, 2*channels]

@@ -33,7 +33,13 @@ def _row(times: dict[str, list[float]], **more: Any) -> dict[str, Any]:
 
 
 def _entry(found: Any, threads: int, **failed: str) -> dict[str, Any]:
-    about = {"started": "2026-01-02T03:04:05+00:00", "took_s": 6.0, "load_average_at_end": 1.0, "rounds": 9}
+    about = {
+        "started": "2026-01-02T03:04:05+00:00",
+        "took_s": 6.0,
+        "load_average_at_end": 1.0,
+        "rounds": 9,
+        "commit": "ab12cd3",
+    }
     return {**about, "machine": MACHINE, "threads": threads, "found": found, "failed": failed}
 
 
@@ -57,7 +63,7 @@ def test_report_lists_failures_and_when_it_was_measured() -> None:
     text = report(_utterances())
     assert "- bf16: no such processor" in text
     assert "- utterances, 2 threads: compiled: it failed" in text
-    assert "| utterances |       2 |      9 | 2026-01-02 03:04:05 |  6 s |         0.5 |   1.0 |" in text
+    assert "| utterances |       2 |      9 | 2026-01-02 03:04:05 | ab12cd3 |  6 s |         0.5 |   1.0 |" in text
 
 
 def test_report_shows_kernels_of_both_thread_counts_side_by_side() -> None:

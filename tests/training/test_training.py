@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 
 from runner.reference import checkpoint_keys
 from tests.training import corpus_files
-from training import batches, decoder, export, model, predictor
+from training import batches, decoder, export, model, predictor, start
 from training.checkpoint import rate
 from training.errors import TrainingError
 from training.losses import SpectralLoss
@@ -170,3 +170,28 @@ def test_export_refuses_what_is_missing_or_has_diverged(tmp_path: Path, capsys: 
     with pytest.raises(TrainingError, match="beyond float16"):
         export.write(export.trained(tmp_path / "out"), tmp_path / "model")
     assert not (tmp_path / "model" / "model.safetensors").exists()
+
+
+def test_start_is_the_inverse_of_export(tmp_path: Path) -> None:
+    _pretend_trained(tmp_path / "out")
+    export.write(export.trained(tmp_path / "out"), tmp_path / "model")
+    given = [str(tmp_path / "again"), str(tmp_path / "model"), "--decoder", "5", "--predictor", "7"]
+    assert start.main(given) == 0
+    for trainer, steps in ((decoder, 5), (predictor, 7)):
+        before, after = (torch.load(tmp_path / name / trainer.FILE, weights_only=True) for name in ("out", "again"))
+        assert after["step"] == steps
+        for name, tensor in before["mean"].items():
+            if "embedding" not in name and name != "styles":  # there unheard symbols are read as others
+                torch.testing.assert_close(after["tensors"][name], tensor, rtol=1e-3, atol=1e-4)
+
+
+def test_start_refuses_what_is_no_model_and_replaces_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.safetensors").write_bytes(b"no tensors")
+    assert start.main([str(tmp_path / "out"), str(tmp_path / "model")]) == 2
+    assert "not a model of training.export" in capsys.readouterr().err
+    _pretend_trained(tmp_path / "out")
+    assert start.main([str(tmp_path / "out")]) == 2
+    assert "is there; training goes on from it" in capsys.readouterr().err

@@ -120,6 +120,16 @@ def test_conv_is_the_same_for_any_capacity_and_number_of_threads(convolution: Ha
                 np.testing.assert_array_equal(two, one, err_msg=f"length {length}")
 
 
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.conv.statistics])
+def test_statistics_are_those_of_the_blocks(convolutions: Callable[[str], Halved], name: str) -> None:
+    convolution = convolutions(name)
+    for length in convolution.case.lengths:
+        y, (means, squares) = convolution(operands(convolution.case, length))
+        blocks = np.split(y.astype(np.float64), range(convolution.block, len(y), convolution.block))
+        np.testing.assert_allclose(means, [block.mean(0) for block in blocks], rtol=2e-6, atol=1e-6)
+        np.testing.assert_allclose(squares, [block.var(0) * len(block) for block in blocks], rtol=1e-4, atol=1e-4)
+
+
 def test_rows_of_equal_input_are_equal_wherever_they_lie(convolutions: Callable[[str], Halved]) -> None:
     product = convolutions("matrix product")
     for length in EDGES:
@@ -135,6 +145,11 @@ def test_words_hold_two_neighbours_rounded_to_the_nearest() -> None:
     halves = np.stack([words & 0xFFFF, words >> 16], axis=1).reshape(-1)[:6]
     np.testing.assert_array_equal((halves << 16).astype(np.uint32).view(np.float32), [*rounded(values), 0])
     np.testing.assert_array_equal(rounded(values)[:3], [1, 1 + 2**-6, 1 + 2**-7])
+
+
+def test_a_weight_that_is_no_number_stays_so() -> None:
+    columns = pack_columns(np.full((32, 2, 1), np.uint32(0xFFFFFFFF).view(np.float32)), 32)
+    assert np.isnan((pack_words(columns).view(np.uint32) << 16).view(np.float32))[:, :, 0].all()
 
 
 def test_target_without_the_instructions_is_refused() -> None:
