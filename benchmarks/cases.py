@@ -22,6 +22,7 @@ QUICK_TOKENS = (32,)
 QUICK_FRAMES = (60,)
 FRAME_RATE_HZ = 40
 MIN_TOKENS = 4  # two symbols, and the zeros around them
+NEAR = 1.1
 MIN_SPEED_PERCENT = 25  # of the graph's parameter
 
 
@@ -54,22 +55,26 @@ class Length:
 
 
 def length_for(seconds: float, frames: Callable[[int, float], int]) -> Length:
-    """The utterance that lasts for `seconds` or a little longer; where the longest is too short, it is slowed down.
+    """The utterance that lasts for `seconds` or a little longer.
+
+    One token may add a second or take one away, so what comes out too long is sped up, and where the longest is too
+    short, it is slowed down.
 
     frames: how many an utterance of so many tokens has at a speed.
     """
     wanted, most = seconds * FRAME_RATE_HZ, max(TOKENS)
-    longest = frames(most, 1.0)
-    if longest >= wanted:
+    tokens, found = most, frames(most, 1.0)
+    longest = found / FRAME_RATE_HZ
+    if found >= wanted:
         lengths = range(MIN_TOKENS, most + 1)
-        return Length(
-            seconds, lengths[bisect.bisect_left(lengths, wanted, key=lambda tokens: frames(tokens, 1.0))], 1.0
-        )
-    speeds = [percent / 100 for percent in range(round(100 * longest / wanted), MIN_SPEED_PERCENT, -1)]
-    for speed in speeds:
-        if frames(most, speed) >= wanted:
-            return Length(seconds, most, speed)
-    raise ValueError(f"this checkpoint speaks for {longest / FRAME_RATE_HZ:g} s at most, {seconds:g} s are asked for")
+        tokens = lengths[bisect.bisect_left(lengths, wanted, key=lambda tokens: frames(tokens, 1.0))]
+        found = frames(tokens, 1.0)
+        if wanted <= found <= NEAR * wanted:
+            return Length(seconds, tokens, 1.0)
+    for percent in range(round(100 * found / wanted), MIN_SPEED_PERCENT, -1):
+        if frames(tokens, percent / 100) >= wanted:
+            return Length(seconds, tokens, percent / 100)
+    raise ValueError(f"this checkpoint speaks for {longest:g} s at most, {seconds:g} s are asked for")
 
 
 def cases(reference: Reference, pack: Array, *, quick: bool) -> Iterator[Case]:
