@@ -9,6 +9,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from benchmarks.names import RIVALS
 from benchmarks.ours import VARIANTS
@@ -16,6 +17,7 @@ from benchmarks.results import found
 
 PICTURE = Path(__file__).with_name("scaling.svg")
 OURS = tuple(variant.name for variant in VARIANTS)
+TICKS_S = (1, 2, 5, 10, 20, 50)
 WIDTH_IN, HEIGHT_IN = 7.0, 4.2
 
 
@@ -33,6 +35,8 @@ def draw(results: Mapping[str, Any], path: Path = PICTURE) -> None:
             axes.loglog(*zip(*points, strict=True), marker="o", label=name, linewidth=2.5 if ours else 1.2)
     _guide(axes, [row["audio_s"] for row in rows], rows)
     axes.set_xlabel("seconds of audio")
+    axes.set_xticks(TICKS_S, [str(tick) for tick in TICKS_S])
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_ylabel("seconds of computing")
     axes.grid(visible=True, which="both", alpha=0.3)
     axes.legend(fontsize="small")
