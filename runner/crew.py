@@ -107,7 +107,8 @@ class _Worker:
             given, told = self.connection.recv()
         except (EOFError, ConnectionError):
             code = self._process.wait()
-            how = f"by signal {-code}; was there memory enough?" if code < 0 else f"with status {code}"
+            meaning = signal.strsignal(-code) if code < 0 else ""
+            how = f"by signal {-code} ({meaning}); was there memory enough?" if code < 0 else f"with status {code}"
             raise BuildError(f"stage '{name}': the process that compiles it ended {how}") from None
         if isinstance(given, KokoroError):
             raise given from RuntimeError(told)
