@@ -26,7 +26,16 @@ from tvm.target import Target
 from tvm.target.codegen import llvm_cpu_has_features
 from tvm.tirx.script import builder as T
 
-from stages.kernels.conv1d import Arguments, Conv, Operands, Partials, Rows, call_convolution, conv1d_kernel
+from stages.kernels.conv1d import (
+    Arguments,
+    Conv,
+    Operands,
+    Partials,
+    Rows,
+    call_convolution,
+    conv1d_kernel,
+    register_tile,
+)
 from stages.kernels.simd import (
     CHANNELS,
     VECS,
@@ -36,7 +45,6 @@ from stages.kernels.simd import (
     let,
     load,
     padded,
-    registers,
     splat,
     store,
 )
@@ -139,24 +147,11 @@ class Pairs(_Words):
         height: int,
         finished: tirx.Buffer,
     ) -> None:
-        sums = registers((height * VECS * _LANES,))
-        for j in range(VECS):
-            start = let(load(given.bias, column * self.simd.panel + j * _LANES, lanes=_LANES))
-            for i in range(height):
-                store(sums, start, (i * VECS + j) * _LANES, lanes=_LANES)
-        with T.serial(conv.taps) as k, T.serial(padded(conv.inputs) // 2) as c:
-            weights = [let(load(given.weight, column, k, c, j * _LANES, lanes=_LANES)) for j in range(VECS)]
-            for i in range(height):
-                pair = let(splat(scratch[(row + i) * conv.stride + k * conv.dilation, c], _LANES))
-                for j in range(VECS):
-                    at = (i * VECS + j) * _LANES
-                    total = T.call_extern(
-                        "float32x16", "kokoro_dot_bf16", load(sums, at, lanes=_LANES), pair, weights[j]
-                    )
-                    store(sums, total, at, lanes=_LANES)
-        for i in range(height):
-            for j in range(VECS):
-                store(finished, load(sums, (i * VECS + j) * _LANES, lanes=_LANES), i, j * _LANES, lanes=_LANES)
+        def add(x: Expr, w: Expr, sum_: Expr) -> Expr:
+            return T.call_extern("float32x16", "kokoro_dot_bf16", sum_, x, w)
+
+        depth = padded(conv.inputs) // 2
+        register_tile(conv, given, scratch, column, row, height, finished, self.simd, depth, add)
 
 
 @dataclass(frozen=True)

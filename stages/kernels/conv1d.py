@@ -166,22 +166,43 @@ class Float32:
         height: int,
         finished: tirx.Buffer,
     ) -> None:
-        lanes = self.simd.lanes
-        sums = registers((height * VECS * lanes,))
-        for j in range(VECS):
-            start = let(load(given.bias, column * self.simd.panel + j * lanes, lanes=lanes))
-            for i in range(height):
-                store(sums, start, (i * VECS + j) * lanes, lanes=lanes)
-        with T.serial(conv.taps) as k, T.serial(conv.inputs) as c:
-            weights = [let(load(given.weight, column, k, c, j * lanes, lanes=lanes)) for j in range(VECS)]
-            for i in range(height):
-                value = let(splat(scratch[(row + i) * conv.stride + k * conv.dilation, c], lanes))
-                for j in range(VECS):
-                    at = (i * VECS + j) * lanes
-                    store(sums, load(sums, at, lanes=lanes) + value * weights[j], at, lanes=lanes)
+        register_tile(
+            conv, given, scratch, column, row, height, finished, self.simd, conv.inputs, lambda x, w, sum_: sum_ + x * w
+        )
+
+
+def register_tile(
+    conv: Conv,
+    given: Operands,
+    scratch: tirx.Buffer,
+    column: Expr,
+    row: Expr,
+    height: int,
+    finished: tirx.Buffer,
+    simd: Simd,
+    depth: int,
+    add: Callable[[Expr, Expr, Expr], Expr],
+) -> None:
+    """`Products.sums` in vector registers.
+
+    depth: elements of a row of scratch, each of which is spread over a vector. add(x, w, sum): the new sum.
+    """
+    lanes = simd.lanes
+    sums = registers((height * VECS * lanes,))
+    for j in range(VECS):
+        start = let(load(given.bias, column * simd.panel + j * lanes, lanes=lanes))
         for i in range(height):
+            store(sums, start, (i * VECS + j) * lanes, lanes=lanes)
+    with T.serial(conv.taps) as k, T.serial(depth) as c:
+        weights = [let(load(given.weight, column, k, c, j * lanes, lanes=lanes)) for j in range(VECS)]
+        for i in range(height):
+            value = let(splat(scratch[(row + i) * conv.stride + k * conv.dilation, c], lanes))
             for j in range(VECS):
-                store(finished, load(sums, (i * VECS + j) * lanes, lanes=lanes), i, j * lanes, lanes=lanes)
+                at = (i * VECS + j) * lanes
+                store(sums, add(value, weights[j], load(sums, at, lanes=lanes)), at, lanes=lanes)
+    for i in range(height):
+        for j in range(VECS):
+            store(finished, load(sums, (i * VECS + j) * lanes, lanes=lanes), i, j * lanes, lanes=lanes)
 
 
 def conv1d_kernel(

@@ -22,7 +22,16 @@ from stages.kernels.simd import Simd
 from stages.layers.packing import pack_columns
 from tests.stages.kernels.conftest import Array, Arrays
 from tests.stages.kernels.test_conv1d import CASES as EXACT_CASES
-from tests.stages.kernels.test_conv1d import Case, Convolution, Operands, in_float64, operands, packed, prologue
+from tests.stages.kernels.test_conv1d import (
+    Case,
+    Convolution,
+    Operands,
+    assert_same_for_any_capacity_and_threads,
+    in_float64,
+    operands,
+    packed,
+    prologue,
+)
 
 # Around half a tile (7 and 16 rows), a tile (14 and 32) and a block (112 and 128) of either form.
 EDGES = (1, 7, 8, 14, 15, 16, 17, 32, 33, 112, 113, 128, 129, 150, 270)
@@ -112,12 +121,7 @@ def test_conv_equals_the_formula_of_rounded_operands(convolution: Halved) -> Non
 
 
 def test_conv_is_the_same_for_any_capacity_and_number_of_threads(convolution: Halved) -> None:
-    for length in convolution.case.lengths:
-        given = operands(convolution.case, length)
-        exact = convolution(given)
-        for other in (convolution(given, spare=3), convolution(given, spare=150, threads=2)):
-            for one, two in zip(exact, other, strict=True):
-                np.testing.assert_array_equal(two, one, err_msg=f"length {length}")
+    assert_same_for_any_capacity_and_threads(convolution)
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.conv.statistics])

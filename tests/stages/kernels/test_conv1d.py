@@ -178,6 +178,15 @@ def convolution(request: pytest.FixtureRequest, convolutions: Callable[[str], Co
     return convolutions(request.param)
 
 
+def assert_same_for_any_capacity_and_threads(convolution: Convolution) -> None:
+    for length in convolution.case.lengths:
+        given = operands(convolution.case, length)
+        exact = convolution(given)
+        for other in (convolution(given, spare=3), convolution(given, spare=150, threads=2)):
+            for one, two in zip(exact, other, strict=True):
+                np.testing.assert_array_equal(two, one, err_msg=f"length {length}")
+
+
 def test_conv_equals_the_formula_in_float64(convolution: Convolution) -> None:
     for length in convolution.case.lengths:
         given = operands(convolution.case, length)
@@ -187,12 +196,7 @@ def test_conv_equals_the_formula_in_float64(convolution: Convolution) -> None:
 
 
 def test_conv_is_the_same_for_any_capacity_and_number_of_threads(convolution: Convolution) -> None:
-    for length in convolution.case.lengths:
-        given = operands(convolution.case, length)
-        exact = convolution(given)
-        for other in (convolution(given, spare=3), convolution(given, spare=150, threads=2)):
-            for one, two in zip(exact, other, strict=True):
-                np.testing.assert_array_equal(two, one, err_msg=f"length {length}")
+    assert_same_for_any_capacity_and_threads(convolution)
 
 
 def test_conv_gives_equal_rows_for_equal_input_wherever_they_lie(convolutions: Callable[[str], Convolution]) -> None:

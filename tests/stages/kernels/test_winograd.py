@@ -17,7 +17,14 @@ from stages.kernels.conv1d import Conv, Rows
 from stages.kernels.simd import Simd, padded
 from stages.kernels.winograd import Winograd, matrices, winograd_kernel
 from tests.stages.kernels.conftest import Array, CompileKernel
-from tests.stages.kernels.test_conv1d import Case, Convolution, Operands, in_float64, operands
+from tests.stages.kernels.test_conv1d import (
+    Case,
+    Convolution,
+    Operands,
+    assert_same_for_any_capacity_and_threads,
+    in_float64,
+    operands,
+)
 
 EDGES = (1, 2, 5, 6, 7, 12, 83, 84, 85, 167, 168, 169, 337, 430)
 CASES = {
@@ -100,12 +107,7 @@ def test_filtering_equals_the_formula_in_float64(filtering: Filtering) -> None:
 
 
 def test_filtering_is_the_same_for_any_capacity_and_number_of_threads(filtering: Filtering) -> None:
-    for length in filtering.case.lengths:
-        given = operands(filtering.case, length)
-        exact = filtering(given)
-        for other in (filtering(given, spare=3), filtering(given, spare=150, threads=2)):
-            for one, two in zip(exact, other, strict=True):
-                np.testing.assert_array_equal(two, one, err_msg=f"length {length}")
+    assert_same_for_any_capacity_and_threads(filtering)
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.conv.statistics])
