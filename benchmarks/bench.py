@@ -16,7 +16,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from benchmarks import machine, process, readme, report
 from benchmarks.measure import DEFAULT, ON_ALL_CORES, PARTS
 from benchmarks.model import WORK, model_folder, synthetic_model
 from benchmarks.ours import VARIANTS, variants
+from benchmarks.parts import filters
 from benchmarks.results import merged
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -61,7 +62,7 @@ def _absent() -> dict[str, str]:
     return {variant.name: why for variant in VARIANTS if (why := variant.obstacle()) is not None}
 
 
-def _chosen(only: str | None) -> Iterable[str]:
+def _chosen(only: str | None) -> Sequence[str]:
     if only is None:
         return DEFAULT
     unknown = [name for name in only.split(",") if name not in PARTS]
@@ -71,7 +72,9 @@ def _chosen(only: str | None) -> Iterable[str]:
 
 
 @click.command(help=__doc__.split("\n", maxsplit=1)[0])
-@click.option("--only", metavar="PART,...", help=f"Measure these parts: {', '.join(PARTS)}.  [default: all but build]")
+@click.option(
+    "--only", metavar="PART,...", help=f"Measure these parts: {', '.join(PARTS)}.  [default: all but filters and build]"
+)
 @click.option("--quick", is_flag=True, help="The smallest sizes, three rounds, into build/bench: a look, no record.")
 @click.option("--threads", type=click.IntRange(1), multiple=True, help="Repeatable.  [default: 1, and all cores]")
 @click.option("--rounds", type=click.IntRange(1), default=ROUNDS, show_default=True, help="Runs of each contender.")
@@ -84,11 +87,16 @@ def main(
     results: dict[str, Any] = json.loads(out.read_text("utf-8")) if out.exists() else {}
     counts = sorted(set(threads or (1, machine.cores())))
     if not report_only:
-        prepare()
-        for part in _chosen(only):
+        parts = _chosen(only)
+        if set(parts) != {"filters"}:
+            prepare()
+        for part in parts:
             for count in counts[-1:] if part in ON_ALL_CORES else counts:
                 entry = measure(part, count, QUICK_ROUNDS if quick else rounds, quick=quick)
                 results = merged(results, part, count, entry, _absent())
+                if part == "filters" and not quick:
+                    filters.write_table(entry["found"])
+                    click.echo(f"--- wrote {filters.TABLE}: libraries are stale where it has changed", err=True)
                 out.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     click.echo(report.report(results))
     if out == RESULTS:

@@ -20,11 +20,12 @@ from typing import Any
 import click
 
 from benchmarks import machine
-from benchmarks.parts import accuracy, build, kernels, process, stages, utterances
+from benchmarks.parts import accuracy, build, filters, kernels, process, stages, utterances
 from benchmarks.results import short
 from benchmarks.session import Session
 
 PARTS: dict[str, Callable[[Session], Any]] = {
+    "filters": filters.measure,
     "build": build.measure,
     "stages": stages.measure,
     "utterances": utterances.measure,
@@ -32,9 +33,10 @@ PARTS: dict[str, Callable[[Session], Any]] = {
     "kernels": kernels.measure,
     "accuracy": accuracy.measure,
 }
-DEFAULT = tuple(part for part in PARTS if part != "build")  # which takes two minutes and says little
+# When asked for: minutes that say little of speed, or choose what is measured.
+DEFAULT = tuple(part for part in PARTS if part not in ("build", "filters"))
 # What is the same on any number of threads, or asked for on all cores only.
-ON_ALL_CORES = ("build", "process", "accuracy")
+ON_ALL_CORES = ("filters", "build", "process", "accuracy")
 
 
 def entry(part: str, session: Session) -> dict[str, Any]:

@@ -23,6 +23,7 @@ def report(results: Mapping[str, Any]) -> str:
         ("Utterances, end to end", _each_count(results, "utterances", _utterances)),
         ("Processes", _process(results)),
         ("Kernels", report_kernels.tables(results)),
+        ("Which form each convolution takes", _filters(results)),
         ("What fewer bits cost", _accuracy(results)),
         ("Not measured, or not as it should be", _failures(results)),
         ("The machine, and when", _machine(results)),
@@ -97,6 +98,27 @@ def _process(results: Mapping[str, Any]) -> str:
 
 def _over(figures: Mapping[str, Any], name: str) -> str:
     return str(Ratio(**figures["ratio"][name])) if name in figures["ratio"] else ""
+
+
+def _filters(results: Mapping[str, Any]) -> str:
+    """Each form's speed over the direct sum's."""
+    filters = found(results, "filters")
+    if not filters:
+        return ""
+    forms = sorted({form for row in filters["rows"] for form in row["ms"] if form != filters["direct"]})
+
+    def cells(row: Mapping[str, Any]) -> Iterator[str]:
+        direct = row["ms"][filters["direct"]]
+        yield f"{row['inputs']} to {row['outputs']}, {row['taps']} taps, dilation {row['dilation']}"
+        yield str(row["rows"])
+        yield f"{direct:.2f}"
+        for form in forms:
+            yield f"{direct / row['ms'][form]:.2f}" if form in row["ms"] else "-"
+        yield row["best"]
+
+    header = ["convolution", "rows", f"{filters['direct']} [ms]", *forms, "taken"]
+    lead = f"Speed over the direct sum's, on what LLVM calls {filters['cpu']} (`stages/kernels/filter_table.py`):"
+    return lead + "\n\n" + table(header, [list(cells(row)) for row in filters["rows"]])
 
 
 def _accuracy(results: Mapping[str, Any]) -> str:

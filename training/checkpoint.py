@@ -15,10 +15,10 @@ def rate(step: int, steps: int, peak: float) -> float:
 
 
 class State:
-    """Parameters, their optimiser and their running mean, kept in one file that is replaced whole."""
+    """Parameters, their optimisers and their running mean, kept in one file that is replaced whole."""
 
-    def __init__(self, path: Path, tensors: dict[str, torch.Tensor], optimiser: torch.optim.Optimizer) -> None:
-        self.path, self.tensors, self.optimiser = path, tensors, optimiser
+    def __init__(self, path: Path, tensors: dict[str, torch.Tensor], optimisers: list[torch.optim.Optimizer]) -> None:
+        self.path, self.tensors, self.optimisers = path, tensors, optimisers
         self.step = 0
         self.mean = {name: tensor.detach().clone() for name, tensor in tensors.items()}
         if path.exists():
@@ -26,7 +26,8 @@ class State:
 
     def _load(self, saved: dict[str, Any]) -> None:
         self.step, self.mean = saved["step"], saved["mean"]
-        self.optimiser.load_state_dict(saved["optimiser"])
+        for optimiser, state in zip(self.optimisers, saved["optimisers"], strict=True):
+            optimiser.load_state_dict(state)
         with torch.no_grad():
             for name, tensor in self.tensors.items():
                 tensor.copy_(saved["tensors"][name])
@@ -35,10 +36,14 @@ class State:
         """Write all of it."""
         part = self.path.with_suffix(".part")
         tensors = {name: tensor.detach() for name, tensor in self.tensors.items()}
-        torch.save(
-            {"step": self.step, "mean": self.mean, "tensors": tensors, "optimiser": self.optimiser.state_dict()}, part
-        )
+        states = [optimiser.state_dict() for optimiser in self.optimisers]
+        torch.save({"step": self.step, "mean": self.mean, "tensors": tensors, "optimisers": states}, part)
         part.replace(self.path)
+
+    def forget_gradients(self) -> None:
+        """Before a step's gradients are taken."""
+        for tensor in self.tensors.values():
+            tensor.grad = None
 
     def advance(self, learning_rate: float, clip: float) -> bool:
         """One step down the gradients that are there, and of the mean; False where a gradient is not finite."""
@@ -47,9 +52,10 @@ class State:
         self.step += 1
         if not torch.isfinite(norm):
             return False
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate
-        self.optimiser.step()
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = learning_rate
+            optimiser.step()
         with torch.no_grad():
             keep = min(0.998, (1 + self.step) / (10 + self.step))
             torch._foreach_lerp_(list(self.mean.values()), [each.detach() for each in parameters], 1 - keep)

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from training import batches, model, predictor, trainer
+from training import batches, model, muon, predictor, trainer
 from training.batches import Batch
 from training.checkpoint import State, rate
 from training.errors import TrainingError
@@ -58,9 +58,9 @@ def synthesise(parts: Any, decode: Synthesis, batch: Batch, half: bool) -> torch
     return audio.float().reshape(len(asr), -1)
 
 
-def optimiser(tensors: Mapping[str, torch.Tensor]) -> torch.optim.AdamW:
+def optimisers(tensors: Mapping[str, torch.Tensor]) -> list[torch.optim.Optimizer]:
     """What moves the decoder's tensors."""
-    return torch.optim.AdamW(tensors.values(), _RATE, (0.8, 0.99), weight_decay=1e-3)
+    return muon.optimisers(tensors, _RATE, (0.8, 0.99), weight_decay=1e-3)
 
 
 def train(corpus: Path, out: Path, steps: int, seed: int, device: torch.device) -> None:
@@ -68,7 +68,7 @@ def train(corpus: Path, out: Path, steps: int, seed: int, device: torch.device) 
     spoken, held = batches.utterances(corpus, audio=True)
     parts = model.build(seed).to(device)
     tensors = model.named_tensors(parts, PARTS)
-    state = State(out / FILE, tensors, optimiser(tensors))
+    state = State(out / FILE, tensors, optimisers(tensors))
     in_full_precision(parts.decoder.generator.m_source)
     in_full_precision(parts.decoder.generator.conv_post)
     decode = torch.compile(parts.decoder, dynamic=False)
@@ -81,7 +81,7 @@ def train(corpus: Path, out: Path, steps: int, seed: int, device: torch.device) 
         batch = batches.crops(spoken, seed, state.step, _CROPS, _CROP_FRAMES, said).on(device)
         made = synthesise(parts, decode, batch, half=True)
         spectral, mel = loss(made, batch.audio)
-        state.optimiser.zero_grad(set_to_none=True)
+        state.forget_gradients()
         torch.autograd.backward(loss.weighted(spectral, mel))
         state.advance(rate(state.step, steps, _RATE), _CLIP)
         losses.append((spectral.item(), mel.item()))

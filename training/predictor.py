@@ -122,9 +122,9 @@ def unfold_scales(parts: Any) -> None:
         parts.predictor.N_proj.bias.sub_(N_MEAN).div_(N_SCALE)
 
 
-def optimiser(tensors: Mapping[str, torch.Tensor]) -> torch.optim.AdamW:
+def optimisers(tensors: Mapping[str, torch.Tensor]) -> list[torch.optim.Optimizer]:
     """What moves the predictor's tensors."""
-    return torch.optim.AdamW(tensors.values(), _RATE, (0.9, 0.98), weight_decay=1e-2)
+    return [torch.optim.AdamW(tensors.values(), _RATE, (0.9, 0.98), weight_decay=1e-2)]
 
 
 def train(corpus: Path, out: Path, steps: int, seed: int, device: torch.device, until: int | None = None) -> None:
@@ -137,12 +137,12 @@ def train(corpus: Path, out: Path, steps: int, seed: int, device: torch.device, 
     spoken.sort(key=lambda each: len(each["n"]))
     parts = model.build(seed).to(device)
     tensors = model.named_tensors(parts, PARTS)
-    state = State(out / FILE, tensors, optimiser(tensors))
+    state = State(out / FILE, tensors, optimisers(tensors))
     seen, begin = [], time.monotonic()
     while state.step < last:
         batch = batches.whole(spoken, seed, state.step, _UTTERANCES).on(device)
         loss = losses(predict(parts, batch), batch)
-        state.optimiser.zero_grad(set_to_none=True)
+        state.forget_gradients()
         torch.autograd.backward(loss.weighted())
         state.advance(rate(state.step, steps, _RATE), _CLIP)
         seen.append([each.item() for each in loss])

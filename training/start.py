@@ -55,7 +55,7 @@ def write(parts: Any, out: Path, steps: dict[str, int]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for trainer in (decoder, predictor):
         tensors = model.named_tensors(parts, trainer.PARTS)
-        state = State(out / trainer.FILE, tensors, trainer.optimiser(tensors))
+        state = State(out / trainer.FILE, tensors, trainer.optimisers(tensors))
         state.step = steps[trainer.FILE]
         state.save()
 

@@ -25,7 +25,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from tvm import tirx
 from tvm.relax.frontend import nn
 from tvm.tirx.script import builder as T
@@ -59,6 +62,8 @@ from stages.kernels.simd import (
 _POINTS = [Fraction(p) for p in ("0", "1", "-1", "2", "-2", "1/2", "-1/2", "4/3", "-4/3")]
 _TILES = 28  # of a block, about: its transformed rows and the weights then share the second-level cache
 
+Filtering = tuple[int, int]
+"""(m, r) of F(m, r)"""
 Matrix = list[list[float]]
 
 
@@ -83,10 +88,9 @@ class Winograd:
         return self.tiles * self.m
 
     @staticmethod
-    def of(taps: int, dilation: int, simd: Simd) -> Winograd:
-        """F(6, 3) for three taps, F(4, 7) for up to seven, F(5, 6) in chunks for more; whole register tiles in each
-        block."""
-        m, r = (6, 3) if taps <= 3 else (4, 7) if taps <= 7 else (5, 6)
+    def of(filtering: Filtering, taps: int, dilation: int, simd: Simd) -> Winograd:
+        """`filtering` for a filter of `taps`: chunks enough, and whole register tiles in each block."""
+        m, r = filtering
         unit = math.lcm(dilation, simd.tile_rows)
         return Winograd(m, r, -(-taps // r), dilation, unit * max(1, round(_TILES / unit)))
 
@@ -126,13 +130,12 @@ def _inverse(rows: list[list[Fraction]]) -> list[list[Fraction]]:
     return [row[size:] for row in work]
 
 
-def winograd_kernel(conv: Conv, rows: Rows, simd: Simd) -> tirx.PrimFunc:
+def winograd_kernel(conv: Conv, form: Winograd, rows: Rows, simd: Simd) -> tirx.PrimFunc:
     """Loop nest of `conv`, of stride 1 and "same" padding, over `rows`.
 
     Arguments as those of conv1d_kernel but for weight [columns / panel, chunks, n, inputs, panel], and partials whose
     blocks have `Winograd.block` rows.
     """
-    form = Winograd.of(conv.taps, conv.dilation, simd)
     lanes, panel, m, n = simd.lanes, simd.panel, form.m, form.n
     dilation, block = form.dilation, form.block
     groups = conv.groups(rows, simd)
@@ -296,9 +299,20 @@ def _transform_output(
     return outputs
 
 
-def winograd_conv1d(conv: Conv, given: Arguments, *, rows: Rows, capacity: Index) -> tuple[nn.Tensor, Partials | None]:
+def winograd_conv1d(
+    conv: Conv, form: Winograd, given: Arguments, *, rows: Rows, capacity: Index
+) -> tuple[nn.Tensor, Partials | None]:
     """y [rows(capacity), padded(outputs)], and its partial statistics where `conv.statistics`."""
-    simd = Simd.of()
-    block = Winograd.of(conv.taps, conv.dilation, simd).block
-    function = winograd_kernel(conv, rows, simd)
-    return call_convolution(function, "winograd_conv1d", conv, given, rows.of(capacity), block)
+    function = winograd_kernel(conv, form, rows, Simd.of())
+    return call_convolution(function, "winograd_conv1d", conv, given, rows.of(capacity), form.block)
+
+
+def transformed_weight(folded: NDArray[Any], form: Winograd, panel: int) -> NDArray[np.float32]:
+    """G w as the kernel reads it, of a filter [padded(outputs), inputs, taps]; sums in float64."""
+    columns, inputs, taps = folded.shape
+    filters = np.zeros((columns, inputs, form.chunks * form.r))
+    filters[:, :, :taps] = folded
+    _, g, _ = matrices(form.m, form.r)
+    products = np.einsum("nk,oihk->ohni", np.array(g), filters.reshape(columns, inputs, form.chunks, form.r))
+    panels = products.astype(np.float32).reshape(-1, panel, form.chunks, form.n, inputs)
+    return np.ascontiguousarray(panels.transpose(0, 2, 3, 4, 1))

@@ -19,10 +19,11 @@ from tvm.relax.frontend import nn
 
 from stages.form import by_hand, either, in_bf16, padded, panel
 from stages.kernels import conv1d as kernel
+from stages.kernels import filters
 from stages.kernels.bfloat16 import bf16_conv1d, pack_words
 from stages.kernels.conv1d import Arguments, Conv, Partials, Rows
 from stages.kernels.simd import Simd
-from stages.kernels.winograd import Winograd, matrices, winograd_conv1d
+from stages.kernels.winograd import Winograd, transformed_weight, winograd_conv1d
 from stages.layers.packing import Array, Packed, Take, fold_weight_norm, pack_columns, pad_channels
 from stages.layers.signal import Axis, Signal
 from stages.operators import conv1d as operator
@@ -130,38 +131,30 @@ class Conv1d(_Columns):
 
 
 class WinogradConv1d(Conv1d):
-    """Conv1d of stride 1 by minimal filtering: half the work or less, 1.4 to 2.7 times the weights. For long signals.
+    """Conv1d of stride 1 by minimal filtering, where `filters` says so: half the work or less, 1.4 to 2.7 times the
+    weights. For long signals.
 
     A target without kernels of its own has the plain convolution; so has bfloat16, whose digits do not suffice.
     """
 
     def __init__(self, inputs: int, outputs: int, taps: int, *, dilation: int = 1) -> None:
         super().__init__(inputs, outputs, taps, dilation=dilation)
-        self.filtered = by_hand() and not self.bf16
-        if not self.filtered:
-            return
-        simd = Simd.of()
-        self.form = Winograd.of(taps, dilation, simd)
-        shape = (padded(outputs) // simd.panel, self.form.chunks, self.form.n, inputs, simd.panel)
-        self.weight = nn.Parameter(shape, "float32")
+        filtering = filters.chosen(inputs, outputs, taps, dilation) if by_hand() and not self.bf16 else None
+        self.form = filtering and Winograd.of(filtering, taps, dilation, Simd.of())
+        if self.form is not None:
+            side = panel(outputs)
+            shape = (padded(outputs) // side, self.form.chunks, self.form.n, inputs, side)
+            self.weight = nn.Parameter(shape, "float32")
 
     def convolve(self, conv: Conv, given: Arguments, here: Axis, there: Axis) -> tuple[nn.Tensor, Partials | None]:
-        if not self.filtered:
+        if self.form is None:
             return super().convolve(conv, given, here, there)
-        return winograd_conv1d(conv, given, rows=there.rows, capacity=there.capacity)
+        return winograd_conv1d(conv, self.form, given, rows=there.rows, capacity=there.capacity)
 
-    def pack(self, take: Take) -> dict[str, Array]:
-        if not self.filtered:
-            return super().pack(take)
-        form = self.form
-        folded = pad_channels(fold_weight_norm(take, (self.outputs, self.inputs, self.taps)))
-        filters = np.zeros((folded.shape[0], self.inputs, form.chunks * form.r), np.float64)
-        filters[:, :, : self.taps] = folded
-        _, g, _ = matrices(form.m, form.r)
-        chunks = filters.reshape(folded.shape[0], self.inputs, form.chunks, form.r)
-        products = np.einsum("nk,oihk->ohni", np.array(g), chunks).astype(np.float32)
-        panels = products.reshape(-1, Simd.of().panel, form.chunks, form.n, self.inputs)
-        return {"weight": panels.transpose(0, 2, 3, 4, 1), "bias": pad_channels(take("bias", (self.outputs,)))}
+    def pack_weight(self, weight: Array) -> NDArray[Any]:
+        if self.form is None:
+            return super().pack_weight(weight)
+        return transformed_weight(weight, self.form, panel(weight.shape[0]))
 
 
 class ConvTranspose1d(_Columns):

@@ -14,6 +14,7 @@ from tvm.target import Target
 from tvm.tirx import PrimFunc
 
 from stages.kernels.conv1d import Conv, Rows
+from stages.kernels.filters import CANDIDATES
 from stages.kernels.simd import Simd, padded
 from stages.kernels.winograd import Winograd, matrices, winograd_kernel
 from tests.stages.kernels.conftest import Array, CompileKernel
@@ -27,9 +28,26 @@ from tests.stages.kernels.test_conv1d import (
 )
 
 EDGES = (1, 2, 5, 6, 7, 12, 83, 84, 85, 167, 168, 169, 337, 430)
+SOME = (1, 7, 85, 337)
+FORMS = {
+    "three taps": (6, 3),
+    "three taps, dilated": (6, 3),
+    "three taps, tiles of 2": (2, 3),
+    "three taps, tiles of 4": (4, 3),
+    "three taps, tiles of 8": (8, 3),
+    "seven taps": (4, 7),
+    "seven taps in chunks": (5, 4),
+    "eleven taps": (5, 6),
+    "eleven taps in three chunks": (5, 4),
+}
 CASES = {
     "three taps": Case(Conv(24, 40, 3, padding=1, statistics=True), lengths=EDGES),
     "three taps, dilated": Case(Conv(22, 32, 3, dilation=5, padding=5, norm=True, snake=True), lengths=EDGES),
+    "three taps, tiles of 2": Case(Conv(24, 32, 3, padding=1), lengths=SOME),
+    "three taps, tiles of 4": Case(Conv(24, 32, 3, padding=1), lengths=SOME),
+    "three taps, tiles of 8": Case(Conv(24, 32, 3, padding=1), lengths=SOME),
+    "seven taps in chunks": Case(Conv(24, 32, 7, padding=3), lengths=SOME),
+    "eleven taps in three chunks": Case(Conv(24, 32, 11, padding=5), lengths=SOME),
     "seven taps": Case(
         Conv(40, 22, 7, dilation=3, padding=9, norm=True, snake=True, residuals=1, statistics=True),
         Rows(20),
@@ -48,13 +66,13 @@ CASES = {
 class Filtering(Convolution):
     """A convolution by minimal filtering, compiled for one target."""
 
-    def __init__(self, case: Case, simd: Simd, compile_kernel: CompileKernel) -> None:
+    def __init__(self, case: Case, form: Winograd, simd: Simd, compile_kernel: CompileKernel) -> None:
+        self.form = form
         super().__init__(case, simd, compile_kernel)
-        self.form = Winograd.of(case.conv.taps, case.conv.dilation, simd)
-        self.block = self.form.block
+        self.block = form.block
 
     def emit(self, simd: Simd) -> PrimFunc:
-        return winograd_kernel(self.case.conv, self.case.rows_in, simd)
+        return winograd_kernel(self.case.conv, self.form, self.case.rows_in, simd)
 
     def weights(self, given: Operands) -> list[Array]:
         form, conv, panel = self.form, self.case.conv, self.simd.panel
@@ -72,7 +90,13 @@ class Filtering(Convolution):
 @pytest.fixture(scope="module")
 def filterings(compile_kernel: CompileKernel, target: Target) -> Callable[[str], Filtering]:
     """A case by name, compiled once."""
-    return functools.cache(lambda name: Filtering(CASES[name], Simd.of(target), compile_kernel))
+    simd = Simd.of(target)
+
+    def compiled(name: str) -> Filtering:
+        conv = CASES[name].conv
+        return Filtering(CASES[name], Winograd.of(FORMS[name], conv.taps, conv.dilation, simd), simd, compile_kernel)
+
+    return functools.cache(compiled)
 
 
 @pytest.fixture(params=list(CASES))
@@ -80,7 +104,12 @@ def filtering(request: pytest.FixtureRequest, filterings: Callable[[str], Filter
     return filterings(request.param)
 
 
-@pytest.mark.parametrize(("m", "r"), [(6, 3), (4, 7), (5, 6)])
+def test_every_form_that_may_be_chosen_has_a_case() -> None:
+    tried = {(CASES[name].conv.taps, form) for name, form in FORMS.items()}
+    assert tried == {(taps, form) for taps, forms in CANDIDATES.items() for form in forms}
+
+
+@pytest.mark.parametrize(("m", "r"), sorted(set(FORMS.values())))
 def test_matrices_filter_exactly(m: int, r: int) -> None:
     at, g, bt = (np.array(matrix) for matrix in matrices(m, r))
     rng = np.random.default_rng(m)
@@ -93,7 +122,7 @@ def test_matrices_filter_exactly(m: int, r: int) -> None:
 @pytest.mark.parametrize("simd", [Simd(16, 14), Simd(8, 6), Simd(4, 6)])
 @pytest.mark.parametrize("dilation", [1, 2, 3, 5, 7])
 def test_blocks_hold_whole_register_tiles_of_every_sub_sequence(simd: Simd, dilation: int) -> None:
-    tiles = Winograd.of(7, dilation, simd).tiles
+    tiles = Winograd.of((4, 7), 7, dilation, simd).tiles
     assert tiles % dilation == 0
     assert tiles % simd.tile_rows == 0
 

@@ -1,0 +1,166 @@
+"""The convolutions that may run by minimal filtering, in every form: which is the fastest here, shape by shape.
+
+`bench --only filters` writes what it finds into `stages/kernels/filter_table.py`, in the place of this CPU's rows.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import numpy as np
+import tvm
+from numpy.typing import NDArray
+from tvm import tirx
+from tvm.target import Target
+
+from benchmarks.process import ROOT
+from benchmarks.session import Session
+from benchmarks.timing import interleave
+from runner import runtime
+from runner.build import resolve_target
+from runner.kinds import load_device
+from stages.dims import HALF_FRAMES, GeneratorDims, ModelDims
+from stages.generator import AdaINResBlock1, Generator
+from stages.kernels import filter_table
+from stages.kernels.conv1d import Conv, Rows, conv1d_kernel
+from stages.kernels.filters import CANDIDATES, chosen, name_of
+from stages.kernels.simd import Simd, blocks
+from stages.kernels.winograd import Filtering, Winograd, winograd_kernel
+from stages.layers.conv import WinogradConv1d
+
+TABLE = Path(filter_table.__file__)
+CONFIGS = ("kokoro-82m", "mini")
+FRAMES, QUICK_FRAMES = 200, 20
+WORTH_IT = 0.97  # of the time of the form that is there now, for another to take its place
+DIRECT = "direct"
+
+
+class Shape(NamedTuple):
+    """A convolution as `filters.chosen` knows it, and the rows that it has in a frame."""
+
+    inputs: int
+    outputs: int
+    taps: int
+    dilation: int
+    rows: int
+
+
+def measure(session: Session) -> dict[str, Any]:
+    """For each shape: milliseconds of each form, the one that is used now, and the one to be used."""
+    target = resolve_target(load_device("cpu").target)
+    runtime.use_threads(session.threads)
+    frames = QUICK_FRAMES if session.quick else FRAMES
+    rows = [_row(shape, target, frames, session.rounds) for shape in shapes(target)]
+    return {"cpu": name_of(target), "frames": frames, "direct": DIRECT, "rows": rows}
+
+
+def shapes(target: Target) -> list[Shape]:
+    """Those of the generators of the two models that the project describes; the larger first."""
+    found = set()
+    for name in CONFIGS:
+        config = json.loads((ROOT / "configs" / "models" / name / "config.json").read_text("utf-8"))
+        dims = ModelDims.from_config(config)
+        with target:
+            found |= set(_shapes(dims.generator, Generator(dims.generator, dims.style)))
+    return sorted(found, reverse=True)
+
+
+def _shapes(dims: GeneratorDims, generator: Generator) -> Iterator[Shape]:
+    branches = len(dims.resblock_kernels)
+    for i, first in enumerate(generator.noise_res):
+        rows = HALF_FRAMES * math.prod(dims.rates[: i + 1])
+        for block in (first, *generator.resblocks[i * branches : (i + 1) * branches]):
+            assert isinstance(block, AdaINResBlock1)
+            for layer in (*block.convs1, *block.convs2):
+                assert isinstance(layer, WinogradConv1d)
+                yield Shape(layer.inputs, layer.outputs, layer.taps, layer.dilation, rows)
+
+
+def _row(shape: Shape, target: Target, frames: int, rounds: int) -> dict[str, Any]:
+    inputs, outputs, taps, dilation, rows = shape
+    click.echo(f"{inputs} to {outputs}, {taps} taps, dilation {dilation} ...", err=True)
+    now = chosen(inputs, outputs, taps, dilation, target)
+    calls = {_name(form): _call(shape, form, target, frames) for form in (None, *CANDIDATES[taps])}
+    seconds = {name: timing.median for name, timing in interleave(calls, rounds).items()}
+    best = min(seconds, key=lambda name: seconds[name])
+    if seconds[best] > WORTH_IT * seconds[_name(now)]:
+        best = _name(now)
+    return {
+        "inputs": inputs,
+        "outputs": outputs,
+        "taps": taps,
+        "dilation": dilation,
+        "rows": rows * frames,
+        "ms": {name: 1e3 * value for name, value in seconds.items()},
+        "now": _name(now),
+        "best": best,
+    }
+
+
+def _name(form: Filtering | None) -> str:
+    return DIRECT if form is None else f"F({form[0]}, {form[1]})"
+
+
+def _call(shape: Shape, form: Filtering | None, target: Target, frames: int) -> Callable[[], object]:
+    """One convolution behind AdaIN and Snake with the statistics of its output, as most in the generator are."""
+    inputs, outputs, taps, dilation, scale = shape
+    simd, rows, n = Simd.of(target), Rows(scale), frames * scale
+    padding = dilation * (taps - 1) // 2
+    conv = Conv(inputs, outputs, taps, dilation, padding=padding, norm=True, snake=True, statistics=True)
+    if form is None:
+        kernel, block = conv1d_kernel(conv, rows, rows, simd), simd.block
+        weight: tuple[int, ...] = (conv.columns // simd.panel, taps, inputs, simd.panel)
+    else:
+        filtering = Winograd.of(form, taps, dilation, simd)
+        kernel, block = winograd_kernel(conv, filtering, rows, simd), filtering.block
+        weight = (conv.columns // simd.panel, filtering.chunks, filtering.n, inputs, simd.panel)
+    width = conv.columns
+    random = np.random.default_rng(0)
+    given: list[NDArray[Any]] = [
+        np.array([frames], np.int64),
+        random.standard_normal((n, width), np.float32),
+        random.standard_normal(weight, np.float32),
+        np.zeros(width, np.float32),
+        *(random.standard_normal((vectors, width), np.float32) for vectors in (3, 2)),  # norm, alpha
+        np.empty((n, width), np.float32),
+        np.empty((2, blocks(n, block), width), np.float32),
+    ]
+    return functools.partial(_compiled(kernel, target), *(runtime.put(array) for array in given))
+
+
+def _compiled(kernel: tirx.PrimFunc, target: Target) -> Callable[..., object]:
+    name = str(kernel.attrs["global_symbol"])
+    function: Callable[..., object] = tvm.compile(tvm.IRModule({name: kernel}), target=target)[name]
+    return function
+
+
+def write_table(found: Mapping[str, Any], path: Path = TABLE) -> None:
+    """Put what `measure` found into the table, in the place of that CPU's rows."""
+    rows = {
+        (row["inputs"], row["outputs"], row["taps"], row["dilation"]): _form(row["best"], row["taps"])
+        for row in found["rows"]
+    }
+    path.write_text(_source({**filter_table.CHOSEN, found["cpu"]: rows}), "utf-8")
+
+
+def _form(name: str, taps: int) -> Filtering | None:
+    return {_name(form): form for form in (None, *CANDIDATES[taps])}[name]
+
+
+def _source(table: Mapping[str, Mapping[tuple[int, int, int, int], Filtering | None]]) -> str:
+    """The module that holds `table`: all that is above the table in it stays."""
+    head, sign, _ = TABLE.read_text("utf-8").partition("] | None]] = ")
+    return head + sign + "{\n" + "".join(_lines(table)) + "}\n"
+
+
+def _lines(table: Mapping[str, Mapping[tuple[int, int, int, int], Filtering | None]]) -> Iterable[str]:
+    for cpu, rows in sorted(table.items()):
+        yield f'    "{cpu}": {{\n'
+        yield from (f"        {shape}: {form},\n" for shape, form in rows.items())
+        yield "    },\n"

@@ -1,0 +1,32 @@
+"""Which form a convolution takes: the measured one where there is a row for its shape and CPU, else the rule's."""
+
+from __future__ import annotations
+
+import pytest
+from tvm.target import Target
+
+from stages.kernels import filters
+from stages.kernels.filter_table import CHOSEN
+
+SHAPE = (128, 128, 3, 1)
+HASWELL = Target({"kind": "llvm", "mcpu": "haswell"})
+
+
+@pytest.mark.parametrize("row", [None, (4, 3)])
+def test_a_measured_row_is_followed(row: tuple[int, int] | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filters, "CHOSEN", {"haswell": {SHAPE: row}, "znver4": {SHAPE: (2, 3)}})
+    assert filters.chosen(*SHAPE, target=HASWELL) == row
+
+
+def test_a_shape_or_a_cpu_without_a_row_follows_the_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filters, "CHOSEN", {"haswell": {SHAPE: None}})
+    assert filters.chosen(64, 64, 7, 1, target=HASWELL) == (4, 7)
+    assert filters.chosen(64, 64, 11, 3, target=HASWELL) == (5, 6)
+    assert filters.chosen(*SHAPE, target=Target({"kind": "llvm", "mcpu": "znver4"})) == (6, 3)
+    assert filters.chosen(*SHAPE, target=Target({"kind": "llvm"})) == (6, 3)
+
+
+def test_every_row_of_the_table_is_a_form_that_is_tested() -> None:
+    for rows in CHOSEN.values():
+        for (_, _, taps, _), form in rows.items():
+            assert form is None or form in filters.CANDIDATES[taps]
