@@ -4,6 +4,9 @@ inputs, params --> [Python stages that need no library] --> Request --> [the oth
                    prepare(): finds bad input before           finish()
                    anything is built or loaded
 
+With threads enough a stage of the host that waits for nothing runs beside the one whose turn it is: text_encoder beside
+bert. What it gives is taken when its own turn comes, so nothing else changes.
+
 What a stage gives on another device than the host stays there for the stages beside it; it comes to the host when a
 Python stage, another device, the cache or the caller takes it.
 
@@ -13,8 +16,11 @@ stage that runs, or the caller, needs it; if it is gone by then, or damaged, its
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import logging
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +30,13 @@ from runner.errors import RunError, suggest
 from runner.executor import CompiledStage, PythonStage, executor
 from runner.keeping import Keeper
 from runner.ports import VOICE, Sizes
-from runner.request import HIT, RUN, Request, StageRun
+from runner.request import HIT, RUN, Begun, Request, StageRun
 from runner.scope import Scope, needed
 from stages.dims import ConfigError, ModelDims
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from concurrent.futures import ThreadPoolExecutor
     from pathlib import Path
 
     from runner.cache import Cache
@@ -37,6 +44,7 @@ if TYPE_CHECKING:
     from runner.keeping import Found
     from runner.ports import Array
     from runner.request import Copy
+ENOUGH_THREADS, BESIDE_THREADS = 4, 2  # to run two stages at once; of these for the one beside, as many as an LSTM uses
 _EVICT_EVERY = 32  # runs: so that thousands of them do not outgrow the cache's limits
 _LOG = logging.getLogger("kokoro_run")
 _WHOLE = Scope()
@@ -106,17 +114,25 @@ class Pipeline:
         """What runs the stage `name`."""
         return self._stages[name]
 
-    def load(self, stages: Iterable[str] | None = None) -> None:
+    def load(self, stages: Iterable[str] | None = None, *, wait: bool = True) -> None:
         """Load the libraries of `stages`, else every library, so that a run finds nothing missing.
+
+        Args:
+            wait: for all of them; else only for the first, while a thread loads the others, which have been looked at.
 
         Raises:
             RunError: a device is absent, or a library is missing, damaged, for another CPU, TVM or graph.
         """
-        for name in self._stages if stages is None else stages:
-            stage = self._stages[name]
-            if isinstance(stage, CompiledStage):
-                self.borders.check_devices([self.graph.stages[name]])
-                stage.load()
+        named = [(name, self._stages[name]) for name in (self._stages if stages is None else stages)]
+        compiled = [(name, stage) for name, stage in named if isinstance(stage, CompiledStage)]
+        self.borders.check_devices(self.graph.stages[name] for name, _ in compiled)
+        for _, stage in compiled:
+            stage.check()
+        now, later = (compiled, []) if wait else (compiled[:1], compiled[1:])
+        for _, stage in now:
+            stage.load()
+        if later:
+            threading.Thread(target=_load, args=([stage for _, stage in later],)).start()
 
     def voice(self, given: str | None) -> Array:
         """The voice pack [N, 2*style] that a specification means; None is the model's own voice.
@@ -247,12 +263,15 @@ class Pipeline:
         Args:
             last: no other run is to follow, so each stage gives back the memory of its weights when it is done.
         """
-        while request.pending:
-            spec = request.pending[0]
-            self._settle(request, spec)
-            stage = self._stages[spec.name]
-            if last and isinstance(stage, CompiledStage):
-                stage.rest()
+        try:
+            while request.pending:
+                spec = request.pending[0]
+                self._settle(request, spec)
+                stage = self._stages[spec.name]
+                if last and isinstance(stage, CompiledStage):
+                    stage.rest()
+        finally:
+            request.await_begun()
         outputs = {name: self._array(request, str(ref)) for name, ref in request.outputs.items()}
         kept = {ref: self._array(request, ref) for ref in self._ports(request)} if request.keep else {}
         if any(run.status == RUN and self.graph.stages[name].is_library for name, run in request.stages.items()):
@@ -347,6 +366,28 @@ class Pipeline:
         return entry is None or self.keeper is None or self.keeper.cache.present(entry, ref.port)
 
     def _execute(self, request: Request, spec: StageSpec) -> None:
+        begun = request.begun.pop(spec.name, None)
+        if begun is None:
+            inputs, found = self._gather(request, spec)
+            threads = self._threads - BESIDE_THREADS if self._begin_another(request, spec) else self._threads
+            outputs, seconds = self._timed(spec, inputs, request.sizes, threads)
+        else:
+            found = begun.found
+            outputs, seconds = begun.outcome.result()
+        run = request.stages[spec.name]
+        run.status, run.seconds = RUN, run.seconds + seconds
+        digests = {}
+        if found is not None:
+            fetch = self.borders.to_host if spec.cache else lambda request, ref, value: value
+            kept = {port: fetch(request, f"{spec.name}.{port}", value) for port, value in outputs.items()}
+            digests = self._keep(run, spec, found, kept)
+        for port, value in outputs.items():
+            if f"{spec.name}.{port}" not in request.override:
+                request.values[f"{spec.name}.{port}"] = value
+        self._settled(request, spec, digests)
+
+    def _gather(self, request: Request, spec: StageSpec) -> tuple[dict[str, Any], Found | None]:
+        """What the stage takes, and where the cache keeps what it gives."""
         if request.cached and not request.may_run(spec):
             raise RunError(
                 f"--only {request.scope.only}: what stage '{spec.name}' gives is not kept; "
@@ -359,19 +400,44 @@ class Pipeline:
         found = self._find(request, spec)  # now: an input that ran again may have another digest than was kept
         if self.keeper is not None and found is not None:
             self.keeper.check_code(spec)
+        return inputs, found
+
+    def _begin_another(self, request: Request, spec: StageSpec) -> bool:
+        """Begin a stage that can run at the same time as `spec`; whether there is one, of now or of before."""
+        if self._threads < ENOUGH_THREADS or not self._is_compiled_here(spec):
+            return False
+        if not request.begun:
+            other = next((each for each in request.pending if each != spec and self._may_begin(request, each)), None)
+            if other is not None:
+                inputs, found = self._gather(request, other)
+                outcome = self._beside.submit(self._timed, other, inputs, request.sizes, BESIDE_THREADS)
+                request.begun[other.name] = Begun(found, outcome)
+        return any(not begun.outcome.done() for begun in request.begun.values())
+
+    def _may_begin(self, request: Request, spec: StageSpec) -> bool:
+        """Whether the stage is sure to run, and everything that it takes is at hand."""
+        if not self._is_compiled_here(spec) or not request.may_run(spec):
+            return False
+        if not all(str(wire.ref) in request.given or str(wire.ref) in request.values for wire in spec.inputs.values()):
+            return False
+        found = self._find(request, spec)
+        return found is None or request.must_run(spec) or (found.entry is None and spec.cache)
+
+    def _is_compiled_here(self, spec: StageSpec) -> bool:
+        return isinstance(self._stages[spec.name], CompiledStage) and not self.borders.is_away(spec)
+
+    @functools.cached_property
+    def _beside(self) -> ThreadPoolExecutor:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - some ms that one core need not pay
+
+        return ThreadPoolExecutor(1, "kokoro-run-beside")
+
+    def _timed(
+        self, spec: StageSpec, inputs: Mapping[str, Any], sizes: Sizes, threads: int
+    ) -> tuple[dict[str, Any], float]:
+        """What the stage gives, and the seconds that it takes."""
         start = time.perf_counter()
-        outputs = self._call(spec, inputs, request.sizes)
-        run = request.stages[spec.name]
-        run.status, run.seconds = RUN, run.seconds + time.perf_counter() - start
-        digests = {}
-        if found is not None:
-            fetch = self.borders.to_host if spec.cache else lambda request, ref, value: value
-            kept = {port: fetch(request, f"{spec.name}.{port}", value) for port, value in outputs.items()}
-            digests = self._keep(run, spec, found, kept)
-        for port, value in outputs.items():
-            if f"{spec.name}.{port}" not in request.override:
-                request.values[f"{spec.name}.{port}"] = value
-        self._settled(request, spec, digests)
+        return self._call(spec, inputs, sizes, threads), time.perf_counter() - start
 
     def _keep(self, run: StageRun, spec: StageSpec, found: Found, outputs: Mapping[str, Any]) -> dict[str, str]:
         """Keep what a stage gave; the digests of its outputs."""
@@ -385,7 +451,9 @@ class Pipeline:
             _LOG.warning("stage '%s' gave another result than the last time, for the same input", spec.name)
         return digests
 
-    def _call(self, spec: StageSpec, inputs: Mapping[str, Any], sizes: Sizes) -> dict[str, Any]:
+    def _call(
+        self, spec: StageSpec, inputs: Mapping[str, Any], sizes: Sizes, threads: int | None = None
+    ) -> dict[str, Any]:
         """What the stage gives for `inputs`, both held to their types."""
         stage = self._stages[spec.name]
         taken = {
@@ -393,7 +461,7 @@ class Pipeline:
             for port, source in spec.inputs.items()
         }
         if isinstance(stage, CompiledStage):
-            runtime.use_threads(self._threads)
+            runtime.use_threads(threads or self._threads, self._threads)
             given = dict(stage(taken))
         else:
             given = {
@@ -431,6 +499,12 @@ class Pipeline:
             if str(source.ref) in values:
                 sizes.take(str(source.ref), source.type, values[str(source.ref)])
         return values
+
+
+def _load(stages: Iterable[CompiledStage]) -> None:
+    with contextlib.suppress(RunError):  # which the stage's own turn meets again
+        for stage in stages:
+            stage.load()
 
 
 def _refuse_unknown(what: str, names: Iterable[str], known: Iterable[str]) -> None:

@@ -5,9 +5,11 @@ Both take their input ports as arrays and give their output ports as arrays; nei
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import mmap
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from runner.errors import RunError
 from stages.contract import StageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from runner.graph_types import Graph, StageSpec
@@ -99,6 +101,8 @@ class CompiledStage:
         self._spec, self._entry, self._graph = spec, entry, graph
         self.path = device.library_path(spec, graph.model.name, build_root)
         self._library: runtime.Library | None = None
+        self._lock = threading.Lock()  # another thread may be loading it
+        self._checked = False
         self._loaded: Manifest | None = None
         self._pages: mmap.mmap | None = None
 
@@ -134,9 +138,19 @@ class CompiledStage:
         Raises:
             RunError: its device is absent; it is missing, damaged, for another CPU, TVM or graph, or lacks the entry.
         """
-        if self._library is None:
-            self._library = self._load()
-        return self._library
+        with self._lock:
+            if self._library is None:
+                self._library = self._load()
+            return self._library
+
+    def check(self) -> None:
+        """Find what `load` would find wrong with its files, at a fraction of the time.
+
+        Raises:
+            RunError: as `load`.
+        """
+        with self._lock, self._remedied():
+            self._check()
 
     def rest(self) -> None:
         """Give the memory of the weights back to the system; a later call has them read from the file again."""
@@ -144,19 +158,32 @@ class CompiledStage:
             self._pages.madvise(mmap.MADV_DONTNEED)
 
     def _load(self) -> runtime.Library:
-        where = device.find(self._spec.device)
-        try:
-            manifest = self._manifest()
-            if manifest is None:
+        with self._remedied():
+            self._check()
+            where = device.find(self._spec.device)
+            if self._loaded is None:
                 return self._foreign(runtime.Library(self.path, self._entry, where))
-            fault = unfit(self.path, manifest) or self._misfit(manifest)
-            if fault is not None:
-                raise RunError(fault)
-            self._loaded = manifest
             path = artifact.weights_path(self.path)
-            self._pages = runtime.map_file(path) if manifest.tensors and where == runtime.HOST else None
-            weights = runtime.map_weights(path, manifest.tensors, where, self._pages)
+            self._pages = runtime.map_file(path) if self._loaded.tensors and where == runtime.HOST else None
+            weights = runtime.map_weights(path, self._loaded.tensors, where, self._pages)
             return runtime.Library(self.path, self._entry, where, weights)
+
+    def _check(self) -> None:
+        """Once: a file that is damaged after that fails to load."""
+        if self._checked:
+            return
+        device.find(self._spec.device)
+        manifest = self._manifest()
+        fault = manifest and (unfit(self.path, manifest) or self._misfit(manifest))
+        if fault is not None:
+            raise RunError(fault)
+        self._loaded, self._checked = manifest, True
+
+    @contextlib.contextmanager
+    def _remedied(self) -> Iterator[None]:
+        """Errors name the stage, and the command that mends it."""
+        try:
+            yield
         except RunError as error:
             built = f"build it with: kokoro-run build {self._graph.path}"
             remedy = built if self._spec.source else "the graph names no source to build it from"

@@ -19,8 +19,8 @@ from runner.drawing import Fate, graph_svg, spell_time, timeline_svg
 from runner.errors import RunError
 from runner.request import HIT, RUN
 from runner.speak import AUDIO, DURATIONS, PHONEMES
+from runner.trace import BESIDE, STAGE
 from runner.trace import HIT as HIT_EVENT
-from runner.trace import STAGE
 from stages.dims import END_TOKENS, SAMPLE_RATE_HZ
 from stages.symbols import normalise
 
@@ -115,7 +115,9 @@ def _audio_s(graph: Graph, one: Spoken) -> float:
 def _utterance(pipeline: Traced, number: int, one: Spoken) -> str:
     graph, request = pipeline.graph, one.request
     fates = _fates(request)
-    own = [event for event in pipeline.events if event.owner == id(request) and event.kind in (STAGE, HIT_EVENT)]
+    own = [
+        event for event in pipeline.events if event.owner == id(request) and event.kind in (STAGE, BESIDE, HIT_EVENT)
+    ]
     parts = [
         f'<section><h2><span class="count">{number}</span>{escape(_line(one))}</h2>',
         f"<p class=params>{escape(_values({**_params(request), **request.sizes.known()}))}</p>",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.keeping import outside_digest
 from runner.ports import Sizes
@@ -11,9 +11,11 @@ from runner.scope import Scope, needed, ports, sinks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from concurrent.futures import Future
 
     from runner.cache import Entry
     from runner.graph_types import Graph, StageSpec
+    from runner.keeping import Found
     from runner.ports import Array
 
 HIT, RUN, UNNEEDED, INJECTED = "hit", "run", "not needed", "injected"
@@ -52,6 +54,13 @@ class StageRun:
     entry: Entry | None = None
 
 
+class Begun(NamedTuple):
+    """A stage that runs before its turn, beside another: where the cache keeps what it gives; that, and its seconds."""
+
+    found: Found | None
+    outcome: Future[tuple[dict[str, Any], float]]
+
+
 class Request:
     """One run of a graph, or of a part of it.
 
@@ -65,6 +74,7 @@ class Request:
         stages: what became of each stage.
         cached: whether what is kept may be used, and what runs is kept.
         copies: the arrays that went from device to device, in order; weights are not among them.
+        begun: by stage, those that run beside another.
     """
 
     def __init__(
@@ -82,6 +92,7 @@ class Request:
         self.digests: dict[str, str] = {}
         self.cached = True
         self.copies: list[Copy] = []
+        self.begun: dict[str, Begun] = {}
         self._again = scope.again(graph)
         self._take_override(graph)
 
@@ -101,6 +112,12 @@ class Request:
     def has(self, ref: str) -> bool:
         """Whether the value at `ref` is at hand, or known by its digest."""
         return ref in self.given or ref in self.values or ref in self.digests
+
+    def await_begun(self) -> None:
+        """Wait for stages whose turn did not come, since another failed."""
+        for begun in self.begun.values():
+            if not begun.outcome.cancel():
+                begun.outcome.exception()
 
     def digest_given(self) -> None:
         """Take the digests of what came from outside; a parameter's value stands for itself."""

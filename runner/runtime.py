@@ -14,6 +14,7 @@ import importlib.util
 import mmap
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,8 @@ _POOL_SETTINGS = {
     # kernels. TVM's own 300000 delay the end of the process by up to half a second, and take a core from Python stages.
     "TVM_THREAD_POOL_SPIN_COUNT": "10000",
 }
+
+_THREADS_LOCK = threading.Lock()
 
 Device = tuple[str, int]
 HOST: Device = ("cpu", 0)
@@ -111,8 +114,8 @@ def available_threads() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def use_threads(count: int) -> None:
-    """Let libraries called from this Python thread run on `count` threads.
+def use_threads(count: int, most: int = 0) -> None:
+    """Let libraries called from this Python thread run on `count` threads, and later ones on up to `most`.
 
     Raises:
         RunError: `count` is below 1, or more than the pool of this thread was made with.
@@ -120,11 +123,12 @@ def use_threads(count: int) -> None:
     if count < 1:
         raise RunError(f"threads: {count}, but at least 1 is needed")
     configure = ffi().get_global_func("runtime.config_threadpool")
-    # The pool has its size from the first call on, and never grows; `configure` sets how many of it work.
-    os.environ["TVM_NUM_THREADS"] = str(max(count, available_threads()))
-    configure(_ALL_CORES_ALIKE, count)
-    os.environ["TVM_NUM_THREADS"] = str(count)
-    effective = ffi().get_global_func("runtime.NumThreads")()
+    with _THREADS_LOCK:  # two Python threads have a pool each, but one environment
+        # The pool has its size from the first call on, and never grows; `configure` sets how many of it work.
+        os.environ["TVM_NUM_THREADS"] = str(max(count, most, available_threads()))
+        configure(_ALL_CORES_ALIKE, count)
+        os.environ["TVM_NUM_THREADS"] = str(count)
+        effective = ffi().get_global_func("runtime.NumThreads")()
     if effective != count:
         raise RunError(f"threads: {count} asked for, but this process can use {effective} since its first run")
 

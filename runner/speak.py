@@ -171,11 +171,13 @@ class Speaker:
     def load(self, utterance: Utterance) -> None:
         """Load the libraries that speaking a line takes, which finds what is missing before anything is written.
 
+        Only the first has been loaded when this ends; a thread goes on with the others while the first stages run.
+
         Raises:
             RunError: a device is absent, or a library is missing or unfit.
         """
         for request in self.requests(utterance):
-            self._pipeline.load(self._pipeline.misses(request))
+            self._pipeline.load(self._pipeline.misses(request), wait=False)
 
     def identity(self, build_root: Path | None) -> str:
         """A digest of all that the audio of a line depends on beside the line: code, weights, parameters, voice.

@@ -3,7 +3,7 @@
     Traced(Pipeline) --events--> report
                         `------> out.json: opens in Perfetto (ui.perfetto.dev) and chrome://tracing
 
-The tracks of a trace: utterances, stages, and the cache with the loading of libraries.
+The tracks of a trace: utterances, stages, the cache with the loading of libraries, and stages that run beside others.
 
 Source: Trace Event Format, https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
     from runner.ports import Array, Sizes
     from runner.request import Request, StageRun
 
-UTTERANCE, STAGE, HIT, CACHE, LIBRARY = "utterance", "stage", "hit", "cache", "library"
-_TRACKS = {UTTERANCE: 1, STAGE: 2, HIT: 2, CACHE: 3, LIBRARY: 3}
-_TRACK_NAMES = {1: "utterances", 2: "stages", 3: "cache and libraries"}
+UTTERANCE, STAGE, BESIDE, HIT, CACHE, LIBRARY = "utterance", "stage", "beside", "hit", "cache", "library"
+_TRACKS = {UTTERANCE: 1, STAGE: 2, HIT: 2, CACHE: 3, LIBRARY: 3, BESIDE: 4}
+_TRACK_NAMES = {1: "utterances", 2: "stages", 3: "cache and libraries", 4: "stages beside them"}
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Event:
 
     Attributes:
         name: the stage, or what was done.
-        kind: one of those above.
+        kind: one of those above; BESIDE, a stage that runs while another does.
         start, seconds: from the pipeline's beginning [s].
         owner: `id` of the request that it was for; None of what was only checked, and of the loading of libraries.
     """
@@ -70,11 +71,12 @@ class Traced(Pipeline):
         self.spoken: list[tuple[Request, Result]] = []
         self._zero = time.perf_counter()
         self._owner: int | None = None
+        self._thread = threading.get_ident()
 
-    def load(self, stages: Iterable[str] | None = None) -> None:
+    def load(self, stages: Iterable[str] | None = None, *, wait: bool = True) -> None:
         names = list(self.graph.stages if stages is None else stages)
         with self._noted("load libraries", LIBRARY, {"stages": names}):
-            super().load(names)
+            super().load(names, wait=wait)
 
     def finish(self, request: Request, *, last: bool = False) -> Result:
         with self._owned(request), self._noted("finish", UTTERANCE, _asked(request)):
@@ -88,10 +90,12 @@ class Traced(Pipeline):
         with self._owned(request), self._noted(name, UTTERANCE, _asked(request)):
             return super()._begin(request)
 
-    def _call(self, spec: StageSpec, inputs: Mapping[str, Any], sizes: Sizes) -> dict[str, Array]:
+    def _call(
+        self, spec: StageSpec, inputs: Mapping[str, Any], sizes: Sizes, threads: int | None = None
+    ) -> dict[str, Array]:
         details: dict[str, Any] = {"device": spec.device}
-        with self._noted(spec.name, STAGE, details):
-            outputs = super()._call(spec, inputs, sizes)
+        with self._noted(spec.name, STAGE if threading.get_ident() == self._thread else BESIDE, details):
+            outputs = super()._call(spec, inputs, sizes, threads)
             details |= {port: spell(value) for port, value in outputs.items()}
         return outputs
 
@@ -112,6 +116,7 @@ class Traced(Pipeline):
     @contextlib.contextmanager
     def _owned(self, request: Request) -> Iterator[None]:
         before, self._owner = self._owner, id(request) if request.cached else None
+        self._thread = threading.get_ident()
         try:
             yield
         finally:
