@@ -113,22 +113,27 @@ def judge(
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """A sentence to be judged in every spelling, as a process of its own can do it."""
+    """A sentence in every spelling, which are of the same audio, to be judged in a process of its own."""
 
     graph: str
     overlays: tuple[str, ...]
     voice: str
-    speaker: str
-    text: str
-    spellings: tuple[str, ...]
+    said: tuple[Original, ...]
 
 
 def evaluate(task: Task) -> list[Judged]:
     """`judge` of each spelling."""
     pipeline, recogniser = _pipeline(task.graph, task.overlays), Recogniser()
-    said = [original(task.text, SPEAKERS[task.speaker], spelling) for spelling in task.spellings]
-    espeak_heard = recogniser(said[0].audio)
-    return [judge(each, pipeline, task.voice, recogniser, espeak_heard) for each in said]
+    espeak_heard = recogniser(task.said[0].audio)
+    return [judge(each, pipeline, task.voice, recogniser, espeak_heard) for each in task.said]
+
+
+def originals(wanted: Sequence[tuple[str, Speaker, str]], processes: int) -> list[Original]:
+    """`original` of each, spoken by an espeak-ng that has said nothing before: it carries state, its noise for one."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["training.evaluate"])
+    with context.Pool(processes, maxtasksperchild=1) as pool:
+        return pool.starmap(original, wanted, chunksize=1)
 
 
 @functools.cache
@@ -212,18 +217,27 @@ def _run(given: argparse.Namespace) -> dict[str, list[Judged]]:
     overlays, spellings = tuple(given.config), tuple(given.spelling or SPELLINGS)
     _pipeline(given.graph, overlays).build()
     voices = [each.partition("=") for each in given.voices.split(",")]
-    tasks = [
-        Task(given.graph, overlays, voice, speaker or voice, text, spellings)
+    asked = [
+        (voice, _speaker(speaker or voice), text)
         for voice, _, speaker in voices
         for text in heldout()[: given.sentences]
     ]
+    wanted = [(text, speaker, spelling) for _, speaker, text in asked for spelling in spellings]
+    said = iter(originals(wanted, given.processes))
+    tasks = [Task(given.graph, overlays, voice, tuple(next(said) for _ in spellings)) for voice, _, _ in asked]
     found: dict[str, list[Judged]] = {}
-    # espeak-ng and TVM keep state of their own: no forks of a process that has used them
+    # TVM has threads of its own: no forks of a process that has used it
     with multiprocessing.get_context("spawn").Pool(given.processes) as pool:
         for task, judged in zip(tasks, pool.imap(evaluate, tasks), strict=True):
             for spelling, each in zip(spellings, judged, strict=True):
                 found.setdefault(f"{task.voice}, {spelling}", []).append(each)
     return found
+
+
+def _speaker(name: str) -> Speaker:
+    if name not in SPEAKERS:
+        raise TrainingError(f"no speaker is called '{name}'; there are {', '.join(SPEAKERS)}: give VOICE=SPEAKER")
+    return SPEAKERS[name]
 
 
 if __name__ == "__main__":
