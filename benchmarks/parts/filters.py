@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 import numpy as np
@@ -20,7 +20,6 @@ from tvm import tirx
 from tvm.target import Target
 
 from benchmarks.process import ROOT
-from benchmarks.session import Session
 from benchmarks.timing import interleave
 from runner import runtime
 from runner.build import resolve_target
@@ -33,6 +32,9 @@ from stages.kernels.filters import CANDIDATES, chosen, name_of
 from stages.kernels.simd import Simd, blocks
 from stages.kernels.winograd import Filtering, Winograd, winograd_kernel
 from stages.layers.conv import WinogradConv1d
+
+if TYPE_CHECKING:
+    from benchmarks.session import Session
 
 TABLE = Path(filter_table.__file__)
 CONFIGS = ("kokoro-82m", "mini")

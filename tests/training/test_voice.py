@@ -65,6 +65,16 @@ def test_the_phonemes_are_what_espeak_says(spelling: str) -> None:
         pytest.skip(str(error))
 
 
+def test_espeak_says_a_sentence_the_same_whatever_it_said_before() -> None:
+    wanted = [(text, SPEAKERS["high"], "misaki") for text in _TEXTS[:2]]
+    try:
+        one, two = (evaluate.originals(order, processes=1) for order in (wanted, wanted[::-1]))
+    except (TrainingError, ModuleNotFoundError) as error:
+        pytest.skip(str(error))
+    for first, second in zip(one, two[::-1], strict=True):
+        np.testing.assert_array_equal(first.audio, second.audio)
+
+
 def test_every_voice_and_spelling_is_understood(spoken: dict[tuple[str, str], list[runner.Result]]) -> None:
     for said, results in spoken.items():
         errors = _errors(_TEXTS, [result["trim.audio"] for result in results])
