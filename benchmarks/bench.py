@@ -88,7 +88,7 @@ def main(
     counts = sorted(set(threads or (1, machine.cores())))
     if not report_only:
         parts = _chosen(only)
-        if set(parts) != {"filters"}:
+        if parts[0] != "filters":
             prepare()
         for part in parts:
             for count in counts[-1:] if part in ON_ALL_CORES else counts:
@@ -96,7 +96,9 @@ def main(
                 results = merged(results, part, count, entry, _absent())
                 if part == "filters" and not quick:
                     filters.write_table(entry["found"])
-                    click.echo(f"--- wrote {filters.TABLE}: libraries are stale where it has changed", err=True)
+                    click.echo(f"--- wrote {filters.TABLE.name}; if it has changed, all libraries are stale", err=True)
+                    if part != parts[-1]:
+                        prepare()
                 out.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     click.echo(report.report(results))
     if out == RESULTS:

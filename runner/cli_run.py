@@ -281,7 +281,7 @@ def _identities(pipeline: Pipeline, request: Request) -> dict[str, Any]:
 def _report(graph: Graph, place: Destination, summary: Summary, options: Mapping[str, Any]) -> None:
     total = time.perf_counter() - cli_options.STARTED
     if options["timings"]:
-        other = total - sum(summary.timings.values())
+        other = max(0.0, total - sum(summary.timings.values()))  # stages may have run side by side
         for name, spent in [*summary.timings.items(), ("all else", other)]:
             click.echo(f"{name:>12} {spent:8.3f} s", err=True)
     seconds = summary.table()["audio_seconds"]

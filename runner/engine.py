@@ -5,7 +5,7 @@ inputs, params --> [Python stages that need no library] --> Request --> [the oth
                    anything is built or loaded
 
 With threads enough a stage of the host that waits for nothing runs beside the one whose turn it is: text_encoder beside
-bert. What it gives is taken when its own turn comes, so nothing else changes.
+bert. What it gives is taken when its own turn comes (decision 0013).
 
 What a stage gives on another device than the host stays there for the stages beside it; it comes to the host when a
 Python stage, another device, the cache or the caller takes it.
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from runner.keeping import Found
     from runner.ports import Array
     from runner.request import Copy
-ENOUGH_THREADS, BESIDE_THREADS = 4, 2  # to run two stages at once; of these for the one beside, as many as an LSTM uses
+ENOUGH_THREADS, BESIDE_THREADS = 8, 2  # for two stages at once; of these for the one beside, as many as an LSTM uses
 _EVICT_EVERY = 32  # runs: so that thousands of them do not outgrow the cache's limits
 _LOG = logging.getLogger("kokoro_run")
 _WHOLE = Scope()
@@ -118,21 +118,26 @@ class Pipeline:
         """Load the libraries of `stages`, else every library, so that a run finds nothing missing.
 
         Args:
-            wait: for all of them; else only for the first, while a thread loads the others, which have been looked at.
+            wait: for all of them; else for the first, while a thread loads the others, whose files have been looked at.
 
         Raises:
             RunError: a device is absent, or a library is missing, damaged, for another CPU, TVM or graph.
         """
-        named = [(name, self._stages[name]) for name in (self._stages if stages is None else stages)]
-        compiled = [(name, stage) for name, stage in named if isinstance(stage, CompiledStage)]
-        self.borders.check_devices(self.graph.stages[name] for name, _ in compiled)
-        for _, stage in compiled:
-            stage.check()
-        now, later = (compiled, []) if wait else (compiled[:1], compiled[1:])
-        for _, stage in now:
-            stage.load()
+        names = self._stages if stages is None else stages
+        compiled = {name: stage for name in names if isinstance(stage := self._stages[name], CompiledStage)}
+        self.borders.check_devices(self.graph.stages[name] for name in compiled)
+        first = next(iter(compiled), None)
+        later = [stage for name, stage in compiled.items() if not wait and name != first and stage.can_load_later()]
+        for stage in compiled.values():
+            if stage not in later:
+                stage.load()
         if later:
-            threading.Thread(target=_load, args=([stage for _, stage in later],)).start()
+            threading.Thread(target=self._load_behind, args=(later,)).start()
+
+    def _load_behind(self, stages: Sequence[CompiledStage]) -> None:
+        for stage in stages:
+            with contextlib.suppress(Exception):  # which the stage's own turn meets again
+                stage.load()
 
     def voice(self, given: str | None) -> Array:
         """The voice pack [N, 2*style] that a specification means; None is the model's own voice.
@@ -366,7 +371,7 @@ class Pipeline:
         return entry is None or self.keeper is None or self.keeper.cache.present(entry, ref.port)
 
     def _execute(self, request: Request, spec: StageSpec) -> None:
-        begun = request.begun.pop(spec.name, None)
+        begun = request.begun.get(spec.name)
         if begun is None:
             inputs, found = self._gather(request, spec)
             threads = self._threads - BESIDE_THREADS if self._begin_another(request, spec) else self._threads
@@ -374,6 +379,7 @@ class Pipeline:
         else:
             found = begun.found
             outputs, seconds = begun.outcome.result()
+            del request.begun[spec.name]
         run = request.stages[spec.name]
         run.status, run.seconds = RUN, run.seconds + seconds
         digests = {}
@@ -409,9 +415,10 @@ class Pipeline:
         if not request.begun:
             other = next((each for each in request.pending if each != spec and self._may_begin(request, each)), None)
             if other is not None:
-                inputs, found = self._gather(request, other)
-                outcome = self._beside.submit(self._timed, other, inputs, request.sizes, BESIDE_THREADS)
-                request.begun[other.name] = Begun(found, outcome)
+                with contextlib.suppress(RunError):  # which its own turn meets again
+                    inputs, found = self._gather(request, other)
+                    outcome = self._beside.submit(self._timed, other, inputs, request.sizes, BESIDE_THREADS)
+                    request.begun[other.name] = Begun(found, outcome)
         return any(not begun.outcome.done() for begun in request.begun.values())
 
     def _may_begin(self, request: Request, spec: StageSpec) -> bool:
@@ -499,12 +506,6 @@ class Pipeline:
             if str(source.ref) in values:
                 sizes.take(str(source.ref), source.type, values[str(source.ref)])
         return values
-
-
-def _load(stages: Iterable[CompiledStage]) -> None:
-    with contextlib.suppress(RunError):  # which the stage's own turn meets again
-        for stage in stages:
-            stage.load()
 
 
 def _refuse_unknown(what: str, names: Iterable[str], known: Iterable[str]) -> None:

@@ -102,7 +102,6 @@ class CompiledStage:
         self.path = device.library_path(spec, graph.model.name, build_root)
         self._library: runtime.Library | None = None
         self._lock = threading.Lock()  # another thread may be loading it
-        self._checked = False
         self._loaded: Manifest | None = None
         self._pages: mmap.mmap | None = None
 
@@ -143,14 +142,17 @@ class CompiledStage:
                 self._library = self._load()
             return self._library
 
-    def check(self) -> None:
-        """Find what `load` would find wrong with its files, at a fraction of the time.
+    def can_load_later(self) -> bool:
+        """Whether another thread may load it: it runs on the host, and its files are found to be what `load` asks for.
+        False where that is not known before it is loaded, and where it has been.
 
         Raises:
             RunError: as `load`.
         """
-        with self._lock, self._remedied():
-            self._check()
+        if self._library is not None or self.device != runtime.HOST:
+            return False
+        with self._remedied():
+            return self._checked_manifest() is not None
 
     def rest(self) -> None:
         """Give the memory of the weights back to the system; a later call has them read from the file again."""
@@ -159,25 +161,23 @@ class CompiledStage:
 
     def _load(self) -> runtime.Library:
         with self._remedied():
-            self._check()
             where = device.find(self._spec.device)
-            if self._loaded is None:
+            manifest = self._checked_manifest()
+            if manifest is None:
                 return self._foreign(runtime.Library(self.path, self._entry, where))
+            self._loaded = manifest
             path = artifact.weights_path(self.path)
-            self._pages = runtime.map_file(path) if self._loaded.tensors and where == runtime.HOST else None
-            weights = runtime.map_weights(path, self._loaded.tensors, where, self._pages)
+            self._pages = runtime.map_file(path) if manifest.tensors and where == runtime.HOST else None
+            weights = runtime.map_weights(path, manifest.tensors, where, self._pages)
             return runtime.Library(self.path, self._entry, where, weights)
 
-    def _check(self) -> None:
-        """Once: a file that is damaged after that fails to load."""
-        if self._checked:
-            return
-        device.find(self._spec.device)
+    def _checked_manifest(self) -> Manifest | None:
+        """As `_manifest`, of a library that can be run here and is what the graph takes it for."""
         manifest = self._manifest()
         fault = manifest and (unfit(self.path, manifest) or self._misfit(manifest))
         if fault is not None:
             raise RunError(fault)
-        self._loaded, self._checked = manifest, True
+        return manifest
 
     @contextlib.contextmanager
     def _remedied(self) -> Iterator[None]:
@@ -214,6 +214,8 @@ class CompiledStage:
 
     def _misfit(self, manifest: Manifest) -> str | None:
         """Why the library is not what the graph takes it for."""
+        if manifest.entry != self._entry:
+            return f"library {self.path} has the entry '{manifest.entry}', the graph asks for '{self._entry}'"
         inputs = {name: str(source.type) for name, source in self._spec.inputs.items()}
         outputs = {name: str(type_) for name, type_ in self._spec.outputs.items()}
         for built, asked in ((manifest.inputs, inputs), (manifest.outputs, outputs)):

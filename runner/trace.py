@@ -3,7 +3,7 @@
     Traced(Pipeline) --events--> report
                         `------> out.json: opens in Perfetto (ui.perfetto.dev) and chrome://tracing
 
-The tracks of a trace: utterances, stages, the cache with the loading of libraries, and stages that run beside others.
+The tracks of a trace: utterances, stages, the cache with the loading of libraries, and what runs beside these.
 
 Source: Trace Event Format, https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
 """
@@ -24,18 +24,26 @@ from runner.errors import RunError
 from runner.ports import spell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from runner.engine import Result
+    from runner.executor import CompiledStage
     from runner.graph_types import StageSpec
     from runner.keeping import Found
     from runner.ports import Array, Sizes
     from runner.request import Request, StageRun
 
 UTTERANCE, STAGE, BESIDE, HIT, CACHE, LIBRARY = "utterance", "stage", "beside", "hit", "cache", "library"
-_TRACKS = {UTTERANCE: 1, STAGE: 2, HIT: 2, CACHE: 3, LIBRARY: 3, BESIDE: 4}
-_TRACK_NAMES = {1: "utterances", 2: "stages", 3: "cache and libraries", 4: "stages beside them"}
+BEHIND = "library, behind"
+_TRACKS = {UTTERANCE: 1, STAGE: 2, HIT: 2, CACHE: 3, LIBRARY: 3, BESIDE: 4, BEHIND: 5}
+_TRACK_NAMES = {
+    1: "utterances",
+    2: "stages",
+    3: "cache and libraries",
+    4: "stages beside them",
+    5: "libraries behind them",
+}
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,7 @@ class Event:
 
     Attributes:
         name: the stage, or what was done.
-        kind: one of those above; BESIDE, a stage that runs while another does.
+        kind: one of those above; BESIDE, a stage that runs while another does; BEHIND, libraries likewise.
         start, seconds: from the pipeline's beginning [s].
         owner: `id` of the request that it was for; None of what was only checked, and of the loading of libraries.
     """
@@ -77,6 +85,10 @@ class Traced(Pipeline):
         names = list(self.graph.stages if stages is None else stages)
         with self._noted("load libraries", LIBRARY, {"stages": names}):
             super().load(names, wait=wait)
+
+    def _load_behind(self, stages: Sequence[CompiledStage]) -> None:
+        with self._noted("load libraries", BEHIND, {"stages": [stage.path.stem for stage in stages]}):
+            super()._load_behind(stages)
 
     def finish(self, request: Request, *, last: bool = False) -> Result:
         with self._owned(request), self._noted("finish", UTTERANCE, _asked(request)):

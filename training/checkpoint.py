@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from training.errors import TrainingError
+
 
 def rate(step: int, steps: int, peak: float) -> float:
     """The learning rate: 200 steps of warming up, then half a cosine down to 2 % of `peak`."""
@@ -25,6 +27,8 @@ class State:
             self._load(torch.load(path, weights_only=True))
 
     def _load(self, saved: dict[str, Any]) -> None:
+        if len(saved.get("optimisers", ())) != len(self.optimisers):
+            raise TrainingError(f"{self.path}: of an older version; python -m training.start makes one from an export")
         self.step, self.mean = saved["step"], saved["mean"]
         for optimiser, state in zip(self.optimisers, saved["optimisers"], strict=True):
             optimiser.load_state_dict(state)

@@ -24,7 +24,7 @@ from training import batches, model, muon, predictor, trainer
 from training.batches import Batch
 from training.checkpoint import State, rate
 from training.errors import TrainingError
-from training.losses import SpectralLoss
+from training.losses import SpectralLoss, emphasis, frame_weights
 
 PARTS = ("text_encoder", "decoder")
 FILE = "decoder.pt"
@@ -72,7 +72,7 @@ def train(corpus: Path, out: Path, steps: int, seed: int, device: torch.device) 
     in_full_precision(parts.decoder.generator.m_source)
     in_full_precision(parts.decoder.generator.conv_post)
     decode = torch.compile(parts.decoder, dynamic=False)
-    loss = SpectralLoss().to(device)
+    loss, of_token = SpectralLoss().to(device), emphasis(model.config()["vocab"])
     losses, begin = [], time.monotonic()
     said = None
     while state.step < steps:
@@ -80,7 +80,7 @@ def train(corpus: Path, out: Path, steps: int, seed: int, device: torch.device) 
             said = read_said(out / predictor.SAID)
         batch = batches.crops(spoken, seed, state.step, _CROPS, _CROP_FRAMES, said).on(device)
         made = synthesise(parts, decode, batch, half=True)
-        spectral, mel = loss(made, batch.audio)
+        spectral, mel = loss(made, batch.audio, frame_weights(of_token, batch))
         state.forget_gradients()
         torch.autograd.backward(loss.weighted(spectral, mel))
         state.advance(rate(state.step, steps, _RATE), _CLIP)
@@ -90,7 +90,7 @@ def train(corpus: Path, out: Path, steps: int, seed: int, device: torch.device) 
             losses, begin = [], time.monotonic()
         if state.step % _SAVE == 0 or state.step == steps:
             state.save()
-    _validate(parts, loss, batches.crops(held, seed, 0, len(held), _CROP_FRAMES).on(device))
+    _validate(parts, loss, of_token, batches.crops(held, seed, 0, len(held), _CROP_FRAMES).on(device))
 
 
 def read_said(path: Path) -> batches.Said:
@@ -114,9 +114,10 @@ def _report(step: int, losses: Sequence[tuple[float, float]], seconds: float) ->
     sys.stdout.flush()
 
 
-def _validate(parts: Any, loss: SpectralLoss, batch: Batch) -> None:
+def _validate(parts: Any, loss: SpectralLoss, of_token: torch.Tensor, batch: Batch) -> None:
     with torch.no_grad():
-        spectral, mel = loss(synthesise(parts, parts.decoder, batch, half=False), batch.audio)
+        made = synthesise(parts, parts.decoder, batch, half=False)
+        spectral, mel = loss(made, batch.audio, frame_weights(of_token, batch))
     sys.stdout.write(f"decoder, unseen utterances: spectral {spectral:.4f}, log mel {mel:.4f}\n")
 
 

@@ -1,6 +1,7 @@
 """Muon: momentum whose update is made orthogonal, for the weights that multiply; AdamW keeps the others.
 
-On this decoder 200 steps of it bring what 1,000 of AdamW alone do, at a sixth more time a step.
+On this decoder, from step 11,500 on and on the same batches, 200 steps of it lower the spectral loss from 0.584 to
+0.568, of AdamW alone to 0.580; a step takes a sixth longer.
 
 Source: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks", with its five iterations of
 Newton and Schulz; the scale of Liu et al. 2025 ("Muon is scalable for LLM training"), by which AdamW's learning rate
@@ -20,10 +21,10 @@ _SMALLEST = 8  # rows and columns of a matrix worth it
 
 
 class Muon(torch.optim.Optimizer):
-    """Weights [outputs, ...], each taken for a matrix of `outputs` rows."""
+    """Each weight is taken for a matrix of as many rows as its first axis has."""
 
-    def __init__(self, weights: Iterable[torch.Tensor], lr: float) -> None:
-        super().__init__(weights, {"lr": lr})
+    def __init__(self, weights: Iterable[torch.Tensor], lr: float, weight_decay: float = 0.0) -> None:
+        super().__init__(weights, {"lr": lr, "weight_decay": weight_decay})
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]
@@ -33,15 +34,18 @@ class Muon(torch.optim.Optimizer):
                 if weight.grad is None:
                     continue
                 kept = self.state[weight]
-                momentum = kept.setdefault("momentum", torch.zeros_like(weight))
+                if not kept:
+                    kept["momentum"] = torch.zeros_like(weight)
+                momentum = kept["momentum"]
                 momentum.lerp_(weight.grad, 1 - _MOMENTUM)
                 update = orthogonal(weight.grad.lerp(momentum, _MOMENTUM).reshape(len(weight), -1))
                 size = _SIZE * max(update.shape) ** 0.5
+                weight.mul_(1 - group["lr"] * group["weight_decay"])
                 weight.add_(update.reshape(weight.shape), alpha=-size * group["lr"])
 
 
 def orthogonal(matrix: torch.Tensor) -> torch.Tensor:
-    """About U V^T of `matrix` = U S V^T: its singular values become 0.7 to 1.2."""
+    """About U V^T of `matrix` = U S V^T: its singular values become 0.7 to 1.2, but for the smallest of them."""
     tall = matrix.shape[0] > matrix.shape[1]
     x = (matrix.T if tall else matrix).bfloat16()
     x = x / (x.norm() + 1e-7)
@@ -54,10 +58,9 @@ def orthogonal(matrix: torch.Tensor) -> torch.Tensor:
 
 
 def multiplies(name: str, weight: torch.Tensor) -> bool:
-    """Whether it is a matrix, or a convolution's weight, of some size; embeddings and styles are rows to look up."""
+    """Whether it is a matrix, or a convolution's weight, of some size; embeddings are rows to look up."""
     columns = weight.numel() // max(1, len(weight)) if weight.dim() else 0
-    looked_up = "embedding" in name or name == "styles"
-    return weight.dim() > 1 and min(len(weight), columns) >= _SMALLEST and not looked_up
+    return weight.dim() > 1 and min(len(weight), columns) >= _SMALLEST and "embedding" not in name
 
 
 def optimisers(
@@ -65,6 +68,6 @@ def optimisers(
 ) -> list[torch.optim.Optimizer]:
     """What moves `tensors`: Muon, and AdamW with these settings."""
     chosen = {name: multiplies(name, tensor) for name, tensor in tensors.items()}
-    muon = Muon([tensors[name] for name, yes in chosen.items() if yes], lr)
+    muon = Muon([tensors[name] for name, yes in chosen.items() if yes], lr, weight_decay)
     adamw = torch.optim.AdamW([tensors[name] for name, yes in chosen.items() if not yes], lr, betas, 1e-8, weight_decay)
     return [muon, adamw]

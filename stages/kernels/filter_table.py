@@ -1,6 +1,6 @@
 """Written by `python -m benchmarks.bench --only filters`; see `filters`.
 
-A CPU by LLVM's name -> (inputs, outputs, taps, dilation) -> (m, r) of F(m, r), None for the direct sum.
+A CPU by LLVM's name, and its lanes -> (inputs, outputs, taps, dilation) -> (m, r) of F(m, r), None for the direct sum.
 """
 
 from __future__ import annotations

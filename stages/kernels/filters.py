@@ -9,6 +9,7 @@ from __future__ import annotations
 from tvm.target import Target
 
 from stages.kernels.filter_table import CHOSEN
+from stages.kernels.simd import Simd
 from stages.kernels.winograd import Filtering
 
 # With n = m + r - 1 points at most ten: more lose digits fast (decision 0007).
@@ -27,8 +28,8 @@ def chosen(inputs: int, outputs: int, taps: int, dilation: int, target: Target |
 
 
 def name_of(target: Target) -> str:
-    """LLVM's name of the CPU, under which `filter_table` has its rows."""
-    return str(target.attrs.get("mcpu", "generic"))
+    """LLVM's name of the CPU and the lanes of its vectors, under which `filter_table` has its rows."""
+    return f"{target.attrs.get('mcpu', 'generic')}, {Simd.of(target).lanes} lanes"
 
 
 def _usual(taps: int) -> Filtering:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
+from runner import artifact
 from runner.cache import Cache
 from runner.engine import BESIDE_THREADS, ENOUGH_THREADS, Pipeline
 from runner.errors import RunError
@@ -86,8 +88,10 @@ def test_few_threads_run_one_stage_after_the_other(noting: Callable[..., Noting]
 
 
 def test_what_ran_beside_is_kept_and_what_is_kept_does_not_run(noting: Callable[..., Noting]) -> None:
-    first = alone(lambda: noting(ENOUGH_THREADS, cached=True).run(phonemes=WORDS))
+    runs = noting(ENOUGH_THREADS, cached=True)
+    first = alone(lambda: runs.run(phonemes=WORDS))
     assert first.stages["text_encoder"].status == RUN
+    assert runs.threads["text_encoder"] == BESIDE_THREADS
     second = noting(ENOUGH_THREADS, cached=True)
     again = alone(lambda: second.run(phonemes=WORDS))
     assert {run.status for run in again.stages.values()} == {HIT}
@@ -103,6 +107,7 @@ def test_a_failure_of_either_is_told_and_the_pipeline_still_serves(noting: Calla
     def run() -> Any:
         with pytest.raises(RunError, match=f"{stage} fails"):
             pipeline.run(phonemes=WORDS)
+        assert pipeline.threads["text_encoder"] == BESIDE_THREADS
         pipeline.fail = None
         return pipeline.run(phonemes=WORDS)
 
@@ -128,15 +133,38 @@ def test_only_the_first_library_is_waited_for(noting: Callable[..., Noting], mon
     assert pipeline.run(phonemes=WORDS)["audio"].size
 
 
-def test_what_is_wrong_with_a_later_library_is_found_at_once(tiny_model: Path, tiny_root: Path, tmp_path: Path) -> None:
-    graph = load_graph("default", [str(tiny_model)])
-    elsewhere = tmp_path / "build"
-    for name in ("bert", "decoder"):
-        path = Pipeline(graph, tiny_root).stage(name)
-        assert isinstance(path, CompiledStage)
-        there = elsewhere / path.path.relative_to(tiny_root)
-        there.parent.mkdir(parents=True, exist_ok=True)
-        for file in path.path.parent.glob(f"{name}.*"):
-            (there.parent / file.name).write_bytes(file.read_bytes() if file.name != "decoder.so" else b"damaged")
+@pytest.fixture
+def copied(tiny_model: Path, tiny_root: Path, tmp_path: Path) -> Pipeline:
+    """A pipeline on libraries of its own, to be changed."""
+    shutil.copytree(tiny_root, tmp_path / "build")
+    return Pipeline(load_graph("default", [str(tiny_model)]), tmp_path / "build", threads=1)
+
+
+def library(pipeline: Pipeline, stage: str) -> Path:
+    found = pipeline.stage(stage)
+    assert isinstance(found, CompiledStage)
+    return found.path
+
+
+def test_what_is_wrong_with_a_later_library_is_found_at_once(copied: Pipeline) -> None:
+    library(copied, "decoder").write_bytes(b"damaged")
     with pytest.raises(RunError, match=r"stage 'decoder': .*; build it with: kokoro-run build"):
-        Pipeline(graph, elsewhere).load(["bert", "decoder"], wait=False)
+        copied.load(["bert", "decoder"], wait=False)
+
+
+def test_a_library_that_was_looked_at_and_then_built_again_is_what_is_loaded(copied: Pipeline) -> None:
+    path = library(copied, "decoder")
+    decoder, manifest = path.read_bytes(), artifact.manifest_path(library(copied, "text_encoder"))
+    path.unlink()
+    with pytest.raises(RunError, match="decoder"):
+        copied.load(["bert", "text_encoder", "decoder"], wait=False)
+    path.write_bytes(decoder)
+    manifest.write_text("{}", "utf-8")
+    with pytest.raises(RunError, match="text_encoder"):
+        copied.run(phonemes=WORDS)
+
+
+def test_nothing_is_loaded_twice(copied: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    copied.load()
+    monkeypatch.setattr(threading.Thread, "start", lambda _: pytest.fail("a thread has nothing to load"))
+    copied.load(wait=False)

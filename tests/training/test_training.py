@@ -18,7 +18,7 @@ from tests.training import corpus_files
 from training import batches, decoder, export, model, predictor, start
 from training.checkpoint import rate
 from training.errors import TrainingError
-from training.losses import SpectralLoss
+from training.losses import SpectralLoss, emphasis, frame_weights
 
 _SHIPPED = model.config_path().parent
 
@@ -109,7 +109,8 @@ def test_the_gradients_reach_every_trained_tensor(corpus: Path) -> None:
     audio = decoder.synthesise(parts, parts.decoder, batch, half=False)
     assert audio.shape == batch.audio.shape
     said = predictor.losses(predictor.predict(parts, batches.whole(spoken, 1, 0, 2)), batches.whole(spoken, 1, 0, 2))
-    torch.autograd.backward(loss.weighted(*loss(audio, batch.audio)) + said.weighted())
+    weights = frame_weights(emphasis(model.config()["vocab"]), batch)
+    torch.autograd.backward(loss.weighted(*loss(audio, batch.audio, weights)) + said.weighted())
     without = [name for name, tensor in model.named_tensors(parts).items() if tensor.grad is None]
     assert without == [name for name in without if ".pooler." in name or ".full_layer_layer_norm" in name], without
 
@@ -117,9 +118,37 @@ def test_the_gradients_reach_every_trained_tensor(corpus: Path) -> None:
 def test_spectral_loss_is_zero_for_the_same_and_grows_with_the_difference() -> None:
     loss, rng = SpectralLoss(), torch.Generator().manual_seed(1)
     audio, noise = (0.1 * torch.randn(2, 24000, generator=rng) for _ in range(2))
-    assert loss.weighted(*loss(audio, audio)).item() == 0
-    near, far = (loss.weighted(*loss(audio + scale * noise, audio)).item() for scale in (0.1, 1.0))
+    evenly = torch.ones(2, 40)
+    assert loss.weighted(*loss(audio, audio, evenly)).item() == 0
+    near, far = (loss.weighted(*loss(audio + scale * noise, audio, evenly)).item() for scale in (0.1, 1.0))
     assert 0 < near < far
+
+
+def test_spectral_loss_counts_a_fault_by_the_weight_of_its_frame() -> None:
+    loss, rng = SpectralLoss(), torch.Generator().manual_seed(1)
+    audio = 0.1 * torch.randn(1, 24000, generator=rng)
+    faulty = audio.clone()
+    faulty[:, 12000:] *= 2
+    first, second = torch.ones(1, 40), torch.ones(1, 40)
+    first[:, :20], second[:, 20:] = 3, 3
+    early, late = (loss(faulty, audio, weights / weights.mean())[1].item() for weights in (first, second))
+    assert 2.8 * early < late < 3.2 * early
+
+
+def test_consonants_and_what_is_beside_them_count_most(corpus: Path) -> None:
+    vocab = model.config()["vocab"]
+    of_token = emphasis(vocab)
+    assert [of_token[vocab[symbol]].item() for symbol in "kmæˈ ."] == [4, 2, 1, 1, 0.5, 0.5]
+    spoken, _ = batches.utterances(corpus, audio=True)
+    batch = batches.crops(spoken, 1, 0, 2, 8)
+    weights = frame_weights(of_token, batch)
+    assert weights.shape == batch.token_of_frame.shape
+    assert weights.mean().item() == pytest.approx(1)
+    own = torch.gather(of_token[batch.tokens], 1, batch.token_of_frame)
+    beside = torch.cat([own[:, :1], own[:, :-1]], 1)
+    heaviest = own == own.max()
+    assert torch.all(weights[heaviest] == weights.max())
+    assert torch.all(weights[beside == own.max()] == weights.max())
 
 
 def _pretend_trained(out: Path, scale: float = 1.0) -> None:
