@@ -215,7 +215,7 @@ class CompiledStage:
     def _misfit(self, manifest: Manifest) -> str | None:
         """Why the library is not what the graph takes it for."""
         if manifest.entry != self._entry:
-            return f"library {self.path} has the entry '{manifest.entry}', the graph asks for '{self._entry}'"
+            return f"library {self.path} has no entry '{self._entry}', but '{manifest.entry}'"
         inputs = {name: str(source.type) for name, source in self._spec.inputs.items()}
         outputs = {name: str(type_) for name, type_ in self._spec.outputs.items()}
         for built, asked in ((manifest.inputs, inputs), (manifest.outputs, outputs)):
