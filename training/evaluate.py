@@ -130,9 +130,7 @@ def evaluate(task: Task) -> list[Judged]:
 
 def originals(wanted: Sequence[tuple[str, Speaker, str]], processes: int) -> list[Original]:
     """`original` of each, spoken by an espeak-ng that has said nothing before: it carries state, its noise for one."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["training.evaluate"])
-    with context.Pool(processes, maxtasksperchild=1) as pool:
+    with multiprocessing.get_context("forkserver").Pool(processes, maxtasksperchild=1) as pool:
         return pool.starmap(original, wanted, chunksize=1)
 
 

@@ -343,8 +343,9 @@ def test_stages_built_at_once_are_those_built_alone(model: Path, built: Path, tm
     graph = small_model.load_twice(model)
     told: list[tuple[str, str, bool]] = []
     build(graph, tmp_path, progress=lambda stage, state, seconds: told.append((stage, state, seconds > 0)))
-    assert told[:2] == [(STAGE, "compiling", False), (TWIN, "compiling", False)]
-    assert sorted(told[2:]) == [(STAGE, "built", True), (TWIN, "built", True)]
+    for stage in (STAGE, TWIN):  # on a busy machine the one may be built before the other begins
+        assert [each for each in told if each[0] == stage] == [(stage, "compiling", False), (stage, "built", True)]
+    assert len(told) == 4
     assert stale(graph, tmp_path) == []
     expected = library(built).read_bytes()
     assert {library(tmp_path, stage=stage).read_bytes() for stage in (STAGE, TWIN)} == {expected}
