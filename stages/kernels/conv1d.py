@@ -227,9 +227,8 @@ def conv1d_kernel(
         positions = let(valid_in + (conv.taps - 1)) if conv.phases > 1 else valid_out
         count = let(blocks(positions, block))
         with T.parallel(count * groups) as task:
-            each = block if conv.statistics else let(_share(positions, count, tile_rows))
-            group, first = let(tirx.truncdiv(task, count)), let(tirx.truncmod(task, count) * each)
-            here = let(T.min(positions - first, each))
+            group, first = let(tirx.truncdiv(task, count)), let(tirx.truncmod(task, count) * block)
+            here = let(T.min(positions - first, block))
             whole = let(tirx.truncdiv(here, tile_rows))
             rest = let(here - whole * tile_rows)
             half = tile_rows // 2
@@ -270,12 +269,6 @@ def conv1d_kernel(
                     for j in range(VECS):
                         block_moments(given.partials, given.y, first, here, column * panel + j * lanes, block, lanes)
     return function.get()
-
-
-def _share(rows: Expr, count: Expr, tile_rows: int) -> Expr:
-    """Rows of a block where `count` blocks are to be alike, in whole register tiles: a last block of few rows would
-    have all weights brought into cache for little."""
-    return blocks(blocks(rows, count), tile_rows) * tile_rows
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ def registers(shape: Sequence[int], dtype: str = "float32") -> tirx.Buffer:
     return T.alloc_buffer(shape, dtype, scope="local")
 
 
-def blocks(rows: Index, block: Index) -> Expr:
+def blocks(rows: Expr | int, block: int) -> Expr:
     """Number of tasks of `block` rows."""
     return tirx.truncdiv(rows + (block - 1), block) if isinstance(rows, ir.Expr) else -(-rows // block)
 
