@@ -27,7 +27,7 @@ from runner.kinds import load_device
 from stages.dims import HALF_FRAMES, GeneratorDims, ModelDims
 from stages.generator import AdaINResBlock1, Generator
 from stages.kernels import filter_table
-from stages.kernels.conv1d import Conv, Rows, conv1d_kernel
+from stages.kernels.conv1d import Conv, Float32, Rows, conv1d_kernel
 from stages.kernels.filters import CANDIDATES, chosen, name_of
 from stages.kernels.simd import Simd, blocks
 from stages.kernels.winograd import Filtering, Winograd, winograd_kernel
@@ -117,11 +117,11 @@ def _call(shape: Shape, form: Filtering | None, target: Target, frames: int) -> 
     conv = Conv(inputs, outputs, taps, dilation, padding=padding, norm=True, snake=True, statistics=True)
     if form is None:
         kernel, block = conv1d_kernel(conv, rows, rows, simd), simd.block
-        weight: tuple[int, ...] = (conv.columns // simd.panel, taps, inputs, simd.panel)
+        weight, _ = Float32(simd).weights(conv, simd.panel)
     else:
         filtering = Winograd.of(form, taps, dilation, simd)
         kernel, block = winograd_kernel(conv, filtering, rows, simd), filtering.block
-        weight = (conv.columns // simd.panel, filtering.chunks, filtering.n, inputs, simd.panel)
+        weight = filtering.weights(conv.columns, inputs, simd.panel)
     width = conv.columns
     random = np.random.default_rng(0)
     given: list[NDArray[Any]] = [

@@ -87,6 +87,10 @@ class Winograd:
         """Rows of a block."""
         return self.tiles * self.m
 
+    def weights(self, columns: int, inputs: int, panel: int) -> tuple[int, ...]:
+        """Shape of the packed weights G w."""
+        return columns // panel, self.chunks, self.n, inputs, panel
+
     @staticmethod
     def of(filtering: Filtering, taps: int, dilation: int, simd: Simd) -> Winograd:
         """`filtering` for a filter of `taps`: chunks enough, and whole register tiles in each block."""
@@ -143,7 +147,7 @@ def winograd_kernel(conv: Conv, form: Winograd, rows: Rows, simd: Simd) -> tirx.
     vectors = -(-conv.inputs // lanes)
     reach = block + (form.chunks * form.r - 1) * dilation  # rows of input that a block sees
     with kernel("winograd_conv1d") as function:
-        given = operands(conv, (conv.columns // panel, form.chunks, n, conv.inputs, panel))
+        given = operands(conv, form.weights(conv.columns, conv.inputs, panel))
         valid = let(rows.of(given.length[0]))
         count = let(blocks(valid, block))
         with T.parallel(count * groups) as task:

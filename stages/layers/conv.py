@@ -142,9 +142,7 @@ class WinogradConv1d(Conv1d):
         filtering = filters.chosen(inputs, outputs, taps, dilation) if by_hand() and not self.bf16 else None
         self.form = filtering and Winograd.of(filtering, taps, dilation, Simd.of())
         if self.form is not None:
-            side = panel(outputs)
-            shape = (padded(outputs) // side, self.form.chunks, self.form.n, inputs, side)
-            self.weight = nn.Parameter(shape, "float32")
+            self.weight = nn.Parameter(self.form.weights(padded(outputs), inputs, panel(outputs)), "float32")
 
     def convolve(self, conv: Conv, given: Arguments, here: Axis, there: Axis) -> tuple[nn.Tensor, Partials | None]:
         if self.form is None:
