@@ -34,6 +34,7 @@ from stages.kernels.conv1d import (
     Rows,
     call_convolution,
     conv1d_kernel,
+    pitch_of,
     register_tile,
 )
 from stages.kernels.simd import (
@@ -98,20 +99,32 @@ class _Words:
     def weights(self, conv: Conv, panel: int) -> tuple[tuple[int, ...], str]:
         return (conv.columns // panel, conv.taps, padded(conv.inputs) // 2, panel), "int32"
 
+    def in_place(self, conv: Conv) -> bool:
+        return False  # words are not what the signals between kernels are made of
+
+    def pitch(self, conv: Conv) -> int:
+        """Words from one row of scratch to the next."""
+        raise NotImplementedError
+
     def scratch(self, conv: Conv, rows: int) -> tirx.Buffer:
-        return T.alloc_buffer((rows, padded(conv.inputs) // 2), "int32")
+        return T.alloc_buffer((rows * self.pitch(conv),), "int32")
 
     def put(self, conv: Conv, scratch: tirx.Buffer, row: Expr, value: Callable[[Index], Expr]) -> None:
         whole = conv.inputs // CHANNELS
         with T.serial(whole) as v:
-            self._put(scratch, row, let(v * _LANES), value(let(v * CHANNELS)), value(let(v * CHANNELS + _LANES)))
+            self._put(
+                scratch,
+                let(row * self.pitch(conv) + v * _LANES),
+                value(let(v * CHANNELS)),
+                value(let(v * CHANNELS + _LANES)),
+            )
         if whole * CHANNELS < conv.inputs:
             low, high = (self._valid(conv, value, whole * CHANNELS + at) for at in (0, _LANES))
-            self._put(scratch, row, tirx.const(whole * _LANES, "int64"), low, high)
+            self._put(scratch, let(row * self.pitch(conv) + whole * _LANES), low, high)
 
-    def _put(self, scratch: tirx.Buffer, row: Expr, word: Expr, low: Expr, high: Expr) -> None:
+    def _put(self, scratch: tirx.Buffer, word: Expr, low: Expr, high: Expr) -> None:
         words = T.call_extern("int32x16", "kokoro_round_bf16", let(low), let(high))
-        store(scratch, words, row, word, lanes=_LANES)
+        store(scratch, words, word, lanes=_LANES)
 
     def _valid(self, conv: Conv, value: Callable[[Index], Expr], first: int) -> Expr:
         """Channels from `first` on, zero from the last input on: what lies there is no number, perhaps."""
@@ -136,6 +149,9 @@ class Pairs(_Words):
     @property
     def block(self) -> int:
         return self.simd.block
+
+    def pitch(self, conv: Conv) -> int:
+        return pitch_of(padded(conv.inputs) // 2)
 
     def sums(
         self,
@@ -166,6 +182,9 @@ class Tiles(_Words):
     def block(self) -> int:
         return 4 * self.tile_rows
 
+    def pitch(self, conv: Conv) -> int:
+        return padded(conv.inputs) // 2
+
     def sums(
         self,
         conv: Conv,
@@ -176,13 +195,13 @@ class Tiles(_Words):
         height: int,
         finished: tirx.Buffer,
     ) -> None:
-        pitch = padded(conv.inputs) // 2 * _WORD  # bytes from one row of scratch to the next
-        first = let(row * conv.stride)
+        pitch = self.pitch(conv) * _WORD
+        first = let(row * conv.stride * self.pitch(conv))
         T.evaluate(
             T.call_extern(
                 "int32",
                 f"kokoro_amx_{height // _LANES}",
-                T.address_of(scratch[first, 0]),
+                T.address_of(scratch[first]),
                 tirx.const(pitch * conv.stride, "int64"),
                 tirx.const(pitch * conv.dilation, "int64"),
                 tirx.const(conv.taps, "int64"),

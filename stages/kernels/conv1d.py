@@ -2,7 +2,8 @@
 
     y[t, o] = gain * (bias[o] + sum_{k, i} p(x[t * stride - padding + k * dilation, i]) w[o, i, k] + residuals[t, o])
 
-`p` is applied while a tile of rows is copied into cache-resident scratch, and is 0 past the valid rows:
+`p` is applied while a block of rows is copied into cache-resident scratch, and is 0 past the valid rows; a product
+without `p` reads its input where it lies:
 
     norm    (x - mean[i]) * scale[i] + shift[i]     (AdaIN; `norm` is [3, padded(inputs)])
     leaky   max(x, slope * x)
@@ -51,6 +52,20 @@ from stages.kernels.simd import (
     when,
 )
 
+_LINE = 16  # elements of a cache line
+_ALIASING = 1024  # inputs, or a multiple: all rows of the input then lie in one set of a first-level cache
+
+
+def pitch_of(elements: int) -> int:
+    """Elements from one row of scratch to the next: an odd number of cache lines.
+
+    A register tile reads a line of each of its rows at once, and these should lie in different sets of the first-level
+    cache: with all in one, a product of 1024 inputs loses a fifth of its speed on Zen 4. Scratch has one axis, since
+    from two TVM would take the columns that nobody reads.
+    """
+    lines = -(-elements // _LINE)
+    return (lines | 1) * _LINE
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -84,6 +99,12 @@ class Conv:
     statistics: bool = False
 
     @property
+    def plain(self) -> bool:
+        """Whether each output row is the product of the input row of its number, as it is."""
+        moved = self.taps > 1 or self.stride > 1 or self.padding > 0 or self.phases > 1
+        return not (moved or self.norm or self.snake or self.leaky is not None)
+
+    @property
     def columns(self) -> int:
         """Columns of the packed weights: padded outputs, for each phase."""
         return self.phases * padded(self.outputs)
@@ -99,7 +120,8 @@ class Conv:
 class Products(Protocol):
     """How a register tile's sums of products are made: `float32` below, or in `kernels.bfloat16`.
 
-    tile_rows: rows of the tile; it is also used with half of them. block: rows that one task computes.
+    tile_rows: rows of the tile; what is left of a block is done in tiles of half of them. block: rows that one task
+    computes, whole tiles.
     """
 
     @property
@@ -111,8 +133,11 @@ class Products(Protocol):
     def weights(self, conv: Conv, panel: int) -> tuple[tuple[int, ...], str]:
         """Shape and dtype of the packed weights."""
 
+    def in_place(self, conv: Conv) -> bool:
+        """Whether the input is multiplied where it lies; only the rows that fill no tile then go through scratch."""
+
     def scratch(self, conv: Conv, rows: int) -> tirx.Buffer:
-        """The input rows that a block reads, in the form in which they are multiplied."""
+        """Input rows in the form in which they are multiplied."""
 
     def put(self, conv: Conv, scratch: tirx.Buffer, row: Expr, value: Callable[[Index], Expr]) -> None:
         """Fill one row of scratch; `value(c)` are `lanes` channels from c on."""
@@ -147,14 +172,17 @@ class Float32:
     def weights(self, conv: Conv, panel: int) -> tuple[tuple[int, ...], str]:
         return (conv.columns // panel, conv.taps, conv.inputs, panel), "float32"
 
+    def in_place(self, conv: Conv) -> bool:
+        return conv.plain and padded(conv.inputs) % _ALIASING != 0
+
     def scratch(self, conv: Conv, rows: int) -> tirx.Buffer:
-        return T.alloc_buffer((rows, padded(conv.inputs)))
+        return T.alloc_buffer((rows * pitch_of(conv.inputs),))
 
     def put(self, conv: Conv, scratch: tirx.Buffer, row: Expr, value: Callable[[Index], Expr]) -> None:
         lanes = self.simd.lanes
         with T.serial(-(-conv.inputs // lanes)) as v:
             c = let(v * lanes)
-            store(scratch, value(c), row, c, lanes=lanes)
+            store(scratch, value(c), row * pitch_of(conv.inputs) + c, lanes=lanes)
 
     def sums(
         self,
@@ -174,7 +202,7 @@ class Float32:
 def register_tile(
     conv: Conv,
     given: Operands,
-    scratch: tirx.Buffer,
+    source: tirx.Buffer,
     column: Expr,
     row: Expr,
     height: int,
@@ -185,7 +213,7 @@ def register_tile(
 ) -> None:
     """`Products.sums` in vector registers.
 
-    depth: elements of a row of scratch, each of which is spread over a vector. add(x, w, sum): the new sum.
+    depth: elements of a row of `source`, each of which is spread over a vector. add(x, w, sum): the new sum.
     """
     lanes = simd.lanes
     sums = registers((height * VECS * lanes,))
@@ -196,13 +224,18 @@ def register_tile(
     with T.serial(conv.taps) as k, T.serial(depth) as c:
         weights = [let(load(given.weight, column, k, c, j * lanes, lanes=lanes)) for j in range(VECS)]
         for i in range(height):
-            value = let(splat(scratch[(row + i) * conv.stride + k * conv.dilation, c], lanes))
+            value = let(splat(_element(source, (row + i) * conv.stride + k * conv.dilation, c, depth), lanes))
             for j in range(VECS):
                 at = (i * VECS + j) * lanes
                 store(sums, add(value, weights[j], load(sums, at, lanes=lanes)), at, lanes=lanes)
     for i in range(height):
         for j in range(VECS):
             store(finished, load(sums, (i * VECS + j) * lanes, lanes=lanes), i, j * lanes, lanes=lanes)
+
+
+def _element(source: tirx.Buffer, row: Expr, c: Expr, depth: int) -> Expr:
+    """Element c of a row of the input, which has two axes, or of scratch."""
+    return source[row, c] if len(source.shape) == 2 else source[row * pitch_of(depth) + c]
 
 
 def conv1d_kernel(
@@ -219,7 +252,8 @@ def conv1d_kernel(
     width = padded(conv.outputs)
     groups = conv.groups(rows_in, simd)
     panels = conv.columns // panel // groups
-    scratch_rows = (block - 1) * conv.stride + (conv.taps - 1) * conv.dilation + 1
+    reach = (conv.taps - 1) * conv.dilation + 1  # input rows that an output row sees
+    half, in_place = tile_rows // 2, products.in_place(conv)
     with kernel("conv1d") as function:
         given = operands(conv, *products.weights(conv, panel))
         valid_in, valid_out = let(rows_in.of(given.length[0])), let(rows_out.of(given.length[0]))
@@ -230,19 +264,19 @@ def conv1d_kernel(
             group, first = let(tirx.truncdiv(task, count)), let(tirx.truncmod(task, count) * block)
             here = let(T.min(positions - first, block))
             whole = let(tirx.truncdiv(here, tile_rows))
-            rest = let(here - whole * tile_rows)
-            half = tile_rows // 2
-            tiles = let(whole + T.Select(rest > half, tirx.const(1, "int64"), tirx.const(0, "int64")))
-            scratch = products.scratch(conv, scratch_rows)
+            tiled = let(whole * tile_rows)
+            halves = let(blocks(here - tiled, half))
+            scratch = products.scratch(conv, tile_rows if in_place else (block - 1) * conv.stride + reach)
             finished = T.alloc_buffer((tile_rows, panel))
-            used = let(T.min(tiles * tile_rows + half, block) - 1) * conv.stride + (
-                scratch_rows - (block - 1) * conv.stride
-            )
-            _fill(conv, given, products, scratch, first, let(used), valid_in, lanes)
+            if in_place:
+                _fill(conv, given, products, scratch, let(first + tiled), let(halves * half), valid_in, lanes)
+            else:
+                used = let((tiled + halves * half - 1) * conv.stride + reach)
+                _fill(conv, given, products, scratch, first, used, valid_in, lanes)
 
-            def tile(column: Expr, row: Expr, height: int) -> None:
-                """`height` rows of one column panel: sum, then finish row by row."""
-                products.sums(conv, given, scratch, column, row, height, finished)
+            def tile(column: Expr, row: Expr, height: int, source: tirx.Buffer, at: Expr) -> None:
+                """`height` rows of one column panel, from `at` of `source` on: sum, then finish row by row."""
+                products.sums(conv, given, source, column, at, height, finished)
                 if conv.phases == 1:
                     base, out_column = let(first + row), let(column * panel)
                 else:
@@ -261,10 +295,12 @@ def conv1d_kernel(
 
             with T.serial(panels) as p:
                 column = let(group * panels + p)
-                with T.serial(tiles) as t:
-                    tile(column, let(t * tile_rows), tile_rows)
-                with when(tirx.all(rest > 0, rest <= half)):
-                    tile(column, let(whole * tile_rows), half)
+                with T.serial(whole) as t:
+                    row = let(t * tile_rows)
+                    tile(column, row, tile_rows, *((given.x, let(first + row)) if in_place else (scratch, row)))
+                with T.serial(halves) as t:
+                    row, at = let(tiled + t * half), let(t * half)
+                    tile(column, row, half, scratch, at if in_place else row)
                 if given.partials is not None:
                     for j in range(VECS):
                         block_moments(given.partials, given.y, first, here, column * panel + j * lanes, block, lanes)

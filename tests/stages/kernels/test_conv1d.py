@@ -1,5 +1,5 @@
 """What can break a convolution: one row; rows that are no multiple of a tile, half a tile or a task's block; channel
-counts that no vector divides; strides; dilation and padding beyond the signal; phases, also of taps that are no
+counts that no vector divides, and those whose rows would all lie in one set of a cache; inputs read where they lie; strides; dilation and padding beyond the signal; phases, also of taps that are no
 multiple of the stride, whose first and last rows fall outside; each prologue and epilogue, and the order they are
 applied in; statistics of the last, shorter block; a signal of one row whatever the length; NaN past the valid rows and
 in the padding channels of every input.
@@ -36,6 +36,8 @@ EDGES = (1, 3, 4, 6, 7, 8, 13, 14, 15, 96, 97, 112, 113, 119, 120, 230)
 CASES = {
     "matrix product": Case(Conv(22, 50), lengths=EDGES),
     "residual, gain, gelu": Case(Conv(20, 33, residuals=1, gain=0.5, gelu=True)),
+    "matrix product, rows of 4 kB": Case(Conv(1024, 40), lengths=EDGES),
+    "one tap, with a prologue": Case(Conv(40, 24, leaky=0.1), lengths=EDGES),
     "one row": Case(Conv(24, 96), Rows(0, 1), Rows(0, 1)),
     "one channel, stride 2": Case(Conv(1, 1, 3, stride=2, padding=1), Rows(2), Rows(1), EDGES),
     "stride 6": Case(Conv(22, 40, 12, stride=6, padding=3), Rows(120, 1), Rows(20), (1, 2, 7)),
