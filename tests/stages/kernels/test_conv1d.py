@@ -16,7 +16,7 @@ import pytest
 from tvm.target import Target
 from tvm.tirx import PrimFunc
 
-from stages.kernels.conv1d import Conv, Rows, conv1d_kernel
+from stages.kernels.conv1d import Conv, Rows, conv1d_kernel, pitch_of
 from stages.kernels.simd import Simd, padded
 from stages.layers.packing import pack_columns
 from tests.stages.kernels.conftest import Array, CompiledKernel, CompileKernel
@@ -236,3 +236,9 @@ def test_groups_divide_the_panels(rows: Rows, simd: Simd) -> None:
     for outputs in (1, 32, 50, 96, 2048):
         panels = padded(outputs) // simd.panel
         assert panels % Conv(1, outputs).groups(rows, simd) == 0
+
+
+@pytest.mark.parametrize("elements", [1, 16, 17, 32, 512, 1024, 1090, 2048])
+def test_rows_of_scratch_are_an_odd_number_of_cache_lines_apart(elements: int) -> None:
+    assert pitch_of(elements) >= elements
+    assert pitch_of(elements) % 32 == 16
