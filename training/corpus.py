@@ -43,7 +43,7 @@ from training.speakers import SPEAKERS, Speaker
 from training.spelling import SPELLINGS, vocabulary
 
 _SHARD_SENTENCES = 300
-_SENTENCE_HOURS = 3.84 / 3600  # on average
+_SENTENCE_HOURS = 3.25 / 3600  # on average
 _DECIDING = (
     "alignment.py", "corpus.py", "espeak.py", "features.py", "heldout.txt", "sentences.py", "speakers.py",
     "spelling.py", "words.txt",

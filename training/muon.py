@@ -10,6 +10,7 @@ serves both. `torch.optim.Muon` takes matrices only, and most weights here are o
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 import torch
@@ -30,6 +31,7 @@ class Muon(torch.optim.Optimizer):
     def step(self) -> None:  # type: ignore[override]
         """One step down the gradients that are there."""
         for group in self.param_groups:
+            alike: dict[torch.Size, list[tuple[torch.Tensor, torch.Tensor]]] = defaultdict(list)
             for weight in group["params"]:
                 if weight.grad is None:
                     continue
@@ -38,22 +40,29 @@ class Muon(torch.optim.Optimizer):
                     kept["momentum"] = torch.zeros_like(weight)
                 momentum = kept["momentum"]
                 momentum.lerp_(weight.grad, 1 - _MOMENTUM)
-                update = orthogonal(weight.grad.lerp(momentum, _MOMENTUM).reshape(len(weight), -1))
-                size = _SIZE * max(update.shape) ** 0.5
-                weight.mul_(1 - group["lr"] * group["weight_decay"])
-                weight.add_(update.reshape(weight.shape), alpha=-size * group["lr"])
+                matrix = weight.grad.lerp(momentum, _MOMENTUM).reshape(len(weight), -1)
+                alike[matrix.shape].append((weight, matrix))
+            for shape, pairs in alike.items():
+                size = _SIZE * max(shape) ** 0.5
+                updates = orthogonal(torch.stack([matrix for _, matrix in pairs]))
+                for (weight, _), update in zip(pairs, updates, strict=True):
+                    weight.mul_(1 - group["lr"] * group["weight_decay"])
+                    weight.add_(update.reshape(weight.shape), alpha=-size * group["lr"])
 
 
-def orthogonal(matrix: torch.Tensor) -> torch.Tensor:
-    """About U V^T of `matrix` = U S V^T: its singular values become 0.7 to 1.2, but for the smallest of them."""
-    tall = matrix.shape[0] > matrix.shape[1]
-    x = (matrix.T if tall else matrix).bfloat16()
-    x = x / (x.norm() + 1e-7)
+def orthogonal(matrices: torch.Tensor) -> torch.Tensor:
+    """About U V^T of each U S V^T in [..., rows, columns]: singular values become 0.7 to 1.2, but for the smallest.
+
+    Many small matrices at once take two thirds of the time that one after the other does.
+    """
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    x = (matrices.mT if tall else matrices).bfloat16()
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     a, b, c = _COEFFICIENTS
     for _ in range(_ITERATIONS):
-        square = x @ x.T
+        square = x @ x.mT
         x = a * x + (b * square + c * square @ square) @ x
-    found: torch.Tensor = (x.T if tall else x).to(matrix.dtype)
+    found: torch.Tensor = (x.mT if tall else x).to(matrices.dtype)
     return found
 
 
@@ -69,5 +78,7 @@ def optimisers(
     """What moves `tensors`: Muon, and AdamW with these settings."""
     chosen = {name: multiplies(name, tensor) for name, tensor in tensors.items()}
     muon = Muon([tensors[name] for name, yes in chosen.items() if yes], lr, weight_decay)
-    adamw = torch.optim.AdamW([tensors[name] for name, yes in chosen.items() if not yes], lr, betas, 1e-8, weight_decay)
+    adamw = torch.optim.AdamW(
+        [tensors[name] for name, yes in chosen.items() if not yes], lr, betas, 1e-8, weight_decay, fused=True
+    )
     return [muon, adamw]
