@@ -1,8 +1,9 @@
 """What can break a convolution: one row; rows that are no multiple of a tile, half a tile or a task's block; channel
-counts that no vector divides, and those whose rows would all lie in one set of a cache; inputs read where they lie; strides; dilation and padding beyond the signal; phases, also of taps that are no
-multiple of the stride, whose first and last rows fall outside; each prologue and epilogue, and the order they are
-applied in; statistics of the last, shorter block; a signal of one row whatever the length; NaN past the valid rows and
-in the padding channels of every input.
+counts that no vector divides, and those whose rows would all lie in one set of a cache; inputs read where they lie;
+strides; dilation and padding beyond the signal; phases, also of taps that are no multiple of the stride, whose first
+and last rows fall outside; each prologue and epilogue, and the order they are applied in; statistics of the last,
+shorter block; a signal of one row whatever the length; NaN past the valid rows and in the padding channels of every
+input.
 """
 
 from __future__ import annotations
