@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 
 from tvm.target import Target
 
-from stages.kernels.bfloat16 import bf16_form
+from stages.kernels.bfloat16 import TILES, bf16_form
 from stages.kernels.simd import Simd
 from stages.kernels.simd import padded as padded_by_hand
 
@@ -48,6 +48,15 @@ def in_bf16() -> bool:
         ValueError: they are to be, and the CPU lacks the instructions.
     """
     return by_hand() and bf16_form() is not None
+
+
+def filtering_pays() -> bool:
+    """Whether the current target's long convolutions are by minimal filtering, in float32.
+
+    Where bfloat16 is wanted, too, unless AMX multiplies: AVX512-BF16 has twice the products of FMA at the most, minimal
+    filtering saves more of them.
+    """
+    return by_hand() and bf16_form() != TILES
 
 
 def padded(channels: int) -> int:

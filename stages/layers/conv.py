@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tvm.relax.frontend import nn
 
-from stages.form import by_hand, either, in_bf16, padded, panel
+from stages.form import either, filtering_pays, in_bf16, padded, panel
 from stages.kernels import conv1d as kernel
 from stages.kernels import filters
 from stages.kernels.bfloat16 import bf16_conv1d, pack_words
@@ -134,12 +134,12 @@ class WinogradConv1d(Conv1d):
     """Conv1d of stride 1 by minimal filtering, where `filters` says so: half the work or less, 1.4 to 2.7 times the
     weights. For long signals.
 
-    A target without kernels of its own has the plain convolution; so has bfloat16, whose digits do not suffice.
+    A target without kernels of its own has the plain convolution; so has AMX, in bfloat16.
     """
 
     def __init__(self, inputs: int, outputs: int, taps: int, *, dilation: int = 1) -> None:
-        super().__init__(inputs, outputs, taps, dilation=dilation)
-        filtering = filters.chosen(inputs, outputs, taps, dilation) if by_hand() and not self.bf16 else None
+        filtering = filters.chosen(inputs, outputs, taps, dilation) if filtering_pays() else None
+        super().__init__(inputs, outputs, taps, dilation=dilation, exact=filtering is not None)
         self.form = filtering and Winograd.of(filtering, taps, dilation, Simd.of())
         if self.form is not None:
             self.weight = nn.Parameter(self.form.weights(padded(outputs), inputs, panel(outputs)), "float32")
