@@ -28,8 +28,8 @@ CANDIDATES = (
     *(Speaker(f"klatt {kind}, 193 Hz", (f"klatt {kind}", "pitch 150 215"), _ANY) for kind in (1, 2, 4, 6)),
     Speaker("klatt 1, 212 Hz", ("klatt 1", "pitch 165 235"), _ANY),
     Speaker("klatt 1, 193 Hz, formants raised", ("klatt 1", "pitch 150 215", *_FEMALE), _ANY),
-    *(Speaker(f"klatt 2, {rate} words a minute", ("klatt 2",), _LOW, rate) for rate in (135, 150, 165, 200)),
-    *(Speaker(f"klatt 1, 193 Hz, {rate}", ("klatt 1", "pitch 150 215"), _ANY, rate) for rate in (150, 165, 200)),
+    *(Speaker(f"klatt 2, {rate}/min", ("klatt 2",), _LOW, rate) for rate in (120, 135, 150, 165, 200)),
+    *(Speaker(f"klatt 1, 193 Hz, {rate}/min", ("klatt 1", "pitch 150 215"), _ANY, rate) for rate in (150, 165, 200)),
 )
 
 

@@ -11,8 +11,10 @@ from tvm.target import Target
 from runner.build import _dims, export, resolve_target
 from runner.kinds import load_device
 from stages.dims import ModelDims
-from stages.form import by_hand, either, padded, panel
+from stages.form import by_hand, either, filtering_pays, in_bf16, padded, panel
+from stages.kernels.bfloat16 import BF16
 from stages.kernels.simd import Simd
+from stages.layers.conv import Conv1d, WinogradConv1d
 
 KINDS = {"cpu": True, "cpu-avx2": True, "cpu-operators": False, "cuda": False, "metal": False, "opencl": False}
 STAGES = ("bert", "duration", "text_encoder", "f0n", "decoder")
@@ -44,6 +46,15 @@ def test_operators_have_no_padding_and_one_panel() -> None:
         assert (padded(33), panel(64)) == (64, Simd.of(target).panel)
     with target_of("opencl"):
         assert (padded(33), panel(64)) == (33, 64)
+
+
+@pytest.mark.parametrize(("cpu", "expected"), [("cooperlake", True), ("sapphirerapids", False)])
+def test_long_convolutions_are_filtered_in_float32_unless_amx_multiplies(cpu: str, expected: bool) -> None:
+    with Target({"kind": "llvm", "mcpu": cpu, "keys": [BF16, "cpu"]}):
+        long, short = WinogradConv1d(256, 256, 11), Conv1d(256, 256, 11)
+        assert (in_bf16(), filtering_pays()) == (True, expected)
+    assert (long.form is not None, long.bf16) == (expected, not expected)
+    assert short.bf16
 
 
 @pytest.fixture(scope="module")
