@@ -178,7 +178,7 @@ def build(
     plan = {name: _shards(folder, name, seed, counts, size) for name in SPEAKERS}
     # espeak-ng carries state from one utterance to the next: only in a process of its own is a shard always the same.
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["training.corpus"])
+    processes.set_forkserver_preload(["torch", "training.features", "training.sentences"])
     with processes.Pool(workers, maxtasksperchild=1) as pool:
         for audio in (True, False):
             wanted = [shard for shards in plan.values() for shard in shards if shard.audio == audio]

@@ -130,7 +130,10 @@ def evaluate(task: Task) -> list[Judged]:
 
 def originals(wanted: Sequence[tuple[str, Speaker, str]], processes: int) -> list[Original]:
     """`original` of each, spoken by an espeak-ng that has said nothing before: it carries state, its noise for one."""
-    with multiprocessing.get_context("forkserver").Pool(processes, maxtasksperchild=1) as pool:
+    context = multiprocessing.get_context("forkserver")
+    # what this module imports, and not itself, which may be the main one; else each process imports it for a second
+    context.set_forkserver_preload(["runner", "training.features", "training.measures", "training.recogniser"])
+    with context.Pool(processes, maxtasksperchild=1) as pool:
         return pool.starmap(original, wanted, chunksize=1)
 
 
