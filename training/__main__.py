@@ -1,10 +1,10 @@
 """`python -m training OUT`: from nothing to the exported model, in under three hours on two CPU cores.
 
-    corpus  ->  decoder    \\
-            \\->  predictor  ->  export
+    corpus  ->  predictor  ->  decoder  ->  export
 
-The two trainers run at once, a thread each. Whatever is interrupted goes on where it was when the command is given
-again; OUT holds the corpus, the trainers' state and their logs.
+One after the other on two threads: the decoder's last steps take the energy that the predictor says, and beside another
+trainer it has one less. Whatever is interrupted goes on where it was when the command is given again; OUT holds the
+corpus and the trainers' state.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from training.errors import TrainingError
 
-_TRAINERS = ("decoder", "predictor")
+_TRAINERS = ("predictor", "decoder")
 
 
 def _command(module: str, *arguments: object) -> list[str]:
@@ -31,20 +30,6 @@ def _run(command: Sequence[str]) -> None:
         raise TrainingError(f"{' '.join(command[2:])}: ended with status {status}; give the command again to go on")
 
 
-def _train(corpus: Path, out: Path, seed: int) -> None:
-    """Both trainers at once; where one fails, the other is stopped: its state is on disk."""
-    running = [subprocess.Popen(_command(name, corpus, out, "--seed", seed, "--threads", 1)) for name in _TRAINERS]
-    try:
-        while any(process.poll() is None for process in running) and not any(process.poll() for process in running):
-            time.sleep(1)
-    finally:
-        for process in running:
-            process.terminate()
-    for name, process in zip(_TRAINERS, running, strict=True):
-        if process.wait() != 0:
-            raise TrainingError(f"{name}: ended with status {process.wait()}; give the command again to go on")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; 0, or 2 with a message."""
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__.partition("\n")[0])
@@ -55,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     corpus, out = given.out / "corpus", given.out / "model"
     try:
         _run(_command("corpus", corpus, "--seed", given.seed))
-        _train(corpus, out, given.seed)
+        for trainer in _TRAINERS:
+            _run(_command(trainer, corpus, out, "--seed", given.seed))
         _run(_command("export", out, *([given.export] if given.export else [])))
     except TrainingError as error:
         sys.stderr.write(f"error: {error}\n")

@@ -28,7 +28,7 @@ from training.losses import SpectralLoss, emphasis, frame_weights
 
 PARTS = ("text_encoder", "decoder")
 FILE = "decoder.pt"
-STEPS = 11500
+STEPS = 15000
 _RATE = 1e-3
 _CLIP = 5.0
 _CROPS, _CROP_FRAMES = 4, 56
