@@ -27,7 +27,7 @@ def _command(module: str, *arguments: object) -> list[str]:
 def _run(command: Sequence[str]) -> None:
     status = subprocess.run(command, check=False).returncode
     if status != 0:
-        raise TrainingError(f"{' '.join(command[2:])}: ended with status {status}; give the command again to go on")
+        raise TrainingError(f"{' '.join(command[3:])}: ended with status {status}; give the command again to go on")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

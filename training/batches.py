@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from training.alignment import FRAME_SAMPLES
 from training.corpus import Spoken, load
+from training.errors import TrainingError
 from training.model import VOICES
 
 _SILENT_N = math.log(1e-5 * math.sqrt(80))  # features.energy of digital silence
@@ -40,11 +41,18 @@ class Batch(NamedTuple):
 
 
 def utterances(corpus: Path, audio: bool) -> tuple[list[Spoken], list[Spoken]]:
-    """(training, validation) utterances of all voices; with `audio`, only those that have it."""
+    """(training, validation) utterances of all voices; with `audio`, only those that have it.
+
+    Raises:
+        TrainingError: the corpus has not been made.
+    """
     training: list[Spoken] = []
     validation: list[Spoken] = []
     for voice in VOICES:
-        spoken = load(corpus / (f"{voice}.audio.pt" if audio else f"{voice}.pt"))
+        path = corpus / (f"{voice}.audio.pt" if audio else f"{voice}.pt")
+        if not path.exists():
+            raise TrainingError(f"{path}: not there; python -m training.corpus writes it: run it first")
+        spoken = load(path)
         validation += spoken[:VALIDATION]
         training += spoken[VALIDATION:]
     return training, validation

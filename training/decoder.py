@@ -66,6 +66,7 @@ def optimisers(tensors: Mapping[str, torch.Tensor]) -> list[torch.optim.Optimize
 def train(corpus: Path, out: Path, steps: int, seed: int, device: torch.device) -> None:
     """Train up to `steps`, from where OUT/decoder.pt stands; prints the mean losses of every 100 steps."""
     spoken, held = batches.utterances(corpus, audio=True)
+    said = read_said(out / predictor.SAID)
     parts = model.build(seed).to(device)
     tensors = model.named_tensors(parts, PARTS)
     state = State(out / FILE, tensors, optimisers(tensors))
@@ -74,11 +75,9 @@ def train(corpus: Path, out: Path, steps: int, seed: int, device: torch.device) 
     decode = torch.compile(parts.decoder, dynamic=False)
     loss, of_token = SpectralLoss().to(device), emphasis(model.config()["vocab"])
     losses, begin = [], time.monotonic()
-    said = None
     while state.step < steps:
-        if said is None and state.step >= _TRUE * steps:
-            said = read_said(out / predictor.SAID)
-        batch = batches.crops(spoken, seed, state.step, _CROPS, _CROP_FRAMES, said).on(device)
+        energy = said if state.step >= _TRUE * steps else None
+        batch = batches.crops(spoken, seed, state.step, _CROPS, _CROP_FRAMES, energy).on(device)
         made = synthesise(parts, decode, batch, half=True)
         spectral, mel = loss(made, batch.audio, frame_weights(of_token, batch))
         state.forget_gradients()
@@ -100,7 +99,7 @@ def read_said(path: Path) -> batches.Said:
         TrainingError: it has not been written yet.
     """
     if not path.exists():
-        raise TrainingError(f"{path}: not there; python -m training.predictor writes it at its end, for the last steps")
+        raise TrainingError(f"{path}: not there; python -m training.predictor writes it at its end: run it first")
     said: batches.Said = torch.load(path, weights_only=False)
     if not all(isinstance(energy, np.ndarray) for energies in said.values() for energy in energies):
         raise TrainingError(f"{path}: of an older version; remove it and run python -m training.predictor again")
