@@ -171,10 +171,18 @@ def _shards(folder: Path, speaker: str, seed: int, counts: tuple[int, int], size
 def build(
     out: Path, hours: float, predictor_hours: float, seed: int, workers: int, size: int = _SHARD_SENTENCES
 ) -> Iterator[str]:
-    """Make the corpus in `out`, in shards of `size` sentences; yields a line for each step done."""
+    """Make the corpus in `out`, in shards of `size` sentences; yields a line for each step done.
+
+    Raises:
+        TrainingError: `hours` are less than half a shard, or espeak-ng is missing.
+    """
+    counts = round(hours / _SENTENCE_HOURS / size), round(predictor_hours / _SENTENCE_HOURS / size)
+    if counts[0] < 1:
+        raise TrainingError(
+            f"hours: got {hours:g}, too little for one shard; give {size * _SENTENCE_HOURS:.2f} or more"
+        )
     folder = out / "shards"
     folder.mkdir(parents=True, exist_ok=True)
-    counts = round(hours / _SENTENCE_HOURS / size), round(predictor_hours / _SENTENCE_HOURS / size)
     plan = {name: _shards(folder, name, seed, counts, size) for name in SPEAKERS}
     # espeak-ng carries state from one utterance to the next: only in a process of its own is a shard always the same.
     processes = multiprocessing.get_context("forkserver")

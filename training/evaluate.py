@@ -14,7 +14,7 @@ import multiprocessing
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,11 @@ _MARKERS = re.compile(r"(<!-- measured -->\n).*?(<!-- end -->)", re.DOTALL)
 
 @dataclasses.dataclass(frozen=True)
 class Original:
-    """A sentence as espeak-ng says it: its audio at 24 kHz, phonemes with their frames, F0 by slot."""
+    """A sentence as espeak-ng says it: its audio at 24 kHz, phonemes with their frames by spelling, F0 by slot."""
 
     text: str
     audio: NDArray[np.float32]
-    aligned: Alignment
+    aligned: Mapping[str, Alignment]
     f0: NDArray[np.float32]
 
 
@@ -65,7 +65,7 @@ class Judged:
     espeak_click: float
 
 
-def original(text: str, speaker: Speaker, spelling: str) -> Original:
+def original(text: str, speaker: Speaker) -> Original:
     """`text` as `speaker` says it.
 
     Raises:
@@ -79,18 +79,18 @@ def original(text: str, speaker: Speaker, spelling: str) -> Original:
         raise TrainingError(f"{text!r}: espeak-ng's events do not fit its phonemes; leave the sentence out")
     audio = features.at_24_khz(utterance.samples, utterance.sample_rate, frames)
     found = features.pitch(audio, *speaker.f0_range_hz)
-    f0 = features.repair(found, features.energy(audio), align(parts, frames, "misaki", vocabulary()))
-    return Original(text, audio, align(parts, frames, spelling, vocabulary()), f0)
+    aligned = {spelling: align(parts, frames, spelling, vocabulary()) for spelling in SPELLINGS}
+    return Original(text, audio, aligned, features.repair(found, features.energy(audio), aligned["misaki"]))
 
 
 def judge(
-    said: Original, pipeline: runner.Pipeline, voice: str, recogniser: Recogniser, espeak_heard: Sequence[str]
+    said: Original, spelling: str, ports: runner.Result, recogniser: Recogniser, espeak_heard: Sequence[str]
 ) -> Judged:
-    """The graph's `voice` on one sentence; `espeak_heard` are the words that are heard in espeak-ng's."""
-    ports = pipeline.run(phonemes=said.aligned.symbols, voice=voice, keep=True)
+    """The graph's `ports` for one sentence in a spelling; `espeak_heard` are the words heard in espeak-ng's audio."""
+    aligned = said.aligned[spelling]
     audio, durations = ports["trim.audio"], ports["align.durations"][0]
     f0 = np.where(ports["f0n.f0"][0] > 10, ports["f0n.f0"][0], 0)  # as the harmonic source decides
-    slots = measures.warp(durations, said.aligned.durations)
+    slots = measures.warp(durations, aligned.durations)
     reference = words(said.text)
     heard = recogniser(audio)
     f0_error, voicing_errors = measures.pitch_error(f0, said.f0, slots)
@@ -103,7 +103,7 @@ def judge(
         periodicity=float(measures.periodicity(audio, f0).mean()),
         espeak_periodicity=float(measures.periodicity(said.audio, said.f0).mean()),
         log_mel_distance=measures.log_mel_distance(audio, said.audio, slots),
-        duration_error_frames=float(np.abs(durations - said.aligned.durations).mean()),
+        duration_error_frames=float(np.abs(durations - aligned.durations).mean()),
         f0_error_hz=f0_error,
         voicing_errors=voicing_errors,
         **measures.defects(audio)._asdict(),
@@ -113,22 +113,27 @@ def judge(
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """A sentence in every spelling, which are of the same audio, to be judged in a process of its own."""
+    """A sentence to be judged in some spellings, in whatever process."""
 
     graph: str
     overlays: tuple[str, ...]
     voice: str
-    said: tuple[Original, ...]
+    said: Original
+    spellings: tuple[str, ...]
 
 
 def evaluate(task: Task) -> list[Judged]:
     """`judge` of each spelling."""
-    pipeline, recogniser = _pipeline(task.graph, task.overlays), Recogniser()
-    espeak_heard = recogniser(task.said[0].audio)
-    return [judge(each, pipeline, task.voice, recogniser, espeak_heard) for each in task.said]
+    pipeline, recogniser, said = _pipeline(task.graph, task.overlays), Recogniser(), task.said
+    espeak_heard = recogniser(said.audio)
+    judged = []
+    for spelling in task.spellings:
+        ports = pipeline.run(phonemes=said.aligned[spelling].symbols, voice=task.voice, keep=True)
+        judged.append(judge(said, spelling, ports, recogniser, espeak_heard))
+    return judged
 
 
-def originals(wanted: Sequence[tuple[str, Speaker, str]], processes: int) -> list[Original]:
+def originals(wanted: Sequence[tuple[str, Speaker]], processes: int) -> list[Original]:
     """`original` of each, spoken by an espeak-ng that has said nothing before: it carries state, its noise for one."""
     context = multiprocessing.get_context("forkserver")
     # what this module imports, and not itself, which may be the main one; else each process imports it for a second
@@ -223,9 +228,10 @@ def _run(given: argparse.Namespace) -> dict[str, list[Judged]]:
         for voice, _, speaker in voices
         for text in heldout()[: given.sentences]
     ]
-    wanted = [(text, speaker, spelling) for _, speaker, text in asked for spelling in spellings]
-    said = iter(originals(wanted, given.processes))
-    tasks = [Task(given.graph, overlays, voice, tuple(next(said) for _ in spellings)) for voice, _, _ in asked]
+    said = originals([(text, speaker) for _, speaker, text in asked], given.processes)
+    tasks = [
+        Task(given.graph, overlays, voice, each, spellings) for (voice, _, _), each in zip(asked, said, strict=True)
+    ]
     found: dict[str, list[Judged]] = {}
     # TVM has threads of its own: no forks of a process that has used it
     with multiprocessing.get_context("spawn").Pool(given.processes) as pool:

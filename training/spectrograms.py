@@ -44,8 +44,8 @@ def draw(path: Path) -> None:
     axes = figure.subplots(len(_SENTENCES), 2 * len(SPEAKERS), sharey=True, squeeze=False)
     for row, number in zip(axes, _SENTENCES, strict=True):
         for at, (name, speaker) in enumerate(SPEAKERS.items()):
-            said = original(heldout()[number], speaker, "misaki")
-            made = pipeline.run(phonemes=said.aligned.symbols, voice=name)["audio"]
+            said = original(heldout()[number], speaker)
+            made = pipeline.run(phonemes=said.aligned["misaki"].symbols, voice=name)["audio"]
             for axis, title, audio in zip(
                 row[2 * at :], (f"espeak-ng, {name}", name), (said.audio, made), strict=False
             ):

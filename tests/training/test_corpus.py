@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("parselmouth", reason="the extra [train] is not installed")
 pytest.importorskip("torch", reason="the extra [train] is not installed")
 
-from training.corpus import Shard, Spoken, build, load, make
+from training.corpus import Shard, Spoken, build, load, main, make
 from training.errors import TrainingError
 from training.sentences import sentences
 from training.speakers import SPEAKERS
@@ -58,6 +58,14 @@ def test_build_is_the_same_after_an_interruption_and_with_any_number_of_workers(
     list(build(again, 2 * _HOURS, 0, seed=1, workers=2, size=3))
     assert all((again / "shards" / name).stat().st_mtime_ns == time for name, time in made.items())
     _assert_same(load(whole / f"{speaker_name}.pt"), load(again / f"{speaker_name}.pt"))
+
+
+def test_less_than_a_shard_is_refused_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(tmp_path / "corpus"), "--hours", "0.1"]) == 2
+    assert capsys.readouterr().err == "error: hours: got 0.1, too little for one shard; give 0.27 or more\n"
+    assert not (tmp_path / "corpus").exists()
 
 
 def _assert_same(one: list[Spoken], other: list[Spoken]) -> None:
