@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from training.alignment import FRAME_SAMPLES
 from training.corpus import Spoken, load
-from training.errors import TrainingError
+from training.errors import written
 from training.model import VOICES
 
 _SILENT_N = math.log(1e-5 * math.sqrt(80))  # features.energy of digital silence
@@ -50,9 +50,7 @@ def utterances(corpus: Path, audio: bool) -> tuple[list[Spoken], list[Spoken]]:
     validation: list[Spoken] = []
     for voice in VOICES:
         path = corpus / (f"{voice}.audio.pt" if audio else f"{voice}.pt")
-        if not path.exists():
-            raise TrainingError(f"{path}: not there; python -m training.corpus writes it: run it first")
-        spoken = load(path)
+        spoken = load(written(path, "training.corpus"))
         validation += spoken[:VALIDATION]
         training += spoken[VALIDATION:]
     return training, validation

@@ -23,7 +23,7 @@ from torch import nn
 from training import batches, model, muon, predictor, trainer
 from training.batches import Batch
 from training.checkpoint import State, rate
-from training.errors import TrainingError
+from training.errors import TrainingError, written
 from training.losses import SpectralLoss, emphasis, frame_weights
 
 PARTS = ("text_encoder", "decoder")
@@ -96,11 +96,9 @@ def read_said(path: Path) -> batches.Said:
     """The energy that the predictor says of every utterance.
 
     Raises:
-        TrainingError: it has not been written yet.
+        TrainingError: it has not been written yet, or is of an older version.
     """
-    if not path.exists():
-        raise TrainingError(f"{path}: not there; python -m training.predictor writes it at its end: run it first")
-    said: batches.Said = torch.load(path, weights_only=False)
+    said: batches.Said = torch.load(written(path, "training.predictor"), weights_only=False)
     if not all(isinstance(energy, np.ndarray) for energies in said.values() for energy in energies):
         raise TrainingError(f"{path}: of an older version; remove it and run python -m training.predictor again")
     return said
