@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,14 @@ def stage_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPa
     return folder
 
 
+@pytest.fixture
+def heeding_interrupts() -> Iterator[None]:
+    """Programs started inside heed SIGINT, also where the tests run in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The checkout's root, where graphs/ and configs/ lie."""
@@ -43,7 +52,7 @@ def reference() -> None:
 @pytest.fixture(scope="session")
 def cache_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that outlives the session where pytest keeps a cache."""
-    cache = request.config.cache
+    cache = getattr(request.config, "cache", None)  # absent under -p no:cacheprovider
     return cache.mkdir("kokoro") if cache is not None else tmp_path_factory.mktemp("kokoro")
 
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -249,14 +249,6 @@ def test_empty_output_is_refused(run: Run, tones_graph: Path) -> None:
 def test_unknown_graph_is_a_message(run: Run) -> None:
     code, _, err = run("defualt", "--phonemes", "h")
     assert (code, "did you mean 'default'" in err) == (2, True)
-
-
-@pytest.fixture
-def heeding_interrupts() -> Iterator[None]:
-    """Programs started inside heed SIGINT, also where the tests run in the background of a shell, which ignores it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("heeding_interrupts")

@@ -85,14 +85,17 @@ def test_worker_that_dies_is_an_error_that_names_the_stage(job: partial[None], h
 
 
 def test_no_worker_is_left_after_an_error() -> None:
+    others = set(children(os.getpid()))  # of tests before this one
     with Crew(2, LIGHT) as crew:
-        workers = children(os.getpid())
+        workers = set(children(os.getpid())) - others
         with pytest.raises(WeightsError):
             list(crew.work([("a", partial(time.sleep, 3600)), ("b", partial(refuse, "x"))], str))
-    assert len(workers) >= 2
-    assert children(os.getpid()) == [process for process in workers if is_alive(process)] == []
+    assert len(workers) == 2
+    assert workers & set(children(os.getpid())) == set()
+    assert not any(map(is_alive, workers))
 
 
+@pytest.mark.usefixtures("heeding_interrupts")
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_workers_end_with_their_parent_however_it_ends(end: signal.Signals) -> None:
     pipe = subprocess.PIPE
