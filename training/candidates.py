@@ -22,14 +22,17 @@ from training.speakers import Speaker
 
 _FEMALE = tuple(f"formant {number} {percent}" for number, percent in ((1, 104), (2, 106), (3, 106), (4, 106)))
 _LOW, _ANY = (60.0, 200.0), (60.0, 400.0)
+_PITCHES = ("140 200", "150 190", "150 200", "160 200", "165 235", "170 210", "180 225")
 CANDIDATES = (
     Speaker("default", (), _LOW),
     *(Speaker(f"klatt {kind}", (f"klatt {kind}",), _LOW) for kind in range(1, 7)),
-    *(Speaker(f"klatt {kind}, 193 Hz", (f"klatt {kind}", "pitch 150 215"), _ANY) for kind in (1, 2, 4, 6)),
+    *(Speaker(f"klatt {kind}, 193 Hz", (f"klatt {kind}", "pitch 150 215"), _ANY) for kind in (1, 2, 3, 4, 6)),
     Speaker("klatt 1, 212 Hz", ("klatt 1", "pitch 165 235"), _ANY),
     Speaker("klatt 1, 193 Hz, formants raised", ("klatt 1", "pitch 150 215", *_FEMALE), _ANY),
     *(Speaker(f"klatt 2, {rate}/min", ("klatt 2",), _LOW, rate) for rate in (120, 135, 150, 165, 200)),
     *(Speaker(f"klatt 1, 193 Hz, {rate}/min", ("klatt 1", "pitch 150 215"), _ANY, rate) for rate in (150, 165, 200)),
+    *(Speaker(f"klatt 2, 193 Hz, {rate}/min", ("klatt 2", "pitch 150 215"), _ANY, rate) for rate in (170, 190)),
+    *(Speaker(f"klatt 2, pitch {span}", ("klatt 2", f"pitch {span}"), _ANY) for span in _PITCHES),
 )
 
 

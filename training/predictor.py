@@ -26,7 +26,7 @@ from training.corpus import Spoken
 
 PARTS = ("bert", "bert_encoder", "predictor")
 FILE, SAID = "predictor.pt", "said.pt"
-STEPS = 5000
+STEPS = 8000
 _RATE = 1.5e-3
 _CLIP = 2.0
 _UTTERANCES = 16

@@ -26,6 +26,6 @@ SPEAKERS = {
     speaker.name: speaker
     for speaker in (
         Speaker("low", ("klatt 2",), (70.0, 160.0)),
-        Speaker("high", ("klatt 2", "pitch 150 215"), (120.0, 320.0)),
+        Speaker("high", ("klatt 2", "pitch 150 200"), (120.0, 320.0)),
     )
 }
