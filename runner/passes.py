@@ -10,6 +10,7 @@ This module imports TVM's compiler; `build` alone imports it.
 from __future__ import annotations
 
 import tvm
+import tvm_ffi
 from tvm import relax, s_tir, tirx
 from tvm.s_tir import Schedule, dlight
 from tvm.s_tir.dlight.gpu.base import GPUScheduleRule
@@ -45,9 +46,47 @@ def pipeline(target: Target) -> tvm.transform.Pass:
         relax.transform.LowerRuntimeBuiltin(),
         relax.transform.ComputePrimValue(),
         relax.transform.VMShapeLower(),
+        tvm.transform.module_pass(sort_shape_stores, opt_level=0),
         relax.transform.AttachGlobalSymbol(),
     ]
     return tvm.transform.Sequential([*legalise, *_schedule(target), *lower_dataflow, *finalise])
+
+
+def sort_shape_stores(module: tvm.IRModule, _context: tvm.transform.PassContext | None = None) -> tvm.IRModule:
+    """Sort the stores of each shape function by the slot of the shape heap that they write.
+
+    VMShapeLower emits them in the order of a hash table of pointers, which changes from process to process. The bytes
+    of the library, which are part of the cache key, would change with it.
+
+    Raises:
+        ValueError: a shape function is more than stores that do not read each other's results.
+    """
+    sorted_module = module.clone()
+    for name, function in module.functions.items():
+        if name.name_hint.startswith(_SHAPE_FUNCTION) and isinstance(function, tirx.PrimFunc):
+            sorted_module.update_func(name, function.with_body(_sorted_stores(name.name_hint, function)))
+    return sorted_module
+
+
+_SHAPE_FUNCTION = "shape_func"  # what VMShapeLower calls the functions that it adds
+
+
+def _sorted_stores(name: str, function: tirx.PrimFunc) -> tirx.Stmt:
+    body = function.body
+    stores = list(body.seq) if isinstance(body, tirx.SeqStmt) else [body]
+    if not all(isinstance(store, tirx.BufferStore) for store in stores):
+        raise ValueError(f"{name}: expected stores of sizes, got {body}")
+    written = {int(store.indices[0]): store for store in stores}
+    read: set[int] = set()
+
+    def note(load: tvm.ir.TensorLoad) -> None:
+        read.add(int(load.indices[0]))
+
+    for store in stores:
+        tvm_ffi.structural_walk(store.value, (tvm.ir.TensorLoad, note))
+    if len(written) < len(stores) or read & written.keys():
+        raise ValueError(f"{name}: the order of its stores matters: {body}")
+    return tirx.SeqStmt([written[slot] for slot in sorted(written)]) if len(stores) > 1 else body
 
 
 def _lower_kernels() -> tvm.transform.Pass:
