@@ -103,8 +103,10 @@ class Speaker:
         self._inputs: dict[str, Any] = {VOICE: pipeline.voice(voice)} if voiced else {}
         self._skip_unknown = bool({**graph.params, **params}.get("skip_unknown", False))
         self._vocab: Mapping[str, int] = pipeline.config.get("vocab", {})
-        bounds = [graph.dims["text"].max] if "text" in graph.dims else []
-        self._limit = min(pipeline.dims.text_max, *bounds) - END_TOKENS
+        text = graph.dims.get("text")
+        # A fixed size is no limit to cut at: cutting would change the audio, and a fixed size promises not to.
+        bounds = [] if text is None or text.static else [text.max]
+        self._limit = min([pipeline.dims.text_max, *bounds]) - END_TOKENS
         self._request: Request | None = None
 
     @property

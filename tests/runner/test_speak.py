@@ -62,6 +62,14 @@ def test_a_line_is_split_at_the_limit_of_the_graph(timed_graph: Path) -> None:
     assert len(list(speaker(timed_graph).say(line("h" * (LIMIT - 1) + " h")))) == 2
 
 
+def test_a_line_longer_than_a_fixed_size_is_refused_and_not_split(timed_graph: Path) -> None:
+    pipeline = Pipeline(load_graph(str(timed_graph), sets=["dims.text=10"]))
+    fixed = Speaker(pipeline, None, {})
+    fixed.check(line("hhhhh hh"))
+    with pytest.raises(LineError, match=r"^ipa.txt:7: .*input_ids: 11 text, but the graph fixes text at 10: give less"):
+        fixed.check(line("hhhhh hhh"))
+
+
 def test_unknown_symbols_of_a_later_chunk_have_the_column_of_the_line(timed_graph: Path) -> None:
     with pytest.raises(LineError, match=r"^ipa.txt:7: column 17: unknown symbol '%' U\+0025"):
         speaker(timed_graph).check(line("h" * LIMIT + " h%"))
