@@ -28,7 +28,7 @@ from typing import Any
 from runner import atomic
 from runner.errors import RunError
 
-FORMAT = 1
+FORMAT = 2
 ALIGNMENT = 64
 
 _DTYPE = re.compile(r"(?:bfloat|float|u?int)(8|16|32|64)|bool")  # as NumPy and TVM call them
@@ -75,6 +75,7 @@ class Manifest:
         inputs, outputs: the contract, port -> type as the graph spells it, in the order of the entry's arguments.
         dims: the sizes that were compiled in (`hidden`, `style`, ...).
         cpu_features: the instruction sets the library uses (`device.missing_features`).
+        host_features: those that the CPU which built it offered.
         tvm: version of TVM that compiled it.
         sources: path -> sha256 of the source files it was compiled from.
         checkpoint: sha256 of the checkpoint the weights come from.
@@ -93,6 +94,7 @@ class Manifest:
     target: dict[str, Any]
     cpu_features: tuple[str, ...]
     tvm: str
+    host_features: tuple[str, ...] = ()
     sources: dict[str, str] = field(default_factory=dict)
     checkpoint: str = ""
 
@@ -143,6 +145,7 @@ def _parse(text: bytes) -> tuple[object, Manifest | None]:
         inputs=dict(contract["inputs"]),
         outputs=dict(contract["outputs"]),
         cpu_features=tuple(map(_text, fields.pop("cpu_features"))),
+        host_features=tuple(map(_text, fields.pop("host_features"))),
         sources=dict(fields.pop("sources")),
         **fields,
     )

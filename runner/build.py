@@ -39,8 +39,8 @@ from runner.artifact import ALIGNMENT, File, Manifest, Tensor
 from runner.contracts import find_stage
 from runner.crew import Crew
 from runner.cuda_source import find_compiler
-from runner.errors import BuildError, WeightsError
-from runner.freshness import Recipe, recipes, why_stale
+from runner.errors import BuildError
+from runner.freshness import NATIVE, Recipe, recipes, why_stale
 from runner.weights import Checkpoint
 from stages.contract import Contract, Dim, TensorType
 from stages.dims import ConfigError, ModelDims
@@ -90,7 +90,7 @@ def build(
     with Crew(size if size > 1 else 0, __name__) as crew:  # while these import the compiler, the checkpoint is checked
         dims = _dims(todo[0].config)
         path = hub.checkpoint(graph.model)
-        check_checkpoint(path, dims, todo[0].digests["checkpoint"], graph.model.sha256)
+        check_checkpoint(path, dims)
         if size > 1:
             _share_out(crew, todo, dims, path, tell)
             return
@@ -177,23 +177,13 @@ def _alone(library: Path, *, wait: bool = True) -> Iterator[None]:
         yield
 
 
-def check_checkpoint(path: Path, dims: ModelDims, digest: str, pinned: str | None) -> None:
+def check_checkpoint(path: Path, dims: ModelDims) -> None:
     """Hold the checkpoint to all five parts of the model at once, before minutes go into compiling one of them.
 
-    Args:
-        digest: sha256 of the file.
-        pinned: the sha256 that the model names; None accepts any.
-
     Raises:
-        WeightsError: tensors are missing, unexpected or misshapen, or the file is not the one that the model's sha256
-            names.
+        WeightsError: tensors are missing, unexpected or misshapen.
     """
     checkpoint = Checkpoint.open(path)
-    if pinned is not None and digest != pinned:
-        raise WeightsError(
-            f"{path}: sha256 is {digest}, the model says {pinned}; "
-            "get the file again, or remove `sha256` from the model if this is the one you mean"
-        )
     with Target(_ANY_CPU):
         for source in PARTS:
             module = _stage_class(source)(dims)
@@ -222,7 +212,7 @@ def resolve_target(spec: dict[str, Any]) -> Target:
     fields = dict(spec)
     if fields["kind"] != "llvm":
         return Target({**fields, "host": {"kind": "llvm"}})
-    if fields.get("mcpu") == "native":
+    if fields.get("mcpu") == NATIVE:
         fields |= _native(fields)
     fields.setdefault("opt-level", 3)
     return Target(fields)
@@ -347,7 +337,9 @@ def _write_weights(path: Path, arrays: dict[str, np.ndarray]) -> tuple[Tensor, .
 def _manifest(
     recipe: Recipe, dims: ModelDims, target: Target, contract: Contract, tensors: tuple[Tensor, ...]
 ) -> Manifest:
-    features = codegen.llvm_get_cpu_features(target) if target.kind.name == "llvm" else ()
+    is_cpu = target.kind.name == "llvm"
+    features = codegen.llvm_get_cpu_features(target) if is_cpu else ()
+    machine = str(target.attrs["mtriple"]).partition("-")[0] if is_cpu and "mtriple" in target.attrs else None
     return Manifest(
         stage=recipe.stage,
         entry=recipe.entry,
@@ -360,7 +352,8 @@ def _manifest(
         outputs={name: str(port.type) for name, port in contract.outputs.items()},
         dims=dims.named(),
         target=_plain(target.export()),
-        cpu_features=device.used_features(features),
+        cpu_features=device.used_features(features, machine),
+        host_features=tuple(sorted(device.cpu_features())),
         tvm=runtime.version(),
         sources=recipe.sources,
         checkpoint=recipe.digests["checkpoint"],

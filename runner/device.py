@@ -125,13 +125,17 @@ def default_build_root() -> Path:
     return platformdirs.user_cache_path("kokoro-run")
 
 
-def _known() -> dict[str, str]:
-    return {"x86_64": X86, "aarch64": ARM64}.get(platform.machine(), {})
+def _known(machine: str) -> dict[str, str]:
+    return {"x86_64": X86, "aarch64": ARM64}.get(machine, {})
 
 
-def used_features(features: Iterable[str]) -> tuple[str, ...]:
-    """Of a target's features as LLVM lists them, those that compiled code needs: what a manifest records."""
-    return tuple(sorted(set(features) & _known().keys()))
+def used_features(features: Iterable[str], machine: str | None = None) -> tuple[str, ...]:
+    """Of a target's features as LLVM lists them, those that compiled code needs: what a manifest records.
+
+    Args:
+        machine: of the target (`x86_64`, `aarch64`); None for this one.
+    """
+    return tuple(sorted(set(features) & _known(machine or platform.machine()).keys()))
 
 
 @functools.cache
@@ -145,7 +149,7 @@ def cpu_features() -> frozenset[str]:
         text = _CPUINFO.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise RunError(f"{_CPUINFO}: {error.strerror}; without it the CPU's features are not known") from None
-    return parse_cpuinfo(text, _known())
+    return parse_cpuinfo(text, _known(platform.machine()))
 
 
 def parse_cpuinfo(text: str, known: dict[str, str]) -> frozenset[str]:

@@ -221,6 +221,10 @@ class CompiledStage:
         for built, asked in ((manifest.inputs, inputs), (manifest.outputs, outputs)):
             if list(built.items()) != list(asked.items()):
                 return f"library {self.path} has the ports ({_spell(built)}), the graph says ({_spell(asked)})"
+        pinned = self._graph.model.sha256
+        if pinned is not None and self._spec.source is not None and manifest.checkpoint != pinned:
+            found = f"a checkpoint of sha256 {manifest.checkpoint}"
+            return f"library {self.path} was built from {found}, the model says {pinned}"
         for name, size in manifest.dims.items():
             bound = self._graph.dims.get(name)
             if bound is not None and bound.max != size:

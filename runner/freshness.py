@@ -13,6 +13,9 @@ import ast
 import functools
 import hashlib
 import json
+import logging
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +25,15 @@ import runner
 from runner import artifact, device, runtime
 from runner.artifact import Manifest
 from runner.contracts import find_stage
-from runner.errors import BuildError, RunError
+from runner.errors import BuildError, RunError, WeightsError
 from runner.executor import unfit
 from runner.kinds import load_device
 
 if TYPE_CHECKING:
     from runner.graph_types import Graph, ModelSpec, StageSpec
 
+NATIVE = "native"  # `mcpu` of a device whose stages are compiled for the CPU that builds them
+_LOG = logging.getLogger("kokoro_run")
 _ENGINE = ("build.py", "passes.py")  # the parts of the runner that decide what a library holds
 
 
@@ -71,7 +76,7 @@ def recipes(graph: Graph, build_root: Path | None) -> list[Recipe]:
     """What each compiled stage of the graph is made from; libraries made elsewhere are not among them.
 
     Raises:
-        WeightsError: the checkpoint is not there and nothing says what it was; or the hub's cannot be had, or is not
+        WeightsError: the checkpoint is not there and nothing says what it was, or the hub's cannot be had; or it is not
             the one that the model's sha256 names.
         BuildError: config.json, the checkpoint or a source cannot be read.
     """
@@ -103,7 +108,28 @@ def why_stale(recipe: Recipe) -> str | None:
         return str(error)
     if manifest.key != recipe.key:
         return _difference(manifest, recipe)
-    return unfit(recipe.library, manifest)
+    return unfit(recipe.library, manifest) or _slower(recipe, manifest)
+
+
+def _slower(recipe: Recipe, manifest: Manifest) -> str | None:
+    """Why a library that runs here would run faster if it were compiled for this CPU."""
+    if recipe.target.get("mcpu") != NATIVE:
+        return None
+    unused = sorted(device.cpu_features() - set(manifest.host_features))
+    if not unused:
+        return None
+    fact = f"built for a CPU without {', '.join(unused)}, which this one has"
+    if _has_linker():
+        return fact
+    _LOG.warning("stage '%s': %s; without a C compiler to link with it is not built again", recipe.stage, fact)
+    return None
+
+
+def _has_linker() -> bool:
+    """Whether there is what `build` links with (`tvm.support.cc.get_cc`)."""
+    named = os.environ.get("CXX") or os.environ.get("CC")
+    names = [named] if named else ["g++", "gcc", "clang++", "clang", "c++", "cc"]
+    return any(shutil.which(name) for name in names)
 
 
 def _difference(manifest: Manifest, recipe: Recipe) -> str:
@@ -222,13 +248,22 @@ def _checkpoint_digest(model: ModelSpec, record: Path) -> str:
     """
     path = model.checkpoint
     if path is None or not path.is_file():
-        known = model.sha256 or (None if path is None else _recorded_digest(record, path.resolve()))
-        if known is not None:
-            return known
-        from runner import hub  # noqa: PLC0415 - 10 ms that a model on the disk need not pay
+        recorded = None if path is None else _recorded_digest(record, path.resolve())
+        # The model's sha256 speaks of the model's own checkpoint, not of a path that was set in its place.
+        known = recorded if "checkpoint" in model.overridden else model.sha256 or recorded
+        if known is None:
+            from runner import hub  # noqa: PLC0415 - 10 ms that a model on the disk need not pay
 
-        path = hub.checkpoint(model)
-    return _remembered_digest(path, record)
+            path = hub.checkpoint(model)
+            known = _remembered_digest(path, record)
+    else:
+        known = _remembered_digest(path, record)
+    if model.sha256 not in (None, known):
+        raise WeightsError(
+            f"{path}: sha256 is {known}, the model says {model.sha256}; "
+            "get the file again, or remove `sha256` from the model if this is the one you mean"
+        )
+    return known
 
 
 def _remembered_digest(path: Path, record: Path) -> str:

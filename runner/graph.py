@@ -89,7 +89,7 @@ def _graph(path: Path, form: MergedGraph, draft: Draft) -> Graph:
     return Graph(
         name=form.name,
         path=path,
-        model=_model(form.model),
+        model=_model(form.model, draft.tree),
         params=form.params,
         devices=form.devices,
         dims=form.dims,
@@ -116,7 +116,9 @@ def _stage(draft: DraftStage, form: StageEntry, devices: dict[str, str]) -> Stag
     )
 
 
-def _model(form: ModelEntry) -> ModelSpec:
+def _model(form: ModelEntry, tree: Node) -> ModelSpec:
+    nodes = {key: tree.get("model", key) for key in ("name", "checkpoint", "voices")}
+    files = {key: node.origin.file for key, node in nodes.items() if node is not None}
     return ModelSpec(
         name=form.name,
         config=Path(form.config),
@@ -125,6 +127,7 @@ def _model(form: ModelEntry) -> ModelSpec:
         voices=Path(form.voices),
         voice=form.voice,
         hub=None if form.hub is None else HubSpec(**form.hub.model_dump()),
+        overridden=tuple(key for key, file in files.items() if file != files["name"]),
     )
 
 

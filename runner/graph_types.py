@@ -81,6 +81,8 @@ class ModelSpec:
         sha256: of the checkpoint.
         voices: a folder of voice packs, or one pack.
         voice: the name of the default voice.
+        overridden: those of 'checkpoint' and 'voices' that an overlay or an option names in place of the model's file.
+            If such a path is not there, it is a mistake, and the hub does not stand in for it.
     """
 
     name: str
@@ -90,6 +92,7 @@ class ModelSpec:
     voices: Path
     voice: str
     hub: HubSpec | None
+    overridden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

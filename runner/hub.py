@@ -94,6 +94,11 @@ def checkpoint(model: ModelSpec) -> Path:
     """
     if model.checkpoint is not None and model.checkpoint.is_file():
         return model.checkpoint
+    if model.hub is not None and "checkpoint" in model.overridden:
+        raise WeightsError(
+            f"{model.checkpoint}: no such file; correct model.checkpoint, or do not set it: "
+            f"then {model.hub.checkpoint} of {model.hub.repo} is fetched"
+        )
     if model.hub is not None:
         return fetch(model.hub.repo, model.hub.revision, model.hub.checkpoint, model.sha256)
     if model.checkpoint is None:
@@ -102,8 +107,9 @@ def checkpoint(model: ModelSpec) -> Path:
 
 
 def voices(model: ModelSpec) -> Callable[[str], Path] | None:
-    """Gets a voice of the model from the hub, by name, for `load_voice`; None where the model names no hub."""
+    """Gets a voice of the model from the hub, by name, for `load_voice`; None where the model names no hub, or where an
+    overlay or option names voices that are not there."""
     hub = model.hub
-    if hub is None:
+    if hub is None or ("voices" in model.overridden and not model.voices.exists()):
         return None
     return lambda name: fetch(hub.repo, hub.revision, f"{hub.voices}/{name}.pt", key="model.voices")

@@ -175,7 +175,8 @@ def from_fields(fields: dict[str, Any]) -> Graph:
 
 def _model(fields: dict[str, Any]) -> ModelSpec:
     paths = {name: fields[name] and Path(fields[name]) for name in ("config", "checkpoint", "voices")}
-    return ModelSpec(**{**fields, **paths, "hub": fields["hub"] and HubSpec(**fields["hub"])})
+    hub = fields["hub"] and HubSpec(**fields["hub"])
+    return ModelSpec(**{**fields, **paths, "hub": hub, "overridden": tuple(fields.get("overridden", ()))})
 
 
 def _stage(fields: dict[str, Any]) -> StageSpec:

@@ -63,8 +63,8 @@ def test_manifest_write_leaves_no_other_file(library: Path) -> None:
     [
         ("", "damaged manifest"),
         ("[]", "damaged manifest"),
-        ('{"format": 1}', "damaged manifest"),
-        ('{"format": 99}', "format 99, this version reads format 1"),
+        ('{"format": 2}', "damaged manifest"),
+        ('{"format": 99}', "format 99, this version reads format 2"),
     ],
 )
 def test_manifest_read_refuses(tmp_path: Path, text: str, fact: str) -> None:

@@ -214,7 +214,7 @@ def test_checkpoint_of_another_model_is_refused_before_anything_is_built(
 def test_whole_checkpoint_is_checked_whatever_the_graph_compiles(tensors: Weights, tmp_path: Path) -> None:
     folder = small_model.write(tmp_path, rewritten(tensors, lambda t: t.pop("bert_encoder.bias"))).parent
     with pytest.raises(WeightsError, match=r"bert_encoder\.bias"):
-        check_checkpoint(folder / "model.safetensors", ModelDims.from_config(small_model.sizes()), "0", None)
+        check_checkpoint(folder / "model.safetensors", ModelDims.from_config(small_model.sizes()))
 
 
 def test_checkpoint_with_another_digest_is_refused(model: Path, tmp_path: Path) -> None:

@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from runner import artifact
+from runner import artifact, device
 from runner.artifact import Manifest
 from runner.build import build
 from runner.cli import cli
 from runner.engine import Pipeline
-from runner.errors import BuildError, WeightsError
+from runner.errors import BuildError, RunError, WeightsError
 from runner.freshness import recipes, stale
 from tests.conftest import ROOT
 from tests.runner import small_model
@@ -92,9 +92,13 @@ CHANGES: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "format": (
         lambda f: library(f / "root").with_suffix(".json").write_text('{"format": 0}'),
-        "text_encoder.json: manifest of format 0, this version reads format 1",
+        "text_encoder.json: manifest of format 0, this version reads format 2",
     ),
     "TVM": (lambda f: rewrite(f, tvm="0.1", key="0"), "built by TVM 0.1, this is 0.27"),
+    "better CPU": (
+        lambda f: rewrite(f, host_features=tuple(sorted(device.cpu_features() - {"sse2", "neon"}))),
+        f"built for a CPU without {'sse2' if 'sse2' in device.cpu_features() else 'neon'}, which this one has",
+    ),
     "CPU": (
         lambda f: rewrite(f, cpu_features=("warp-drive",)),
         "built for a CPU with warp-drive, which this one lacks",
@@ -107,6 +111,29 @@ def test_stage_is_stale_after_a_change(folder: Path, name: str) -> None:
     change, message = CHANGES[name]
     change(folder)
     assert message in str(reason(folder))
+
+
+def test_library_for_a_lesser_cpu_is_used_with_a_warning_where_nothing_can_link_another(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rewrite(folder, host_features=())
+    monkeypatch.setenv("PATH", "")
+    for name in ("CXX", "CC"):
+        monkeypatch.delenv(name, raising=False)
+    assert reason(folder) is None
+    (told,) = caplog.messages
+    assert told.startswith("stage 'text_encoder': built for a CPU without ")
+    assert told.endswith("which this one has; without a C compiler to link with it is not built again")
+
+
+def test_library_for_a_named_cpu_is_current_on_a_better_one(folder: Path) -> None:
+    avx2 = "devices.host=cpu-avx2:0"
+    (recipe,) = recipes(small_model.load(folder, avx2), folder / "root")
+    place = shutil.copytree(library(folder / "root").parent, recipe.library.parent) / library(folder / "root").name
+    manifest = Manifest.read(artifact.manifest_path(place))
+    changed = dataclasses.replace(manifest, key=recipe.key, host_features=())
+    changed.write(artifact.manifest_path(place))
+    assert reason(folder, avx2) is None
 
 
 def test_another_kind_of_device_has_libraries_of_its_own(folder: Path) -> None:
@@ -231,6 +258,28 @@ def test_pinned_digest_stands_for_a_checkpoint_that_is_gone(folder: Path) -> Non
     record(folder).unlink()
     assert reason(folder, f"model.sha256={digest}") is None
     assert reason(folder, f"model.sha256={'0' * 64}") == "the checkpoint has changed"
+
+
+def test_checkpoint_is_held_to_its_pin_though_all_is_built(folder: Path) -> None:
+    digest = artifact.digest(folder / "model.safetensors")
+    assert reason(folder, f"model.sha256={digest}") is None
+    with pytest.raises(WeightsError) as error:
+        reason(folder, f"model.sha256={'0' * 64}")
+    assert str(error.value).startswith(f"{folder / 'model.safetensors'}: sha256 is {digest}, the model says {'0' * 64}")
+
+
+def test_library_of_another_checkpoint_than_the_pinned_one_is_not_loaded(folder: Path) -> None:
+    graph = small_model.load(folder, f"model.sha256={'0' * 64}")
+    with pytest.raises(
+        RunError, match=f"was built from a checkpoint of sha256 [0-9a-f]{{64}}, the model says {'0' * 64}"
+    ):
+        Pipeline(graph, folder / "root").load()
+
+
+def test_pinned_digest_does_not_stand_for_a_path_that_an_option_names(folder: Path) -> None:
+    digest = artifact.digest(folder / "model.safetensors")
+    with pytest.raises(WeightsError, match=r"nothere\.pth: no such file"):
+        reason(folder, f"model.sha256={digest}", "model.checkpoint=nothere.pth")
 
 
 def test_checkpoint_that_is_gone_and_not_on_record_is_an_error(folder: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import socket
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from runner.errors import WeightsError
-from runner.graph import HubSpec, ModelSpec
+from runner.graph import HubSpec, ModelSpec, load_graph
 from runner.hub import checkpoint, fetch, voices
 from runner.voices import load_voice
 from tests.runner.torch_archive import write_torch_zip
@@ -113,6 +114,32 @@ def test_checkpoint_goes_to_the_hub_when_there_is_no_local_file(cache: Path, tmp
     (cache / "model.pth").write_bytes(b"weights")
     for local in (None, tmp_path / "none.pth"):
         assert checkpoint(model(local, HUB)) == cache / "model.pth"
+
+
+def test_checkpoint_that_an_option_names_is_not_replaced_by_that_of_the_hub(cache: Path, tmp_path: Path) -> None:
+    (cache / "model.pth").write_bytes(b"weights")
+    mistyped = dataclasses.replace(model(tmp_path / "none.pth", HUB), overridden=("checkpoint",))
+    with pytest.raises(WeightsError) as refusal:
+        checkpoint(mistyped)
+    assert str(refusal.value) == (
+        f"{tmp_path / 'none.pth'}: no such file; correct model.checkpoint, or do not set it: "
+        "then model.pth of owner/name is fetched"
+    )
+
+
+def test_voices_that_an_option_names_are_not_replaced_by_those_of_the_hub(tmp_path: Path) -> None:
+    spec = dataclasses.replace(model(None, HUB), overridden=("voices",))
+    assert voices(dataclasses.replace(spec, voices=tmp_path / "none")) is None
+    assert voices(dataclasses.replace(spec, voices=tmp_path)) is not None
+
+
+def test_overridden_paths_are_those_that_the_file_of_the_model_does_not_name(tmp_path: Path) -> None:
+    def overridden(*sets: str) -> tuple[str, ...]:
+        return load_graph("default", ["configs/models/kokoro-82m.yaml"], sets).model.overridden
+
+    assert overridden() == overridden("model.sha256=null") == ()
+    assert overridden(f"model.checkpoint={tmp_path}/a.pth") == ("checkpoint",)
+    assert overridden("model.voices=b", "model.checkpoint=a.pth") == ("checkpoint", "voices")
 
 
 def test_checkpoint_refuses_a_model_that_has_neither(tmp_path: Path) -> None:
