@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -78,12 +79,20 @@ def synthetic(cache_folder: Path) -> Callable[[str, int, str], Path]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Prints what the parity tests have measured: figures stand in the log whether the tests pass or not."""
+    """Prints what the parity tests have measured, whether the tests pass or not, and how many were skipped for what."""
     figures = config.stash.get(FIGURES, [])
     if figures:
         terminalreporter.section("distance from the reference in float64 (in brackets: PyTorch in float32)")
         for line in table(figures):
             terminalreporter.write_line(line)
+    skipped = Counter(_reason(report) for report in terminalreporter.stats.get("skipped", []))
+    if skipped:
+        terminalreporter.write_line("skipped: " + "; ".join(f"{n} {reason}" for reason, n in skipped.most_common()))
+
+
+def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+    told = report.longrepr
+    return str(told[2]).removeprefix("Skipped: ") if isinstance(told, tuple) else "for an unknown reason"
 
 
 def _generator_digest() -> str:
