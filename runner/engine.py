@@ -22,7 +22,7 @@ import json
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from runner import keys, runtime
 from runner.borders import Borders, fetched
@@ -48,6 +48,8 @@ ENOUGH_THREADS, BESIDE_THREADS = 8, 2  # for two stages at once; of these for th
 _EVICT_EVERY = 32  # runs: so that thousands of them do not outgrow the cache's limits
 _LOG = logging.getLogger("kokoro_run")
 _WHOLE = Scope()
+Arguments = ParamSpec("Arguments")
+Given = TypeVar("Given")
 
 
 class Result(dict[str, Any]):
@@ -68,8 +70,21 @@ class Result(dict[str, Any]):
         return {name: run.seconds for name, run in self.stages.items() if run.status == RUN}
 
 
+def _one_at_a_time(
+    method: Callable[Concatenate[Pipeline, Arguments], Given],
+) -> Callable[Concatenate[Pipeline, Arguments], Given]:
+    """Let a call wait until those of other threads are done: a library computes for one thread at a time."""
+
+    @functools.wraps(method)
+    def call(self: Pipeline, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Given:
+        with self.lock:
+            return method(self, *args, **kwargs)
+
+    return call
+
+
 class Pipeline:
-    """A graph with its stages at hand.
+    """A graph with its stages at hand. Several threads may use it: their calls are done one after the other.
 
     Attributes:
         graph: the checked graph.
@@ -77,6 +92,7 @@ class Pipeline:
         dims: the model's sizes.
         keeper: the keys of the stages; None without a cache.
         borders: the devices of the stages.
+        lock: held by the thread whose call is being done.
         finished: called with each request that has come to its end, and what it gave.
     """
 
@@ -108,12 +124,14 @@ class Pipeline:
         self.keeper = None if cache is None else Keeper(graph, self._stages, self.config, cache)
         self.borders = Borders(graph, self._stages)
         self.finished: Callable[[Request, Result], object] | None = None
+        self.lock = runtime.ForkSafeLock()
         self._used: list[list[str]] = []
 
     def stage(self, name: str) -> PythonStage | CompiledStage:
         """What runs the stage `name`."""
         return self._stages[name]
 
+    @_one_at_a_time
     def load(self, stages: Iterable[str] | None = None, *, wait: bool = True) -> None:
         """Load the libraries of `stages`, else every library, so that a run finds nothing missing.
 
@@ -225,6 +243,7 @@ class Pipeline:
         request.cached = False
         self._begin(request)
 
+    @_one_at_a_time
     def _begin(self, request: Request) -> Request:
         for spec in request.needed:
             ready = all(request.has(str(wire.ref)) for wire in spec.inputs.values())
@@ -251,6 +270,7 @@ class Pipeline:
             request.digest_given()
         return request
 
+    @_one_at_a_time
     def misses(self, request: Request) -> list[str]:
         """The libraries' stages that have to run, or may have to, as far as can be told before any does."""
         if self.keeper is None:
@@ -262,6 +282,7 @@ class Pipeline:
         there = all(self._is_kept(request, ref) for ref in request.outputs.values())
         return [] if there else [spec.name for spec in request.needed if spec.is_library]
 
+    @_one_at_a_time
     def finish(self, request: Request, *, last: bool = False) -> Result:
         """Run the other stages of what `prepare` began.
 
@@ -287,6 +308,7 @@ class Pipeline:
             self.finished(request, result)
         return result
 
+    @_one_at_a_time
     def call_stage(self, name: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Run the stage `name` alone on `inputs`, by port, with the checks of a run.
 
@@ -300,6 +322,7 @@ class Pipeline:
         outputs = self._call(spec, inputs, Sizes(self.graph.dims))
         return {port: fetched(f"{name}.{port}", value) for port, value in outputs.items()}
 
+    @_one_at_a_time
     def tidy(self) -> None:
         """Keep the cache within its limits, without what the last runs used; to be called after the last `finish`."""
         if self.keeper is not None and self._used:
@@ -373,6 +396,8 @@ class Pipeline:
     def _execute(self, request: Request, spec: StageSpec) -> None:
         begun = request.begun.get(spec.name)
         if begun is None:
+            if spec.is_library:
+                runtime.check_fork(self._threads)  # before a thread that does not exist is given a stage to run beside
             inputs, found = self._gather(request, spec)
             threads = self._threads - BESIDE_THREADS if self._begin_another(request, spec) else self._threads
             outputs, seconds = self._timed(spec, inputs, request.sizes, threads)

@@ -9,7 +9,6 @@ import contextlib
 import functools
 import importlib
 import mmap
-import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,7 +100,7 @@ class CompiledStage:
         self._spec, self._entry, self._graph = spec, entry, graph
         self.path = device.library_path(spec, graph.model.name, build_root)
         self._library: runtime.Library | None = None
-        self._lock = threading.Lock()  # another thread may be loading it
+        self._lock = runtime.ForkSafeLock()  # another thread may be loading it
         self._loaded: Manifest | None = None
         self._pages: mmap.mmap | None = None
 

@@ -44,7 +44,24 @@ _POOL_SETTINGS = {
     "TVM_THREAD_POOL_SPIN_COUNT": "10000",
 }
 
-_THREADS_LOCK = threading.Lock()
+
+class ForkSafeLock:
+    """A reentrant lock that is free in a forked child: a thread that held it does not exist there."""
+
+    def __init__(self) -> None:
+        self._lock, self._process = threading.RLock(), os.getpid()
+
+    def __enter__(self) -> None:
+        if self._process != os.getpid():
+            self._lock, self._process = threading.RLock(), os.getpid()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+_THREADS_LOCK = ForkSafeLock()
+_POOL = threading.local()  # `process`: the one in which TVM has started a pool of threads for this Python thread
 
 Device = tuple[str, int]
 HOST: Device = ("cpu", 0)
@@ -118,10 +135,12 @@ def use_threads(count: int, most: int = 0) -> None:
     """Let libraries called from this Python thread run on `count` threads, and later ones on up to `most`.
 
     Raises:
-        RunError: `count` is below 1, or more than the pool of this thread was made with.
+        RunError: `count` is below 1, or more than the pool of this thread was made with; or `check_fork` refuses it.
     """
     if count < 1:
         raise RunError(f"threads: {count}, but at least 1 is needed")
+    check_fork(count)
+    _POOL.process = getattr(_POOL, "process", os.getpid())
     configure = ffi().get_global_func("runtime.config_threadpool")
     with _THREADS_LOCK:  # two Python threads have a pool each, but one environment
         # The pool has its size from the first call on, and never grows; `configure` sets how many of it work.
@@ -131,6 +150,21 @@ def use_threads(count: int, most: int = 0) -> None:
         effective = ffi().get_global_func("runtime.NumThreads")()
     if effective != count:
         raise RunError(f"threads: {count} asked for, but this process can use {effective} since its first run")
+
+
+def check_fork(count: int) -> None:
+    """Refuse `count` threads where they do not exist: a fork copies none of the threads of the parent's pool, and a
+    kernel would wait for them for ever.
+
+    Raises:
+        RunError: this process was forked by a thread that had run stages, and `count` is above 1.
+    """
+    if count > 1 and getattr(_POOL, "process", os.getpid()) != os.getpid():
+        raise RunError(
+            f"threads: {count} asked for, but this process was forked after its parent had run stages, and the "
+            "parent's threads do not exist in it; start it with multiprocessing's start method 'spawn' or "
+            "'forkserver', fork before the first run, or make the pipeline with threads=1"
+        )
 
 
 def present(device: Device) -> bool:

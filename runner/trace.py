@@ -91,7 +91,7 @@ class Traced(Pipeline):
             super()._load_behind(stages)
 
     def finish(self, request: Request, *, last: bool = False) -> Result:
-        with self._owned(request), self._noted("finish", UTTERANCE, _asked(request)):
+        with self.lock, self._owned(request), self._noted("finish", UTTERANCE, _asked(request)):
             result = super().finish(request, last=last)
         if request.keep:
             self.spoken.append((request, result))
@@ -99,7 +99,7 @@ class Traced(Pipeline):
 
     def _begin(self, request: Request) -> Request:
         name = "prepare" if request.cached else "check"
-        with self._owned(request), self._noted(name, UTTERANCE, _asked(request)):
+        with self.lock, self._owned(request), self._noted(name, UTTERANCE, _asked(request)):
             return super()._begin(request)
 
     def _call(

@@ -57,8 +57,8 @@ def checkout(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="module")
 def model(synthetic: Callable[[str, int, str], Path], cache_folder: Path, checkout: Path) -> Path:
-    """The tiny model, its libraries built in the copy's `build`, and the decoder's of operators too: on every CPU, these
-    sum in another order than the kernels and give other audio."""
+    """The tiny model, its libraries built in the copy's `build`, and the decoder's of operators too: these sum in
+    another order than the kernels, and so give other audio on every CPU."""
     path, root = synthetic("tiny", 0, "pth"), cache_folder / "build"
     build(load_graph("default", [str(path)]), root)
     build(load_graph("default", [str(path)], ["devices.accel=cpu-operators:0"]), root, only=["decoder"])
