@@ -64,7 +64,9 @@ def compare(a: str, b: str, tolerances: tuple[str, ...], **options: Any) -> None
     for side in sides:
         wanted.check(side.graph)
     found, inside = {}, {}
-    for number, cases in enumerate(_cases(sides, options), 1):
+    every = _cases(sides, options)
+    _check_runs(sides, every, options)
+    for number, cases in enumerate(every, 1):
         label = f"{number}. {cases[0].label}"
         if options["probe"] is not None:
             inside[label] = _probe(sides, cases[1], options["probe"])
@@ -149,8 +151,8 @@ def _side(asked: _Asked, options: Mapping[str, Any]) -> GraphSide:
 def _run_side(asked: _Asked, options: Mapping[str, Any], cache: Cache | None, no_graph: SpecError) -> GraphSide:
     """A run as it was; with something laid over it, its graph under that."""
     from runner import record
-    from runner.compare import GraphSide, RunSide, cases_of
-    from runner.replay import graph_of
+    from runner.compare import GraphSide, RunSide
+    from runner.replay import check_inputs, graph_of
 
     if cache is None:
         raise RunError(f"'{asked.head}': a run is looked up in the cache, and --no-cache forbids that")
@@ -158,12 +160,17 @@ def _run_side(asked: _Asked, options: Mapping[str, Any], cache: Cache | None, no
         found = record.find(cache.root / "runs", None if asked.head == _LAST else asked.head)
     except RunError as no_run:
         raise RunError(f"'{asked.head}' is neither a graph nor a run:\n  {no_graph}\n  {no_run}") from None
-    then = {name: found.asked.get(name) and Path(found.asked[name]) for name in ("build_dir", "vocab")}
+    graph = graph_of(found, asked.overlays, asked.sets)
+    arrays = {}
+    if _speaks_its_own(options):
+        check_inputs(found, graph, ("load",))
+        arrays = cli_options.arrays(found.options)
+    then = {name: found.options[name] and Path(found.options[name]) for name in ("build_dir", "vocab")}
     asked_then = {**options, **{name: options[name] or then[name] for name in then}}
-    pipeline = _pipeline(graph_of(found, asked.overlays, asked.sets), asked_then, cache)
+    pipeline = _pipeline(graph, asked_then, cache)
     if asked.overlays or asked.sets:
-        return GraphSide(asked.text, pipeline, asked.own, cases_of(found))
-    return RunSide(found, pipeline, cache)
+        return GraphSide(asked.text, pipeline, asked.own, found, arrays)
+    return RunSide(found, pipeline, arrays, cache)
 
 
 def _pipeline(graph: Graph, options: Mapping[str, Any], cache: Cache | None) -> Pipeline:
@@ -186,7 +193,7 @@ def _cases(sides: tuple[Side, Side], options: Mapping[str, Any]) -> list[tuple[C
     graphs = [side for side in sides if isinstance(side, GraphSide)]
     if options["source"] is not None and options["phonemes"] is not None:
         raise click.UsageError("give one of --input FILE and --phonemes TEXT")
-    if options["source"] is not None or options["phonemes"] is not None:
+    if not _speaks_its_own(options):
         return [(case, case) for case in _spoken(graphs[0], options)]
     own = [[_changed(case, options) for case in side.cases] for side in graphs if side.cases is not None]
     if not own:
@@ -194,6 +201,25 @@ def _cases(sides: tuple[Side, Side], options: Mapping[str, Any]) -> list[tuple[C
     if len({len(cases) for cases in own}) > 1:
         raise RunError(f"{sides[0].name} has {len(own[0])} utterances and {sides[1].name} {len(own[1])}; give --input")
     return list(zip(own[0], own[-1], strict=True))
+
+
+def _speaks_its_own(options: Mapping[str, Any]) -> bool:
+    """Whether a run speaks the lines that it spoke then."""
+    return options["source"] is None and options["phonemes"] is None
+
+
+def _check_runs(sides: tuple[Side, Side], cases: list[tuple[Case, Case]], options: Mapping[str, Any]) -> None:
+    """Refuse a run with an input that has changed since, unless all that is looked at is what runs have left."""
+    from runner.compare import GraphSide, RunSide
+    from runner.replay import check_inputs
+
+    left = all(isinstance(side, RunSide) for side in sides) and all(case.record for pair in cases for case in pair)
+    if left and not options["cross"] and options["probe"] is None:
+        return
+    used = ("vocab", "voice") if _speaks_its_own(options) else ("vocab",)
+    for side in sides:
+        if isinstance(side, GraphSide) and side.record is not None:
+            check_inputs(side.record, side.graph, [name for name in used if options[name] is None])
 
 
 def _spoken(side: GraphSide, options: Mapping[str, Any]) -> list[Case]:

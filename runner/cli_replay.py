@@ -15,6 +15,7 @@ from runner.verb import Verb
 @click.command(cls=Verb)
 @click.argument("name", required=False, metavar="[RUN]")
 @cli_options.overlay_options
+@click.option("--voice", metavar="VOICE", help="Another voice than then.")
 @click.option("-o", "--output", metavar="PATH", help="Audio file or folder.  [default: as then, NAME.replay.EXT]")
 @click.option("--explain", is_flag=True, help="Say first what will be done, and why.")
 @click.option("--cache-dir", type=click.Path(path_type=Path, file_okay=False), help="Folder of the cache.")
@@ -22,17 +23,24 @@ from runner.verb import Verb
 def replay(name: str | None, overlays: tuple[str, ...], sets: tuple[str, ...], **options: Any) -> None:
     """Do RUN again, or the last one: its lines, its graph and parameters as they were, under -c and --set.
 
-    RUN is an id that `kokoro-run runs` lists, or either end of one. Only what depends on a change runs.
+    RUN is an id that `kokoro-run runs` lists, or either end of one. Only what depends on a change runs. A voice or
+    another input that has changed since, or is gone, is refused.
     """
     from runner.cli_run import execute
     from runner.lines import Utterance
-    from runner.replay import graph_of
+    from runner.replay import check_inputs, graph_of
 
     cache = Cache(options["cache_dir"] or default_root())
     found = record.find(cache.root / "runs", name)
     graph = graph_of(found, overlays, sets)
+    then = _as_then(found.options)
+    if options["voice"] is None:
+        check_inputs(found, graph)
+        options["voice"] = then["voice"]
+    else:
+        check_inputs(found, graph, ("vocab", "load"))
     lines = [Utterance(text.encode("utf-8", "surrogateescape"), origin) for origin, text in found.lines]
-    execute(graph, {**_as_then(found.asked), **options, **_output(found, options)}, lines, cache, found)
+    execute(graph, {**then, **options, **_output(found, options)}, lines, cache, found)
 
 
 def _as_then(asked: dict[str, Any]) -> dict[str, Any]:

@@ -244,11 +244,11 @@ def _recorder(
     pipeline: Pipeline, options: Mapping[str, Any], utterances: Iterable[Utterance], replayed: RunRecord | None
 ) -> Recorder:
     from runner import snapshot
-    from runner.record import Recorder
+    from runner.record import Recorder, absolute
 
     assert pipeline.keeper is not None
     asked = {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
-    asked |= {"replays": replayed and replayed.id, "folder": str(Path.cwd())}
+    asked = {**absolute(asked, Path.cwd()), "replays": replayed and replayed.id, "folder": str(Path.cwd())}
     if replayed is not None:
         from runner.replay import differences
 

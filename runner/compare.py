@@ -27,11 +27,11 @@ from runner.weights import Checkpoint
 from stages.contract import TensorType
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from runner.cache import Cache
     from runner.distance import Tolerances
-    from runner.engine import Pipeline
+    from runner.engine import Pipeline, Result
     from runner.graph_types import Graph, StageSpec
     from runner.ports import Array
     from runner.record import RunRecord, UtteranceRecord
@@ -86,15 +86,26 @@ class GraphSide:
     """A graph, run as it is now."""
 
     def __init__(
-        self, name: str, pipeline: Pipeline, own: Collection[str] = (), cases: Sequence[Case] | None = None
+        self,
+        name: str,
+        pipeline: Pipeline,
+        own: Collection[str] = (),
+        record: RunRecord | None = None,
+        arrays: Mapping[str, Array] | None = None,
     ) -> None:
         """The libraries have to be there.
 
         Args:
             own: parameters that keep the value which the graph gives them.
-            cases: what it was made for; None where it takes any.
+            record: of the run whose utterances it is made for; None where it takes any.
+            arrays: 'stage.port' -> array in place of it, for these utterances: --load of that run.
+
+        Raises:
+            RunError: the run has no utterance.
         """
-        self.name, self.pipeline, self._own, self.cases = name, pipeline, frozenset(own), cases
+        self.name, self.pipeline, self._own, self.record = name, pipeline, frozenset(own), record
+        self.cases = None if record is None else cases_of(record)
+        self._arrays = arrays or {}
         self._voices: dict[str | None, Array] = {}
 
     @property
@@ -123,8 +134,12 @@ class GraphSide:
         return self._voices[spec]
 
     def ports(self, case: Case) -> dict[str, Array]:
-        result = self.pipeline.run(keep=True, params=self._params(case), **self._inputs(case))
+        result = self._run(case)
         return {name: value for name, value in result.items() if "." in name}
+
+    def _run(self, case: Case) -> Result:
+        inputs = self._inputs(case)
+        return self.pipeline.run(keep=True, params=self._params(case), override=self._arrays, **inputs)
 
     def call(self, stage: str, inputs: Mapping[str, Any]) -> dict[str, Array]:
         return self.pipeline.call_stage(stage, self.filled(stage, inputs))
@@ -143,19 +158,15 @@ class GraphSide:
 class RunSide(GraphSide):
     """A run that has left a record: its values are those of then."""
 
-    def __init__(self, record: RunRecord, pipeline: Pipeline, cache: Cache) -> None:
-        """Take the utterances of the run for its cases.
-
-        Raises:
-            RunError: it has none.
-        """
-        super().__init__(f"run {record.id}", pipeline, cases=cases_of(record))
+    def __init__(self, record: RunRecord, pipeline: Pipeline, arrays: Mapping[str, Array], cache: Cache) -> None:
+        """Take the utterances of the run for its cases; errors are those of `GraphSide`."""
+        super().__init__(f"run {record.id}", pipeline, record=record, arrays=arrays)
         self._cache = cache
 
     def ports(self, case: Case) -> dict[str, Array]:
         if case.record is None:
             return super().ports(case)
-        values: dict[str, Array] = {}
+        values: dict[str, Array] = dict(self._arrays)
         gone: list[str] = []
         for name, stage in case.record.stages.items():
             entry = None if stage.key is None else self._cache.lookup(stage.key)
@@ -164,14 +175,13 @@ class RunSide(GraphSide):
                 if value is None:
                     gone.append(f"{name}.{port}")
                 else:
-                    values[f"{name}.{port}"] = value
+                    values.setdefault(f"{name}.{port}", value)
+        gone = [port for port in gone if port not in values]
         return {**values, **self._again(case, case.record, gone)} if gone else values
 
     def _again(self, case: Case, record: UtteranceRecord, gone: list[str]) -> dict[str, Array]:
         """What is not kept any more, from another run of the same."""
-        if record.given:
-            raise RunError(f"{self.name}: {', '.join(gone)}: no longer kept, and arrays of --load went into that run")
-        result = self.pipeline.run(keep=True, params=self._params(case), **self._inputs(case))
+        result = self._run(case)
         for name in dict.fromkeys(port.partition(".")[0] for port in gone):
             if result.stages[name].key != record.stages[name].key:
                 raise RunError(
@@ -196,7 +206,7 @@ def cases_of(record: RunRecord) -> list[Case]:
         Case(
             label,
             {name: v for name, v in one.inputs.items() if types[name] == "str"},
-            record.asked["voice"],
+            record.options["voice"],
             one.params,
             one,
         )

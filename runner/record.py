@@ -12,6 +12,7 @@ utterances are one file that grows while they are spoken. A torn row is none.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import logging
 import os
@@ -66,7 +67,7 @@ class RunRecord:
 
     Attributes:
         time: when it began [s since 1970].
-        asked: the options of the command, as `replay` takes them up.
+        asked: the options of the command.
         graph: the graph after overlays, every value with its origin (`snapshot.to_fields`).
         identities: stage -> the digests of its code, weights and device (`keys.identity`).
         versions: of what it ran with.
@@ -84,11 +85,30 @@ class RunRecord:
     utterances: list[UtteranceRecord] = field(default_factory=list)
     end: dict[str, Any] | None = None
 
+    @functools.cached_property
+    def options(self) -> dict[str, Any]:
+        """What was asked, as `replay` takes it up: paths of inputs are absolute, also in a record that lacks that."""
+        return absolute(self.asked, Path(self.asked["folder"]))
+
     def ran(self) -> dict[str, str]:
         """Stage -> 'run' if it ran for any utterance, else what became of it in the first."""
         first = self.utterances[0].stages if self.utterances else {}
         every = {name: {one.stages[name].status for one in self.utterances} for name in first}
         return {name: "run" if "run" in found else first[name].status for name, found in every.items()}
+
+
+def absolute(asked: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The options of a run, the paths that it reads absolute: relative ones start in `folder`."""
+    found = dict(asked)
+    for name in ("vocab", "build_dir"):
+        found[name] = asked[name] and str(folder / asked[name])
+    pairs = (text.partition("=") for text in asked["load"])
+    found["load"] = [f"{port}={folder / file}" for port, _, file in pairs]
+    if asked["voice"] is not None:
+        from runner import voices  # noqa: PLC0415 - imports NumPy, which `kokoro-run runs` need not pay
+
+        found["voice"] = voices.absolute(asked["voice"], folder)
+    return found
 
 
 class Recorder:

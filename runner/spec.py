@@ -55,17 +55,17 @@ def judge(tree: Node, mistakes: list[Mistake]) -> MergedGraph | None:
 
 
 def _resolve_paths(tree: Node) -> None:
-    """Paths become absolute, by the folder of the file that wrote them; those below `build/` stay as they are."""
+    """Paths become absolute, by the folder of the file that wrote them; libraries below `build/` stay as they are."""
     for name in ("config", "checkpoint", "voices"):
         _resolve(tree.get("model", name))
     for stage in tree.children("stages").values():
         module = stage.get("module")
-        if module is not None and is_library(module.value):
+        if module is not None and is_library(module.value) and not module.value.startswith(BUILD_ROOT):
             _resolve(module)
 
 
 def _resolve(node: Node | None) -> None:
-    if node is not None and isinstance(node.value, str) and node.value and not node.value.startswith(BUILD_ROOT):
+    if node is not None and isinstance(node.value, str) and node.value:
         node.value = os.path.normpath((node.folder / node.value).absolute())
         node.verbatim = None
 

@@ -5,7 +5,8 @@
     VOICE = NAME | FILE | FILE:NAME                  af_heart    my/voice.npy    voices-v1.0.bin:af_heart
 
 A weight is any positive number, 1 where none is given, and is divided by the sum of all: `a,b` is the mean of both, as
-in the reference, and `a*3+b` takes three quarters of `a`. A file whose own name has one of `+ , * :` can be used alone.
+in the reference, and `a*3+b` takes three quarters of `a`. In a mix a `+`, `,` or `*` of a path has a backslash before
+it: `a\\+b/me.npy+af_heart`; a path that stands alone needs none.
 
 A name is looked up in the model's voices: a folder (NAME.npy, then .safetensors, .pt, .bin) or a file. What a file is
 decides its first bytes, then its size:
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -37,6 +39,7 @@ SUFFIXES = (".npy", ".safetensors", ".pt", ".bin")
 _FILE_SUFFIXES = (*SUFFIXES, ".npz", ".pth")
 _NPY = b"\x93NUMPY"
 _ZIP = b"PK"
+_MARK = re.compile(r"((?<!\\)[+,*])")
 
 
 class _Part(NamedTuple):
@@ -86,9 +89,26 @@ def voice_names(voices: Path, default: str, row: int) -> list[str]:
     return sorted(name or default for name in _contents(voices, row))
 
 
+def absolute(spec: str, folder: Path) -> str:
+    """`spec` with absolute paths: the relative ones start in `folder`."""
+    if _is_file(str(folder / spec)) and _is_path(spec):
+        return _escaped(folder / spec)
+    pieces = ((piece, _plain(piece)) for piece in _MARK.split(spec))
+    return "".join(_escaped(folder / voice) if _names_file(voice) else piece for piece, voice in pieces)
+
+
+def _escaped(path: Path) -> str:
+    return re.sub(r"[+,*]", r"\\\g<0>", str(path))
+
+
+def needs_folder(spec: str | None) -> bool:
+    """Whether a voice of `spec` is looked up in the model's voices; None is the model's default voice."""
+    return spec is None or (not _is_file(spec) and not all(_names_file(part.voice) for part in _parse(spec)))
+
+
 def _parse(spec: str) -> list[_Part]:
-    parts = [_part(text.strip(), spec) for text in spec.replace(",", "+").split("+")]
-    if len(parts) == 1 and "*" in spec:
+    parts = [_part(text, spec) for text in re.split(r"(?<!\\)[+,]", spec)]
+    if len(parts) == 1 and "*" in _MARK.split(spec):
         raise WeightsError(
             f"voice '{spec}': a weight has no meaning for a single voice; add another with +, or drop it"
         )
@@ -96,16 +116,22 @@ def _parse(spec: str) -> list[_Part]:
 
 
 def _part(text: str, spec: str) -> _Part:
-    voice, star, number = (piece.strip() for piece in text.partition("*"))
+    voice, *weights = (_plain(piece) for piece in re.split(r"(?<!\\)\*", text, maxsplit=1))
+    number = weights[0] if weights else "1"
     if not voice:
         raise WeightsError(f"voice '{spec}': a name is missing; write NAME, NAME+NAME or NAME*0.6+NAME*0.4")
     try:
-        weight = float(number) if star else 1.0
+        weight = float(number)
     except ValueError:
         weight = math.nan
     if not (math.isfinite(weight) and weight > 0):
         raise WeightsError(f"voice '{spec}': the weight of {voice} is '{number}', expected a positive number")
     return _Part(voice, weight)
+
+
+def _plain(piece: str) -> str:
+    """A piece of a specification without its backslashes and the spaces around it."""
+    return re.sub(r"\\([+,*])", r"\1", piece.strip())
 
 
 def _find(voice: str, voices: Path, default: str, row: int, fetch: Callable[[str], Path] | None) -> np.ndarray:
@@ -115,7 +141,7 @@ def _find(voice: str, voices: Path, default: str, row: int, fetch: Callable[[str
         return _read(Path(voice), None, row)
     if colon and _is_file(file):
         return _read(Path(file), name, row)
-    if _is_path(voice) or _is_path(file):
+    if _names_file(voice):
         raise WeightsError(f"voice '{voice}': there is no such file")
     if voices.is_file():
         return _read(voices, None if _is_only(voice, voices, default, row) else voice, row)
@@ -143,6 +169,11 @@ def _meant_file(voice: str) -> str:
         if file and _fits(file) and Path(file).is_file():
             return f"; the file that lies here is spelled ./{voice}, for it ends in none of {', '.join(_FILE_SUFFIXES)}"
     return ""
+
+
+def _names_file(voice: str) -> bool:
+    """Whether a VOICE of a spec is FILE or FILE:NAME."""
+    return _is_path(voice) or _is_path(voice.rpartition(":")[0])
 
 
 def _is_path(text: str) -> bool:

@@ -33,6 +33,10 @@ _NOTES = """
 What a stage gives is known by its content: where one runs again and gives the same, nothing below it runs. So it is
 with `skip_unknown`, with other code of `align` for the same numbers, and with `f0n`, whose library is built again when
 any byte of its source changes. `bert` does not depend on the voice; `duration` does.
+
+`kokoro-run replay` does a run again with the files that it read, from any folder. A voice, `--vocab` or `--load` file
+that has changed since, or is gone, is refused; `--voice` gives another voice. Other code, libraries, weights and
+versions are told.
 """
 
 

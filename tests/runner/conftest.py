@@ -84,6 +84,16 @@ def tones_graph(tmp_path: Path, tones_library: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def voiced_graph(tones_graph: Path) -> Path:
+    """The graph that speaks, with a stage that takes a voice and does not change what is heard."""
+    from tests.runner.toys import VOICED_GRAPH  # noqa: PLC0415
+
+    path = tones_graph.with_name("voiced.yaml")
+    path.write_text(VOICED_GRAPH, encoding="utf-8")
+    return path
+
+
 @pytest.fixture(scope="session")
 def timed_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The stage of the graph that speaks and tells times."""
@@ -141,7 +151,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     from runner import cli  # noqa: PLC0415
 
     work = tmp_path / "work"
-    work.mkdir()
+    work.mkdir(exist_ok=True)
     monkeypatch.chdir(work)
 
     def call(*args: object) -> tuple[int, str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from runner.compare import Case, GraphSide, compare
@@ -126,6 +127,79 @@ def test_what_a_run_left_is_not_made_up(
     code, _, err = run("compare", "last", toy_graph, *where)
     assert code == 2
     assert "what stage 'scaled' gave is no longer kept, and its code, weights or input are not what they were" in err
+
+
+INPUTS = {"me.npy": ("--voice", "me.npy"), "vocab.json": ("--vocab", "vocab.json")}
+
+
+def write_input(file: str, value: int) -> None:
+    """Write a file of INPUTS that holds something else for each value."""
+    if file == "vocab.json":
+        Path(file).write_text(json.dumps({"h": value, "ɛ": 9}), "utf-8")
+    else:
+        np.save(file, np.full((510, 64), value, np.float32))
+
+
+@pytest.mark.parametrize("file", INPUTS)
+@pytest.mark.parametrize(
+    ("sides", "options"),
+    [
+        (("last", "{}"), ()),
+        (("last+params.speed=2", "{}"), ()),
+        (("{}", "last"), ("--cross",)),
+        (("last", "last"), ("--speed", "2")),
+        (("last", "last"), ("--cross",)),
+    ],
+)
+def test_run_whose_input_has_changed_is_not_compared_as_it_would_be_now(
+    run: Run, voiced_graph: Path, file: str, sides: tuple[str, str], options: tuple[str, ...]
+) -> None:
+    write_input(file, 3)
+    assert run(voiced_graph, *SAY, *INPUTS[file], "-q")[0] == 0
+    command = ["compare", *(side.format(voiced_graph) for side in sides), *options, "--json"]
+    assert run(*command)[0] == 0
+    write_input(file, 4)
+    code, _, err = run(*command)
+    assert (code, f"{Path.cwd()}/{file}" in err, "is not what it was: sha256 " in err) == (2, True, True)
+    assert run(*command, *INPUTS[file])[0] == 0
+
+
+@pytest.mark.parametrize("file", INPUTS)
+def test_two_runs_are_compared_by_what_they_left_though_an_input_was_written_over(
+    run: Run, voiced_graph: Path, stage_cache: Path, file: str
+) -> None:
+    for value in (3, 4):
+        write_input(file, value)
+        assert run(voiced_graph, *SAY, *INPUTS[file], "-q")[0] == 0
+    first, second = sorted(path.stem for path in (stage_cache / "runs").glob("*.jsonl"))
+    code, out, _ = run("compare", first, second, "--json")
+    found = {port.partition(".")[0] for port in different(ports(out))}
+    assert (code, found) == (0, {"voice"} if file == "me.npy" else {"tokenize", "tones"})
+    shutil.rmtree(stage_cache / "tensors")
+    assert run("compare", first, second)[0] == 2
+
+
+def test_run_elsewhere_lends_the_voice_that_it_read(
+    run: Run, voiced_graph: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_input("me.npy", 3)
+    assert run(voiced_graph, *SAY, *INPUTS["me.npy"], "-q")[0] == 0
+    monkeypatch.chdir(voiced_graph.parent)
+    write_input("me.npy", 4)
+    code, out, _ = run("compare", "last", voiced_graph, "--json")
+    assert (code, different(ports(out))) == (0, [])
+
+
+def test_arrays_of_a_run_stand_in_its_place_again(run: Run, tones_graph: Path) -> None:
+    np.save("ids.npy", np.array([[0, 90, 0]]))
+    assert run(tones_graph, "--phonemes", "h", "--load", "tokenize.input_ids=ids.npy", "-q")[0] == 0
+    code, out, _ = run("compare", "last", "last+params.speed=2", "--json")
+    assert (code, different(ports(out))) == (0, ["tones.audio"])
+    beside = ports(run("compare", "last", tones_graph, "--json")[1])
+    assert {"tokenize.input_ids", "tones.audio"} <= set(different(beside))
+    np.save("ids.npy", np.array([[0, 91, 0]]))
+    code, _, err = run("compare", "last", "last+params.speed=2")
+    assert (code, f"--load tokenize.input_ids={Path.cwd()}/ids.npy is not what it was: sha256 " in err) == (2, True)
 
 
 @pytest.mark.parametrize(

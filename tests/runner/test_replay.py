@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
 from runner import record
+from runner.digest import array_digest
 from runner.record import RunRecord
+from tests.runner.toys import MINI
 
 Run = Callable[..., tuple[int, str, str]]
 WORDS = "hɛlˈoʊ"
@@ -105,6 +109,155 @@ def test_replay_says_what_differs(
     told = [line.partition(": ")[2] for line in err.splitlines() if line.startswith("not as in run ")]
     assert told[0].startswith("numpy 0.")
     assert told[1:] == ["decoder: code changed (decoder.so)"]
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> dict[str, np.ndarray]:
+    """The voices of two folders, work and there, whose files have the same names and different contents."""
+    voices = {"work": "low", "there": "high"}
+    packs = {name: np.load(MINI / "voices" / f"{voice}.npy").astype(np.float32) for name, voice in voices.items()}
+    for number, (name, pack) in enumerate(packs.items()):
+        (tmp_path / name / "voices").mkdir(parents=True)
+        for file in ("me.npy", "voices/low.npy"):
+            np.save(tmp_path / name / file, pack)
+        np.savez(tmp_path / name / "many.npz", allow_pickle=False, a=pack, b=pack * np.float32(0.5))
+        (tmp_path / name / "vocab.json").write_text(json.dumps({"h": 7 + number}), "utf-8")
+        np.save(tmp_path / name / "ids.npy", np.array([[0, 50 + number, 0]]))
+    return packs
+
+
+INPUTS = {
+    "file": ("--voice", "me.npy"),
+    "path": ("--voice", "../work/me.npy"),
+    "one_of_many": ("--voice", "many.npz:b"),
+    "mix": ("--voice", "low*0.3 + me.npy*0.7,./many.npz:a"),
+    "named": ("--set", "model.voices=voices", "--voice", "low"),
+    "default": ("--set", "model.voices=voices"),
+    "vocab": ("--vocab", "vocab.json"),
+    "array": ("--load", "tokenize.input_ids=ids.npy"),
+}
+
+
+def as_typed(path: Path, options: tuple[str, ...]) -> None:
+    """Give a record the paths that records had before these were absolute."""
+    head, *rest = path.read_text("utf-8").splitlines(keepends=True)
+    fields = json.loads(head)
+    typed = {name.removeprefix("--"): value for name, value in zip(options[::2], options[1::2], strict=True)}
+    fields["run"]["asked"] |= {"voice": typed.get("voice"), "vocab": typed.get("vocab")}
+    fields["run"]["asked"]["load"] = [typed["load"]] if "load" in typed else []
+    path.write_text(json.dumps(fields) + "\n" + "".join(rest), "utf-8")
+
+
+@pytest.mark.usefixtures("folders")
+@pytest.mark.parametrize("is_old", [False, True], ids=["new", "old"])
+@pytest.mark.parametrize("case", INPUTS)
+def test_replay_reads_what_the_run_has_read_when_called_elsewhere(
+    run: Run, voiced_graph: Path, stage_cache: Path, monkeypatch: pytest.MonkeyPatch, case: str, is_old: bool
+) -> None:
+    assert run(voiced_graph, "--phonemes", "h", *INPUTS[case], "-o", "a.wav")[0] == 0
+    first = last(stage_cache)
+    if is_old:
+        as_typed(stage_cache / "runs" / f"{first.id}.jsonl", INPUTS[case])
+    monkeypatch.chdir("../there")
+    code, _, err = run("replay")
+    assert (code, "not as in run" in err) == (0, False)
+    found = last(stage_cache)
+    assert (found.id != first.id, "run" in found.ran().values()) == (True, False)
+    assert found.utterances[0].inputs == first.utterances[0].inputs
+    assert samples("a.replay.wav") == samples("../work/a.wav")
+
+
+CHANGED = {
+    "file": ("me.npy", "voice '{work}/me.npy' is not what it was: sha256 ", "give one with --voice"),
+    "one_of_many": ("many.npz", "voice '{work}/many.npz:b' is not what it was: sha256 ", "give one with --voice"),
+    "mix": ("me.npy", "voice 'low*0.3 +{work}/me.npy*0.7,{work}/many.npz:a' is not what it", "give one with --voice"),
+    "named": ("voices/low.npy", "voice 'low' is not what it was: sha256 ", "give one with --voice"),
+    "default": ("voices/low.npy", "the model's voice 'low' in {work}/voices is not what it", "give one with --voice"),
+    "vocab": ("vocab.json", "--vocab {work}/vocab.json is not what it was: sha256 ", "restore the file, or run anew"),
+    "array": ("ids.npy", "--load tokenize.input_ids={work}/ids.npy is not what it was: ", "restore the file"),
+}
+ABSENT = {
+    "file": "voice '{work}/me.npy': there is no such file; restore the voice, or give one with --voice",
+    "named": "voice 'low': not in {work}/voices; there is none; restore the voice, or give one with --voice",
+    "vocab": "{work}/vocab.json: cannot be read: No such file or directory; restore the file, or run anew",
+    "array": "{work}/ids.npy: cannot be read: No such file or directory; restore the file, or run anew",
+}
+
+
+@pytest.mark.usefixtures("folders")
+@pytest.mark.parametrize("case", CHANGED)
+def test_replay_refuses_an_input_that_has_changed_or_is_gone(
+    run: Run, voiced_graph: Path, stage_cache: Path, case: str
+) -> None:
+    assert run(voiced_graph, "--phonemes", "h", *INPUTS[case], "-o", "a.wav")[0] == 0
+    file, *expected = CHANGED[case]
+    name = last(stage_cache).id
+    shutil.copy(Path("../there", file), file)
+    code, _, err = run("replay")
+    assert code == 2
+    for message in (f"run {name} cannot be done again: ", *expected):
+        assert message.format(work=Path.cwd()) in err
+    Path(file).unlink()
+    code, _, err = run("replay")
+    assert (code, err.startswith(f"run {name} cannot be done again: ")) == (2, True)
+    assert ABSENT.get(case, "").format(work=Path.cwd()) in err
+    assert (Path("a.replay.wav").exists(), last(stage_cache).id) == (False, name)
+
+
+@pytest.mark.parametrize(
+    ("case", "options"),
+    [
+        ("file", ("--voice", "me.npy")),
+        ("named", ("--voice", "low")),
+        ("default", ("--set", "model.voices=../there/voices")),
+        ("named", ("--set", "model.voices=../there/voices")),
+    ],
+)
+def test_replay_takes_another_voice_that_is_asked_for(
+    run: Run,
+    voiced_graph: Path,
+    stage_cache: Path,
+    folders: dict[str, np.ndarray],
+    case: str,
+    options: tuple[str, ...],
+) -> None:
+    assert run(voiced_graph, "--phonemes", "h", *INPUTS[case], "-o", "a.wav")[0] == 0
+    for file in ("me.npy", "voices/low.npy"):
+        shutil.copy(Path("../there", file), file)
+    assert run("replay", *options)[0] == 0
+    found = last(stage_cache)
+    assert found.utterances[0].inputs["voice"] == array_digest(folders["there"])
+    assert run("replay")[0] == 0
+    assert last(stage_cache).asked["replays"] == found.id
+
+
+def test_replay_of_another_model_refuses_a_voice_file_that_has_changed(
+    run: Run, voiced_graph: Path, folders: dict[str, np.ndarray]
+) -> None:
+    assert run(voiced_graph, "--phonemes", "h", *INPUTS["file"])[0] == 0
+    np.save("me.npy", folders["there"])
+    code, _, err = run("replay", "--set", "model.voices=voices")
+    assert (code, "me.npy' is not what it was" in err) == (2, True)
+
+
+@pytest.mark.usefixtures("toy_graph", "toy_root")
+def test_replay_elsewhere_takes_graph_overlay_and_libraries_of_then(
+    run: Run, tmp_path: Path, stage_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("overlay.yaml").write_text("model: {voices: my/voices}\ndims: {text: {max: 12}}\n", "utf-8")
+    options = ("--phonemes", "h", "--build-dir", "../build", "--until", "scaled", "-q")
+    assert run("../toy.yaml", "-c", "overlay.yaml", *options)[0] == 0
+    (tmp_path / "far" / "away").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "far" / "away")
+    Path("../toy.yaml").write_text("\n".join(f"line {number} of another graph" for number in range(99)), "utf-8")
+    code, _, err = run("replay")
+    found = last(stage_cache)
+    assert (code, "not as in run" in err, "run" in found.ran().values()) == (0, False, False)
+    assert found.asked["build_dir"] == f"{tmp_path}/work/../build"
+    assert found.graph["model"]["voices"] == f"{tmp_path}/work/my/voices"
+    code, _, err = run("replay", "--set", "devices.host=null")
+    assert (code, "of another graph" in err) == (2, False)
+    assert f"{tmp_path}/work/../toy.yaml:" in err
 
 
 @pytest.mark.usefixtures("spoken")

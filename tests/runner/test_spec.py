@@ -181,9 +181,10 @@ def test_paths_of_options_are_relative_to_the_working_directory(
     assert load_graph(DEFAULT, sets=["model.checkpoint=m.pth"]).model.checkpoint == tmp_path / "m.pth"
 
 
-def test_paths_below_build_stay_as_they_are(tmp_path: Path) -> None:
-    graph = load(tmp_path, "stages: {bert: {module: 'build/{device}/{model}/b.so'}}")
+def test_libraries_below_build_stay_as_they_are_and_files_of_the_model_do_not(tmp_path: Path) -> None:
+    graph = load(tmp_path, "stages: {bert: {module: 'build/{device}/{model}/b.so'}}\nmodel: {voices: build/v.npy}")
     assert graph.stages["bert"].module == "build/{device}/{model}/b.so"
+    assert graph.model.voices == tmp_path / "build" / "v.npy"
 
 
 def test_a_whole_model_leaves_nothing_of_the_one_below() -> None:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner.errors import WeightsError
-from runner.voices import load_voice, voice_names
+from runner.voices import absolute, load_voice, needs_folder, voice_names
 from tests.runner.safetensors_file import write_safetensors
 from tests.runner.torch_archive import write_torch_zip
 
@@ -252,3 +252,46 @@ def test_load_mixes_published_packs() -> None:
     assert_refused(
         "af_heart", PUBLISHED, "af_heart.bin: holds 32 voices; choose one by FILE:NAME"
     )  # rows of 8, not 256
+
+
+ABSOLUTE = {
+    "a": "a",
+    "a*0.3+b": "a*0.3+b",
+    "c.npy": "{here}/c.npy",
+    "./c.npy": "{here}/c.npy",
+    "../voices/a.npy": "{here}/../voices/a.npy",
+    "many.npz:b": "{here}/many.npz:b",
+    "a*0.3 + c.npy*0.7,many.npz:b": "a*0.3 +{here}/c.npy*0.7,{here}/many.npz:b",
+    "d+e,f*2.npy": "{here}/d\\+e\\,f\\*2.npy",
+    r"d\+e\,f\*2.npy*3+b": "{here}/d\\+e\\,f\\*2.npy*3+b",
+    "gone.npy": "{here}/gone.npy",
+}
+
+
+@pytest.mark.parametrize("spec", ABSOLUTE)
+@pytest.mark.parametrize("folder", ["here", "a+b, c*2"])
+def test_absolute_means_the_same_elsewhere(
+    tmp_path: Path, voices: Path, monkeypatch: pytest.MonkeyPatch, spec: str, folder: str
+) -> None:
+    here = tmp_path / folder
+    here.mkdir()
+    write_npy(here / "c.npy", B)
+    write_npy(here / "d+e,f*2.npy", B)
+    write_npz(here / "many.npz", a=A, b=B)
+    monkeypatch.chdir(here)
+    expected = None if spec == "gone.npy" else load(spec, voices)
+    monkeypatch.chdir(tmp_path)
+    found = absolute(spec, here)
+    assert found == absolute(found, tmp_path)
+    assert found.replace("a\\+b\\, c\\*2", "here") == ABSOLUTE[spec].format(here=tmp_path / "here")
+    if expected is None:
+        assert_refused(found, voices, "there is no such file")
+    else:
+        assert_pack(load(found, voices), expected)
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"), [(None, True), ("a", True), ("x.npy", False), ("x.npy+y.npz:b", False), ("x.npy+a", True)]
+)
+def test_needs_folder_where_a_voice_is_a_name(spec: str | None, expected: bool) -> None:
+    assert needs_folder(spec) == expected

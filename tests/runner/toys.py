@@ -95,6 +95,27 @@ params:
 """
 )
 
+VOICED_GRAPH = (
+    TONES_GRAPH.replace("  phonemes: str\n", "  phonemes: str\n  voice: voice\n", 1)
+    .replace("  audio: tones.audio\n", "  audio: tones.audio\n  style: voice.style_decoder\n")
+    .replace("dims:\n", "dims:\n  style: 32\n")
+    .replace(
+        "  tones:\n",
+        """
+  voice:
+    module: stages.voice
+    device: host
+    inputs:
+      voice: voice <- input.voice
+      length: int64[1] <- tokenize.length
+    outputs:
+      style_decoder: float32[1, style]
+      style_prosody: float32[1, style]
+  tones:
+""",
+    )
+)
+
 
 class Scaled(nn.Module):
     """Two results from two inputs; the weight is an argument or, with `constant`, part of the library."""
