@@ -53,12 +53,14 @@ def _as_then(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _output(found: record.RunRecord, options: dict[str, Any]) -> dict[str, Any]:
-    """Where the audio goes: never over that of the run, so that both can be heard."""
+    """Where audio and timestamps go: never over those of the run, so that both can be heard and compared."""
+    times = Path(found.options["timestamps"] or "")
+    beside = {"timestamps": f"{times.stem}.replay{times.suffix}"} if times.suffix else {}  # else an extension alone
     written = found.end and found.end.get("output")
     if options["output"] is not None or not written:
-        return {"output": options["output"]}
+        return {"output": options["output"], **beside}
     path = Path(written)
-    return {"output": f"{path.stem}.replay{path.suffix}" if path.suffix else f"{path.name}.replay/"}
+    return {"output": f"{path.stem}.replay{path.suffix}" if path.suffix else f"{path.name}.replay/", **beside}
 
 
 @click.command(cls=Verb)
