@@ -16,10 +16,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PIP_TORCH ?= torch==2.13.0
 KOKORO := kokoro==0.9.4
 
-.PHONY: help run test test-full lint format bench eval-voice train-voice clean install dev check-tools
+.PHONY: help run test test-full test-without-avx512 test-reproducible lint format bench eval-voice train-voice clean install dev check-tools
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: install  ## build the default model and speak graphs/ipa.txt into hello.wav
 	$(BIN)/kokoro-run graphs/default.yaml --input graphs/ipa.txt -o hello.wav
@@ -29,6 +29,14 @@ test: dev  ## every test but those at full model size
 
 test-full: dev  ## the tests at full model size (about 82 million random weights)
 	$(BIN)/python -m pytest -m full
+
+test-without-avx512: dev  ## the tests as on a CPU without AVX-512 and AMX (as root: hides them in /proc/cpuinfo)
+	mkdir -p build
+	sed -E '/^flags/s/ (avx512|avx_|amx_|gfni)[a-z0-9_]*//g' /proc/cpuinfo > build/cpuinfo
+	unshare --mount sh -c 'mount --bind build/cpuinfo /proc/cpuinfo && exec $(BIN)/python -m pytest'
+
+test-reproducible: dev  ## each stage at full size compiled three times for each kind of CPU: the same bytes
+	$(BIN)/python -m tests.reproducible_check
 
 lint: dev  ## ruff, mypy, import-linter (mypy reads the types of PyTorch)
 	$(BIN)/ruff check

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import tvm
 from numpy.typing import NDArray
-from tvm.target import Target, codegen
+from tvm.target import Target
 
+from runner import device
 from runner.runtime import use_threads
 from stages.kernels.simd import Simd
 
@@ -33,10 +34,9 @@ LANES = {"avx512": 16, "avx2": 8, "generic": 4}
 @pytest.fixture(scope="session", params=list(TARGETS))
 def target(request: pytest.FixtureRequest) -> Target:
     """A CPU target of each vector width; skipped where this machine cannot run it."""
-    here = Target({"kind": "llvm", "mcpu": codegen.llvm_get_system_cpu()})
-    for feature in NEEDED_FEATURES[request.param]:
-        if not codegen.llvm_cpu_has_features(feature, here):
-            pytest.skip(f"this machine's CPU ({codegen.llvm_get_system_cpu()}) lacks {feature}")
+    lacking = device.missing_features(NEEDED_FEATURES[request.param])
+    if lacking:
+        pytest.skip(f"this machine's CPU lacks {', '.join(lacking)}")
     chosen = Target(TARGETS[request.param])
     assert Simd.of(chosen).lanes == LANES[request.param]
     return chosen

@@ -14,8 +14,8 @@ import pytest
 import tvm
 from tvm import relax, tirx
 from tvm.relax.frontend import nn
-from tvm.target import Target
 
+from runner.build import resolve_target
 from stages.kernels.conv1d import Rows
 from stages.kernels.harmonic_source import Source, harmonic_source
 from stages.kernels.overlap_add import overlap_add
@@ -58,7 +58,7 @@ def chain() -> Any:
         "asr": nn.spec.Tensor([1, 3, frames], "float32"),
         "$": {"param_mode": "packed", "effect_mode": "none"},
     }
-    with Target({"kind": "llvm", "mcpu": tvm.target.codegen.llvm_get_system_cpu(), "opt-level": 3}):
+    with resolve_target({"kind": "llvm", "mcpu": "native"}):
         module, _ = Chain().export_tvm({"chain_forward": spec})
         return relax.VirtualMachine(tvm.compile(module), tvm.cpu())["chain_forward"]
 

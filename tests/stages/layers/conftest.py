@@ -13,9 +13,9 @@ import tvm
 from numpy.typing import NDArray
 from tvm import relax, tirx
 from tvm.relax.frontend import nn
-from tvm.target import Target, codegen
 
 from runner import passes
+from runner.build import resolve_target
 from stages.kernels.conv1d import Rows
 from stages.layers.packing import pack_module
 from stages.layers.port import channel_port, row_port, to_channel_port
@@ -62,7 +62,7 @@ def compile_layer() -> CompileLayer:
             assert state[key].shape == shape, key
             return state[key]
 
-        with Target({"kind": "llvm", "mcpu": codegen.llvm_get_system_cpu(), "opt-level": 3}) as target:
+        with resolve_target({"kind": "llvm", "mcpu": "native"}) as target:
             layer = Between(make(), call, rows)
             capacity = tirx.Var("capacity", "int64")
             spec = {

@@ -12,8 +12,8 @@ import pytest
 import tvm
 from tvm import relax, tirx
 from tvm.relax.frontend import nn
-from tvm.target import Target, codegen
 
+from runner.build import resolve_target
 from stages.kernels.simd import padded
 from stages.layers.lstm import LSTM
 from stages.layers.packing import Array, pack_module
@@ -45,7 +45,7 @@ def reference() -> Any:
 def run(reference: Any) -> Run:
     """The compiled layer, on the parameters of the reference."""
     state = {f"lstm.{name}": value.numpy().astype(np.float32) for name, value in reference.state_dict().items()}
-    with Target({"kind": "llvm", "mcpu": codegen.llvm_get_system_cpu(), "opt-level": 3}) as target:
+    with resolve_target({"kind": "llvm", "mcpu": "native"}) as target:
         layer = Layer()
         rows = tirx.Var("rows", "int64")
         spec = {"x": nn.spec.Tensor((rows, padded(INPUTS)), "float32"), "length": nn.spec.Tensor((1,), "int64")}

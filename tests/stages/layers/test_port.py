@@ -12,9 +12,9 @@ import pytest
 import tvm
 from tvm import relax
 from tvm.relax.frontend import nn
-from tvm.target import Target, codegen
 
 from runner import passes
+from runner.build import resolve_target
 from stages.kernels.conv1d import Rows
 from stages.layers.port import channel_port, concat, row_port, to_channel_port, to_row_port
 from stages.layers.signal import Axis
@@ -42,7 +42,7 @@ class Passage(nn.Module):
 
 @pytest.fixture(scope="module")
 def run() -> Run:
-    with Target({"kind": "llvm", "mcpu": codegen.llvm_get_system_cpu(), "opt-level": 3}) as target:
+    with resolve_target({"kind": "llvm", "mcpu": "native"}) as target:
         capacity = tvm.tirx.Var("capacity", "int64")
         rows = capacity * RATE.scale + RATE.extra
         spec = {
