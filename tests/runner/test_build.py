@@ -19,10 +19,12 @@ from tvm.target import Target
 from runner import artifact, device, passes, runtime
 from runner.artifact import ALIGNMENT, Manifest
 from runner.build import build, check_checkpoint, resolve_target
+from runner.cache import Cache
 from runner.engine import Pipeline
 from runner.errors import BuildError, RunError, WeightsError
 from runner.freshness import stale
 from runner.kinds import load_device
+from runner.request import HIT, RUN
 from stages.dims import ModelDims
 from stages.layers.packing import pack_module
 from stages.text_encoder import TextEncoder
@@ -330,6 +332,16 @@ def test_two_builds_at_once_compile_the_stage_once(model: Path, built: Path, tmp
     assert ends == ["built", "current"]
     assert stale(small_model.load(model), tmp_path) == []
     np.testing.assert_array_equal(speak(model, tmp_path), speak(model, built))
+
+
+def test_results_are_kept_over_an_equal_build(model: Path, built: Path, tmp_path: Path, stage_cache: Path) -> None:
+    states(model, tmp_path, only=[STAGE])
+    assert library(tmp_path).read_bytes() == library(built).read_bytes()
+    status = [
+        Pipeline(small_model.load(model), root, cache=Cache(stage_cache)).run(phonemes=WORD).stages[STAGE].status
+        for root in (built, tmp_path)
+    ]
+    assert status == [RUN, HIT]
 
 
 @pytest.fixture
