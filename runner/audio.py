@@ -25,8 +25,17 @@ if TYPE_CHECKING:
 
 _EXTENSIONS = {"AIF": "AIFF", "OGA": "OGG", "OPUS": "OGG"}
 _SUBTYPES = {"OPUS": "OPUS"}  # where the extension means more than the container's default
-_HEADERLESS = {"RAW"}
+_HEADERLESS = {"RAW", "SD2"}  # an SD2 has its header in another file, which a rename leaves behind
 _UNCLIPPED = {"FLOAT", "DOUBLE"}
+# How far the size fields of a format reach. libsndfile wraps them round, or then reads less than it has written.
+_MAX_BYTES = {**dict.fromkeys(("WAV", "WAVEX", "AIFF", "SVX", "MAT5", "WVE", "XI"), 2**32), "HTK": 2**31, "VOC": 2**24}
+_MAX_SAMPLES = {"AVR": 2**32, "MPC2K": 2**32, "MAT4": 2**31, "SDS": 2**21}
+_HEADER_BYTES = 4096  # more than any of these formats puts around the samples
+_SAMPLE_BYTES = {
+    **dict.fromkeys(("PCM_S8", "PCM_U8", "ULAW", "ALAW", "DPCM_8"), 1), "PCM_16": 2, "DPCM_16": 2,
+    "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8,
+}  # fmt: skip
+_ENDLESS = ".w64, .rf64 or .flac"
 
 
 class AudioFile:
@@ -39,16 +48,17 @@ class AudioFile:
         samples: samples so far.
     """
 
-    def __init__(self, path: Path, rate_hz: int, subtype: str | None = None) -> None:
+    def __init__(self, path: Path, rate_hz: int, subtype: str | None = None, samples: int = 0) -> None:
         """Prepare to write `path`; the format is that of its extension.
 
         Args:
             subtype: how a sample is stored, 'PCM_16', 'FLOAT', ...; None for the format's own default.
+            samples: that will be written; a .wav of more than 4 GB is an RF64.
 
         Raises:
-            RunError: unknown extension or subtype, or the place cannot be written.
+            RunError: unknown extension or subtype, more samples than the format holds, or the place cannot be written.
         """
-        self.format, self.subtype = choose_format(path, subtype)
+        self.format, self.subtype = choose_format(path, subtype, samples)
         self.path = path
         self.clipped, self.peak, self.samples = 0, 0.0, 0
         self._rate_hz = rate_hz
@@ -115,11 +125,11 @@ class AudioFile:
             raise RunError(f"{self.path}: cannot be written: {error.strerror}") from error
 
 
-def choose_format(path: Path, subtype: str | None = None) -> tuple[str, str]:
-    """libsndfile's format and subtype for `path`.
+def choose_format(path: Path, subtype: str | None = None, samples: int = 0) -> tuple[str, str]:
+    """libsndfile's format and subtype for `path` with so many samples.
 
     Raises:
-        RunError: the extension is none it writes, or the format has no such subtype.
+        RunError: the extension is none it writes, or the format has no such subtype, or cannot hold the samples.
     """
     extension = path.suffix[1:].upper()
     format_ = _EXTENSIONS.get(extension, extension)
@@ -132,7 +142,19 @@ def choose_format(path: Path, subtype: str | None = None) -> tuple[str, str]:
     if not soundfile.check_format(format_, chosen):
         there = ", ".join(soundfile.available_subtypes(format_))
         raise RunError(f"{path}: {format_} has no subtype '{chosen}'; it has {there}")
-    return format_, chosen
+    most = _most_samples(format_, chosen)
+    if most is None or samples <= most:
+        return format_, chosen
+    if format_ == "WAV" and soundfile.check_format("RF64", chosen):
+        return "RF64", chosen
+    raise RunError(f"{path}: {format_} holds at most {most} samples of {chosen}, and this is more; give {_ENDLESS}")
+
+
+def _most_samples(format_: str, subtype: str) -> int | None:
+    """How many samples a file can hold; None where there is no limit, or it depends on what the samples are."""
+    if format_ in _MAX_BYTES and subtype in _SAMPLE_BYTES:
+        return (_MAX_BYTES[format_] - _HEADER_BYTES) // _SAMPLE_BYTES[subtype]
+    return _MAX_SAMPLES.get(format_)
 
 
 def check_writable(path: Path) -> None:

@@ -9,6 +9,7 @@ Lines are read once for each arrow: what stays in memory is a few bytes a line, 
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -102,9 +103,18 @@ def speak(
         finally:
             kept = place.close(complete=complete)
             if kept and not complete:
-                progress.keep(summary)
+                progress.keep(summary, _condition(resume=resume))
     summary.seconds = time.perf_counter() - begin
     return summary
+
+
+def _condition(*, resume: bool) -> str:
+    """On what a repetition would go on from here: an error that has a cause would only come again."""
+    conditions = [
+        *([] if isinstance(sys.exception(), KeyboardInterrupt) else ["once the cause of the error is removed"]),
+        *([] if resume else ["without --no-resume, --save-tensors, --report and --trace"]),
+    ]
+    return " and ".join(conditions)
 
 
 def _line(speaker: Speaker, number: int, utterance: Utterance, digest: str, place: Place, summary: Summary) -> None:

@@ -1,7 +1,7 @@
 """Where the audio of a run goes: one file for all lines, or a folder with a file for each; each with its timestamps.
 
                                          take a line      finish
-    folder   line --> AudioFile --> 0007.wav, 0007.srt --> journal
+    folder   line --> samples in a temporary file --> AudioFile --> 0007.wav, 0007.srt --> journal
     one file line --> samples, as they come, in a spool --> journal ........ all lines --> AudioFile --> ipa.wav, x.srt
 
 One file is encoded when all lines are spoken: until then a line that fails can be taken back, and one that is finished
@@ -26,6 +26,7 @@ from runner.audio import AudioFile, check_writable, choose_format, place_of, swe
 from runner.errors import RunError
 from runner.journal import Entry, Journal
 from runner.lines import STDIN
+from runner.spool import Spool
 from runner.timestamps import Span, Timing
 from stages.dims import SAMPLE_RATE_HZ
 
@@ -33,12 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from runner.lines import Utterance
-    from runner.ports import Array
     from runner.speak import Part
 
 _STATE = ".kokoro-run"
-_SAMPLE = np.dtype("<f4")
-_BLOCK = 1 << 20  # samples that are encoded at a time
+_IN_MEMORY = 1 << 24  # bytes of a line's samples that are in memory; the others are in a temporary file
 _ABANDONED_S = 3600.0  # after which an unfinished file of a single line, for which nothing is locked, is nobody's
 _LOG = logging.getLogger("kokoro_run")
 
@@ -146,11 +145,17 @@ class _Folder:
 
     def take(self, number: int, utterance: Utterance, digest: str, parts: Iterable[Part]) -> Entry:
         path = self._path(number)
+        samples = 0
         chunks: list[list[Span]] = []
-        with AudioFile(path, SAMPLE_RATE_HZ, self._to.subtype) as file:
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as unnamed:
+            spool = Spool(unnamed, path)
             for part in parts:
-                chunks.append([span.later(file.samples) for span in part.spans])
-                file.write(part.audio)
+                chunks.append([span.later(samples) for span in part.spans])
+                spool.write(part.audio, samples)
+                samples += part.audio.size
+            with AudioFile(path, SAMPLE_RATE_HZ, self._to.subtype, samples) as file:
+                for block in spool.read(0, samples):
+                    file.write(block)
         _report_clipping(file)
         times = self._times(path)
         if times is not None:
@@ -181,53 +186,57 @@ class _OneFile:
     """All lines in one file, with a pause between two."""
 
     def __init__(self, destination: Destination, journal: Journal, spool: BinaryIO, path: Path | None) -> None:
-        self._to, self._journal, self._spool, self._path = destination, journal, spool, path
+        self._to, self._journal, self._path = destination, journal, path
+        self._spool = Spool(spool, path or destination.path)
+        self._pause = round(destination.pause * SAMPLE_RATE_HZ)
         self._here: set[int] = set()  # the journal may also tell of lines that have since become bad
+        self._samples = 0  # of the output so far, pauses included
 
     def finished(self, number: int, digest: str) -> Entry | None:
         entry = self._journal.find(number)
-        if entry is None or entry.digest != digest:
+        if entry is None or entry.digest != digest or entry.offset + entry.samples > self._spool.end():
             return None
-        with self._explained():
-            there = self._spool.seek(0, 2) // _SAMPLE.itemsize
-        if entry.offset + entry.samples > there:
-            return None
-        self._here.add(number)
+        self._count(entry)
         return entry
 
     def take(self, number: int, utterance: Utterance, digest: str, parts: Iterable[Part]) -> Entry:  # noqa: ARG002
-        with self._explained():
-            # A kill may have torn a sample.
-            begin = -(-self._spool.seek(0, 2) // _SAMPLE.itemsize)
-            self._spool.truncate(begin * _SAMPLE.itemsize)
+        begin = self._spool.begin()
         samples, chunks = 0, []
         try:
             for part in parts:
                 chunks.append([_fields(span.later(samples)) for span in part.spans])
-                self._write(part.audio, begin + samples)
+                self._spool.write(part.audio, begin + samples)
                 samples += part.audio.size
+                # Not at the end alone: hours may lie between.
+                choose_format(self._to.path, self._to.subtype, self._with(samples))
         except BaseException:
-            with self._explained():
-                self._spool.truncate(begin * _SAMPLE.itemsize)
+            self._spool.cut(begin)
             raise
         entry = Entry(number, digest, samples, begin, chunks=chunks)
         self._journal.add(entry)
-        self._here.add(number)
+        self._count(entry)
         return entry
+
+    def _count(self, entry: Entry) -> None:
+        self._samples = self._with(entry.samples)
+        self._here.add(entry.number)
+
+    def _with(self, samples: int) -> int:
+        """How many samples the output has with a line of so many more."""
+        return self._samples + (self._pause if self._here else 0) + samples
 
     def finish(self, utterances: Iterable[Utterance]) -> tuple[int, bool]:
         if not self._here:
             return 0, False
-        pause = round(self._to.pause * SAMPLE_RATE_HZ)
-        with AudioFile(self._to.path, SAMPLE_RATE_HZ, self._to.subtype) as file:
+        with AudioFile(self._to.path, SAMPLE_RATE_HZ, self._to.subtype, self._samples) as file:
             for _, entry in self._entries(utterances):
                 if file.samples:
-                    file.write(np.zeros(pause, np.float32))
-                for block in self._read(entry):
+                    file.write(np.zeros(self._pause, np.float32))
+                for block in self._spool.read(entry.offset, entry.samples):
                     file.write(block)
         _report_clipping(file)
         if self._to.times is not None:
-            timestamps.write(self._to.times, lambda: self._timings(utterances, pause), file.samples)
+            timestamps.write(self._to.times, lambda: self._timings(utterances), file.samples)
         return file.samples, True
 
     def close(self, *, complete: bool) -> bool:
@@ -244,32 +253,12 @@ class _OneFile:
             if entry is not None:
                 yield utterance, entry
 
-    def _timings(self, utterances: Iterable[Utterance], pause: int) -> Iterator[Timing]:
+    def _timings(self, utterances: Iterable[Utterance]) -> Iterator[Timing]:
         start = 0
         for utterance, entry in self._entries(utterances):
             chunks = [[Span(*fields).later(start) for fields in chunk] for chunk in entry.chunks]
             yield Timing(utterance.origin, utterance.phonemes, start, start + entry.samples, chunks)
-            start += entry.samples + pause
-
-    def _write(self, audio: Array, at: int) -> None:
-        with self._explained():
-            self._spool.seek(at * _SAMPLE.itemsize)
-            self._spool.write(audio.astype(_SAMPLE, copy=False).tobytes())
-            self._spool.flush()
-
-    def _read(self, entry: Entry) -> Iterator[Array]:
-        for at in range(0, entry.samples, _BLOCK):
-            size = min(_BLOCK, entry.samples - at)
-            with self._explained():
-                self._spool.seek((entry.offset + at) * _SAMPLE.itemsize)
-                yield np.frombuffer(self._spool.read(size * _SAMPLE.itemsize), _SAMPLE)
-
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise RunError(f"{self._path or self._to.path}: cannot be written: {error.strerror}") from error
+            start += entry.samples + self._pause
 
 
 @contextlib.contextmanager

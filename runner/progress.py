@@ -81,11 +81,16 @@ class Speaking:
     def end(self, summary: Summary) -> None:
         """It is spoken, was finished before, or has failed."""
 
-    def keep(self, summary: Summary) -> None:
-        """The run ends early, and what it has finished can be taken up."""
+    def keep(self, summary: Summary, condition: str = "") -> None:
+        """The run ends early, and what it has finished can be taken up.
+
+        Args:
+            condition: on which the same command goes on from there; '' where it does in any case.
+        """
         done = summary.spoken + summary.resumed
         click.echo(
-            f"{done} finished {'line is' if done == 1 else 'lines are'} kept: the same command goes on from there",
+            f"{done} finished {'line is' if done == 1 else 'lines are'} kept: the same command goes on from there"
+            f"{condition and ', ' + condition}",
             err=True,
         )
 

@@ -107,6 +107,41 @@ def test_parts_are_joined_with_silence(tmp_path: Path) -> None:
     assert not read[10:-10].any()
 
 
+# samples of each format at which libsndfile 1.2.2 wraps round, or reads less than it has written
+TOO_MANY = {
+    ("a.wav", "ULAW"): ("RF64", 2**32),
+    ("a.wav", "PCM_16"): ("RF64", 2**31),
+    ("a.wav", "DOUBLE"): ("RF64", 2**29),
+    ("a.aiff", "PCM_16"): (None, 2**31),
+    ("a.voc", "PCM_16"): (None, 2**23),
+    ("a.htk", "PCM_16"): (None, 2**30),
+    ("a.mat4", "DOUBLE"): (None, 2**31 + 1),
+    ("a.sds", "PCM_16"): (None, 2**21 + 1),
+    ("a.w64", "PCM_16"): ("W64", 2**31),
+    ("a.flac", "PCM_16"): ("FLAC", 2**31),
+    ("a.au", "PCM_16"): ("AU", 2**31),
+}
+
+
+@pytest.mark.parametrize(("name", "subtype"), TOO_MANY)
+def test_format_holds_the_samples_or_is_refused(name: str, subtype: str) -> None:
+    format_, samples = TOO_MANY[name, subtype]
+    if format_ is not None:
+        assert audio.choose_format(Path(name), subtype, samples) == (format_, subtype)
+        return
+    with pytest.raises(RunError, match=f"^{name}: .* holds at most .* samples of {subtype}, and this is more; give"):
+        audio.choose_format(Path(name), subtype, samples)
+
+
+def test_wav_below_the_limit_is_a_plain_one() -> None:
+    assert audio.choose_format(Path("a.wav"), "PCM_16", 2**31 - 2048) == ("WAV", "PCM_16")
+
+
+def test_format_with_its_header_in_another_file_is_refused() -> None:
+    with pytest.raises(RunError, match=r"a\.sd2: no audio format is called '\.sd2'"):
+        audio.choose_format(Path("a.sd2"))
+
+
 def test_same_audio_makes_the_same_bytes(tmp_path: Path) -> None:
     write(tmp_path / "a.wav", tone())
     write(tmp_path / "b.wav", tone(1200), tone()[1200:])

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from runner import cli
+from runner import audio, cli
 from tests.runner.speech import TOKEN
 
 Run = Callable[..., tuple[int, str, str]]
@@ -133,6 +133,46 @@ def test_a_line_that_fails_while_it_is_spoken_leaves_nothing_of_itself(run: Run,
         assert names() == ["ipa.txt", "out.wav"]
     else:
         assert names("out") == [".kokoro-run.jsonl", "0001.wav", "0003.wav"]
+
+
+CAUSE = "once the cause of the error is removed"
+KEPT = {
+    (): CAUSE,
+    ("--keep-going", *FOLDER): CAUSE,
+    ("--no-resume",): f"{CAUSE} and without --no-resume, --save-tensors, --report and --trace",
+}
+
+
+@pytest.mark.parametrize("options", KEPT)
+def test_a_repetition_that_would_fail_again_is_not_promised(run: Run, options: tuple[str, ...]) -> None:
+    ipa("h\nhhhhhhhhhhhhh\n")
+    _, _, err = run("--input", "ipa.txt", *ONE_FILE, "--set", "dims.samples.max=4800", *options)
+    assert f"1 finished line is kept: the same command goes on from there, {KEPT[options]}\n" in err
+
+
+def test_a_file_that_its_format_cannot_hold_ends_the_run_at_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(audio._MAX_BYTES, "AIFF", audio._HEADER_BYTES + 4 * 4000)
+    ipa("h\nh\nh\n")
+    code, _, err = run("--input", "ipa.txt", "-o", "a.aiff", "--pause", 0.1, "--keep-going")
+    assert code == 2
+    assert "a.aiff: AIFF holds at most 4000 samples of FLOAT, and this is more; give .w64, .rf64 or .flac\n" in err
+    assert f"1 finished line is kept: the same command goes on from there, {CAUSE}\n" in err
+    assert run("--input", "ipa.txt", "-o", "a.aiff", "--pause", 0, "--subtype", "PCM_16", "-q")[0] == 0
+    assert soundfile.info("a.aiff").frames == 3 * 3 * TOKEN
+
+
+@pytest.mark.parametrize(("output", "name"), [(FOLDER, "out/0001.wav"), (ONE_FILE, "out.wav")])
+def test_a_wav_too_large_is_an_rf64(
+    run: Run, monkeypatch: pytest.MonkeyPatch, output: tuple[str, str], name: str
+) -> None:
+    ipa("hhhh\n")
+    formats = []
+    for most in (3600, 3599):
+        monkeypatch.setitem(audio._MAX_BYTES, "WAV", audio._HEADER_BYTES + 4 * most)
+        assert run("--input", "ipa.txt", *output, "-q")[0] == 0
+        formats.append(soundfile.info(name).format)
+        assert levels(name) == [0, 50, 50, 50, 50, 0]
+    assert formats == ["WAV", "RF64"]
 
 
 def test_mended_lines_alone_are_spoken_into_a_folder(run: Run) -> None:

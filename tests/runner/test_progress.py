@@ -48,6 +48,13 @@ def test_what_is_kept_is_told_even_if_quiet(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().err == "1 finished line is kept: the same command goes on from there\n"
 
 
+def test_what_is_kept_is_told_with_the_condition(capsys: pytest.CaptureFixture[str]) -> None:
+    with speaking(2, lambda: "tones", quiet=True) as shown:
+        shown.keep(Summary(3, spoken=2), "once the cause of the error is removed")
+    told = "2 finished lines are kept: the same command goes on from there, once the cause of the error is removed\n"
+    assert capsys.readouterr().err == told
+
+
 def on_a_terminal(script: str, *args: str, cwd: Path) -> str:
     """What the script writes to a terminal 200 columns wide."""
     parent, child = pty.openpty()
