@@ -145,6 +145,10 @@ class Cache:
                 self._stop_writing(error)
         return entry
 
+    def forget(self, entry: Entry) -> None:
+        """Remove an entry; its arrays go when nothing has used them for long."""
+        atomic.remove(self._records.path(entry.key))
+
     def nearest(self, components: Mapping[str, Any]) -> Entry | None:
         """Of the stage's entries used last, the one with the fewest other components; None where there is none."""
         latest = (self.lookup(key) for _, key in self._records.latest(components["stage"])[:_LOOKED_AT])

@@ -94,6 +94,7 @@ class Pipeline:
         borders: the devices of the stages.
         lock: held by the thread whose call is being done.
         finished: called with each request that has come to its end, and what it gave.
+        retained: ports ('stage.port') that `at_hand` is asked for when a run has ended.
     """
 
     def __init__(
@@ -125,6 +126,7 @@ class Pipeline:
         self.borders = Borders(graph, self._stages)
         self.finished: Callable[[Request, Result], object] | None = None
         self.lock = runtime.ForkSafeLock()
+        self.retained: frozenset[str] = frozenset()
         self._used: list[list[str]] = []
 
     def stage(self, name: str) -> PythonStage | CompiledStage:
@@ -265,7 +267,8 @@ class Pipeline:
         known = [f"{spec.name}.{port}" for spec in self.graph.stages.values() for port in spec.outputs]
         _refuse_unknown("port", override, known)
         scope.check(self.graph)
-        request = Request(self.graph, self._outside(inputs, params or {}), override, scope, keep=keep)
+        given = self._outside(inputs, params or {})
+        request = Request(self.graph, given, override, scope, keep=keep, retained=self.retained)
         if self.keeper is not None:
             request.digest_given()
         return request
@@ -307,6 +310,20 @@ class Pipeline:
         if self.finished is not None:
             self.finished(request, result)
         return result
+
+    @_one_at_a_time
+    def at_hand(self, request: Request, ref: str) -> Array | None:
+        """The value of a port of `retained` if the run has come by it, or it is kept; no stage runs for it."""
+        if ref in request.given or ref in request.values:
+            array: Array = self._array(request, ref)
+            return array
+        return self._kept(request, ref)
+
+    def forget(self, request: Request, stage: str) -> None:
+        """Do not keep what the stage gave: it has been refused, and would not be where less is known of its run."""
+        entry = request.stages[stage].entry
+        if self.keeper is not None and entry is not None:
+            self.keeper.cache.forget(entry)
 
     @_one_at_a_time
     def call_stage(self, name: str, inputs: Mapping[str, Array]) -> dict[str, Array]:

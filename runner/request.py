@@ -10,7 +10,7 @@ from runner.ports import Sizes
 from runner.scope import Scope, needed, ports, sinks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from concurrent.futures import Future
 
     from runner.cache import Entry
@@ -75,12 +75,21 @@ class Request:
         cached: whether what is kept may be used, and what runs is kept.
         copies: the arrays that went from device to device, in order; weights are not among them.
         begun: by stage, those that run beside another.
+        retained: ports ('stage.port') whose arrays are not dropped when nothing needs them any more.
     """
 
     def __init__(
-        self, graph: Graph, given: dict[str, Any], override: Mapping[str, Array], scope: Scope, *, keep: bool
+        self,
+        graph: Graph,
+        given: dict[str, Any],
+        override: Mapping[str, Array],
+        scope: Scope,
+        *,
+        keep: bool,
+        retained: Collection[str] = (),
     ) -> None:
         self.given, self.override, self.scope, self.keep = {**given, **override}, override, scope, keep
+        self.retained = frozenset(retained)
         self.values: dict[str, Any] = {}
         self.sizes = Sizes(graph.dims)
         self.outputs = scope.outputs(graph)
@@ -131,7 +140,7 @@ class Request:
             return
         waiting = [*self.pending, *(spec for spec in self.needed if self._is_deferred(spec))]
         wanted = {str(wire.ref) for spec in waiting for wire in spec.inputs.values()}
-        wanted |= {str(ref) for ref in self.outputs.values()}
+        wanted |= {str(ref) for ref in self.outputs.values()} | self.retained
         self.values = {ref: value for ref, value in self.values.items() if ref in wanted}
 
     def _is_deferred(self, spec: StageSpec) -> bool:

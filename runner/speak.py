@@ -20,7 +20,7 @@ from runner.graph_types import Graph, Ref
 from runner.scope import Scope
 from runner.split import joint, split
 from stages.contract import parse_type
-from stages.dims import END_TOKENS
+from stages.dims import END_TOKENS, SAMPLE_RATE_HZ
 from stages.symbols import normalise
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 PHONEMES, VOICE = "phonemes", "voice"  # the inputs of a graph that speaks
 AUDIO, DURATIONS = "audio", "durations"  # its outputs; the second for timestamps alone: see `with_durations`
+FRAMES = "frames"  # the dim that counts them
 _AUDIO_TYPE, _DURATIONS_TYPE = parse_type("float32[samples]"), parse_type("int64[1, text]")
 AnyGraph = TypeVar("AnyGraph", bound=Graph)
 _WHOLE = Scope()
@@ -103,6 +104,9 @@ class Speaker:
         self._inputs: dict[str, Any] = {VOICE: pipeline.voice(voice)} if voiced else {}
         self._skip_unknown = bool({**graph.params, **params}.get("skip_unknown", False))
         self._vocab: Mapping[str, int] = pipeline.config.get("vocab", {})
+        told = _durations(graph)
+        self._durations = told[0] if len(told) == 1 else None
+        pipeline.retained |= set(map(str, told))
         text = graph.dims.get("text")
         # A fixed size is no limit to cut at: cutting would change the audio, and a fixed size promises not to.
         bounds = [] if text is None or text.static else [text.max]
@@ -144,6 +148,7 @@ class Speaker:
                     self._request = self._prepare(chunk)
                 try:
                     result = self._pipeline.finish(self._request, last=last and chunk is chunks[-1])
+                    self._check_length(self._request, result[AUDIO].size)
                 finally:
                     self._request = None
                 audio, shift = joint(result[AUDIO], chunk)
@@ -210,6 +215,35 @@ class Speaker:
         inputs = {PHONEMES: chunk.phonemes, **self._inputs}
         return self._pipeline.prepare(params=self._params, **self._how, **inputs)
 
+    def _check_length(self, request: Request, samples: int) -> None:
+        """Refuse audio that is not as long as its frames: nothing else tells that its sample rate is another.
+
+        Raises:
+            RunError: naming the output, its length and that of its frames.
+        """
+        ref, hop = self._pipeline.graph.outputs[AUDIO], self._pipeline.dims.frame_samples
+        frames, exact = self._frames(request)
+        most = None if frames is None else frames * hop
+        fits = samples == most if exact else samples % hop == 0 and (most is None or samples <= most)
+        if fits or str(ref) in request.given:
+            return
+        self._pipeline.forget(request, ref.stage)
+        wanted = f"{most}, which are {frames} frames" if exact else f"a multiple of {hop}"
+        wanted += "" if exact or most is None else f" up to {most}"
+        rate = f" to {samples * SAMPLE_RATE_HZ / most:.0f} Hz" if exact and most else ""
+        raise RunError(
+            f"output '{AUDIO}' ({ref}): got {samples} samples, expected {wanted}: a frame is {hop} samples at "
+            f"{SAMPLE_RATE_HZ} Hz. A stage resamples{rate}, or changes the length: let it keep {hop} samples a frame"
+        )
+
+    def _frames(self, request: Request) -> tuple[int | None, bool]:
+        """The frames of a run that has ended, or at most so many; and whether they are all. None if nothing tells."""
+        durations = None if self._durations is None else self._pipeline.at_hand(request, str(self._durations))
+        if durations is not None:
+            return int(durations.sum()), True
+        bound, frames = self._pipeline.graph.dims.get(FRAMES), request.sizes.known().get(FRAMES)
+        return frames, frames is not None and (bound is None or not bound.static)
+
     def _spans(self, chunk: Chunk, result: Mapping[str, Array], shift: int, samples: int) -> list[Span]:
         symbols = [symbol for symbol in normalise(chunk.phonemes, self._vocab) if symbol.text in self._vocab]
         found = timestamps.spans(symbols, result[DURATIONS], self._pipeline.dims.frame_samples, result[AUDIO].size)
@@ -224,12 +258,7 @@ def with_durations(graph: AnyGraph) -> AnyGraph:
     """
     if DURATIONS in graph.outputs:
         return graph
-    found = [
-        Ref(name, port)
-        for name, spec in graph.stages.items()
-        for port, type_ in spec.outputs.items()
-        if (port, type_) == (DURATIONS, _DURATIONS_TYPE)
-    ]
+    found = _durations(graph)
     if len(found) != 1:
         there = "no stage has" if not found else f"{', '.join(map(str, found))} are"
         raise RunError(
@@ -237,6 +266,18 @@ def with_durations(graph: AnyGraph) -> AnyGraph:
             f"name it in the graph's outputs"
         )
     return dataclasses.replace(graph, outputs={**graph.outputs, DURATIONS: found[0]})
+
+
+def _durations(graph: Graph) -> list[Ref]:
+    """The port of the durations: that of the graph's output, else those of all stages that have one."""
+    if DURATIONS in graph.outputs:
+        return [graph.outputs[DURATIONS]]
+    return [
+        Ref(name, port)
+        for name, spec in graph.stages.items()
+        for port, type_ in spec.outputs.items()
+        if (port, type_) == (DURATIONS, _DURATIONS_TYPE)
+    ]
 
 
 def _check_output(graph: Graph, name: str, type_: object, what: str) -> None:

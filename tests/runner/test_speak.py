@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from runner.cache import Cache
 from runner.engine import Pipeline, Result
 from runner.errors import LineError, RunError
 from runner.graph import load_graph
@@ -16,11 +19,50 @@ from runner.speak import Speaker, with_durations
 from tests.runner.speech import LIMIT, TOKEN
 
 DEFAULT = "default"
+RESAMPLE = """
+import numpy as np
+from stages.contract import In, Out, stage
+
+@stage(audio=(In("float32[rendered]", "at 24 kHz"), Out("float32[samples]", "at 16 kHz")))
+def resample(audio: np.ndarray) -> dict[str, np.ndarray]:
+    at = np.arange(0, audio.size, 1.5)
+    return {"audio": np.interp(at, np.arange(audio.size), audio).astype(np.float32)}
+"""
+STAGE = """
+  resample:
+    module: others.resample
+    device: host
+    inputs:
+      audio: float32[rendered] <- tones.audio
+    outputs:
+      audio: float32[samples]
+outputs:
+  audio: resample.audio
+"""
+DURATIONS, FRAMES = "      durations: int64[1, text]\n", "      counts: int64[1, frames]\n"
 
 
 def speaker(graph: Path, *, timed: bool = False, **params: object) -> Speaker:
     loaded = load_graph(str(graph))
     return Speaker(Pipeline(with_durations(loaded) if timed else loaded), None, params, timed=timed)
+
+
+def resampled(graph: Path, edits: dict[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The graph with another package's stage behind it, which gives 16 kHz."""
+    package = folder / "kokoro_run_resample"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "resample.py").write_text(RESAMPLE, "utf-8")
+    monkeypatch.syspath_prepend(folder)
+    points = [EntryPoint("others.resample", "kokoro_run_resample.resample:resample", "kokoro_run.stages")]
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda *, group: points if group == points[0].group else [])
+    text = graph.read_text("utf-8")
+    behind = {"audio: float32[samples]": "audio: float32[rendered]", "outputs:\n  audio: tones.audio\n": STAGE[1:]}
+    for old, new in {**behind, "dims:\n": "dims:\n  rendered: {max: 9600}\n", **edits}.items():
+        assert old in text
+        text = text.replace(old, new)
+    graph.write_text(text, "utf-8")
+    return graph
 
 
 def line(text: str) -> Utterance:
@@ -119,3 +161,49 @@ def test_only_the_last_part_of_the_last_line_is_the_last_run(timed_graph: Path) 
     two_parts = line("h" * (LIMIT - 1) + " h")
     assert len(list(talker.say(two_parts))) == len(list(talker.say(two_parts, last=True))) == 2
     assert pipeline.said == [False, False, False, True]
+
+
+LENGTHS = {
+    "durations": ({}, "2400, which are 4 frames: ", " to 16000 Hz"),
+    "frames": (
+        {DURATIONS: FRAMES, "  rendered:": "  frames: {max: 16}\n  rendered:"},
+        "2400, which are 4 frames: ",
+        " to 16000 Hz",
+    ),
+    "fixed frames": (
+        {DURATIONS: FRAMES, "  rendered:": "  frames: 4\n  rendered:"},
+        "a multiple of 600 up to 2400: ",
+        "",
+    ),
+    "nothing": ({DURATIONS: DURATIONS.replace("durations", "counts")}, "a multiple of 600: ", ""),
+}
+
+
+@pytest.mark.parametrize("known", LENGTHS)
+def test_audio_of_another_sample_rate_is_refused(
+    timed_graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: str
+) -> None:
+    edits, wanted, cause = LENGTHS[known]
+    with pytest.raises(LineError) as caught:
+        list(speaker(resampled(timed_graph, edits, tmp_path, monkeypatch)).say(line("hɛ")))
+    message = str(caught.value)
+    assert message.startswith(f"ipa.txt:7: output 'audio' (resample.audio): got 1600 samples, expected {wanted}a frame")
+    assert message.endswith(f"A stage resamples{cause}, or changes the length: let it keep 600 samples a frame")
+
+
+@pytest.mark.parametrize("caching", [True, False])
+def test_audio_of_another_sample_rate_is_refused_when_it_is_kept(
+    timed_graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage_cache: Path, caching: bool
+) -> None:
+    edits = {} if caching else {"entry: tones_forward": "entry: tones_forward\n    cache: false"}
+    pipeline = Pipeline(load_graph(str(resampled(timed_graph, edits, tmp_path, monkeypatch))), cache=Cache(stage_cache))
+    for _ in range(2):
+        with pytest.raises(LineError, match="got 2400 samples, expected 3600"):  # a multiple of 600 as well
+            list(Speaker(pipeline, None, {}).say(line("hɛhh")))
+
+
+def test_an_array_of_the_caller_has_the_length_that_it_has(timed_graph: Path) -> None:
+    pipeline = Pipeline(load_graph(str(timed_graph)))
+    given = {"tones.audio": np.zeros(7, np.float32)}
+    (part,) = Speaker(pipeline, None, {}, override=given).say(line("hɛ"))
+    assert part.audio.size == 7
