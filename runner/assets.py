@@ -15,6 +15,7 @@ import numpy as np
 
 from runner.artifact import write_text
 from runner.errors import RunError, SpecError, WeightsError
+from runner.overwriting import refuse_overwriting
 from runner.tensor_dump import write_array
 from runner.voices import load_voice
 from stages.dims import ConfigError, ModelDims
@@ -31,7 +32,7 @@ def write_assets(config: Path, voices: Sequence[Path], out: Path) -> list[Path]:
     Raises:
         SpecError: config.json does not describe a model.
         WeightsError: a voice is missing, damaged or for another model; two voices have one name.
-        RunError: `out` cannot be written.
+        RunError: `out` cannot be written, or holds what is read.
     """
     row = _dims(config).voice_row
     vocab = load_vocab(config)
@@ -40,9 +41,11 @@ def write_assets(config: Path, voices: Sequence[Path], out: Path) -> list[Path]:
         if source.stem in packs:
             raise WeightsError(f"{source}: there is another voice named '{source.stem}'; rename one")
         packs[source.stem] = load_voice(str(source), source, source.stem, row)
+    written = [out / f"{name}.npy" for name in packs]
+    read = [("CONFIG", config), *(("VOICES", source) for source in _sources(voices))]
+    refuse_overwriting(read, [("-o", path) for path in (*written, out / "vocab.json")])
     try:
         out.mkdir(parents=True, exist_ok=True)
-        written = [out / f"{name}.npy" for name in packs]
         for path, pack in zip(written, packs.values(), strict=True):
             write_array(path, pack)
         write_text(out / "vocab.json", json.dumps(vocab, ensure_ascii=False, indent=1) + "\n")

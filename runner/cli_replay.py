@@ -53,9 +53,9 @@ def _as_then(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _output(found: record.RunRecord, options: dict[str, Any]) -> dict[str, Any]:
-    """Where audio and timestamps go: never over those of the run, so that both can be heard and compared."""
-    times = Path(found.options["timestamps"] or "")
-    beside = {"timestamps": f"{times.stem}.replay{times.suffix}"} if times.suffix else {}  # else an extension alone
+    """Where the audio and its times go: never over those of the run, so that both can be heard."""
+    times = found.asked["timestamps"]
+    beside = {"timestamps": times and (Path(times).suffix or times)}
     written = found.end and found.end.get("output")
     if options["output"] is not None or not written:
         return {"output": options["output"], **beside}

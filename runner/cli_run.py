@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner import bulk, cli_options, progress, runtime
+from runner.cli_files import check_files, run_folder
 from runner.engine import Pipeline
 from runner.errors import RunError
 from runner.speak import AUDIO, Speaker, with_durations
@@ -52,6 +53,7 @@ def execute(
         from runner.cli_stream import stream
         from runner.freshness import stale
 
+        check_files(graph, options)
         reasons = stale(graph, options["build_dir"])
         if reasons:
             pipeline.check_devices(scope)
@@ -106,9 +108,11 @@ def _speak(
     speaker = _speaker(pipeline, options, timed=place.timed)
     found = bulk.check(speaker, utterances, keep_going=keep_going)
     _refuse_many(options, found.total)
+    runs = _runs(speaker, options, (u for n, u in enumerate(utterances, 1) if n not in found.failed))
+    check_files(pipeline.graph, options, place, found.total, runs)
     if len(found.failed) < found.total:
         _make_ready(pipeline, speaker, options, (u for n, u in enumerate(utterances, 1) if n not in found.failed))
-    recorder = _watch(pipeline, speaker, options, utterances, replayed)
+    recorder = _watch(pipeline, runs, options, utterances, replayed)
     settings = speaker.identity(build_dir) if found.total > 1 else ""  # of no use to a single line: 50 ms
     with progress.speaking(found.total, lambda: speaker.stage, quiet=options["quiet"]) as shown:
         summary = bulk.speak(
@@ -136,8 +140,10 @@ def _compute(
     speaker = _speaker(pipeline, options, spoken=False)
     found = bulk.check(speaker, utterances)
     _refuse_many(options, found.total)
+    runs = _runs(speaker, options, utterances)
+    check_files(pipeline.graph, options, runs=runs)
     _make_ready(pipeline, speaker, options, utterances)
-    recorder = _watch(pipeline, speaker, options, utterances, replayed)
+    recorder = _watch(pipeline, runs, options, utterances, replayed)
     for utterance in utterances:
         for request in speaker.requests(utterance):
             result = pipeline.finish(request)
@@ -170,6 +176,13 @@ def _refuse_many(options: Mapping[str, Any], total: int) -> None:
         from runner.report import check_count
 
         check_count(total)
+
+
+def _runs(speaker: Speaker, options: Mapping[str, Any], utterances: Iterable[Utterance]) -> int:
+    """How many runs of the graph the lines take, where that names files."""
+    if options["save_tensors"] is None:
+        return 1
+    return sum(1 for utterance in utterances for _ in speaker.requests(utterance))
 
 
 def _make_ready(
@@ -207,7 +220,7 @@ def build_stale(graph: Graph, build_dir: Path | None, reasons: list[tuple[str, s
 
 def _watch(
     pipeline: Pipeline,
-    speaker: Speaker,
+    runs: int,
     options: Mapping[str, Any],
     utterances: Iterable[Utterance],
     replayed: RunRecord | None,
@@ -215,8 +228,7 @@ def _watch(
     """Save and record what runs give, as far as the options want it."""
     watchers: list[Callable[[Request, Result], None]] = []
     if options["save_tensors"] is not None:
-        count = sum(1 for utterance in utterances for _ in speaker.requests(utterance))
-        watchers.append(_saver(options["save_tensors"], many=count > 1))
+        watchers.append(_saver(options["save_tensors"], runs))
     recorder = None if pipeline.keeper is None else _recorder(pipeline, options, utterances, replayed)
     if recorder is not None:
         watchers.append(lambda request, _result: recorder.add(request, _identities(pipeline, request)))
@@ -224,7 +236,7 @@ def _watch(
     return recorder
 
 
-def _saver(folder: Path, *, many: bool) -> Callable[[Request, Result], None]:
+def _saver(folder: Path, runs: int) -> Callable[[Request, Result], None]:
     """Writes every port to `folder`; of many utterances, those of the first to `folder`/0001 and so on."""
     from runner.tensor_dump import write_arrays
 
@@ -233,9 +245,7 @@ def _saver(folder: Path, *, many: bool) -> Callable[[Request, Result], None]:
     def save(_request: Request, result: Result) -> None:
         nonlocal count
         count += 1
-        write_arrays(
-            folder / f"{count:04}" if many else folder, {name: array for name, array in result.items() if "." in name}
-        )
+        write_arrays(run_folder(folder, count, runs), {name: array for name, array in result.items() if "." in name})
 
     return save
 

@@ -94,6 +94,44 @@ class Destination:
             return None
         return str(self.path / f"*{self.times.suffix}") if self.is_folder else str(self.times)
 
+    def files(self, total: int) -> Iterator[tuple[str, Path]]:
+        """What writing `total` lines makes, but for the lines' own files, with the option that says where."""
+        if not self.is_folder:
+            yield "-o", self.path
+            if self.times is not None:
+                yield "--timestamps", self.times
+        if total > 1:
+            yield "-o", self.journal
+            yield from [] if self.is_folder else [("-o", self.spool)]
+
+    def line_files(self, total: int) -> Iterator[tuple[str, Path]]:
+        """The files of `total` lines in a folder, likewise."""
+        for number in range(1, total + 1 if self.is_folder else 1):
+            path = self.line(number, total)
+            yield "-o", path
+            times = self.line_times(path)
+            if times is not None:
+                yield "--timestamps", times
+
+    def line(self, number: int, total: int) -> Path:
+        """The file of the line `number` in a folder."""
+        return self.path / f"{number:0{max(4, len(str(total)))}}.wav"
+
+    def line_times(self, path: Path) -> Path | None:
+        """The timestamps of the line in the file at `path`."""
+        return None if self.times is None else path.with_suffix(self.times.suffix)
+
+    @property
+    def journal(self) -> Path:
+        """Where what is finished of several lines is noted."""
+        return self.path / f"{_STATE}.jsonl" if self.is_folder else self.spool.with_suffix(".jsonl")
+
+    @property
+    def spool(self) -> Path:
+        """Where the samples of several lines are before they become one file."""
+        target = place_of(self.path)
+        return target.with_name(f".{target.name}{_STATE}.f32")
+
     def open(self, total: int, *, resume: bool) -> contextlib.AbstractContextManager[Place]:
         """Begin to write `total` lines.
 
@@ -128,23 +166,22 @@ class _Folder:
     """A file a line."""
 
     def __init__(self, destination: Destination, total: int, journal: Journal) -> None:
-        self._to, self._journal = destination, journal
-        self._width = max(4, len(str(total)))
+        self._to, self._total, self._journal = destination, total, journal
         self._samples = 0
 
     def finished(self, number: int, digest: str) -> Entry | None:
         entry = self._journal.find(number)
-        path = self._path(number)
+        path = self._to.line(number, self._total)
         if entry is None or entry.digest != digest or entry.file is None or entry.file[0] != path.name:
             return None
-        times = self._times(path)
+        times = self._to.line_times(path)
         if not path.is_file() or artifact.digest(path) != entry.file[1] or not (times is None or times.is_file()):
             return None
         self._samples += entry.samples
         return entry
 
     def take(self, number: int, utterance: Utterance, digest: str, parts: Iterable[Part]) -> Entry:
-        path = self._path(number)
+        path = self._to.line(number, self._total)
         samples = 0
         chunks: list[list[Span]] = []
         with tempfile.SpooledTemporaryFile(_IN_MEMORY) as unnamed:
@@ -157,7 +194,7 @@ class _Folder:
                 for block in spool.read(0, samples):
                     file.write(block)
         _report_clipping(file)
-        times = self._times(path)
+        times = self._to.line_times(path)
         if times is not None:
             timing = Timing(utterance.origin, utterance.phonemes, 0, file.samples, chunks)
             timestamps.write(times, lambda: [timing], file.samples)
@@ -174,12 +211,6 @@ class _Folder:
         if not keep:
             self._journal.remove()
         return keep
-
-    def _path(self, number: int) -> Path:
-        return self._to.path / f"{number:0{self._width}}.wav"
-
-    def _times(self, path: Path) -> Path | None:
-        return None if self._to.times is None else path.with_suffix(self._to.times.suffix)
 
 
 class _OneFile:
@@ -264,7 +295,7 @@ class _OneFile:
 @contextlib.contextmanager
 def _folder(destination: Destination, total: int, *, resume: bool) -> Iterator[Place]:
     # One line has nothing to resume.
-    path = destination.path / f"{_STATE}.jsonl" if total > 1 else None
+    path = destination.journal if total > 1 else None
     with Journal(path, resume=resume) as journal:
         if path is not None:
             sweep(destination.path, r"\d{4,}\.\w+")
@@ -279,8 +310,8 @@ def _one_file(destination: Destination, total: int, *, resume: bool) -> Iterator
         with Journal(None, resume=False) as journal, tempfile.TemporaryFile() as unnamed:
             yield _OneFile(destination, journal, unnamed, None)
         return
-    path = target.with_name(f".{target.name}{_STATE}.f32")
-    with Journal(path.with_suffix(".jsonl"), resume=resume) as journal:
+    path = destination.spool
+    with Journal(destination.journal, resume=resume) as journal:
         for place in (destination.path, destination.times):
             if place is not None:
                 sweep(place_of(place).parent, re.escape(place_of(place).name))

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from runner import atomic
+from runner.audio import place_of
 from runner.engine import Pipeline
 from runner.errors import RunError
 from runner.ports import spell
@@ -189,6 +190,6 @@ def write_text(path: Path, text: str) -> None:
         RunError: it cannot be written.
     """
     try:
-        atomic.write(path, [text.encode("utf-8", "surrogateescape")])
+        atomic.write(place_of(path), [text.encode("utf-8", "surrogateescape")])
     except OSError as error:
         raise RunError(f"{path}: cannot be written: {error.strerror}") from None

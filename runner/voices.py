@@ -78,6 +78,18 @@ def load_voice(
     return np.asarray(mixed, np.float32)
 
 
+def voice_files(spec: str, voices: Path) -> list[Path]:
+    """The files that `spec` names, in the model's folder of voices too; of a voice that is not there, none.
+
+    Raises:
+        WeightsError: the spec is misspelled, or a file is missing.
+    """
+    if _is_file(spec):
+        return [Path(spec)]
+    places = (_place(part.voice, voices) for part in _parse(spec))
+    return [place[0] for place in places if place is not None]
+
+
 def voice_names(voices: Path, default: str, row: int) -> list[str]:
     """Names of the voices in the model's folder or file, sorted; those of a folder are its files'.
 
@@ -136,18 +148,11 @@ def _plain(piece: str) -> str:
 
 def _find(voice: str, voices: Path, default: str, row: int, fetch: Callable[[str], Path] | None) -> np.ndarray:
     """The pack of one VOICE of a spec."""
-    file, colon, name = voice.rpartition(":")
-    if _is_file(voice):
-        return _read(Path(voice), None, row)
-    if colon and _is_file(file):
-        return _read(Path(file), name, row)
-    if _names_file(voice):
-        raise WeightsError(f"voice '{voice}': there is no such file")
-    if voices.is_file():
-        return _read(voices, None if _is_only(voice, voices, default, row) else voice, row)
-    for suffix in SUFFIXES:
-        if (voices / f"{voice}{suffix}").is_file():
-            return _read(voices / f"{voice}{suffix}", None, row)
+    place = _place(voice, voices)
+    if place is not None:
+        file, name = place
+        whole = name == voice and _is_only(voice, voices, default, row)
+        return _read(file, None if whole else name, row)
     absent = _absence(voice, voices, default, row)
     if fetch is None:
         raise WeightsError(absent)
@@ -155,6 +160,21 @@ def _find(voice: str, voices: Path, default: str, row: int, fetch: Callable[[str
         return _read(fetch(voice), None, row)
     except WeightsError as error:
         raise WeightsError(f"{absent}. Nor can it be fetched: {error}") from None
+
+
+def _place(voice: str, voices: Path) -> tuple[Path, str | None] | None:
+    """The file that holds one VOICE of a spec, and the voice's name in it; None if the model lacks it."""
+    file, colon, name = voice.rpartition(":")
+    if _is_file(voice):
+        return Path(voice), None
+    if colon and _is_file(file):
+        return Path(file), name
+    if _names_file(voice):
+        raise WeightsError(f"voice '{voice}': there is no such file")
+    if voices.is_file():
+        return voices, voice
+    found = (voices / f"{voice}{suffix}" for suffix in SUFFIXES)
+    return next(((path, None) for path in found if path.is_file()), None)
 
 
 def _absence(voice: str, voices: Path, default: str, row: int) -> str:
