@@ -104,6 +104,12 @@ def test_keep_going_leaves_bad_lines_out(run: Run, case: str, output: tuple[str,
         assert [name for name in names("out") if name.endswith("wav")] == made
 
 
+def test_keep_going_saves_the_arrays_of_the_other_lines(run: Run) -> None:
+    ipa("h\n%\nhh\n")
+    assert run("--input", "ipa.txt", *ONE_FILE, "--keep-going", "--save-tensors", "t")[0] == 1
+    assert names("t") == ["0001", "0002"]
+
+
 def test_without_keep_going_nothing_is_spoken(run: Run) -> None:
     ipa("h\n%\nh\n")
     code, _, err = run("--input", "ipa.txt", *ONE_FILE)
