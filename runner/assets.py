@@ -69,6 +69,8 @@ def load_vocab(path: Path) -> dict[str, int]:
     for symbol, id_ in table.items():
         if len(symbol) != 1:
             raise SpecError(f"{path}: '{symbol}' is {len(symbol)} characters, but a symbol of a vocabulary is one")
+        if "\ud800" <= symbol <= "\udfff":
+            raise SpecError(f"{path}: {symbol!a} is half a character (a surrogate), expected a whole one")
         if type(id_) is not int or id_ < 1:
             raise SpecError(f"{path}: the id of '{symbol}' is {id_!r}, expected an integer from 1: 0 marks the ends")
         if id_ in owners:

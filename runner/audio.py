@@ -69,7 +69,7 @@ class AudioFile:
         try:
             with self._explained():
                 self._file = soundfile.SoundFile(
-                    str(self._temporary), "w", self._rate_hz, 1, self.subtype, format=self.format
+                    os.fsencode(self._temporary), "w", self._rate_hz, 1, self.subtype, format=self.format
                 )
         except BaseException:
             self._temporary.unlink(missing_ok=True)
@@ -107,7 +107,7 @@ class AudioFile:
 
     def _commit(self) -> None:
         # An encoder writes its last block on closing, where libsndfile does not report a full disk.
-        written = soundfile.info(str(self._temporary)).frames
+        written = soundfile.info(os.fsencode(self._temporary)).frames
         if written != self.samples:
             cause = os.strerror(_probe(self._temporary) or errno.EIO)
             raise OSError(errno.EIO, f"{cause}: {written} of {self.samples} samples were written")

@@ -40,6 +40,19 @@ def _name(value: object) -> object:
     return value
 
 
+def _path(value: object) -> object:
+    """A string; pydantic's own would have to be Unicode, which the name of a file need not be."""
+    if not isinstance(value, str):
+        raise PydanticCustomError("string_type", "takes a string")
+    return value
+
+
+def _file(value: object) -> object:
+    if value == "":
+        raise PydanticCustomError("string_too_short", "must not be empty")
+    return _path(value)
+
+
 Name = Annotated[str, BeforeValidator(_name), WithJsonSchema({"type": "string", "pattern": "^[a-z][a-z0-9_]*$"})]
 Dim = Annotated[
     Any,
@@ -69,7 +82,8 @@ _COMMIT = r"^[0-9a-f]{40}$"
 _REPO = r"^[\w.-]+/[\w.-]+$"
 _SUFFIX = r"^\.[a-z]+$"
 Digest = Annotated[str, Field(pattern=_SHA256, description="sha256, in hexadecimal")]
-FileName = Annotated[str, Field(min_length=1)]
+Module = Annotated[Any, BeforeValidator(_path), WithJsonSchema({"type": "string"})]
+FileName = Annotated[Any, BeforeValidator(_file), WithJsonSchema({"minLength": 1, "type": "string"})]
 Label = Annotated[str, Field(pattern=_LABEL)]
 
 
@@ -114,7 +128,9 @@ class ModelEntry(_Form):
 class StageEntry(_Form):
     """One box of the pipeline."""
 
-    module: Annotated[str, Field(description="stages.NAME (Python), or the path of a library; {model}, {device} stand")]
+    module: Annotated[
+        Module, Field(description="stages.NAME (Python), or the path of a library; {model}, {device} stand")
+    ]
     entry: Annotated[Name | None, Field(description="the compiled function")] = None
     source: Annotated[str | None, Field(description="stages.NAME that `build` compiles")] = None
     device: Annotated[Name, Field(description="a role of `devices`")]

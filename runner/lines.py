@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from runner.errors import RunError
+from runner.errors import RunError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -113,7 +113,7 @@ def as_they_come(source: str | None, phonemes: str | None) -> Iterator[Iterable[
 def _name(path: str) -> str:
     """How messages call what is read."""
     if path != STDIN:
-        return path
+        return printable(path)
     if sys.stdin is None:
         raise RunError("standard input: is closed; give --input FILE")
     return "standard input"

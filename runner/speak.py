@@ -293,7 +293,7 @@ def _about(origin: str) -> Iterator[None]:
     """Begin each warning, and each error, with the line that it is about."""
 
     def locate(record: logging.LogRecord) -> bool:
-        record.msg = f"{origin}: {record.msg}"
+        record.msg, record.args = f"{origin}: {record.getMessage()}", None
         return True
 
     _LOG.addFilter(locate)

@@ -184,7 +184,10 @@ def _write_tsv(file: TextIO, lines: Lines, _samples: int) -> None:
         for kind, given in (("utterance", [line.whole()]), ("word", line.words()), ("symbol", line.symbols())):
             for span in given:
                 fields = (_seconds(span.start), _seconds(span.end), kind, span.text, line.origin, span.column)
-                file.write("\t".join(map(str, fields)) + "\n")
+                file.write("\t".join(str(field).translate(_IN_A_CELL) for field in fields) + "\n")
+
+
+_IN_A_CELL = str.maketrans({"\t": r"\t", "\n": r"\n", "\r": r"\r"})  # --skip-unknown lets a line hold them
 
 
 def _write_srt(file: TextIO, lines: Lines, _samples: int) -> None:

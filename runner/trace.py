@@ -190,6 +190,6 @@ def write_text(path: Path, text: str) -> None:
         RunError: it cannot be written.
     """
     try:
-        atomic.write(place_of(path), [text.encode("utf-8", "surrogateescape")])
+        atomic.write(place_of(path), [text.encode("utf-8", "backslashreplace")])
     except OSError as error:
         raise RunError(f"{path}: cannot be written: {error.strerror}") from None

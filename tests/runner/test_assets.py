@@ -22,6 +22,7 @@ BAD_JSON = {
 BAD_VOCABS = {
     "{}": "an empty vocabulary, expected {symbol: id}",
     '{"vocab": {}}': "an empty vocabulary",
+    '{"\\ud800": 1}': r"'\ud800' is half a character (a surrogate), expected a whole one",
     '{"ab": 1}': "'ab' is 2 characters, but a symbol of a vocabulary is one",
     '{"a": 0}': "the id of 'a' is 0, expected an integer from 1",
     '{"a": true}': "the id of 'a' is True, expected an integer from 1",

@@ -129,6 +129,17 @@ def test_skipped_symbols_are_told_with_their_line(run: Run, tones_graph: Path) -
     assert (code, err) == (0, "warning: ipa.txt:2: tokenize: dropped 1 unknown symbol: '%' U+0025\n")
 
 
+def test_names_are_told_as_they_are(run: Run, tones_graph: Path) -> None:
+    """None is a format, a markup or a line of its own."""
+    for name in ("50%d %s.txt", "{0}.txt", "[bold].txt"):
+        ipa("h%\n", name)
+        code, _, err = run(tones_graph, "--input", name, "--skip-unknown", "-q")
+        assert (code, err) == (0, f"warning: {name}:1: tokenize: dropped 1 unknown symbol: '%' U+0025\n")
+    ipa("%\n", "a\tb\n.txt")
+    code, _, err = run(tones_graph, "--input", "a\tb\n.txt")
+    assert (code, err.startswith(r"a\tb\n.txt:1: stage 'tokenize'")) == (2, True)
+
+
 def test_clipping_is_told(run: Run, tones_graph: Path) -> None:
     _, _, err = run(tones_graph, "--phonemes", "h", "--seed", "20000")
     assert "warning: speech.wav: 1800 of 1800 samples are beyond [-1, 1] (up to 2.05) and were clipped" in err

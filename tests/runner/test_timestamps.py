@@ -182,3 +182,10 @@ def test_nothing_is_left_of_a_file_that_fails(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no more"):
         timestamps.write(tmp_path / "t.json", lines, 0)
     assert [(path.name, path.read_text("utf-8")) for path in tmp_path.iterdir()] == [("t.json", "old")]
+
+
+def test_no_text_is_two_cells(tmp_path: Path) -> None:
+    line = Timing("ipa.txt:7", "h\tə\r", 0, 2 * FRAME, [])
+    timestamps.write(tmp_path / "t.tsv", lambda: [line], 2 * FRAME)
+    rows = (tmp_path / "t.tsv").read_text("utf-8").splitlines()
+    assert rows[1:] == [r"0.0	0.05	utterance	h\tə\r	ipa.txt:7	1"]
