@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from runner import cli_options
+from runner import cli_options, console
 from runner.verb import Verb
 
 _DEFAULT_VERB = "run"
@@ -192,6 +192,7 @@ def assets(config: Path, voices: tuple[Path, ...], output: Path) -> None:
 
 def main() -> None:
     """The console script: exits with 2 for a mistake of the user's, 130 for an interrupt."""
+    console.prepare()
     # Python ends by looking for garbage in all that lives: 15 ms for what goes with the process anyway.
     atexit.register(gc.freeze)
     try:
@@ -199,6 +200,11 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except OSError as error:  # of --help: a Verb has explained its own
+        if error.filename != console.OUTPUT:
+            raise
+        click.echo(console.fault(error), err=True)
+        sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         sys.exit(130)

@@ -5,7 +5,6 @@ Unlike a run into a file, nothing is checked ahead: a line need not have been wr
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 _ELSEWHERE = (
     "output", "timestamps", "as_json", "report", "trace", "save_tensors", "until", "only", "load", "explain", "timings"
 )  # fmt: skip
-_CLOSED = 141  # as a shell reports a program that SIGPIPE has ended
 
 
 def check_options(options: Mapping[str, Any]) -> None:
@@ -56,6 +54,7 @@ def stream(pipeline: Pipeline, options: Mapping[str, Any], utterances: Iterable[
 
     Raises:
         LineError: a line cannot be spoken, and `--keep-going` was not given; what precedes it has been delivered.
+        BrokenPipeError: the reader of standard output has gone.
         RunError: standard output cannot be written.
     """
     scope = cli_options.scope(options)
@@ -70,10 +69,6 @@ def stream(pipeline: Pipeline, options: Mapping[str, Any], utterances: Iterable[
                     writer.write(pause)
                 writer.write(part.audio)
                 first_s = first_s or time.perf_counter() - cli_options.STARTED
-    except BrokenPipeError:
-        # What is still buffered has no reader, and Python would try to write it on its way out.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        click.get_current_context().exit(_CLOSED)
     finally:
         pipeline.tidy()
     _report(writer.samples, first_s, failed, options)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 import numpy as np
 
+from runner import console
 from runner.errors import RunError
 
 if TYPE_CHECKING:
@@ -82,4 +83,4 @@ class PcmWriter:
         if isinstance(self._error, BrokenPipeError):
             raise self._error
         if self._error is not None:
-            raise RunError(f"standard output: cannot be written: {self._error.strerror}") from self._error
+            raise RunError(console.fault(self._error)) from self._error
