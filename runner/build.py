@@ -22,6 +22,7 @@ import os
 import shutil
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -39,7 +40,7 @@ from runner.artifact import ALIGNMENT, File, Manifest, Tensor
 from runner.contracts import find_stage
 from runner.crew import Crew
 from runner.cuda_source import find_compiler
-from runner.errors import BuildError
+from runner.errors import BuildError, KokoroError
 from runner.freshness import NATIVE, Recipe, recipes, why_stale
 from runner.weights import Checkpoint
 from stages.contract import Contract, Dim, TensorType
@@ -321,6 +322,12 @@ def _told_of(stage: str, target: Target) -> Iterator[None]:
         yield
     except (RuntimeError, ValueError, TypeError) as error:  # TVM's own errors are RuntimeErrors
         raise BuildError(f"stage '{stage}' could not be compiled for {target}: {error}") from error
+    except (KokoroError, OSError):
+        raise
+    except Exception as error:  # the code of a stage is a user's, and may raise anything
+        at, said = traceback.extract_tb(error.__traceback__)[-1], traceback.format_exception_only(error)[-1].strip()
+        message = f"stage '{stage}' could not be compiled for {target}: {at.filename}:{at.lineno}: {said}"
+        raise BuildError(message) from error
 
 
 def _write_weights(path: Path, arrays: dict[str, np.ndarray]) -> tuple[Tensor, ...]:

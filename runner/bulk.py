@@ -47,14 +47,16 @@ def check(speaker: Speaker, utterances: Iterable[Utterance], *, keep_going: bool
         RunError: the bad lines, all of them, unless `keep_going`.
     """
     checked = Checked()
+    first: LineError | None = None
     for number, utterance in enumerate(utterances, 1):
         checked.total = number
         try:
             speaker.check(utterance)
         except LineError as error:
             checked.failed[number] = LineError(error.origin, error.fact)  # without the frames that it came through
+            first = first or error
     if checked.failed and not keep_going:
-        raise RunError("\n".join(map(str, checked.failed.values())))
+        raise RunError("\n".join(map(str, checked.failed.values()))) from first
     return checked
 
 

@@ -9,6 +9,7 @@ import contextlib
 import functools
 import importlib
 import mmap
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,15 +55,20 @@ class PythonStage:
         """Run it on views that it cannot write to.
 
         Raises:
-            RunError: there is no such stage; it refuses its input, or gives other ports than it has.
+            RunError: there is no such stage; it refuses its input, fails, or gives other ports than it has.
         """
-        function = find_function(self._spec.module)
         try:
+            function = find_function(self._spec.module)
             given = function(**{port: _read_only(value) for port, value in inputs.items()}, **self._config)
-        except StageError as error:
+        except (StageError, RunError) as error:
             raise RunError(f"stage '{self._spec.name}': {error}") from error
+        except (Exception, SystemExit) as error:  # the code is a user's, and may raise anything
+            raise RunError(f"stage '{self._spec.name}': {_fault(error, self._spec.module)}") from error
+        if not isinstance(given, dict):
+            raise RunError(f"stage '{self._spec.name}' gave a {type(given).__name__}, not a dict of arrays by port")
         if given.keys() != self._spec.outputs.keys():
-            raise RunError(f"stage '{self._spec.name}' gave {sorted(given)}, it has {sorted(self._spec.outputs)}")
+            there = ", ".join(map(str, given)) or "nothing"
+            raise RunError(f"stage '{self._spec.name}' gave {there}; it has {', '.join(self._spec.outputs)}")
         return given
 
 
@@ -79,6 +85,16 @@ def find_function(dotted: str) -> Callable[..., dict[str, Array]]:
         raise RunError(str(error)) from None
     function: Callable[..., dict[str, Array]] = getattr(importlib.import_module(found.module), found.name)
     return function
+
+
+def _fault(error: BaseException, dotted: str) -> str:
+    """What the code of a stage has raised, and the line of its file that it was at: `limit.py:7: KeyError: 'gain'`."""
+    said = traceback.format_exception_only(error)[-1].strip()
+    file = find_stage(dotted).path
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+    if isinstance(error, SyntaxError) and error.filename == str(file):
+        lines.append(error.lineno)
+    return f"{file}:{lines[-1]}: {said}" if lines else f"{file}: {said}"
 
 
 def _read_only(value: Any) -> Any:

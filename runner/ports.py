@@ -163,7 +163,7 @@ class Sizes:
         Raises:
             RunError: an axis is longer than its dim's fixed size.
         """
-        if not isinstance(type_, TensorType) or np.ndim(value) != len(type_.dims):
+        if not isinstance(type_, TensorType) or not isinstance(value, np.ndarray) or value.ndim != len(type_.dims):
             return value  # take() refuses it
         widths = []
         for dim, size in zip(type_.dims, value.shape, strict=True):
