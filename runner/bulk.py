@@ -19,11 +19,13 @@ from runner.errors import LineError, RunError
 from runner.summary import Summary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from runner.destination import Destination, Place
+    from runner.engine import Result
     from runner.lines import Utterance
     from runner.progress import Speaking
+    from runner.request import Request
     from runner.speak import Part, Speaker
 
 
@@ -38,6 +40,21 @@ class Checked:
 
     total: int = 0
     failed: dict[int, LineError] = field(default_factory=dict)
+
+    def well(self, utterances: Iterable[Utterance]) -> Well:
+        """Those of `utterances`, which were checked, that are not among `failed`."""
+        return Well(utterances, self.failed)
+
+
+class Well:
+    """The utterances that a check has found well; each loop over them reads them anew."""
+
+    def __init__(self, utterances: Iterable[Utterance], failed: Collection[int]) -> None:
+        self._utterances, self._failed = utterances, failed
+
+    def __iter__(self) -> Iterator[Utterance]:
+        """Give them in their order."""
+        return (utterance for number, utterance in enumerate(self._utterances, 1) if number not in self._failed)
 
 
 def check(speaker: Speaker, utterances: Iterable[Utterance], *, keep_going: bool = False) -> Checked:
@@ -117,6 +134,44 @@ def _condition(*, resume: bool) -> str:
         *([] if resume else ["without --no-resume, --save-tensors, --report and --trace"]),
     ]
     return " and ".join(conditions)
+
+
+def compute(
+    speaker: Speaker,
+    utterances: Iterable[Utterance],
+    checked: Checked,
+    tell: Callable[[str, Request, Result], object],
+    *,
+    keep_going: bool = False,
+) -> Summary:
+    """Run a part of the graph that gives no audio on what `check` has found well; a line that is run counts as spoken.
+
+    Args:
+        tell: is given where a line was written, and what came of it, part by part.
+        keep_going: leave out lines that a stage refuses.
+
+    Raises:
+        LineError: a stage refused a line.
+    """
+    summary = Summary(checked.total)
+    failed = dict(checked.failed)
+    begin = time.perf_counter()
+    for number, utterance in enumerate(utterances, 1):
+        if number in failed:
+            continue
+        try:
+            for request, result in speaker.compute(utterance):
+                summary.timings.update(result.timings)
+                tell(utterance.origin, request, result)
+        except LineError as error:
+            if not keep_going:
+                raise
+            failed[number] = LineError(error.origin, error.fact)
+        else:
+            summary.spoken += 1
+    summary.failed = [failed[number] for number in sorted(failed)]
+    summary.seconds = time.perf_counter() - begin
+    return summary
 
 
 def _line(speaker: Speaker, number: int, utterance: Utterance, digest: str, place: Place, summary: Summary) -> None:

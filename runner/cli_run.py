@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,10 +109,11 @@ def _speak(
     speaker = _speaker(pipeline, options, timed=place.timed)
     found = bulk.check(speaker, utterances, keep_going=keep_going)
     _refuse_many(options, found.total)
-    runs = _runs(speaker, options, (u for n, u in enumerate(utterances, 1) if n not in found.failed))
+    well = found.well(utterances)
+    runs = _runs(speaker, options, well)
     check_files(pipeline.graph, options, place, found.total, runs)
     if len(found.failed) < found.total:
-        _make_ready(pipeline, speaker, options, (u for n, u in enumerate(utterances, 1) if n not in found.failed))
+        _make_ready(pipeline, speaker, options, well)
     recorder = _watch(pipeline, runs, options, utterances, replayed)
     settings = speaker.identity(build_dir) if found.total > 1 else ""  # of no use to a single line: 50 ms
     with progress.speaking(found.total, lambda: speaker.stage, quiet=options["quiet"]) as shown:
@@ -138,24 +140,31 @@ def _compute(
         if options[name] is not None:
             raise click.UsageError(f"--{name}: this part of the graph gives no audio; use --save-tensors")
     speaker = _speaker(pipeline, options, spoken=False)
-    found = bulk.check(speaker, utterances)
+    found = bulk.check(speaker, utterances, keep_going=options["keep_going"])
     _refuse_many(options, found.total)
-    runs = _runs(speaker, options, utterances)
+    well = found.well(utterances)
+    runs = _runs(speaker, options, well)
     check_files(pipeline.graph, options, runs=runs)
-    _make_ready(pipeline, speaker, options, utterances)
+    if len(found.failed) < found.total:
+        _make_ready(pipeline, speaker, options, well)
     recorder = _watch(pipeline, runs, options, utterances, replayed)
-    for utterance in utterances:
-        for request in speaker.requests(utterance):
-            result = pipeline.finish(request)
-            if not options["quiet"]:
-                click.echo(f"{utterance.origin}:")
-                for name, array in result.items():
-                    if name in request.outputs:
-                        click.echo(f"  {name}: {array.dtype.name}{list(array.shape)}")
+    tell = partial(_list, options)
+    summary = bulk.compute(speaker, utterances, found, tell, keep_going=options["keep_going"])
     pipeline.tidy()
     _write_times(pipeline, options)
     if recorder is not None:
-        recorder.close(output=None, failed=0)
+        recorder.close(output=None, failed=len(summary.failed))
+    _report(pipeline.graph, None, summary, options)
+    if summary.failed:
+        click.get_current_context().exit(1)
+
+
+def _list(options: Mapping[str, Any], origin: str, request: Request, result: Result) -> None:
+    """Say what a part of the graph gave: on standard error, where --json has standard output for itself."""
+    if options["quiet"]:
+        return
+    lines = [f"  {name}: {a.dtype.name}{list(a.shape)}" for name, a in result.items() if name in request.outputs]
+    click.echo("\n".join([f"{origin}:", *lines]), err=options["as_json"])
 
 
 def _speaker(pipeline: Pipeline, options: Mapping[str, Any], *, timed: bool = False, spoken: bool = True) -> Speaker:
@@ -288,7 +297,7 @@ def _identities(pipeline: Pipeline, request: Request) -> dict[str, Any]:
     return {} if keeper is None else {spec.name: keeper.identity(spec) for spec in request.needed}
 
 
-def _report(graph: Graph, place: Destination, summary: Summary, options: Mapping[str, Any]) -> None:
+def _report(graph: Graph, place: Destination | None, summary: Summary, options: Mapping[str, Any]) -> None:
     total = time.perf_counter() - cli_options.STARTED
     if options["timings"]:
         other = max(0.0, total - sum(summary.timings.values()))  # stages may have run side by side
@@ -297,7 +306,7 @@ def _report(graph: Graph, place: Destination, summary: Summary, options: Mapping
     seconds = summary.table()["audio_seconds"]
     if not options["quiet"] and summary.resumed:
         click.echo(f"{summary.resumed} of {summary.total} lines were finished by a run before", err=True)
-    if not options["quiet"] and summary.samples:
+    if not options["quiet"] and place is not None and summary.samples:
         click.echo(f"{place.path}: {seconds:.2f} s of audio in {total:.2f} s", err=True)
     if summary.failed:
         click.echo(f"{len(summary.failed)} of {summary.total} lines failed:", err=True)
@@ -305,6 +314,6 @@ def _report(graph: Graph, place: Destination, summary: Summary, options: Mapping
             click.echo(str(error), err=True)
     if options["as_json"]:
         written = {"graph": str(graph.path), "output": None, "timestamps": None, "wall_seconds": round(total, 6)}
-        if summary.samples:
+        if place is not None and summary.samples:
             written |= {"output": str(place.path), "timestamps": place.times_spelled}
         click.echo(json.dumps({**summary.table(), **written}))

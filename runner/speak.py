@@ -167,6 +167,21 @@ class Speaker:
             inputs = {PHONEMES: chunk.phonemes, **self._inputs}
             yield self._pipeline.request(params=self._params, **self._how, **inputs)
 
+    def compute(self, utterance: Utterance) -> Iterator[tuple[Request, Result]]:
+        """Run the part of the graph that is asked for, which need not give audio; as `say` otherwise.
+
+        Raises:
+            LineError: a stage refused what it got.
+        """
+        with _about(utterance.origin), _silenced():
+            chunks = self._chunks(utterance.phonemes)
+        for chunk in chunks:
+            with _about(utterance.origin):
+                with _silenced():
+                    request = self._prepare(chunk)
+                result = self._pipeline.finish(request)
+            yield request, result
+
     def check_devices(self) -> None:
         """Find out whether this machine has the devices that speaking may take.
 

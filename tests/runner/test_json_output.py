@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 
-from runner import cli
+from runner import bulk, cli
 
 Run = Callable[..., tuple[int, dict[str, Any]]]
 KEYS = {
@@ -27,8 +30,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     work.mkdir()
     monkeypatch.chdir(work)
 
-    def call(*args: object) -> tuple[int, dict[str, Any]]:
-        argv = ["kokoro-run", str(timed_graph), "--no-cache", "--json", *map(str, args)]
+    def call(*args: object, graph: Path = timed_graph) -> tuple[int, dict[str, Any]]:
+        argv = ["kokoro-run", str(graph), "--no-cache", "--json", *map(str, args)]
         monkeypatch.setattr(sys, "argv", argv)
         with pytest.raises(SystemExit) as ended:
             cli.main()
@@ -78,6 +81,41 @@ def test_an_error(run: Run) -> None:
     assert table.keys() == {"format", "status", "error"}
     assert table["status"] == "error"
     assert "unknown symbol '%'" in table["error"]
+
+
+def test_a_part_without_audio(run: Run) -> None:
+    code, table = run("--phonemes", "h", "--until", "tokenize")
+    assert (code, {*table}) == (0, KEYS)
+    assert table["utterances"] == {"total": 1, "spoken": 1, "resumed": 0, "failed": 0}
+    assert (table["status"], table["output"], table["audio_seconds"]) == ("ok", None, 0.0)
+    assert list(table["stages"]) == ["tokenize"]
+
+
+def test_a_part_without_audio_and_failed_lines(run: Run) -> None:
+    Path("ipa.txt").write_text("h\n%\n", encoding="utf-8")
+    code, table = run("--input", "ipa.txt", "--until", "tokenize", "--keep-going")
+    assert (code, table["status"], table["utterances"]["spoken"]) == (1, "failed", 1)
+    assert [failed["line"] for failed in table["failed"]] == ["ipa.txt:2"]
+
+
+def test_a_fault_of_the_program(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "speak", lambda *_given, **_how: {"a": 1}["gain"])
+    code, table = run("--phonemes", "h")
+    assert (code, table["status"]) == (2, "error")
+    assert table["error"] == "internal error: KeyError: 'gain'"
+
+
+def test_names_that_are_not_utf_8(run: Run, timed_graph: Path) -> None:
+    name, graph = os.fsdecode(b"caf\xe9"), timed_graph.with_name(os.fsdecode(b"\xe9")) / "timed.yaml"
+    shutil.copytree(timed_graph.parent / "libraries", graph.parent / "libraries")
+    shutil.copy(timed_graph, graph)
+    Path(f"{name}.txt").write_text("h\n%\n", encoding="utf-8")
+    options = ["--input", f"{name}.txt", "--timestamps", f"{name}.json", "--trace", f"{name}.trace", "--keep-going"]
+    code, table = run("-q", *options, graph=graph)
+    assert (code, table["graph"], table["output"]) == (1, str(graph), f"{name}.wav")
+    assert table["failed"][0]["line"] == r"caf\udce9.txt:2"
+    assert json.loads(Path(f"{name}.json").read_text("utf-8"))["utterances"][0]["line"] == r"caf\udce9.txt:1"
+    assert soundfile.info(os.fsencode(f"{name}.wav")).frames == 3 * 600
 
 
 def test_the_documented_schema_names_every_key(repository: Path) -> None:
