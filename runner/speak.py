@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -305,11 +306,14 @@ def _check_output(graph: Graph, name: str, type_: object, what: str) -> None:
 
 @contextlib.contextmanager
 def _about(origin: str) -> Iterator[None]:
-    """Begin each warning, and each error, with the line that it is about."""
+    """Begin each warning of this thread, and each error, with the line that it is about."""
 
     def locate(record: logging.LogRecord) -> bool:
-        record.msg, record.args = f"{origin}: {record.getMessage()}", None
+        if record.thread == here:
+            record.msg, record.args = f"{origin}: {record.getMessage()}", None
         return True
+
+    here = threading.get_ident()
 
     _LOG.addFilter(locate)
     try:
@@ -322,9 +326,12 @@ def _about(origin: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _silenced() -> Iterator[None]:
-    def drop(_record: logging.LogRecord) -> bool:
-        return False
+    """Drop the warnings of this thread."""
 
+    def drop(record: logging.LogRecord) -> bool:
+        return record.thread != here
+
+    here = threading.get_ident()
     _LOG.addFilter(drop)
     try:
         yield

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from runner.graph import load_graph
 from runner.graph_types import Ref
 from runner.lines import Utterance
 from runner.request import Request
-from runner.speak import Speaker, with_durations
+from runner.speak import Speaker, _about, _silenced, with_durations
 from tests.runner.speech import LIMIT, TOKEN
 
 DEFAULT = "default"
@@ -207,3 +209,14 @@ def test_an_array_of_the_caller_has_the_length_that_it_has(timed_graph: Path) ->
     given = {"tones.audio": np.zeros(7, np.float32)}
     (part,) = Speaker(pipeline, None, {}, override=given).say(line("hɛ"))
     assert part.audio.size == 7
+
+
+def test_warnings_of_another_thread_are_neither_dropped_nor_given_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    log = logging.getLogger("kokoro_run")
+    for context in (_silenced(), _about("ipa.txt:7")):
+        with context:
+            other = threading.Thread(target=log.warning, args=("of another",))
+            other.start()
+            other.join()
+            log.warning("of this")
+    assert caplog.messages == ["of another", "of another", "ipa.txt:7: of this"]
