@@ -15,6 +15,7 @@ from runner import bulk, cli_options, progress, runtime
 from runner.cli_files import check_files, run_folder
 from runner.engine import Pipeline
 from runner.errors import RunError
+from runner.freshness import check_checkpoint_path
 from runner.speak import AUDIO, Speaker, with_durations
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def execute(
         cache: None keeps nothing and leaves no record.
         replayed: the run that this one repeats.
     """
+    check_checkpoint_path(graph, options["build_dir"])
     if options["timestamps"] is not None:
         graph = with_durations(graph)
     vocab = cli_options.vocabulary(options["vocab"])

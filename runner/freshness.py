@@ -83,12 +83,32 @@ def recipes(graph: Graph, build_root: Path | None) -> list[Recipe]:
     compiled = [spec for spec in graph.stages.values() if spec.source is not None]
     if not compiled:
         return []
-    folder = device.library_path(compiled[0], graph.model.name, build_root).parents[1]
-    checkpoint = _checkpoint_digest(graph.model, folder / "checkpoint.json")
+    checkpoint = _checkpoint_digest(graph.model, _checkpoint_record(compiled[0], graph, build_root))
     digests = {"config": _digest(graph.model.config), "checkpoint": checkpoint}
     # The stages share most of their sources; another call looks at them again.
     digest_source = functools.cache(lambda name: artifact.digest(_source_path(name)))
     return [_recipe(spec, graph, build_root, digests, digest_source) for spec in compiled]
+
+
+def check_checkpoint_path(graph: Graph, build_root: Path | None) -> None:
+    """Find out, before anything else is looked for, whether a checkpoint that an overlay or an option names is there.
+
+    Raises:
+        WeightsError: it is not, and no library here was built from it.
+    """
+    path = graph.model.checkpoint
+    compiled = next((spec for spec in graph.stages.values() if spec.source is not None), None)
+    if compiled is None or path is None or "checkpoint" not in graph.model.overridden or path.is_file():
+        return
+    if _recorded_digest(_checkpoint_record(compiled, graph, build_root), path.resolve()) is None:
+        from runner import hub  # noqa: PLC0415 - 10 ms that a model on the disk need not pay
+
+        hub.checkpoint(graph.model)
+
+
+def _checkpoint_record(compiled: StageSpec, graph: Graph, build_root: Path | None) -> Path:
+    """Where the digest of the checkpoint is remembered."""
+    return device.library_path(compiled, graph.model.name, build_root).parents[1] / "checkpoint.json"
 
 
 def stale(graph: Graph, build_root: Path | None = None) -> list[tuple[str, str]]:

@@ -282,6 +282,16 @@ def test_pinned_digest_does_not_stand_for_a_path_that_an_option_names(folder: Pa
         reason(folder, f"model.sha256={digest}", "model.checkpoint=nothere.pth")
 
 
+def test_mistyped_checkpoint_is_named_before_a_voice_is_looked_for() -> None:
+    options = ["-c", "configs/models/kokoro-82m.yaml", "--set", "model.checkpoint=/none/nothere.pth"]
+    ran = CliRunner().invoke(cli, ["default", *options, "--phonemes", "h"])
+    assert (ran.exit_code, ran.stderr) == (
+        2,
+        "/none/nothere.pth: no such file; correct model.checkpoint, or do not set it: "
+        "then kokoro-v1_0.pth of hexgrad/Kokoro-82M is fetched\n",
+    )
+
+
 def test_checkpoint_that_is_gone_and_not_on_record_is_an_error(folder: Path) -> None:
     path = folder / "model.safetensors"
     path.rename(folder / "moved.safetensors")
