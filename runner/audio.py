@@ -15,7 +15,7 @@ import numpy as np
 import soundfile
 
 from runner import atomic
-from runner.errors import RunError
+from runner.errors import RunError, SizeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -147,7 +147,7 @@ def choose_format(path: Path, subtype: str | None = None, samples: int = 0) -> t
         return format_, chosen
     if format_ == "WAV" and soundfile.check_format("RF64", chosen):
         return "RF64", chosen
-    raise RunError(f"{path}: {format_} holds at most {most} samples of {chosen}, and this is more; give {_ENDLESS}")
+    raise SizeError(f"{path}: {format_} holds at most {most} samples of {chosen}, and this is more; give {_ENDLESS}")
 
 
 def _most_samples(format_: str, subtype: str) -> int | None:

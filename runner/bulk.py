@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from runner.destination import digest_of
-from runner.errors import LineError, RunError
+from runner.errors import LineError, RunError, SizeError
 from runner.summary import Summary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from runner.destination import Destination, Place
     from runner.engine import Result
@@ -86,14 +86,14 @@ def speak(
     progress: Speaking,
     *,
     keep_going: bool = False,
-    resume: bool = True,
+    against: Sequence[str] = (),
 ) -> Summary:
     """Speak what `check` has found well.
 
     Args:
         settings: `speaker.identity`: what finished lines of a run before must have been made with to be left alone.
         keep_going: leave out lines that a stage refuses.
-        resume: take up what a run before has finished.
+        against: the options that were given for which what a run before has finished is not taken up.
 
     Raises:
         LineError: a stage refused a line.
@@ -102,7 +102,7 @@ def speak(
     summary = Summary(checked.total)
     failed = dict(checked.failed)
     begin = time.perf_counter()
-    with destination.open(checked.total, resume=resume) as place:
+    with destination.open(checked.total, resume=not against) as place:
         complete = False
         try:
             for number, utterance in enumerate(utterances, 1):
@@ -121,18 +121,17 @@ def speak(
             complete = written and not (failed and destination.is_folder)
         finally:
             kept = place.close(complete=complete)
-            if kept and not complete:
-                progress.keep(summary, _condition(resume=resume))
+            if kept and not complete and not isinstance(sys.exception(), SizeError):  # which says how to go on
+                progress.keep(summary, _condition(against))
     summary.seconds = time.perf_counter() - begin
     return summary
 
 
-def _condition(*, resume: bool) -> str:
+def _condition(against: Sequence[str]) -> str:
     """On what a repetition would go on from here: an error that has a cause would only come again."""
-    conditions = [
-        *([] if isinstance(sys.exception(), KeyboardInterrupt) else ["once the cause of the error is removed"]),
-        *([] if resume else ["without --no-resume, --save-tensors, --report and --trace"]),
-    ]
+    conditions = [] if isinstance(sys.exception(), KeyboardInterrupt) else ["once the cause of the error is removed"]
+    if against:
+        conditions.append(f"without {' and '.join(against)}")
     return " and ".join(conditions)
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from runner.engine import Pipeline
     from runner.graph_types import Graph
     from runner.probe import Tap
+    from runner.record import RunRecord
 
 _REFERENCE, _LAST = "reference", "last"
 _WIDTH = 132  # columns where there is no terminal
@@ -220,6 +221,18 @@ def _check_runs(sides: tuple[Side, Side], cases: list[tuple[Case, Case]], option
     for side in sides:
         if isinstance(side, GraphSide) and side.record is not None:
             check_inputs(side.record, side.graph, [name for name in used if options[name] is None])
+            _tell_differences(side, side.record)
+
+
+def _tell_differences(side: GraphSide, record: RunRecord) -> None:
+    """Say what of a run that is done again is other than it was."""
+    from runner.cli_run import versions
+    from runner.replay import differences
+
+    keeper = side.pipeline.keeper
+    now = {} if keeper is None else {spec.name: keeper.identity(spec) for spec in side.graph.stages.values()}
+    for difference in differences(record, now, versions()):
+        click.echo(f"not as in run {record.id}: {difference}", err=True)
 
 
 def _spoken(side: GraphSide, options: Mapping[str, Any]) -> list[Case]:

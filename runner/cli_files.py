@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+import runner
+import stages
 from runner import artifact, device, kinds
 from runner.audio import place_of
 from runner.contracts import find_stage
+from runner.freshness import checkpoint_record
 from runner.lines import STDIN
 from runner.overwriting import Use, refuse_overwriting
 from runner.places import find_file
@@ -85,11 +88,16 @@ def _model(graph: Graph) -> Iterator[Use]:
 
 
 def _stages(graph: Graph, build_dir: Path | None) -> Iterator[Use]:
+    for package in (runner, stages):
+        for folder in package.__path__:
+            for path in Path(folder).rglob("*.py"):
+                yield "the program", path
     for spec in graph.stages.values():
         yield "the graph", kinds.device_file(spec.device.partition(":")[0])
         if spec.is_library:
             library = device.library_path(spec, graph.model.name, build_dir)
             files = [library, artifact.weights_path(library), artifact.manifest_path(library)]
+            files.append(checkpoint_record(library))
         else:
             files = [find_stage(spec.module).path]
         for path in files:

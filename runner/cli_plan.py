@@ -20,7 +20,7 @@ def plan(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **options
     """Say what a run would do: which stages run, and why; nothing is run, built or loaded."""
     from runner import lines
     from runner.engine import Pipeline
-    from runner.freshness import stale
+    from runner.freshness import check_checkpoint_path, stale
     from runner.plan_report import explain
     from runner.speak import Speaker
 
@@ -28,6 +28,7 @@ def plan(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **options
         raise click.UsageError("give one of --input FILE and --phonemes TEXT")
     cache = cli_options.cache_of(options)
     checked = cli_options.load(graph, overlays, sets, cache)
+    check_checkpoint_path(checked, options["build_dir"])
     with lines.utterances(options["source"], options["phonemes"]) as utterances:
         vocab = cli_options.vocabulary(options["vocab"])
         pipeline = Pipeline(checked, options["build_dir"], config=vocab, cache=cache)

@@ -71,6 +71,9 @@ def execute(
         _speak(pipeline, options, utterances, replayed)
 
 
+_ANEW = ("no_resume", "save_tensors", "report", "trace")  # with these, every line is spoken anew
+
+
 def _pipeline_class(options: Mapping[str, Any]) -> type[Pipeline]:
     """One that notes times, where these are to be written."""
     if options["report"] is not None:
@@ -122,8 +125,7 @@ def _speak(
         summary = bulk.speak(
             *(speaker, utterances, found, place, settings, shown),
             keep_going=keep_going,
-            resume=not options["no_resume"]
-            and all(options[name] is None for name in ("save_tensors", "report", "trace")),
+            against=[f"--{name.replace('_', '-')}" for name in _ANEW if options[name]],
         )
     pipeline.tidy()
     _write_times(pipeline, options)
@@ -274,10 +276,8 @@ def _recorder(
         from runner.replay import differences
 
         now = {spec.name: pipeline.keeper.identity(spec) for spec in pipeline.graph.stages.values()}
-        found = differences(replayed, now, versions())
-        if not options["quiet"]:
-            for difference in found:
-                click.echo(f"not as in run {replayed.id}: {difference}", err=True)
+        for difference in differences(replayed, now, versions()):
+            click.echo(f"not as in run {replayed.id}: {difference}", err=True)
     head = {"asked": asked, "graph": snapshot.to_fields(pipeline.graph), "versions": versions()}
     return Recorder(pipeline.keeper.cache.root / "runs", head, utterances)
 

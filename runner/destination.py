@@ -23,7 +23,7 @@ import numpy as np
 
 from runner import artifact, timestamps
 from runner.audio import AudioFile, check_writable, choose_format, place_of, sweep
-from runner.errors import RunError
+from runner.errors import RunError, SizeError
 from runner.journal import Entry, Journal
 from runner.lines import STDIN
 from runner.spool import Spool
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _STATE = ".kokoro-run"
 _IN_MEMORY = 1 << 24  # bytes of a line's samples that are in memory; the others are in a temporary file
+_ENDLESS = ".w64"  # of a format that holds any number of samples
 _ABANDONED_S = 3600.0  # after which an unfinished file of a single line, for which nothing is locked, is nobody's
 _LOG = logging.getLogger("kokoro_run")
 
@@ -129,8 +130,7 @@ class Destination:
     @property
     def spool(self) -> Path:
         """Where the samples of several lines are before they become one file."""
-        target = place_of(self.path)
-        return target.with_name(f".{target.name}{_STATE}.f32")
+        return _spool_of(self.path)
 
     def open(self, total: int, *, resume: bool) -> contextlib.AbstractContextManager[Place]:
         """Begin to write `total` lines.
@@ -185,7 +185,7 @@ class _Folder:
         samples = 0
         chunks: list[list[Span]] = []
         with tempfile.SpooledTemporaryFile(_IN_MEMORY) as unnamed:
-            spool = Spool(unnamed, path)
+            spool = Spool(unnamed, Path(tempfile.gettempdir()))
             for part in parts:
                 chunks.append([span.later(samples) for span in part.spans])
                 spool.write(part.audio, samples)
@@ -218,7 +218,7 @@ class _OneFile:
 
     def __init__(self, destination: Destination, journal: Journal, spool: BinaryIO, path: Path | None) -> None:
         self._to, self._journal, self._path = destination, journal, path
-        self._spool = Spool(spool, path or destination.path)
+        self._spool = Spool(spool, path or Path(tempfile.gettempdir()))
         self._pause = round(destination.pause * SAMPLE_RATE_HZ)
         self._here: set[int] = set()  # the journal may also tell of lines that have since become bad
         self._samples = 0  # of the output so far, pauses included
@@ -240,13 +240,24 @@ class _OneFile:
                 samples += part.audio.size
                 # Not at the end alone: hours may lie between.
                 choose_format(self._to.path, self._to.subtype, self._with(samples))
-        except BaseException:
+        except BaseException as error:
             self._spool.cut(begin)
+            if isinstance(error, SizeError):
+                raise SizeError(f"{error}{self._hand_over()}") from error
             raise
         entry = Entry(number, digest, samples, begin, chunks=chunks)
         self._journal.add(entry)
         self._count(entry)
         return entry
+
+    def _hand_over(self) -> str:
+        """Leave what is finished to a run whose output can hold it; what that run is called."""
+        output = self._to.path.with_suffix(_ENDLESS)
+        if self._path is None or not self._here or _spool_of(output).exists():
+            return ""
+        self._path = self._path.rename(_spool_of(output))
+        self._journal.rename(self._path.with_suffix(".jsonl"))
+        return f"; with -o {output} the same command goes on from here"
 
     def _count(self, entry: Entry) -> None:
         self._samples = self._with(entry.samples)
@@ -324,6 +335,11 @@ def _one_file(destination: Destination, total: int, *, resume: bool) -> Iterator
             raise RunError(f"{path}: cannot be written: {error.strerror}") from error
         with spool:
             yield _OneFile(destination, journal, spool, path)
+
+
+def _spool_of(output: Path) -> Path:
+    target = place_of(output)
+    return target.with_name(f".{target.name}{_STATE}.f32")
 
 
 def digest_of(utterance: Utterance, settings: str, destination: Destination) -> str:

@@ -70,6 +70,11 @@ ARM64 = {
 }
 
 
+# Of these, those that decide which vector registers a library uses and, in bfloat16, which matrix units.
+VECTORS = frozenset(("sse4.1", "avx", "avx2", "fma", "avx512f", "avx512bw", "avx512dq", "avx512vl", "neon"))
+MATRICES = frozenset(("amx-bf16", "amx-tile"))
+
+
 def place(spelled: str) -> runtime.Device:
     """The device that a graph calls `cpu:0` or the like, present or not.
 
@@ -126,7 +131,7 @@ def default_build_root() -> Path:
 
 
 def _known(machine: str) -> dict[str, str]:
-    return {"x86_64": X86, "aarch64": ARM64}.get(machine, {})
+    return {"x86_64": X86, "aarch64": ARM64, "arm64": ARM64}.get(machine, {})
 
 
 def used_features(features: Iterable[str], machine: str | None = None) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ import contextlib
 import functools
 import json
 import logging
+import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -128,6 +129,8 @@ class Pipeline:
         self.lock = runtime.ForkSafeLock()
         self.retained: frozenset[str] = frozenset()
         self._used: list[list[str]] = []
+        self._beside_thread: ThreadPoolExecutor | None = None
+        self._beside_process = 0
 
     def stage(self, name: str) -> PythonStage | CompiledStage:
         """What runs the stage `name`."""
@@ -459,7 +462,7 @@ class Pipeline:
             if other is not None:
                 with contextlib.suppress(RunError):  # which its own turn meets again
                     inputs, found = self._gather(request, other)
-                    outcome = self._beside.submit(self._timed, other, inputs, request.sizes, BESIDE_THREADS)
+                    outcome = self._beside().submit(self._timed, other, inputs, request.sizes, BESIDE_THREADS)
                     request.begun[other.name] = Begun(found, outcome)
         return any(not begun.outcome.done() for begun in request.begun.values())
 
@@ -475,11 +478,13 @@ class Pipeline:
     def _is_compiled_here(self, spec: StageSpec) -> bool:
         return isinstance(self._stages[spec.name], CompiledStage) and not self.borders.is_away(spec)
 
-    @functools.cached_property
     def _beside(self) -> ThreadPoolExecutor:
+        """The thread for the second of two stages; a forked child does not have that of its parent."""
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - some ms that one core need not pay
 
-        return ThreadPoolExecutor(1, "kokoro-run-beside")
+        if self._beside_thread is None or self._beside_process != os.getpid():
+            self._beside_thread, self._beside_process = ThreadPoolExecutor(1, "kokoro-run-beside"), os.getpid()
+        return self._beside_thread
 
     def _timed(
         self, spec: StageSpec, inputs: Mapping[str, Any], sizes: Sizes, threads: int

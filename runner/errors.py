@@ -6,7 +6,8 @@
     |- WeightsError   a checkpoint or voice does not hold what the model needs
     |- BuildError     a stage could not be compiled (TVM's error is the cause)
     `- RunError       a built pipeline refused an input, or could not read or write a file
-       `- LineError   of one line of many: the others can be spoken
+       |- LineError   of one line of many: the others can be spoken
+       `- SizeError   a format cannot hold so much; another one can
 
 Inner code raises the fact; the outermost code that knows them adds file, line and stage. A message says where, what was
 found, what was expected and what to do. The command line prints it and exits with 2.
@@ -44,6 +45,10 @@ class BuildError(KokoroError):
 
 class RunError(KokoroError):
     """A built pipeline refused an input, or could not read or write a file."""
+
+
+class SizeError(RunError):
+    """An audio format cannot hold so many samples."""
 
 
 class LineError(RunError):

@@ -83,7 +83,9 @@ def recipes(graph: Graph, build_root: Path | None) -> list[Recipe]:
     compiled = [spec for spec in graph.stages.values() if spec.source is not None]
     if not compiled:
         return []
-    checkpoint = _checkpoint_digest(graph.model, _checkpoint_record(compiled[0], graph, build_root))
+    checkpoint = _checkpoint_digest(
+        graph.model, checkpoint_record(device.library_path(compiled[0], graph.model.name, build_root))
+    )
     digests = {"config": _digest(graph.model.config), "checkpoint": checkpoint}
     # The stages share most of their sources; another call looks at them again.
     digest_source = functools.cache(lambda name: artifact.digest(_source_path(name)))
@@ -100,15 +102,16 @@ def check_checkpoint_path(graph: Graph, build_root: Path | None) -> None:
     compiled = next((spec for spec in graph.stages.values() if spec.source is not None), None)
     if compiled is None or path is None or "checkpoint" not in graph.model.overridden or path.is_file():
         return
-    if _recorded_digest(_checkpoint_record(compiled, graph, build_root), path.resolve()) is None:
+    record = checkpoint_record(device.library_path(compiled, graph.model.name, build_root))
+    if _recorded_digest(record, path.resolve()) is None:
         from runner import hub  # noqa: PLC0415 - 10 ms that a model on the disk need not pay
 
         hub.checkpoint(graph.model)
 
 
-def _checkpoint_record(compiled: StageSpec, graph: Graph, build_root: Path | None) -> Path:
-    """Where the digest of the checkpoint is remembered."""
-    return device.library_path(compiled, graph.model.name, build_root).parents[1] / "checkpoint.json"
+def checkpoint_record(library: Path) -> Path:
+    """Where the digest of the checkpoint is remembered that a library was built from."""
+    return library.parents[1] / "checkpoint.json"
 
 
 def stale(graph: Graph, build_root: Path | None = None) -> list[tuple[str, str]]:
@@ -135,13 +138,21 @@ def _slower(recipe: Recipe, manifest: Manifest) -> str | None:
     """Why a library that runs here would run faster if it were compiled for this CPU."""
     if recipe.target.get("mcpu") != NATIVE:
         return None
-    unused = sorted(device.cpu_features() - set(manifest.host_features))
+    decisive = device.VECTORS | (device.MATRICES if "bf16" in recipe.target.get("keys", ()) else frozenset())
+    unused = sorted(device.cpu_features() & decisive - set(manifest.host_features))
     if not unused:
         return None
     fact = f"built for a CPU without {', '.join(unused)}, which this one has"
-    if _has_linker():
+    obstacle = (
+        "without a C compiler to link with"
+        if not _has_linker()
+        else f"where {recipe.library.parent} is read-only"
+        if not os.access(recipe.library.parent, os.W_OK)
+        else None
+    )
+    if obstacle is None:
         return fact
-    _LOG.warning("stage '%s': %s; without a C compiler to link with it is not built again", recipe.stage, fact)
+    _LOG.warning("stage '%s': %s; %s it is not built again", recipe.stage, fact, obstacle)
     return None
 
 

@@ -108,6 +108,16 @@ class Journal:
             self._file.flush()
         self._put(entry.number, place)
 
+    def rename(self, path: Path) -> None:
+        """Give the journal another place.
+
+        Raises:
+            RunError: it cannot be written there.
+        """
+        if self.path is not None:
+            with self._explained():
+                self.path = self.path.rename(path)
+
     def remove(self) -> None:
         """Take the journal away: the work is done."""
         if self.path is not None:

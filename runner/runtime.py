@@ -16,8 +16,9 @@ import mmap
 import os
 import sys
 import threading
+import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -47,19 +48,35 @@ _POOL_SETTINGS = {
 
 
 class ForkSafeLock:
-    """A reentrant lock that is free in a forked child: a thread that held it does not exist there."""
+    """A reentrant lock that is free in a forked child if another thread held it, which does not exist there."""
+
+    _all: ClassVar[weakref.WeakSet[ForkSafeLock]] = weakref.WeakSet()
 
     def __init__(self) -> None:
-        self._lock, self._process = threading.RLock(), os.getpid()
+        self._lock = threading.RLock()
+        self._owner, self._depth = 0, 0
+        self._all.add(self)
 
     def __enter__(self) -> None:
-        if self._process != os.getpid():
-            self._lock, self._process = threading.RLock(), os.getpid()
         self._lock.acquire()
+        self._owner = threading.get_ident()
+        self._depth += 1
 
     def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            self._owner = 0
         self._lock.release()
 
+    @classmethod
+    def free_in_child(cls) -> None:
+        """Replace what other threads held, while the child has no thread but this one."""
+        for each in list(cls._all):
+            if each._owner != threading.get_ident():
+                each._lock, each._owner, each._depth = threading.RLock(), 0, 0
+
+
+os.register_at_fork(after_in_child=ForkSafeLock.free_in_child)
 
 _THREADS_LOCK = ForkSafeLock()
 _POOL = threading.local()  # `process`: the one in which TVM has started a pool of threads for this Python thread

@@ -8,7 +8,7 @@ import shutil
 import signal
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -78,16 +78,21 @@ def synthetic(cache_folder: Path) -> Callable[[str, int, str], Path]:
     return model
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Prints what the parity tests have measured, whether the tests pass or not, and how many were skipped for what."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> Generator[None, object, object]:
+    """Prints what the parity tests have measured, whether they pass or not, and last how many were skipped for what."""
     figures = config.stash.get(FIGURES, [])
     if figures:
         terminalreporter.section("distance from the reference in float64 (in brackets: PyTorch in float32)")
         for line in table(figures):
             terminalreporter.write_line(line)
+    result = yield
     skipped = Counter(_reason(report) for report in terminalreporter.stats.get("skipped", []))
     if skipped:
         terminalreporter.write_line("skipped: " + "; ".join(f"{n} {reason}" for reason, n in skipped.most_common()))
+    return result
 
 
 def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:

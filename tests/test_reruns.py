@@ -31,8 +31,8 @@ again, blank where it did not. `tests/test_reruns.py` makes this table by doing 
 _COMMENT = ("from __future__", "# a comment\nfrom __future__")
 _NOTES = """
 What a stage gives is known by its content: where one runs again and gives the same, nothing below it runs. So it is
-with `skip_unknown`, with other code of `align` for the same numbers, and with `f0n`, whose library is built again when
-any byte of its source changes. `bert` does not depend on the voice; `duration` does.
+with `skip_unknown`, and with other code of `align` for the same numbers. A comment in the source of `f0n` has its
+library built again, to the same bytes, so that nothing runs. `bert` does not depend on the voice; `duration` does.
 
 `kokoro-run replay` does a run again with the files that it read, from any folder. A voice, `--vocab` or `--load` file
 that has changed since, or is gone, is refused; `--voice` gives another voice. Other code, libraries, weights and
@@ -159,3 +159,4 @@ def test_the_documented_table_is_what_happens(
     assert ran["nothing"] == ran["a comment in the graph"] == []
     assert ran["another speed"] == ["align", "f0n", "decoder", "trim"]
     assert ran["another seed"] == ["decoder", "trim"]
+    assert ran["the source of `f0n`: a comment"] == []

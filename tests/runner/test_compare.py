@@ -190,6 +190,15 @@ def test_run_elsewhere_lends_the_voice_that_it_read(
     assert (code, different(ports(out))) == (0, [])
 
 
+def test_what_is_other_than_in_a_run_that_is_done_again_is_told(run: Run, tones_graph: Path, stage_cache: Path) -> None:
+    assert run(tones_graph, "--phonemes", "h", "-q")[0] == 0
+    (path,) = (stage_cache / "runs").glob("*.jsonl")
+    path.write_text(path.read_text("utf-8").replace('"numpy": "', '"numpy": "0.'), "utf-8")
+    code, _, err = run("compare", "last", tones_graph)
+    assert (code, err.startswith(f"not as in run {path.stem}: numpy 0.")) == (0, True)
+    assert run("compare", "last", "last")[2] == ""
+
+
 def test_arrays_of_a_run_stand_in_its_place_again(run: Run, tones_graph: Path) -> None:
     np.save("ids.npy", np.array([[0, 90, 0]]))
     assert run(tones_graph, "--phonemes", "h", "--load", "tokenize.input_ids=ids.npy", "-q")[0] == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -16,9 +17,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from runner import artifact, device
+from runner import artifact, device, freshness
 from runner.artifact import Manifest
 from runner.build import build
+from runner.cache import Cache
 from runner.cli import cli
 from runner.engine import Pipeline
 from runner.errors import BuildError, RunError, WeightsError
@@ -71,6 +73,8 @@ def flip_last_byte(path: Path) -> None:
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
 
 
+VECTORS = max(device.cpu_features() & device.VECTORS)
+
 CHANGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "checkpoint": (change_checkpoint, "the checkpoint has changed"),
     "config": (lambda f: append(f / "config.json", b"\n"), "its config.json, entry or device has changed"),
@@ -96,8 +100,8 @@ CHANGES: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "TVM": (lambda f: rewrite(f, tvm="0.1", key="0"), "built by TVM 0.1, this is 0.27"),
     "better CPU": (
-        lambda f: rewrite(f, host_features=tuple(sorted(device.cpu_features() - {"sse2", "neon"}))),
-        f"built for a CPU without {'sse2' if 'sse2' in device.cpu_features() else 'neon'}, which this one has",
+        lambda f: rewrite(f, host_features=tuple(sorted(device.cpu_features() - {VECTORS}))),
+        f"built for a CPU without {VECTORS}, which this one has",
     ),
     "CPU": (
         lambda f: rewrite(f, cpu_features=("warp-drive",)),
@@ -124,6 +128,21 @@ def test_library_for_a_lesser_cpu_is_used_with_a_warning_where_nothing_can_link_
     (told,) = caplog.messages
     assert told.startswith("stage 'text_encoder': built for a CPU without ")
     assert told.endswith("which this one has; without a C compiler to link with it is not built again")
+
+
+def test_library_for_a_lesser_cpu_is_used_with_a_warning_where_its_folder_is_read_only(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rewrite(folder, host_features=())
+    monkeypatch.setattr(os, "access", lambda _path, _mode: False)
+    monkeypatch.setattr(freshness, "_has_linker", lambda: True)
+    assert reason(folder) is None
+    assert caplog.messages[0].endswith(f"; where {library(folder / 'root').parent} is read-only it is not built again")
+
+
+def test_library_without_features_that_decide_nothing_is_current(folder: Path) -> None:
+    rewrite(folder, host_features=tuple(device.VECTORS))
+    assert reason(folder) is None
 
 
 def test_library_for_a_named_cpu_is_current_on_a_better_one(folder: Path) -> None:
@@ -276,6 +295,13 @@ def test_library_of_another_checkpoint_than_the_pinned_one_is_not_loaded(folder:
         Pipeline(graph, folder / "root").load()
 
 
+def test_results_of_another_checkpoint_than_the_pinned_one_are_not_taken(folder: Path, stage_cache: Path) -> None:
+    for sets, refused in (((), False), ((f"model.sha256={'0' * 64}",), True)):
+        pipeline = Pipeline(small_model.load(folder, *sets), folder / "root", cache=Cache(stage_cache))
+        with pytest.raises(RunError, match="was built from a checkpoint") if refused else contextlib.nullcontext():
+            pipeline.run(phonemes="hɛ")
+
+
 def test_pinned_digest_does_not_stand_for_a_path_that_an_option_names(folder: Path) -> None:
     digest = artifact.digest(folder / "model.safetensors")
     with pytest.raises(WeightsError, match=r"nothere\.pth: no such file"):
@@ -284,12 +310,13 @@ def test_pinned_digest_does_not_stand_for_a_path_that_an_option_names(folder: Pa
 
 def test_mistyped_checkpoint_is_named_before_a_voice_is_looked_for() -> None:
     options = ["-c", "configs/models/kokoro-82m.yaml", "--set", "model.checkpoint=/none/nothere.pth"]
-    ran = CliRunner().invoke(cli, ["default", *options, "--phonemes", "h"])
-    assert (ran.exit_code, ran.stderr) == (
-        2,
+    message = (
         "/none/nothere.pth: no such file; correct model.checkpoint, or do not set it: "
-        "then kokoro-v1_0.pth of hexgrad/Kokoro-82M is fetched\n",
+        "then kokoro-v1_0.pth of hexgrad/Kokoro-82M is fetched\n"
     )
+    for command in ("run", "plan"):
+        ran = CliRunner().invoke(cli, [command, "default", *options, "--phonemes", "h"])
+        assert (ran.exit_code, ran.stderr) == (2, message)
 
 
 def test_checkpoint_that_is_gone_and_not_on_record_is_an_error(folder: Path) -> None:

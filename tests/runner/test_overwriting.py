@@ -14,6 +14,7 @@ from runner.errors import RunError
 from runner.overwriting import refuse_overwriting
 from tests.conftest import ROOT
 from tests.runner.conftest import Run
+from tests.runner.toys import with_voice
 
 MINI = ROOT / "configs" / "models" / "mini"
 SPELLINGS = ["a.txt", "./a.txt", "sub/../a.txt", "{here}/a.txt", "symbolic", "hard"]
@@ -50,21 +51,6 @@ def test_devices_folders_and_other_files_may_be_named_twice(here: Path) -> None:
     refuse_overwriting([("--input", Path("a.txt")), ("--vocab", Path("a.txt"))], [*named, ("-o", Path("b.txt"))])
 
 
-VOICE = {
-    "inputs:\n": "inputs:\n  voice: voice\n",
-    "dims:\n": "dims:\n  style: 32\n",
-    "  tones:\n": """  voice:
-    module: stages.voice
-    device: host
-    inputs:
-      voice: voice <- input.voice
-      length: int64[1] <- tokenize.length
-    outputs:
-      style_decoder: float32[1, style]
-      style_prosody: float32[1, style]
-  tones:
-""",
-}
 LINES = ("--input", "ipa.txt")
 CASES = {
     "--trace t.wav: -o writes": (*LINES, "-o", "t.wav", "--trace", "t.wav"),
@@ -77,6 +63,7 @@ CASES = {
     "--trace you.npy: --voice reads": (*LINES, "--trace", "you.npy", "--voice", "me.npy*0.5+you.npy*0.5"),
     "--trace all.npz: --voice reads": (*LINES, "--trace", "all.npz", "--voice", "all.npz:me"),
     "--trace over.yaml: -c reads": (*LINES, "-c", "over.yaml", "--set", "params.seed=1", "--trace", "over.yaml"),
+    "--trace {sources}/align.py: the program reads": (*LINES, "--trace", "{sources}/align.py"),
     "--trace {graph}: the graph reads": (*LINES, "--trace", "{graph}"),
     "--trace {mini}/voices/high.npy: the model reads": (*LINES, "--trace", "{mini}/voices/high.npy"),
     "--trace {mini}/config.json: the model reads": (*LINES, "--trace", "{mini}/config.json"),
@@ -113,10 +100,7 @@ def folder(graph: Path) -> None:
         np.save(name, pack)
     np.savez("all.npz", me=pack)
     np.save("t/tones.audio.npy", np.zeros(600, np.float32))
-    text = graph.read_text("utf-8")
-    for old, new in VOICE.items():
-        text = text.replace(old, new, 1)
-    graph.write_text(text, "utf-8")
+    graph.write_text(with_voice(graph.read_text("utf-8")), "utf-8")
 
 
 def contents() -> dict[str, bytes]:
@@ -127,7 +111,12 @@ def contents() -> dict[str, bytes]:
 def test_a_run_refuses_to_overwrite(run: Run, timed_graph: Path, message: str) -> None:
     folder(timed_graph)
     before = contents()
-    names = {"graph": timed_graph, "mini": MINI, "libraries": timed_graph.parent / "libraries"}
+    names = {
+        "graph": timed_graph,
+        "mini": MINI,
+        "sources": ROOT / "stages",
+        "libraries": timed_graph.parent / "libraries",
+    }
     code, _, err = run(timed_graph, "--no-cache", *(option.format(**names) for option in CASES[message]))
     assert (code, err) == (2, f"{message.format(**names)} the same file; give another\n")
     assert contents() == before

@@ -104,7 +104,7 @@ def test_replay_says_what_differs(
     text = path.read_text("utf-8")
     digest = last(stage_cache).identities["decoder"]["code"]["decoder.so"]
     path.write_text(text.replace(digest, "0" * 64).replace('"numpy": "', '"numpy": "0.'), "utf-8")
-    code, _, err = run("replay")
+    code, _, err = run("replay", "-q")
     assert code == 0
     told = [line.partition(": ")[2] for line in err.splitlines() if line.startswith("not as in run ")]
     assert told[0].startswith("numpy 0.")
@@ -188,6 +188,9 @@ CHANGED = {
 }
 ABSENT = {
     "file": "voice '{work}/me.npy': there is no such file; restore the voice, or give one with --voice",
+    "one_of_many": "voice '{work}/many.npz:b': there is no such file; restore the voice, or give one with --voice",
+    "mix": "voice '{work}/me.npy': there is no such file; restore the voice, or give one with --voice",
+    "default": "voice 'low': not in {work}/voices; there is none; restore the voice, or give one with --voice",
     "named": "voice 'low': not in {work}/voices; there is none; restore the voice, or give one with --voice",
     "vocab": "{work}/vocab.json: cannot be read: No such file or directory; restore the file, or run anew",
     "array": "{work}/ids.npy: cannot be read: No such file or directory; restore the file, or run anew",
@@ -210,7 +213,7 @@ def test_replay_refuses_an_input_that_has_changed_or_is_gone(
     Path(file).unlink()
     code, _, err = run("replay")
     assert (code, err.startswith(f"run {name} cannot be done again: ")) == (2, True)
-    assert ABSENT.get(case, "").format(work=Path.cwd()) in err
+    assert ABSENT[case].format(work=Path.cwd()) in err
     assert (Path("a.replay.wav").exists(), last(stage_cache).id) == (False, name)
 
 

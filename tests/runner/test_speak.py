@@ -220,3 +220,10 @@ def test_warnings_of_another_thread_are_neither_dropped_nor_given_a_line(caplog:
             other.join()
             log.warning("of this")
     assert caplog.messages == ["of another", "of another", "ipa.txt:7: of this"]
+
+
+def test_audio_of_durations_that_were_given_may_be_of_any_number_of_frames(timed_graph: Path) -> None:
+    pipeline = Pipeline(load_graph(str(timed_graph)))
+    given = {"tones.durations": np.array([[1, 7, 1, 1]])}
+    (part,) = Speaker(pipeline, None, {}, override=given).say(line("hɛ"))
+    assert part.audio.size == 4 * TOKEN

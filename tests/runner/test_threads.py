@@ -69,13 +69,59 @@ def test_forked_process_runs_on_one_thread_and_refuses_two(tiny_model: Path, tin
     assert "start method 'spawn' or 'forkserver', fork before the first run, or make the pipeline with" in refusal
 
 
-def test_lock_held_by_a_thread_is_free_in_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    lock = ForkSafeLock()
-    holder = threading.Thread(target=lock.__enter__)
-    holder.start()
-    holder.join()
-    monkeypatch.setattr("os.getpid", lambda: -1)  # as in a child, where the holder does not exist
-    other = threading.Thread(target=lock.__enter__, daemon=True)
-    other.start()
-    other.join(30)
-    assert not other.is_alive()
+FORKED_BESIDE = """
+import os, sys, threading
+from pathlib import Path
+from runner.engine import ENOUGH_THREADS, Pipeline
+from runner.graph import load_graph
+from runner.runtime import ForkSafeLock
+
+lock_of_this_thread = ForkSafeLock()
+pipeline = Pipeline(load_graph("default", [sys.argv[1]]), Path(sys.argv[2]), ENOUGH_THREADS)
+entered, leave = threading.Event(), threading.Event()
+
+def work():
+    pipeline.run(phonemes="h")
+    with pipeline.lock:
+        entered.set()
+        leave.wait()
+
+other = threading.Thread(target=work)
+other.start()
+entered.wait()
+with lock_of_this_thread:
+    child = os.fork()
+    if child == 0:
+        print(len(pipeline.run(phonemes="h")["audio"]) > 0, flush=True)
+if child == 0:
+    os._exit(0)
+os.wait()
+leave.set()
+"""
+
+
+def test_forked_process_runs_on_threads_of_its_own_where_another_thread_had_run(
+    tiny_model: Path, tiny_root: Path
+) -> None:
+    command = [sys.executable, "-c", FORKED_BESIDE, str(tiny_model), str(tiny_root)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
+    assert (ran.stdout, ran.stderr) == ("True\n", "")
+
+
+def test_lock_is_held_by_one_thread_at_a_time() -> None:
+    lock, inside, seen = ForkSafeLock(), 0, []
+
+    def work() -> None:
+        nonlocal inside
+        for _ in range(200):
+            with lock, lock:
+                inside += 1
+                seen.append(inside)
+                inside -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(seen) == {1}

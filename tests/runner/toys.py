@@ -95,14 +95,10 @@ params:
 """
 )
 
-VOICED_GRAPH = (
-    TONES_GRAPH.replace("  phonemes: str\n", "  phonemes: str\n  voice: voice\n", 1)
-    .replace("  audio: tones.audio\n", "  audio: tones.audio\n  style: voice.style_decoder\n")
-    .replace("dims:\n", "dims:\n  style: 32\n")
-    .replace(
-        "  tones:\n",
-        """
-  voice:
+_VOICE = {
+    "inputs:\n": "inputs:\n  voice: voice\n",
+    "dims:\n": "dims:\n  style: 32\n",
+    "  tones:\n": """  voice:
     module: stages.voice
     device: host
     inputs:
@@ -113,8 +109,18 @@ VOICED_GRAPH = (
       style_prosody: float32[1, style]
   tones:
 """,
-    )
-)
+}
+
+
+def with_voice(graph: str) -> str:
+    """A graph of tones that takes a voice as well."""
+    for old, new in _VOICE.items():
+        graph = graph.replace(old, new, 1)
+    return graph
+
+
+_TONES_AND_STYLE = "  audio: tones.audio\n  style: voice.style_decoder\n"
+VOICED_GRAPH = with_voice(TONES_GRAPH).replace("  audio: tones.audio\n", _TONES_AND_STYLE)
 
 
 class Scaled(nn.Module):
