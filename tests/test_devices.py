@@ -73,7 +73,7 @@ def subjects(on: On, build_root: Path) -> Callable[[str], Subject]:
     return cache(subject)
 
 
-@pytest.fixture(scope="session", params=["tiny", "small"])
+@pytest.fixture(scope="session", params=["tiny", pytest.param("small", marks=pytest.mark.full)])
 def subject(request: pytest.FixtureRequest, subjects: Callable[[str], Subject]) -> Subject:
     return subjects(request.param)
 

@@ -292,7 +292,7 @@ def entries(journal: str) -> int:
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
-@pytest.mark.parametrize(("output", "counts"), [(FOLDER, (200, 2_000)), (ONE_FILE, (200, 10_000))])
+@pytest.mark.parametrize(("output", "counts"), [(FOLDER, (200, 1_000)), (ONE_FILE, (200, 10_000))])
 def test_ten_thousand_lines_take_the_memory_of_a_few(
     run: Run, timed_graph: Path, repository: Path, output: tuple[str, str], counts: tuple[int, int]
 ) -> None:

@@ -5,6 +5,9 @@ In full, beside espeak-ng's own audio: `make eval-voice`.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +18,7 @@ pytest.importorskip("jiwer", reason="the extra [train] is not installed")
 pytest.importorskip("pocketsphinx", reason="the extra [train] is not installed")
 
 import runner
-from runner import device
+from runner import device, runtime
 from training import evaluate, measures
 from training.errors import TrainingError
 from training.recogniser import Recogniser, words
@@ -28,6 +31,8 @@ _TEXTS = [row[0] for row in _ROWS]
 # Word errors on the twelve sentences, as shipped; a fault that costs words costs more than a tenth of them.
 _WORDS = sum(len(words(text)) for text in _TEXTS)
 _MOST = 0.11 + 0.10
+Spoken = dict[tuple[str, str], list[runner.Result]]
+Errors = Callable[[list[str], list[NDArray[np.float32]]], int]
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +47,20 @@ def pipeline(build_root: Path) -> runner.Pipeline:
     return made
 
 
-def _errors(texts: list[str], audios: list[NDArray[np.float32]]) -> int:
-    recogniser = Recogniser()
-    return sum(measures.word_errors(words(text), recogniser(audio)) for text, audio in zip(texts, audios, strict=True))
+@pytest.fixture(scope="module")
+def errors() -> Iterator[Errors]:
+    """Counts the words that a recogniser gets wrong; it computes for seconds a sentence, in a process a core."""
+    with ProcessPoolExecutor(runtime.available_threads(), get_context("spawn")) as pool:
+
+        def count(texts: list[str], audios: list[NDArray[np.float32]]) -> int:
+            heard = zip(texts, pool.map(Recogniser(), audios), strict=True)
+            return sum(measures.word_errors(words(text), found) for text, found in heard)
+
+        yield count
 
 
 @pytest.fixture(scope="module")
-def spoken(pipeline: runner.Pipeline) -> dict[tuple[str, str], list[runner.Result]]:
+def spoken(pipeline: runner.Pipeline) -> Spoken:
     """Voice and spelling -> the ports of every sentence; the spellings take turns between the voices."""
     return {
         (voice, spelling): [pipeline.run(phonemes=row[column], voice=voice, keep=True) for row in _ROWS]
@@ -80,16 +92,14 @@ def test_espeak_says_a_sentence_the_same_whatever_it_said_before() -> None:
         np.testing.assert_array_equal(first.audio, second.audio)
 
 
-def test_every_voice_and_spelling_is_understood(spoken: dict[tuple[str, str], list[runner.Result]]) -> None:
+def test_every_voice_and_spelling_is_understood(spoken: Spoken, errors: Errors) -> None:
     for said, results in spoken.items():
-        errors = _errors(_TEXTS, [result["trim.audio"] for result in results])
-        assert errors <= _MOST * _WORDS, f"{said}: {errors} of {_WORDS} words wrong"
+        found = errors(_TEXTS, [result["trim.audio"] for result in results])
+        assert found <= _MOST * _WORDS, f"{said}: {found} of {_WORDS} words wrong"
 
 
 @pytest.mark.skipif("avx512bf16" not in device.cpu_features(), reason="this machine's CPU lacks avx512bf16")
-def test_the_decoder_in_bfloat16_costs_no_words(
-    spoken: dict[tuple[str, str], list[runner.Result]], build_root: Path
-) -> None:
+def test_the_decoder_in_bfloat16_costs_no_words(spoken: Spoken, build_root: Path, errors: Errors) -> None:
     pipeline = runner.Pipeline(runner.Graph.load(overlays=["bf16"]), build_root)
     pipeline.build()
     voice, column = next(iter(SPEAKERS)), 1
@@ -97,18 +107,18 @@ def test_the_decoder_in_bfloat16_costs_no_words(
     exact = [result["trim.audio"] for result in spoken[voice, SPELLINGS[0]]]
     assert not np.array_equal(rounded[0], exact[0])
     # where the recogniser is in doubt, the last digit may turn a word either way
-    assert abs(_errors(_TEXTS, rounded) - _errors(_TEXTS, exact)) <= 0.05 * _WORDS
+    assert abs(errors(_TEXTS, rounded) - errors(_TEXTS, exact)) <= 0.05 * _WORDS
 
 
-def test_noise_as_loud_as_the_voice_is_noticed(spoken: dict[tuple[str, str], list[runner.Result]]) -> None:
-    rng, texts = np.random.default_rng(0), _TEXTS[:2]  # the recogniser searches long in noise
+def test_noise_as_loud_as_the_voice_is_noticed(spoken: Spoken, errors: Errors) -> None:
+    rng, texts = np.random.default_rng(0), _TEXTS[:4]  # the recogniser searches long in noise
     for results in spoken.values():
         audios = [result["trim.audio"] for result in results[: len(texts)]]
         noisy = [audio + rng.normal(0, audio.std(), audio.shape).astype(np.float32) for audio in audios]
-        assert _errors(texts, noisy) > _MOST * sum(len(words(text)) for text in texts)
+        assert errors(texts, noisy) > _MOST * sum(len(words(text)) for text in texts)
 
 
-def test_the_voices_keep_their_pitch(spoken: dict[tuple[str, str], list[runner.Result]]) -> None:
+def test_the_voices_keep_their_pitch(spoken: Spoken) -> None:
     medians = {}
     for (voice, _), results in spoken.items():
         f0 = np.concatenate([result["f0n.f0"][0] for result in results])
@@ -117,7 +127,7 @@ def test_the_voices_keep_their_pitch(spoken: dict[tuple[str, str], list[runner.R
     assert 170 < medians["high"] < 215
 
 
-def test_voiced_speech_is_periodic_above_1_khz(spoken: dict[tuple[str, str], list[runner.Result]]) -> None:
+def test_voiced_speech_is_periodic_above_1_khz(spoken: Spoken) -> None:
     for (voice, _), results in spoken.items():
         found = [
             measures.periodicity(result["trim.audio"], np.where(result["f0n.f0"][0] > 10, result["f0n.f0"][0], 0))
@@ -126,7 +136,7 @@ def test_voiced_speech_is_periodic_above_1_khz(spoken: dict[tuple[str, str], lis
         assert np.concatenate(found).mean() > 0.35, voice
 
 
-def test_speech_is_not_clipped_and_has_no_dc(spoken: dict[tuple[str, str], list[runner.Result]]) -> None:
+def test_speech_is_not_clipped_and_has_no_dc(spoken: Spoken) -> None:
     for results in spoken.values():
         for result in results:
             found = measures.defects(result["trim.audio"])
