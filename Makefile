@@ -24,10 +24,10 @@ help:  ## list the targets
 run: install  ## build the default model and speak graphs/ipa.txt into hello.wav
 	$(BIN)/kokoro-run graphs/default.yaml --input graphs/ipa.txt -o hello.wav
 
-test: dev  ## every test but those at full model size
+test: dev  ## every test but those of `make test-full`
 	$(BIN)/python -m pytest
 
-test-full: dev  ## the tests at full model size (about 82 million random weights)
+test-full: dev  ## the tests at full model size (about 82 million random weights), and the longest of the others
 	$(BIN)/python -m pytest -m full
 
 test-without-avx512: dev  ## the tests as on a CPU without AVX-512 and AMX (as root: hides them in /proc/cpuinfo)
