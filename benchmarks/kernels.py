@@ -20,7 +20,8 @@ from typing import Any
 from numpy.typing import NDArray
 from torch import nn
 
-from runner import artifact, runtime
+from runner.runtime import manifest as manifests
+from runner.runtime import tvm_runtime
 
 Array = NDArray[Any]
 
@@ -42,23 +43,23 @@ class Instrumented:
     """A built stage whose kernel calls are timed. `layers` finds a layer of the PyTorch model by the stage's name."""
 
     def __init__(self, library: Path, layers: Callable[[str], nn.Module | None]) -> None:
-        manifest = artifact.Manifest.read(artifact.manifest_path(library))
-        weights = runtime.map_weights(artifact.weights_path(library), manifest.tensors)
+        manifest = manifests.Manifest.read(manifests.manifest_path(library))
+        weights = tvm_runtime.map_weights(manifests.weights_path(library), manifest.tensors)
         self._weights = weights
         self._named = {int(t.data_ptr()): known.name for t, known in zip(weights, manifest.tensors, strict=True)}
         self._layers = layers
         self._seen: list[tuple[str, str, float | None]] = []
         self._times: list[float] = []
         self._began = 0.0
-        ffi = runtime.ffi()
+        ffi = tvm_runtime.ffi()
         machine = ffi.load_module(str(library))["vm_load_executable"]()
-        machine["vm_initialization"](runtime.DLPACK_TYPES["cpu"], 0, 2)
+        machine["vm_initialization"](tvm_runtime.DLPACK_TYPES["cpu"], 0, 2)
         machine["set_instrument"](ffi.convert(self._instrument))
         self._entry = machine[manifest.entry]
 
     def run(self, inputs: Sequence[Array], rounds: int) -> list[Call]:
         """Every call of a kernel, in order; one round comes first that is not kept."""
-        tensors = [runtime.put(array) for array in inputs]
+        tensors = [tvm_runtime.put(array) for array in inputs]
         times = []
         for _ in range(rounds + 1):
             self._seen, self._times = [], []

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from benchmarks import machine
 from benchmarks.model import WORK, model_folder, overlay
-from runner.engine import Pipeline
-from runner.graph import load_graph
-from runner.scope import Scope
+from runner.engine.pipeline import Pipeline
+from runner.graph.load import load_graph
+from runner.graph.selection import Scope
 
 Array = NDArray[Any]
 

@@ -24,7 +24,7 @@ finally:
 
 TIMING = re.compile(r"^ *(?P<stage>\w+) +(?P<seconds>[0-9.]+) s$", re.MULTILINE)  # a line of --timings
 BUILT = ": built in "  # what a run says of a stage that was stale
-OURS = "runner.cli"
+OURS = "runner.cli.main"
 
 ROOT = Path(__file__).parents[1]
 

@@ -16,7 +16,7 @@ import soundfile
 import torch
 from loguru import logger
 
-from runner.reference import import_kokoro
+from runner.speech.reference import import_kokoro
 
 
 def main() -> None:

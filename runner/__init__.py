@@ -1,7 +1,8 @@
 """The engine: reads a graph, builds its stages, runs them. It knows a stage only by its contract.
 
-A graph's way in: yaml_source (text, with places) > overlay (files into one tree) > forms, spec (which keys, which kind
-of value) > wires (types and references) > checks, stage_checks (do they fit) > graph. pyproject.toml has all layers.
+A graph's way in, all in the room `graph`: yaml_reader (text, with places) > merge (files into one tree) > schema,
+validate (which keys, which kind of value) > draft (types and references) > checks, stage_checks (do they fit) > load.
+docs/index.md says what each room holds; pyproject.toml has their order.
 
 The names in `__all__` are the public ones (docs/api.md). Each is imported when it is first asked for: `import runner`
 loads nothing, and a command of the command line only what it needs.
@@ -31,21 +32,21 @@ __all__ = [
 
 if TYPE_CHECKING:
     from runner.api import Graph, Pipeline
-    from runner.cache import Cache
-    from runner.engine import Result
+    from runner.cache.cache import Cache
+    from runner.engine.pipeline import Result
+    from runner.engine.plan import Plan
     from runner.errors import BuildError, GraphError, KokoroError, LineError, RunError, SpecError, WeightsError
-    from runner.plan import Plan
-    from runner.scope import Scope
-    from runner.speak import Part
+    from runner.graph.selection import Scope
+    from runner.speech.speaker import Part
     from stages.dims import SAMPLE_RATE_HZ
 else:
     _HOMES = {
         "runner.api": ("Graph", "Pipeline"),
-        "runner.cache": ("Cache",),
-        "runner.engine": ("Result",),
-        "runner.plan": ("Plan",),
-        "runner.scope": ("Scope",),
-        "runner.speak": ("Part",),
+        "runner.cache.cache": ("Cache",),
+        "runner.engine.pipeline": ("Result",),
+        "runner.engine.plan": ("Plan",),
+        "runner.graph.selection": ("Scope",),
+        "runner.speech.speaker": ("Part",),
         "stages.dims": ("SAMPLE_RATE_HZ",),
     }
 

@@ -13,25 +13,28 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Self
 
-from runner import engine, freshness, graph_types, runtime, snapshot
-from runner.lines import Utterance
-from runner.plan import Plan
-from runner.plan import plan as make_plan
-from runner.scope import Scope
-from runner.speak import Part, Speaker, with_durations
+from runner.batch.rows import Utterance
+from runner.build import staleness
+from runner.engine import pipeline
+from runner.engine.plan import Plan
+from runner.engine.plan import plan as make_plan
+from runner.graph import snapshot, types
+from runner.graph.selection import Scope
+from runner.runtime import tvm_runtime
+from runner.speech.speaker import Part, Speaker, with_durations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from runner.build import Progress
-    from runner.cache import Cache
-    from runner.ports import Array
+    from runner.build.build import Progress
+    from runner.cache.cache import Cache
+    from runner.runtime.values import Array
 
 _WHOLE = Scope()
 
 
-class Graph(graph_types.Graph):
+class Graph(types.Graph):
     """A checked graph."""
 
     @classmethod
@@ -67,12 +70,12 @@ class Graph(graph_types.Graph):
         return with_durations(self)
 
 
-class Pipeline(engine.Pipeline):
+class Pipeline(pipeline.Pipeline):
     """A graph with its stages at hand; `run` is the engine's."""
 
     def __init__(
         self,
-        graph: graph_types.Graph,
+        graph: types.Graph,
         build_root: Path | None = None,
         threads: int | None = None,
         config: Mapping[str, Any] | None = None,
@@ -88,7 +91,7 @@ class Pipeline(engine.Pipeline):
         Raises:
             WeightsError, BuildError: what they are made from cannot be read.
         """
-        return dict(freshness.stale(self.graph, self._build_root))
+        return dict(staleness.stale(self.graph, self._build_root))
 
     def build(self, progress: Progress | None = None) -> None:
         """Compile the stages that are missing or stale; where there are none, the compiler is not imported.
@@ -159,10 +162,10 @@ class Pipeline(engine.Pipeline):
 
 
 def compile_stages(
-    graph: graph_types.Graph, build_root: Path | None, names: Iterable[str], progress: Progress | None = None
+    graph: types.Graph, build_root: Path | None, names: Iterable[str], progress: Progress | None = None
 ) -> None:
     """Compile the named stages of a graph, those of them that are stale; errors are those of `Pipeline.build`."""
-    runtime.ffi()  # before `import tvm` does it, and torch with it
-    from runner.build import build  # noqa: PLC0415 - the compiler: 0.6 s that a run of what is built need not pay
+    tvm_runtime.ffi()  # before `import tvm` does it, and torch with it
+    from runner.build.build import build  # noqa: PLC0415 - the compiler: 0.6 s that a run of what is built need not pay
 
     build(graph, build_root, progress=progress, only=list(names))

@@ -101,5 +101,5 @@ def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
 
 
 def _generator_digest() -> str:
-    sources = [ROOT / name for name in ("tests/synthetic.py", "runner/reference.py", "runner/philox.py")]
+    sources = [ROOT / name for name in ("tests/synthetic.py", "runner/speech/reference.py", "runner/speech/philox.py")]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]

@@ -18,12 +18,12 @@ from pathlib import Path
 
 import torch
 
-from runner import runtime
-from runner.build import build
-from runner.engine import Pipeline
+from runner.build.build import build
+from runner.engine.pipeline import Pipeline
 from runner.errors import KokoroError, RunError
-from runner.graph import load_graph
-from runner.weights import Checkpoint
+from runner.graph.load import load_graph
+from runner.model.checkpoint import Checkpoint
+from runner.runtime import tvm_runtime
 from tests import pocl
 from tests.parity import STAGES, Figure, Subject, Utterance, table
 from tests.reference import Ports, Reference
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     if options.pocl:
         pocl.install()
-        runtime.present = lambda device: device in (runtime.HOST, ("opencl", 0))
+        tvm_runtime.present = lambda device: device in (tvm_runtime.HOST, ("opencl", 0))
     try:
         subject = read_subject(options.device, options.model, options.build_dir)
     except KokoroError as error:

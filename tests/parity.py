@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from runner.engine import Pipeline
+    from runner.engine.pipeline import Pipeline
     from tests.reference import Ports, Reference
 
 SYMBOLS = (1, 5, 30, 120, 510)

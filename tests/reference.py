@@ -1,4 +1,4 @@
-"""The PyTorch reference (`runner.reference`) as tests and benchmarks use it: with the models they have."""
+"""The PyTorch reference (`runner.speech.reference`) as tests and benchmarks use it: with the models they have."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-from runner.reference import (
+from runner.speech.reference import (
     INPUTS,
     PARTS,
     Ports,

@@ -18,8 +18,8 @@ from typing import Any
 from tvm import relax
 from tvm.target import Target
 
-from runner import passes
-from runner.build import export, resolve_target
+from runner.build import passes
+from runner.build.build import export, resolve_target
 from stages.dims import ModelDims
 from tests.conftest import ROOT
 

@@ -14,11 +14,11 @@ import pytest
 
 pytest.importorskip("tests.reference", reason="the PyTorch reference is not installed: `make test` installs it")
 
-from runner import amx, device
-from runner.build import build
-from runner.engine import Pipeline
+from runner.build.build import build
+from runner.engine.pipeline import Pipeline
 from runner.errors import BuildError, RunError
-from runner.graph import Graph, load_graph
+from runner.graph.load import Graph, load_graph
+from runner.runtime import amx, devices
 from tests.parity import FIGURES, STAGES, Bar, Figure, Subject, Utterance, assert_within_bars, signal_to_noise
 from tests.synthetic import phonemes
 from tests.test_parity import read_subject
@@ -31,7 +31,7 @@ FEATURE = "avx512bf16"
 NEAR = Bar(30, in_decibels=True)
 SYMBOLS = (1, 5, 30)
 
-needs_bf16 = pytest.mark.skipif(FEATURE not in device.cpu_features(), reason=f"this machine's CPU lacks {FEATURE}")
+needs_bf16 = pytest.mark.skipif(FEATURE not in devices.cpu_features(), reason=f"this machine's CPU lacks {FEATURE}")
 
 
 @pytest.fixture(scope="session")
@@ -117,8 +117,8 @@ def test_every_stage_can_be_in_bf16(
 def test_building_for_bf16_is_refused_where_the_cpu_lacks_it(
     on: On, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    lacking = device.cpu_features() - {FEATURE}
-    monkeypatch.setattr(device, "cpu_features", lambda: lacking)
+    lacking = devices.cpu_features() - {FEATURE}
+    monkeypatch.setattr(devices, "cpu_features", lambda: lacking)
     with pytest.raises(
         BuildError, match=f"^stage 'decoder': the device's target needs {FEATURE}, which this CPU lacks"
     ):
@@ -127,7 +127,7 @@ def test_building_for_bf16_is_refused_where_the_cpu_lacks_it(
 
 
 @needs_bf16
-@pytest.mark.skipif("amx-bf16" not in device.cpu_features(), reason="this machine's CPU lacks amx-bf16")
+@pytest.mark.skipif("amx-bf16" not in devices.cpu_features(), reason="this machine's CPU lacks amx-bf16")
 def test_library_with_amx_is_refused_where_the_system_refuses_it(
     on: On, build_root: Path, subjects: Callable[[str, str], Subject], monkeypatch: pytest.MonkeyPatch
 ) -> None:

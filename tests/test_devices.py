@@ -14,11 +14,11 @@ import pytest
 
 pytest.importorskip("tests.reference", reason="the PyTorch reference is not installed: `make test` installs it")
 
-from runner import runtime
-from runner.build import build
-from runner.engine import Pipeline
+from runner.build.build import build
+from runner.engine.pipeline import Pipeline
 from runner.errors import BuildError
-from runner.graph import Graph, load_graph
+from runner.graph.load import Graph, load_graph
+from runner.runtime import tvm_runtime
 from tests import pocl
 from tests.parity import FIGURES, STAGES, Figure, Subject, Utterance, assert_within_bars
 from tests.synthetic import phonemes
@@ -139,7 +139,7 @@ def opencl(monkeypatch: pytest.MonkeyPatch) -> None:
     if absent is not None:
         pytest.skip(absent)
     pocl.install()
-    monkeypatch.setattr(runtime, "present", lambda device: device in (runtime.HOST, ("opencl", 0)))
+    monkeypatch.setattr(tvm_runtime, "present", lambda device: device in (tvm_runtime.HOST, ("opencl", 0)))
 
 
 @pytest.mark.usefixtures("opencl")

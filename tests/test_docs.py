@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import runner
-from runner import device
-from runner.build import build
-from runner.graph import load_graph
+from runner.build.build import build
+from runner.graph.load import load_graph
+from runner.runtime import devices
 
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -20,7 +20,7 @@ _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 def built(cache_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty working folder, and the default model's libraries in the place that is taken if none is named."""
     build(load_graph("default"), cache_folder / "build")
-    monkeypatch.setattr(device, "default_build_root", lambda: cache_folder / "build")
+    monkeypatch.setattr(devices, "default_build_root", lambda: cache_folder / "build")
     monkeypatch.chdir(tmp_path)
 
 

@@ -54,7 +54,7 @@ def test_wheel_carries_every_module(wheel: dict[str, bytes]) -> None:
 
 def test_wheel_declares_the_command(wheel: dict[str, bytes]) -> None:
     (name,) = [name for name in wheel if name.endswith(".dist-info/entry_points.txt")]
-    assert "kokoro-run = runner.cli:main" in wheel[name].decode()
+    assert "kokoro-run = runner.cli.main:main" in wheel[name].decode()
 
 
 def test_wheel_pins_tvm_to_a_minor(wheel: dict[str, bytes]) -> None:

@@ -16,12 +16,12 @@ import pytest
 pytest.importorskip("tests.reference", reason="the PyTorch reference is not installed: `make test` installs it")
 import torch
 
-from runner.build import build
-from runner.device import missing_features
-from runner.engine import Pipeline
+from runner.build.build import build
+from runner.engine.pipeline import Pipeline
 from runner.errors import RunError
-from runner.graph import Graph, load_graph
-from runner.weights import Checkpoint
+from runner.graph.load import Graph, load_graph
+from runner.model.checkpoint import Checkpoint
+from runner.runtime.devices import missing_features
 from tests.parity import FIGURES, SEEDS, SHORT, SYMBOLS, Figure, Subject, Utterance, assert_within_bars
 from tests.reference import Reference
 from tests.synthetic import phonemes

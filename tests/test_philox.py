@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from runner.philox import HARMONICS, harmonic_noise, philox4x32, uniform
+from runner.speech.philox import HARMONICS, harmonic_noise, philox4x32, uniform
 
 # Random123's kat_vectors, philox4x32 with 10 rounds: counter, key, result.
 KNOWN = [

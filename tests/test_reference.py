@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from runner.philox import HARMONICS, harmonic_noise
+from runner.speech.philox import HARMONICS, harmonic_noise
 
 pytest.importorskip("tests.reference", reason="the PyTorch reference is not installed: `make test` installs it")
 import torch

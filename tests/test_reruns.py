@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from runner import record
-from runner.build import build
-from runner.graph import load_graph
+from runner.build.build import build
+from runner.engine import record
+from runner.graph.load import load_graph
 
 ORDER = ["tokenize", "voice", "bert", "duration", "text_encoder", "align", "f0n", "decoder", "trim"]
 WORDS = "hɛlˈoʊ wˈɜɹld"

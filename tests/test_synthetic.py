@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runner.weights import Checkpoint
+from runner.model.checkpoint import Checkpoint
 
 pytest.importorskip("tests.reference", reason="the PyTorch reference is not installed: `make test` installs it")
 import torch

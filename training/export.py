@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from safetensors.numpy import save
 
-from runner.reference import checkpoint_keys
+from runner.speech.reference import checkpoint_keys
 from training import decoder, model, predictor
 from training.checkpoint import load_mean
 from training.errors import TrainingError

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from runner.places import data_root
-from runner.reference import PARTS, build_model
+from runner.files.locate import data_root
+from runner.speech.reference import PARTS, build_model
 from training.speakers import SPEAKERS
 
 VOICES = tuple(SPEAKERS)  # in the order of the styles

@@ -17,7 +17,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from runner.reference import checkpoint_keys
+from runner.speech.reference import checkpoint_keys
 from training import decoder, model, predictor
 from training.checkpoint import State
 from training.errors import TrainingError

@@ -11,7 +11,7 @@ from benchmarks.ours import Ours
 from benchmarks.peak import peak_gflops
 from benchmarks.session import Session
 from benchmarks.timing import interleave
-from runner.executor import CompiledStage
+from runner.engine.executors import CompiledStage
 
 SIZES = {"bert": 128, "decoder": 200}
 PREFIXES = {"bert": "", "decoder": "decoder."}  # of the stage's layers among the checkpoint's names

@@ -79,7 +79,7 @@ def kernel(name: str) -> Iterator[IRBuilder]:
 
 
 def arg(name: str, shape: Sequence[Index], dtype: str = "float32") -> tirx.Buffer:
-    """The next argument: a buffer. Arrays handed to a library are 64-byte aligned (runner.ports)."""
+    """The next argument: a buffer. Arrays handed to a library are 64-byte aligned (runner.runtime.values)."""
     return T.match_buffer(T.arg(name, T.handle()), shape, dtype)
 
 

@@ -23,9 +23,9 @@ from pathlib import Path
 
 import numpy as np
 
-from runner import keys
-from runner.cache import Cache, Entry
-from runner.ports import Array
+from runner.cache import keys
+from runner.cache.cache import Cache, Entry
+from runner.runtime.values import Array
 
 PROCESSES = 8
 KEYS = 40

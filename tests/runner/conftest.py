@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from runner.engine import Pipeline
+    from runner.engine.pipeline import Pipeline
 
 Run = Callable[..., tuple[int, str, str]]
 Show = Callable[[str, Counter[str]], None]
@@ -97,7 +97,7 @@ def voiced_graph(tones_graph: Path) -> Path:
 @pytest.fixture(scope="session")
 def timed_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The stage of the graph that speaks and tells times."""
-    from tests.runner.speech import compile_timed  # noqa: PLC0415
+    from tests.runner.timed_speech import compile_timed  # noqa: PLC0415
 
     path = tmp_path_factory.mktemp("timed") / "timed.so"
     compile_timed(path)
@@ -107,7 +107,7 @@ def timed_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def timed_graph(tmp_path: Path, timed_library: Path) -> Path:
     """The graph that speaks and tells times, as a file, beside its library."""
-    from tests.runner.speech import GRAPH  # noqa: PLC0415
+    from tests.runner.timed_speech import GRAPH  # noqa: PLC0415
 
     (tmp_path / "libraries").symlink_to(timed_library.parent)
     path = tmp_path / "timed.yaml"
@@ -124,8 +124,8 @@ def tiny_model(synthetic: Callable[[str, int, str], Path]) -> Path:
 @pytest.fixture(scope="session")
 def tiny_root(tiny_model: Path, cache_folder: Path) -> Path:
     """A build root that holds the default graph's libraries for `tiny_model`, of today's sources."""
-    from runner.build import build  # noqa: PLC0415
-    from runner.graph import load_graph  # noqa: PLC0415
+    from runner.build.build import build  # noqa: PLC0415
+    from runner.graph.load import load_graph  # noqa: PLC0415
 
     build(load_graph("default", [str(tiny_model)]), cache_folder / "build")
     return cache_folder / "build"
@@ -134,9 +134,9 @@ def tiny_root(tiny_model: Path, cache_folder: Path) -> Path:
 @pytest.fixture
 def tiny(tiny_model: Path, tiny_root: Path, stage_cache: Path) -> Callable[..., Pipeline]:
     """`tiny("params.speed=1.2")`: the default graph on `tiny_model`, with the test's own cache."""
-    from runner.cache import Cache  # noqa: PLC0415
-    from runner.engine import Pipeline  # noqa: PLC0415
-    from runner.graph import load_graph  # noqa: PLC0415
+    from runner.cache.cache import Cache  # noqa: PLC0415
+    from runner.engine.pipeline import Pipeline  # noqa: PLC0415
+    from runner.graph.load import load_graph  # noqa: PLC0415
 
     def pipeline(*sets: str) -> Pipeline:
         graph = load_graph("default", [str(tiny_model)], sets)
@@ -148,7 +148,7 @@ def tiny(tiny_model: Path, tiny_root: Path, stage_cache: Path) -> Callable[..., 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     """The console script, run in an empty folder: exit code, standard output, standard error."""
-    from runner import cli  # noqa: PLC0415
+    from runner.cli import main  # noqa: PLC0415
 
     work = tmp_path / "work"
     work.mkdir(exist_ok=True)
@@ -157,7 +157,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     def call(*args: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["kokoro-run", *map(str, args)])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main.main()
         code = ended.value.code
         out, err = capsys.readouterr()
         return (0 if code is None else int(code)), out, err

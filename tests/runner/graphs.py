@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import GraphError, KokoroError, SpecError
-from runner.graph import load_graph
+from runner.graph.load import load_graph
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = (ROOT / "graphs/default.yaml").read_text(encoding="utf-8")

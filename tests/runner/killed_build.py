@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.modules["torch"] = None  # type: ignore[assignment]  # TVM imports it where it is installed: 2 s, for nothing here
 
-from runner.build import build  # noqa: E402
+from runner.build.build import build  # noqa: E402
 from tests.runner import small_model  # noqa: E402
 
 EVENTS = ("os.rename", "os.remove")

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from tvm.target import Target
 
-from runner.build import PARTS, _stage_class
-from runner.graph import Graph, load_graph
+from runner.build.build import PARTS, _stage_class
+from runner.graph.load import Graph, load_graph
 from stages.dims import ModelDims
 from stages.layers.packing import pack_module
 from tests.runner.safetensors_file import write_safetensors

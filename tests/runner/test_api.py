@@ -13,7 +13,7 @@ import pytest
 
 import runner
 from runner import Cache, Graph, LineError, Pipeline, RunError, Scope
-from tests.runner.speech import LIMIT, TOKEN
+from tests.runner.timed_speech import LIMIT, TOKEN
 
 NAMES = {
     *("Cache", "Graph", "Part", "Pipeline", "Plan", "Result", "SAMPLE_RATE_HZ", "Scope"),

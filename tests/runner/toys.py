@@ -14,8 +14,8 @@ import numpy as np
 import tvm
 from tvm.relax.frontend import nn
 
-from runner import artifact, device, runtime
-from runner.artifact import File, Manifest, Tensor
+from runner.runtime import devices, manifest, tvm_runtime
+from runner.runtime.manifest import File, Manifest, Tensor
 from tests.conftest import ROOT
 
 MINI = ROOT / "configs" / "models" / "mini"
@@ -170,8 +170,8 @@ def install(build_root: Path, library: Path, *, w: float = 2.0) -> Path:
     path = build_root / "toy" / "cpu" / "scaled.so"
     path.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(library, path)
-    artifact.weights_path(path).write_bytes(np.array([w], "<f4").tobytes())
-    manifest_of(path).write(artifact.manifest_path(path))
+    manifest.weights_path(path).write_bytes(np.array([w], "<f4").tobytes())
+    manifest_of(path).write(manifest.manifest_path(path))
     return path
 
 
@@ -183,12 +183,12 @@ def manifest_of(path: Path) -> Manifest:
         source="stages.scaled",
         key="0",
         library=File.of(path),
-        weights=File.of(artifact.weights_path(path), stamped=True),
+        weights=File.of(manifest.weights_path(path), stamped=True),
         tensors=(Tensor("w", "float32", (1,), 0),),
         inputs=INPUTS,
         outputs=OUTPUTS,
         dims={},
         target={"kind": "llvm"},
-        cpu_features=tuple(sorted(device.cpu_features() & {"sse2", "neon"})),
-        tvm=runtime.version(),
+        cpu_features=tuple(sorted(devices.cpu_features() & {"sse2", "neon"})),
+        tvm=tvm_runtime.version(),
     )

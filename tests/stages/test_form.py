@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from tvm.target import Target
 
-from runner.build import _dims, export, resolve_target
-from runner.kinds import load_device
+from runner.build.build import _dims, export, resolve_target
+from runner.graph.device_kinds import load_device
 from stages.dims import ModelDims
 from stages.form import by_hand, either, filtering_pays, in_bf16, padded, panel
 from stages.kernels.bfloat16 import BF16

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("torch", reason="the extra [train] is not installed")
-pytest.importorskip("runner.reference", reason="the extra [reference] is not installed", exc_type=ImportError)
+pytest.importorskip("runner.speech.reference", reason="the extra [reference] is not installed", exc_type=ImportError)
 
 import torch
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="the extra [train] is not installed")
-pytest.importorskip("runner.reference", reason="the extra [reference] is not installed", exc_type=ImportError)
+pytest.importorskip("runner.speech.reference", reason="the extra [reference] is not installed", exc_type=ImportError)
 
 import torch
 from safetensors.numpy import load_file
 
-from runner.reference import checkpoint_keys
+from runner.speech.reference import checkpoint_keys
 from tests.training import corpus_files
 from training import batches, decoder, export, model, predictor, start
 from training.checkpoint import rate

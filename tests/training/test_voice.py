@@ -18,7 +18,7 @@ pytest.importorskip("jiwer", reason="the extra [train] is not installed")
 pytest.importorskip("pocketsphinx", reason="the extra [train] is not installed")
 
 import runner
-from runner import device, runtime
+from runner.runtime import devices, tvm_runtime
 from training import evaluate, measures
 from training.errors import TrainingError
 from training.recogniser import Recogniser, words
@@ -50,7 +50,7 @@ def pipeline(build_root: Path) -> runner.Pipeline:
 @pytest.fixture(scope="module")
 def errors() -> Iterator[Errors]:
     """Counts the words that a recogniser gets wrong; it computes for seconds a sentence, in a process a core."""
-    with ProcessPoolExecutor(runtime.available_threads(), get_context("spawn")) as pool:
+    with ProcessPoolExecutor(tvm_runtime.available_threads(), get_context("spawn")) as pool:
 
         def count(texts: list[str], audios: list[NDArray[np.float32]]) -> int:
             heard = zip(texts, pool.map(Recogniser(), audios), strict=True)
@@ -98,7 +98,7 @@ def test_every_voice_and_spelling_is_understood(spoken: Spoken, errors: Errors) 
         assert found <= _MOST * _WORDS, f"{said}: {found} of {_WORDS} words wrong"
 
 
-@pytest.mark.skipif("avx512bf16" not in device.cpu_features(), reason="this machine's CPU lacks avx512bf16")
+@pytest.mark.skipif("avx512bf16" not in devices.cpu_features(), reason="this machine's CPU lacks avx512bf16")
 def test_the_decoder_in_bfloat16_costs_no_words(spoken: Spoken, build_root: Path, errors: Errors) -> None:
     pipeline = runner.Pipeline(runner.Graph.load(overlays=["bf16"]), build_root)
     pipeline.build()

@@ -13,8 +13,8 @@ import tvm
 from numpy.typing import NDArray
 from tvm.target import Target
 
-from runner import device
-from runner.runtime import use_threads
+from runner.runtime import devices
+from runner.runtime.tvm_runtime import use_threads
 from stages.kernels.simd import Simd
 
 Array = NDArray[Any]
@@ -34,7 +34,7 @@ LANES = {"avx512": 16, "avx2": 8, "generic": 4}
 @pytest.fixture(scope="session", params=list(TARGETS))
 def target(request: pytest.FixtureRequest) -> Target:
     """A CPU target of each vector width; skipped where this machine cannot run it."""
-    lacking = device.missing_features(NEEDED_FEATURES[request.param])
+    lacking = devices.missing_features(NEEDED_FEATURES[request.param])
     if lacking:
         pytest.skip(f"this machine's CPU lacks {', '.join(lacking)}")
     chosen = Target(TARGETS[request.param])

@@ -14,8 +14,8 @@ import tvm
 from tvm.target import Target, codegen
 from tvm.tirx import PrimFunc
 
-from runner import amx, device
-from runner.runtime import use_threads
+from runner.runtime import amx, devices
+from runner.runtime.tvm_runtime import use_threads
 from stages.kernels.bfloat16 import AMX, BF16, PAIRS, TILES, bf16_conv1d_kernel, bf16_form, pack_words
 from stages.kernels.conv1d import Conv
 from stages.kernels.simd import Simd
@@ -53,7 +53,7 @@ def rounded(values: Array) -> Array:
 
 @pytest.fixture(scope="module", params=[PAIRS, TILES])
 def form(request: pytest.FixtureRequest) -> str:
-    lacking = device.missing_features(FEATURES[request.param])
+    lacking = devices.missing_features(FEATURES[request.param])
     if lacking:
         pytest.skip(f"this machine's CPU lacks {', '.join(lacking)}")
     if request.param == TILES and amx.refused():

@@ -11,7 +11,7 @@ import math
 import numpy as np
 import pytest
 
-from runner.philox import harmonic_noise
+from runner.speech.philox import harmonic_noise
 from stages.kernels.harmonic_source import Source, harmonic_source_kernel
 from tests.stages.kernels.conftest import Array, CompiledKernel, CompileKernel
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from tvm import relax, tirx
 from tvm.relax.frontend import nn
 
-from runner import passes
-from runner.build import resolve_target
+from runner.build import passes
+from runner.build.build import resolve_target
 from stages.kernels.conv1d import Rows
 from stages.layers.packing import pack_module
 from stages.layers.port import channel_port, row_port, to_channel_port

@@ -15,8 +15,8 @@ import pytest
 from tvm.relax.frontend import nn
 from tvm.target import Target
 
-from runner.build import PARTS, _stage_class
-from runner.weights import Checkpoint
+from runner.build.build import PARTS, _stage_class
+from runner.model.checkpoint import Checkpoint
 from stages.dims import ModelDims
 from stages.generator import Alpha
 from stages.kernels.simd import Simd, padded

@@ -13,8 +13,8 @@ import tvm
 from tvm import relax
 from tvm.relax.frontend import nn
 
-from runner import passes
-from runner.build import resolve_target
+from runner.build import passes
+from runner.build.build import resolve_target
 from stages.kernels.conv1d import Rows
 from stages.layers.port import channel_port, concat, row_port, to_channel_port, to_row_port
 from stages.layers.signal import Axis

@@ -1,0 +1,1 @@
+"""Stages become libraries: compiling, staleness, worker processes."""

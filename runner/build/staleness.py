@@ -1,0 +1,328 @@
+"""What a compiled stage depends on, and whether the library that is there was made from it. Never imports TVM.
+
+    stage's source file -> every `stages` module it imports -> digests --+
+    config.json, checkpoint, TVM's version, device's target -------------+--> key --> the manifest's key?
+
+The digest of a checkpoint is remembered beside the libraries for as long as its size, modification time and inode stay.
+A checkpoint that is gone is taken to be what it was: what is built from it runs without it.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import runner
+from runner.engine.executors import unfit
+from runner.errors import BuildError, RunError, WeightsError
+from runner.graph.contracts import find_stage
+from runner.graph.device_kinds import load_device
+from runner.runtime import devices, tvm_runtime
+from runner.runtime import manifest as manifests
+from runner.runtime.manifest import Manifest
+
+if TYPE_CHECKING:
+    from runner.graph.types import Graph, ModelSpec, StageSpec
+
+NATIVE = "native"  # `mcpu` of a device whose stages are compiled for the CPU that builds them
+_LOG = logging.getLogger("kokoro_run")
+_ENGINE = ("build/build.py", "build/passes.py")  # the parts of the runner that decide what a library holds
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that the library of one stage is made from.
+
+    Attributes:
+        library: where it goes.
+        target: TVM's target as the device's file spells it; `mcpu: native` is not resolved yet.
+        sources: file -> sha256.
+        digests: sha256 of config.json and of the checkpoint.
+    """
+
+    stage: str
+    entry: str
+    source: str
+    library: Path
+    config: Path
+    target: dict[str, Any]
+    sources: dict[str, str]
+    digests: dict[str, str]
+
+    @property
+    def key(self) -> str:
+        """Digest of everything above that changes the library's bytes."""
+        parts = {
+            "format": manifests.FORMAT,
+            "entry": self.entry,
+            "source": self.source,
+            "target": self.target,
+            "sources": self.sources,
+            "digests": self.digests,
+            "tvm": tvm_runtime.version(),
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def recipes(graph: Graph, build_root: Path | None) -> list[Recipe]:
+    """What each compiled stage of the graph is made from; libraries made elsewhere are not among them.
+
+    Raises:
+        WeightsError: the checkpoint is not there and nothing says what it was, or the hub's cannot be had; or it is not
+            the one that the model's sha256 names.
+        BuildError: config.json, the checkpoint or a source cannot be read.
+    """
+    compiled = [spec for spec in graph.stages.values() if spec.source is not None]
+    if not compiled:
+        return []
+    checkpoint = _checkpoint_digest(
+        graph.model, checkpoint_record(devices.library_path(compiled[0], graph.model.name, build_root))
+    )
+    digests = {"config": _digest(graph.model.config), "checkpoint": checkpoint}
+    # The stages share most of their sources; another call looks at them again.
+    digest_source = functools.cache(lambda name: manifests.digest(_source_path(name)))
+    return [_recipe(spec, graph, build_root, digests, digest_source) for spec in compiled]
+
+
+def check_checkpoint_path(graph: Graph, build_root: Path | None) -> None:
+    """Find out, before anything else is looked for, whether a checkpoint that an overlay or an option names is there.
+
+    Raises:
+        WeightsError: it is not, and no library here was built from it.
+    """
+    path = graph.model.checkpoint
+    compiled = next((spec for spec in graph.stages.values() if spec.source is not None), None)
+    if compiled is None or path is None or "checkpoint" not in graph.model.overridden or path.is_file():
+        return
+    record = checkpoint_record(devices.library_path(compiled, graph.model.name, build_root))
+    if _recorded_digest(record, path.resolve()) is None:
+        from runner.model import hub  # noqa: PLC0415 - 10 ms that a model on the disk need not pay
+
+        hub.checkpoint(graph.model)
+
+
+def checkpoint_record(library: Path) -> Path:
+    """Where the digest of the checkpoint is remembered that a library was built from."""
+    return library.parents[1] / "checkpoint.json"
+
+
+def stale(graph: Graph, build_root: Path | None = None) -> list[tuple[str, str]]:
+    """The stages that `build` would compile, each with the reason."""
+    reasons = ((recipe.stage, why_stale(recipe)) for recipe in recipes(graph, build_root))
+    return [(stage, reason) for stage, reason in reasons if reason is not None]
+
+
+def why_stale(recipe: Recipe) -> str | None:
+    """Why the library of `recipe` must be made; None where it is there and current."""
+    path = manifests.manifest_path(recipe.library)
+    if not path.is_file():
+        return "not built yet"
+    try:
+        manifest = Manifest.read(path)
+    except RunError as error:
+        return str(error)
+    if manifest.key != recipe.key:
+        return _difference(manifest, recipe)
+    return unfit(recipe.library, manifest) or _slower(recipe, manifest)
+
+
+def _slower(recipe: Recipe, manifest: Manifest) -> str | None:
+    """Why a library that runs here would run faster if it were compiled for this CPU."""
+    if recipe.target.get("mcpu") != NATIVE:
+        return None
+    decisive = devices.VECTORS | (devices.MATRICES if "bf16" in recipe.target.get("keys", ()) else frozenset())
+    unused = sorted(devices.cpu_features() & decisive - set(manifest.host_features))
+    if not unused:
+        return None
+    fact = f"built for a CPU without {', '.join(unused)}, which this one has"
+    obstacle = (
+        "without a C compiler to link with"
+        if not _has_linker()
+        else f"where {recipe.library.parent} is read-only"
+        if not os.access(recipe.library.parent, os.W_OK)
+        else None
+    )
+    if obstacle is None:
+        return fact
+    _LOG.warning("stage '%s': %s; %s it is not built again", recipe.stage, fact, obstacle)
+    return None
+
+
+def _has_linker() -> bool:
+    """Whether there is what `build` links with (`tvm.support.cc.get_cc`)."""
+    named = os.environ.get("CXX") or os.environ.get("CC")
+    names = [named] if named else ["g++", "gcc", "clang++", "clang", "c++", "cc"]
+    return any(shutil.which(name) for name in names)
+
+
+def _difference(manifest: Manifest, recipe: Recipe) -> str:
+    if manifest.tvm != tvm_runtime.version():
+        return f"built by TVM {manifest.tvm}, this is {tvm_runtime.version()}"
+    if manifest.checkpoint != recipe.digests["checkpoint"]:
+        return "the checkpoint has changed"
+    known = manifest.sources
+    changed = [name for name, digest in recipe.sources.items() if known.get(name) != digest]
+    if changed:
+        return f"{', '.join(changed[:3])}{' ...' if len(changed) > 3 else ''} changed"
+    return "its config.json, entry or device has changed"
+
+
+def _recipe(
+    spec: StageSpec,
+    graph: Graph,
+    build_root: Path | None,
+    digests: dict[str, str],
+    digest_source: Callable[[str], str],
+) -> Recipe:
+    source = spec.source
+    if source is None or spec.entry is None:
+        raise BuildError(f"stage '{spec.name}' has no source to build from")
+    kind = load_device(spec.device.partition(":")[0])
+    library = devices.library_path(spec, graph.model.name, build_root)
+    return Recipe(
+        stage=spec.name,
+        entry=spec.entry,
+        source=source,
+        library=library,
+        config=graph.model.config,
+        target=kind.target,
+        sources=_unchanged_sources(library, source, digest_source) or _sources(source),
+        digests=digests,
+    )
+
+
+def _unchanged_sources(library: Path, source: str, digest: Callable[[str], str]) -> dict[str, str] | None:
+    """The sources that the library's manifest lists, if it was made from this one and each is as it was: then their
+    imports are too.
+
+    Digesting them takes 2 ms, parsing them to find those imports some hundreds.
+    """
+    try:
+        manifest = Manifest.read(manifests.manifest_path(library))
+        known = manifest.sources if manifest.source == source else {}
+        unchanged = all(digest(name) == sha256 for name, sha256 in known.items())
+    except (RunError, OSError):
+        return None
+    return known if known and unchanged else None
+
+
+def _source_path(name: str) -> Path:
+    """The file that a manifest calls `stages/...` or `runner/...`; another package's stage is named by its file
+    alone."""
+    package, _, rest = name.partition("/")
+    folder = {"stages": _package(), "runner": Path(runner.__file__).parent}.get(package)
+    return folder / rest if folder is not None and rest else Path(name)
+
+
+def _sources(source: str) -> dict[str, str]:
+    """sha256 of the stage's file, of every `stages` module that it imports, however far, and of the builder."""
+    files = {path for _, path in _imported(find_stage(source).path, set())}
+    engine = Path(runner.__file__).parent
+    named = {
+        f"stages/{path.relative_to(_package()).as_posix()}": path for path in files if path.is_relative_to(_package())
+    }
+    named |= {path.name: path for path in files if not path.is_relative_to(_package())}
+    named |= {f"runner/{name}": engine / name for name in _ENGINE}
+    return {name: _digest(path) for name, path in sorted(named.items())}
+
+
+@functools.cache
+def _package() -> Path:
+    return find_stage("stages.tokenize").path.parent
+
+
+def _imported(path: Path, seen: set[Path]) -> Iterator[tuple[str, Path]]:
+    """The file and, below it, those that its import statements name within the package."""
+    if path in seen:
+        return
+    seen.add(path)
+    yield path.stem, path
+    for node in ast.walk(ast.parse(path.read_bytes(), str(path))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            found = _module_file(name)
+            if found is not None:
+                yield from _imported(found, seen)
+
+
+def _module_file(name: str) -> Path | None:
+    parts = name.split(".")
+    if parts[0] != "stages":
+        return None
+    base = _package().joinpath(*parts[1:])
+    return next((p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()), None)
+
+
+def _digest(path: Path) -> str:
+    try:
+        return manifests.digest(path)
+    except OSError as error:
+        raise BuildError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _checkpoint_digest(model: ModelSpec, record: Path) -> str:
+    """sha256 of the model's checkpoint; of one that is gone, the model's `sha256`, else what `record` says of it.
+
+    `build` needs the file itself, and fails without it.
+    """
+    path = model.checkpoint
+    if path is None or not path.is_file():
+        recorded = None if path is None else _recorded_digest(record, path.resolve())
+        # The model's sha256 speaks of the model's own checkpoint, not of a path that was set in its place.
+        known = recorded if "checkpoint" in model.overridden else model.sha256 or recorded
+        if known is None:
+            from runner.model import hub  # noqa: PLC0415 - 10 ms that a model on the disk need not pay
+
+            path = hub.checkpoint(model)
+            known = _remembered_digest(path, record)
+    else:
+        known = _remembered_digest(path, record)
+    if model.sha256 not in (None, known):
+        raise WeightsError(
+            f"{path}: sha256 is {known}, the model says {model.sha256}; "
+            "get the file again, or remove `sha256` from the model if this is the one you mean"
+        )
+    return known
+
+
+def _remembered_digest(path: Path, record: Path) -> str:
+    """sha256 of a large file, from `record` where that knows the file as it is."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise BuildError(f"{path}: cannot be read: {error.strerror}") from None
+    stamp = [status.st_size, status.st_mtime_ns, status.st_ino]
+    known = _recorded_digest(record, path.resolve(), stamp)
+    if known is not None:
+        return known
+    sha256 = _digest(path)
+    try:
+        record.parent.mkdir(parents=True, exist_ok=True)
+        fields = {"path": str(path.resolve()), "stamp": stamp, "sha256": sha256}
+        manifests.write_text(record, json.dumps(fields) + "\n")
+    except OSError:
+        pass  # a read-only build folder: the digest is taken again by the next run
+    return sha256
+
+
+def _recorded_digest(record: Path, path: Path, stamp: list[int] | None = None) -> str | None:
+    """What `record` says is the sha256 of the file at `path`, with `stamp` where there is one to compare."""
+    try:
+        known = json.loads(record.read_text(encoding="utf-8"))
+        same = known["path"] == str(path) and stamp in (None, known["stamp"])
+        return str(known["sha256"]) if same else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # no record, or not one of ours

@@ -1,0 +1,148 @@
+"""Processes that work for this one, and end with it however it ends.
+
+    job, job, ... --give--> worker --> answer
+                            worker --> answer      a worker that is free gets the next job
+
+A worker is a fresh interpreter. A fork would take over the locks of threads that it does not have, and what
+`multiprocessing` spawns runs the caller's script once more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib
+import os
+import signal
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from multiprocessing.connection import Connection, Pipe, wait
+from typing import Any, Self
+
+from runner.errors import BuildError, KokoroError
+from runner.runtime import tvm_runtime
+
+Job = Callable[[], Any]
+"""Of functions and values that can be pickled; it may raise a KokoroError."""
+
+_PR_SET_PDEATHSIG = 1
+_STDERR = 2  # the descriptor: sys.stderr may be something else
+_SERVE = (
+    "import sys; sys.path[:] = {path!r}; from runner.build.workers import serve; serve({handle}, {parent}, {module!r})"
+)
+
+
+class Crew:
+    """Workers that are started at once and killed at the end of the `with` that they are made in."""
+
+    def __init__(self, size: int, module: str) -> None:
+        """Start `size` workers, each of which imports `module` before its first job comes."""
+        self._workers: list[_Worker] = []
+        try:
+            for _ in range(size):
+                self._workers.append(_Worker(module))
+        except BaseException:
+            self.end()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Kill the workers, whatever they are at."""
+        for worker in self._workers:
+            worker.end()
+
+    def work(self, jobs: Sequence[tuple[str, Job]], begin: Callable[[str], object]) -> Iterator[tuple[str, Any]]:
+        """The answers as they come, each with its job's name; jobs begin in their order.
+
+        Args:
+            begin: called with a job's name when it begins.
+
+        Raises:
+            KokoroError: what a job raised.
+            BuildError: a worker has died.
+        """
+        waiting = list(jobs)
+        busy: dict[Connection, tuple[_Worker, str]] = {}
+        free = list(self._workers)
+        while waiting or busy:
+            while waiting and free:
+                worker, (name, job) = free.pop(), waiting.pop(0)
+                begin(name)
+                with contextlib.suppress(BrokenPipeError):  # it has died: the answer says so
+                    worker.connection.send(job)
+                busy[worker.connection] = worker, name
+            for connection in _ready(busy):
+                worker, name = busy.pop(connection)
+                free.append(worker)
+                yield name, worker.answer(name)
+
+
+def _ready(connections: Iterable[Connection]) -> list[Connection]:
+    return [found for found in wait(list(connections)) if isinstance(found, Connection)]
+
+
+class _Worker:
+    def __init__(self, module: str) -> None:
+        self.connection, there = Pipe()
+        handle = there.fileno()
+        serve_ = _SERVE.format(path=sys.path, handle=handle, parent=os.getpid(), module=module)
+        # A terminal's Ctrl-C goes to all its processes: this one ends the workers, which have nothing to say about it.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            with there:
+                # What a linker or nvcc says is not to get into a stream of audio.
+                self._process = subprocess.Popen(
+                    [sys.executable, "-c", serve_], pass_fds=[handle], stdin=subprocess.DEVNULL, stdout=_STDERR
+                )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    def answer(self, name: str) -> Any:
+        try:
+            given, told = self.connection.recv()
+        except (EOFError, ConnectionError):
+            code = self._process.wait()
+            meaning = signal.strsignal(-code) if code < 0 else ""
+            how = f"by signal {-code} ({meaning}); was there memory enough?" if code < 0 else f"with status {code}"
+            raise BuildError(f"stage '{name}': the process that compiles it ended {how}") from None
+        if isinstance(given, KokoroError):
+            raise given from RuntimeError(told)
+        return given
+
+    def end(self) -> None:
+        self.connection.close()
+        self._process.kill()
+        self._process.wait()
+
+
+def serve(handle: int, parent: int, module: str) -> None:
+    """What a worker does: jobs, one after the other, until there is nobody to give one.
+
+    Args:
+        handle: of the connection that jobs come from.
+        parent: the process that gives them; when it ends, this one is killed.
+        module: imported before the first job.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        return  # it ended before this one said that it depends on it
+    tvm_runtime.ffi()  # before `import tvm` does it, and torch with it
+    importlib.import_module(module)
+    with Connection(handle) as connection:
+        while True:
+            try:
+                job = connection.recv()
+            except EOFError:
+                return
+            try:
+                answer, told = job(), ""
+            except KokoroError as error:
+                answer, told = error, traceback.format_exc()
+            connection.send((answer, told))

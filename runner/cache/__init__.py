@@ -1,0 +1,1 @@
+"""Results of stages: keys, records, tensors, eviction."""

@@ -1,0 +1,119 @@
+"""Which files a run reads and writes, by the option or the part of the graph that names them."""
+
+from __future__ import annotations
+
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import runner
+import stages
+from runner.batch.rows import STDIN
+from runner.build.staleness import checkpoint_record
+from runner.files.locate import find_file
+from runner.files.overwriting import Use, refuse_overwriting
+from runner.graph import device_kinds
+from runner.graph.contracts import find_stage
+from runner.runtime import devices, manifest
+from runner.speech.audio_file import place_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from runner.batch.output import Destination
+    from runner.graph.types import Graph
+
+_STDIN, _STDOUT = Path("/dev/stdin"), Path("/dev/stdout")  # which lead to the files that they were redirected to
+
+
+def check_files(
+    graph: Graph, options: Mapping[str, Any], place: Destination | None = None, lines: int = 1, runs: int = 1
+) -> None:
+    """Refuse options that would write over a file that the run reads, or over one another.
+
+    Args:
+        options: of the command `run`.
+        place: where the audio goes; None for a run that speaks into no file.
+        lines: how many are spoken.
+        runs: of the graph, that takes.
+
+    Raises:
+        RunError: naming the file and both options; or a report cannot be a file there.
+    """
+    reports = [(f"--{name}", options[name]) for name in ("trace", "report") if options[name] is not None]
+    for _, path in reports:
+        place_of(path)
+    written = [
+        *([("standard output", _STDOUT)] if options["as_json"] or place is None else []),
+        *([] if place is None else place.files(lines)),
+        *reports,
+    ]
+    many = _tensors(graph, options["save_tensors"], runs)
+    refuse_overwriting(_read(graph, options), written, many if place is None else chain(place.line_files(lines), many))
+
+
+def _read(graph: Graph, options: Mapping[str, Any]) -> Iterator[Use]:
+    if options["source"] is not None:
+        yield "--input", _STDIN if options["source"] == STDIN else Path(options["source"])
+    if options["vocab"] is not None:
+        yield "--vocab", options["vocab"]
+    for text in options["load"]:
+        yield "--load", Path(text.partition("=")[2])
+    for overlay in click.get_current_context().params.get("overlays", ()):
+        yield "-c", find_file(overlay, "configs")
+    for path in _voices(graph, options["voice"]):
+        yield "--voice", path
+    yield "the graph", graph.path
+    for file in {leaf.origin.file for _, leaf in graph.tree.leaves() if leaf.origin.line}:
+        yield "the graph", Path(file)
+    yield from _model(graph)
+    yield from _stages(graph, options["build_dir"])
+
+
+def _voices(graph: Graph, spec: str | None) -> list[Path]:
+    if spec is None:
+        return []
+    from runner.speech.voices import voice_files
+
+    return voice_files(spec, graph.model.voices)
+
+
+def _model(graph: Graph) -> Iterator[Use]:
+    model = graph.model
+    voices = model.voices.iterdir() if model.voices.is_dir() else [model.voices]
+    for path in (model.config, model.checkpoint, *voices):
+        if path is not None:
+            yield "the model", path
+
+
+def _stages(graph: Graph, build_dir: Path | None) -> Iterator[Use]:
+    for package in (runner, stages):
+        for folder in package.__path__:
+            for path in Path(folder).rglob("*.py"):
+                yield "the program", path
+    for spec in graph.stages.values():
+        yield "the graph", device_kinds.device_file(spec.device.partition(":")[0])
+        if spec.is_library:
+            library = devices.library_path(spec, graph.model.name, build_dir)
+            files = [library, manifest.weights_path(library), manifest.manifest_path(library)]
+            files.append(checkpoint_record(library))
+        else:
+            files = [find_stage(spec.module).path]
+        for path in files:
+            yield f"stage '{spec.name}'", path
+
+
+def _tensors(graph: Graph, folder: Path | None, runs: int) -> Iterator[Use]:
+    if folder is None:
+        return
+    ports = [f"{spec.name}.{port}" for spec in graph.stages.values() for port in spec.outputs]
+    for number in range(1, runs + 1):
+        for port in ports:
+            yield "--save-tensors", run_folder(folder, number, runs) / f"{port}.npy"
+
+
+def run_folder(folder: Path, number: int, runs: int) -> Path:
+    """Where --save-tensors puts the ports of the run `number`, from 1."""
+    return folder / f"{number:04}" if runs > 1 else folder

@@ -1,0 +1,211 @@
+"""The command line. Commands import what they need when they run: `kokoro-run --help` loads nothing but click."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runner.cli import console
+from runner.cli import options as cli_options
+from runner.cli.command import Verb
+
+_DEFAULT_VERB = "run"
+_ELSEWHERE = {  # verbs with a module of their own
+    "cache": "runner.cli.cache",
+    "compare": "runner.cli.compare",
+    "plan": "runner.cli.plan",
+    "replay": "runner.cli.replay",
+    "runs": "runner.cli.replay",
+}
+
+
+class _Verbs(click.Group):
+    """`kokoro-run GRAPH ...` means `kokoro-run run GRAPH ...`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in self.list_commands(ctx) and args[0] not in ("--help", "--version"):
+            args = [_DEFAULT_VERB, *args]
+        return super().parse_args(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *_ELSEWHERE])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _ELSEWHERE:
+            group: click.Command = getattr(importlib.import_module(_ELSEWHERE[cmd_name]), cmd_name)
+            return group
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="kokoro-run")
+def cli() -> None:
+    """Speak phonemes by a graph of compiled stages.
+
+    `kokoro-run GRAPH --input ipa.txt` is short for `kokoro-run run GRAPH --input ipa.txt`. GRAPH is a YAML file, or the
+    name of one that comes with the package: `default`.
+    """
+
+
+@cli.command(cls=Verb)
+@cli_options.graph_options
+@cli_options.input_options
+@click.option(
+    "-o", "--output", metavar="PATH", help="Audio file, or a folder for a file a line.  [default: as FILE, .wav]"
+)
+@click.option(
+    "--stream",
+    is_flag=True,
+    help="Write raw samples to standard output, each line's while the next is computed: 24 kHz, mono, 16 bit.",
+)
+@click.option(
+    "--pause",
+    type=click.FloatRange(0, 60),
+    callback=cli_options.no_nan,
+    default=0.3,
+    show_default=True,
+    help="Between lines [s].",
+)
+@click.option(
+    "--subtype", metavar="NAME", help="How a sample is stored: PCM_16, FLOAT, ...  [default: PCM_16 in a .wav]"
+)
+@click.option("--threads", type=click.IntRange(1, 1024), help="Threads of the kernels.  [default: one a core]")
+@click.option("--timings", is_flag=True, help="Say how long each stage took.")
+@click.option(
+    "--timestamps",
+    metavar="FILE",
+    help="Write when each symbol and word is spoken, as .json, .tsv, .TextGrid, .srt or .vtt. An extension alone, or a "
+    "folder as output, puts it beside the audio.",
+)
+@click.option("--keep-going", is_flag=True, help="Leave bad lines out, list them at the end and exit with 1.")
+@click.option("--no-resume", is_flag=True, help="Speak again what a run that was ended has finished.")
+@click.option("--json", "as_json", is_flag=True, help="Say on standard output, as JSON, what was done.")
+@click.option("--explain", is_flag=True, help="Say first what will be done, and why, as `plan` does.")
+@cli_options.scope_options
+@click.option(
+    "--save-tensors",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write each port to DIR/STAGE.PORT.npy; of several utterances, to DIR/0001 and so on.",
+)
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.html",
+    help="Write a page with the graph, times, pictures of the sound, and every port.",
+)
+@click.option(
+    "--trace",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.json",
+    help="Write when each stage was at work, for ui.perfetto.dev.",
+)
+@cli_options.cache_options
+@cli_options.build_dir
+@cli_options.quiet
+def run(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **options: Any) -> None:
+    """Speak, after building what is missing or stale. What has been computed before is not computed again."""
+    cli_options.one_blas_thread()
+    from runner.batch import rows
+    from runner.cli.run import execute
+
+    if (options["source"] is None) == (options["phonemes"] is None):
+        raise click.UsageError("give one of --input FILE and --phonemes TEXT")
+    if options["stream"]:
+        from runner.cli.stream import check_options
+
+        check_options(options)
+    cache = cli_options.cache_of(options)
+    checked = cli_options.load(graph, overlays, sets, cache)
+    read = rows.as_they_come if options["stream"] else rows.utterances
+    with read(options["source"], options["phonemes"]) as utterances:
+        execute(checked, options, utterances, cache)
+
+
+@cli.command(cls=Verb)
+@cli_options.graph_options
+def check(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...]) -> None:
+    """Find every mistake in a graph; nothing is built or loaded."""
+    checked = cli_options.load(graph, overlays, sets)
+    click.echo(f"{checked.path}: {len(checked.stages)} stages, no mistakes")
+
+
+@cli.command(cls=Verb)
+@cli_options.graph_options
+@cli_options.build_dir
+@cli_options.quiet
+def build(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], build_dir: Path | None, quiet: bool) -> None:
+    """Compile the stages that are missing or stale."""
+    checked = cli_options.load(graph, overlays, sets)
+    from runner.build.staleness import stale
+    from runner.cli.run import build_stale
+
+    build_stale(checked, build_dir, stale(checked, build_dir), quiet=quiet)
+    if not quiet:
+        click.echo(f"{checked.path}: every stage is built", err=True)
+
+
+@cli.command(cls=Verb)
+@cli_options.graph_options
+def show(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...]) -> None:
+    """Print the graph as a mermaid diagram."""
+    from runner.inspect.mermaid import mermaid
+
+    click.echo(mermaid(cli_options.load(graph, overlays, sets)), nl=False)
+
+
+@cli.command(cls=Verb)
+@cli_options.graph_options
+@click.option("--origins", "with_origins", is_flag=True, help="Say where each value was written.")
+def config(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], with_origins: bool) -> None:
+    """Print every value of a graph, after overlays and --set."""
+    from runner.inspect.mermaid import origins
+
+    for path, value, origin in origins(cli_options.load(graph, overlays, sets)):
+        click.echo(f"{path}: {value}" + (f"  # {origin}" if with_origins else ""))
+
+
+@cli.command(cls=Verb)
+def schema() -> None:
+    """Print the JSON Schema of graph files, for editors."""
+    from runner.graph.schema import graph_schema
+
+    click.echo(graph_schema(), nl=False)
+
+
+@cli.command(cls=Verb)
+@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("voices", type=click.Path(path_type=Path), nargs=-1)
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder to write to.")
+def assets(config: Path, voices: tuple[Path, ...], output: Path) -> None:
+    """Convert VOICES (files, or folders of .pt files) to .npy, and write vocab.json of the model's CONFIG."""
+    from runner.speech.assets import write_assets
+
+    for path in write_assets(config, voices, output):
+        click.echo(path)
+
+
+def main() -> None:
+    """The console script: exits with 2 for a mistake of the user's, 130 for an interrupt."""
+    console.prepare()
+    # Python ends by looking for garbage in all that lives: 15 ms for what goes with the process anyway.
+    atexit.register(gc.freeze)
+    try:
+        sys.exit(cli.main(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except OSError as error:  # of --help: a Verb has explained its own
+        if error.filename != console.OUTPUT:
+            raise
+        click.echo(console.fault(error), err=True)
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(130)

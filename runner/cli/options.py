@@ -1,0 +1,144 @@
+"""Options that several commands take."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from runner.cache.cache import Cache
+    from runner.graph.selection import Scope
+    from runner.graph.types import Graph
+    from runner.runtime.values import Array
+
+STARTED = time.perf_counter()
+
+
+def one_blas_thread() -> None:
+    """Keep NumPy from starting a thread a core when it is loaded: 30 ms of a run that finds everything kept.
+
+    No stage of this package multiplies matrices with NumPy. For one that does, OPENBLAS_NUM_THREADS says how many.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def no_nan(_ctx: click.Context, option: click.Parameter, value: float | None) -> float | None:
+    """A range lets nan pass: it is neither below nor above."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter(f"nan is no {option.name}; give a number")
+    return value
+
+
+def _all(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+overlay_options = _all(
+    click.option("-c", "--config", "overlays", multiple=True, metavar="FILE", help="Lay FILE over it; repeatable."),
+    click.option("--set", "sets", multiple=True, metavar="A.B=VALUE", help="Set one value; repeatable."),
+)
+graph_options = _all(click.argument("graph"), overlay_options)
+
+input_options = _all(
+    click.option("--input", "source", metavar="FILE", help="Phonemes, an utterance a line; '-' is standard input."),
+    click.option("--phonemes", metavar="TEXT", help="Phonemes of one utterance, in place of --input."),
+    click.option("--voice", metavar="VOICE", help="Name, file or mix: af_heart*0.6+am_adam*0.4."),
+    click.option("--vocab", type=click.Path(path_type=Path), help="vocab.json or config.json to look symbols up in."),
+    click.option("--speed", type=click.FloatRange(0.25, 4), callback=no_nan, help="1 is the voice's own pace."),
+    click.option("--seed", type=int, help="Of the noise in the voice's source."),
+    click.option("--skip-unknown", is_flag=True, help="Drop symbols that the model does not know, with a warning."),
+)
+
+scope_options = _all(
+    click.option("--from", "start", metavar="STAGE", help="Run STAGE and all that depends on it, kept or not."),
+    click.option("--until", metavar="STAGE", help="Stop after STAGE; what it gives is listed, see --save-tensors."),
+    click.option("--only", metavar="STAGE", help="Run STAGE alone; what it takes must be kept, or given by --load."),
+    click.option("--refresh", multiple=True, metavar="STAGE", help="Run STAGE though it is kept; repeatable."),
+    click.option(
+        "--load",
+        multiple=True,
+        metavar="PORT=FILE.npy",
+        help="Put an array in place of what STAGE.PORT gives; what nothing else needs does not run. Repeatable.",
+    ),
+)
+
+cache_options = _all(
+    click.option(
+        "--cache-dir",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Folder of the cache.  [default: $KOKORO_RUN_CACHE, else the user's cache folder]",
+    ),
+    click.option("--no-cache", is_flag=True, help="Compute everything, keep nothing, leave no record."),
+)
+
+build_dir = click.option(
+    "--build-dir", type=click.Path(path_type=Path), help="Folder of compiled stages.  [default: build or a cache]"
+)
+quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but warnings and errors.")
+
+
+def cache_of(options: Mapping[str, Any]) -> Cache | None:
+    """The cache that the options mean; None for none."""
+    from runner.cache.cache import Cache, default_root
+
+    return None if options["no_cache"] else Cache(options["cache_dir"] or default_root())
+
+
+def load(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], cache: Cache | None = None) -> Graph:
+    """The graph that the options mean, from the cache where that has checked it before."""
+    from runner.graph.snapshot import load_graph
+
+    return load_graph(graph, overlays, sets, None if cache is None else cache.root / "graphs")
+
+
+def parameters(options: Mapping[str, Any]) -> dict[str, object]:
+    """The parameters that have options of their own."""
+    given = {name: options[name] for name in ("speed", "seed") if options[name] is not None}
+    return {**given, **({"skip_unknown": True} if options["skip_unknown"] else {})}
+
+
+def vocabulary(path: Path | None) -> dict[str, Any]:
+    """The keys of config.json that --vocab replaces."""
+    if path is None:
+        return {}
+    from runner.speech.assets import load_vocab
+
+    return {"vocab": load_vocab(path)}
+
+
+def scope(options: Mapping[str, Any]) -> Scope:
+    """The part of the graph that the options mean."""
+    from runner.graph.selection import Scope
+
+    return Scope(options["until"], options["start"], options["only"], frozenset(options["refresh"]))
+
+
+def arrays(options: Mapping[str, Any]) -> dict[str, Array]:
+    """The arrays of --load, by port.
+
+    Raises:
+        RunError: a file is missing, or is no .npy file.
+    """
+    if not options["load"]:
+        return {}
+    from runner.files.npy import read_array
+
+    found = {}
+    for text in options["load"]:
+        port, equals, file = text.partition("=")
+        if not equals or not file or port.count(".") != 1:
+            raise click.BadParameter(f"'{text}' is not STAGE.PORT=FILE.npy, as in decoder.audio=a.npy")
+        found[port] = read_array(Path(file))
+    return found

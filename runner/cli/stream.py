@@ -1,0 +1,102 @@
+"""`run --stream`: each line is spoken as it is read, and its audio is on standard output while the next is computed.
+
+Unlike a run into a file, nothing is checked ahead: a line need not have been written when the one before it is heard.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from runner.cli import options as cli_options
+from runner.errors import LineError
+from runner.speech.pcm import PcmWriter
+from runner.speech.speaker import Speaker
+from stages.dims import SAMPLE_RATE_HZ
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from runner.batch.rows import Utterance
+    from runner.engine.pipeline import Pipeline
+    from runner.speech.speaker import Part
+
+_ELSEWHERE = (
+    "output", "timestamps", "as_json", "report", "trace", "save_tensors", "until", "only", "load", "explain", "timings"
+)  # fmt: skip
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuse what has no meaning for a stream, and a terminal that would show it as characters.
+
+    Raises:
+        UsageError: such an option was given.
+    """
+    for name in _ELSEWHERE:
+        if options[name]:
+            spelled = "json" if name == "as_json" else name.replace("_", "-")
+            raise click.UsageError(f"--stream takes lines as they come and writes audio only: leave --{spelled} out")
+    if sys.stdout is None:
+        raise click.UsageError("--stream: standard output is closed")
+    if sys.stdout.isatty():
+        raise click.UsageError(
+            f"--stream: standard output is a terminal; give it to a player, as in "
+            f"`| aplay -t raw -f S16_LE -r {SAMPLE_RATE_HZ} -c 1`"
+        )
+
+
+def stream(pipeline: Pipeline, options: Mapping[str, Any], utterances: Iterable[Utterance]) -> None:
+    """Speak `utterances`, which are read one at a time.
+
+    Raises:
+        LineError: a line cannot be spoken, and `--keep-going` was not given; what precedes it has been delivered.
+        BrokenPipeError: the reader of standard output has gone.
+        RunError: standard output cannot be written.
+    """
+    scope = cli_options.scope(options)
+    speaker = Speaker(pipeline, options["voice"], cli_options.parameters(options), scope=scope)
+    failed: list[LineError] = []
+    pause = np.zeros(round(options["pause"] * SAMPLE_RATE_HZ), np.float32)
+    first_s = None
+    try:
+        with PcmWriter(sys.stdout.buffer, options["subtype"] or "PCM_16") as writer:
+            for is_new_line, part in _parts(speaker, utterances, failed, keep_going=options["keep_going"]):
+                if is_new_line and writer.samples:
+                    writer.write(pause)
+                writer.write(part.audio)
+                first_s = first_s or time.perf_counter() - cli_options.STARTED
+    finally:
+        pipeline.tidy()
+    _report(writer.samples, first_s, failed, options)
+
+
+def _parts(
+    speaker: Speaker, utterances: Iterable[Utterance], failed: list[LineError], *, keep_going: bool
+) -> Iterator[tuple[bool, Part]]:
+    """Part after part, and whether it is the first of a line."""
+    for utterance in utterances:
+        try:
+            speaker.check(utterance)
+            speaker.load(utterance)  # what is wrong with a library or a device is not the line's fault
+            for number, part in enumerate(speaker.say(utterance)):
+                yield number == 0, part
+        except LineError as error:
+            if not keep_going:
+                raise
+            failed.append(error)
+
+
+def _report(samples: int, first_s: float | None, failed: list[LineError], options: Mapping[str, Any]) -> None:
+    if not options["quiet"] and first_s is not None:
+        total = time.perf_counter() - cli_options.STARTED
+        seconds = samples / SAMPLE_RATE_HZ
+        click.echo(f"{seconds:.2f} s of audio in {total:.2f} s, the first of it after {first_s:.2f} s", err=True)
+    if failed:
+        click.echo(f"{len(failed)} {'line' if len(failed) == 1 else 'lines'} failed:", err=True)
+        for error in failed:
+            click.echo(str(error), err=True)
+        click.get_current_context().exit(1)

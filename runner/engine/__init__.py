@@ -1,0 +1,1 @@
+"""A checked graph runs: pipeline, executors, plan, transfers between devices, records."""

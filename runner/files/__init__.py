@@ -1,0 +1,1 @@
+"""Atomic writing, .npy files, and where files lie."""

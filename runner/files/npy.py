@@ -1,0 +1,59 @@
+"""Arrays of ports as .npy files, for other programs and for `--load`."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from runner.errors import RunError
+from runner.files import atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runner.runtime.values import Array
+
+
+def read_array(path: Path) -> Array:
+    """The array in a .npy file.
+
+    Raises:
+        RunError: there is no such file, or it is not one of an array; pickled objects are refused.
+    """
+    try:
+        array = np.load(path, allow_pickle=False)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (ValueError, EOFError) as error:
+        raise RunError(f"{path}: is no .npy file of an array: {error}") from None
+    if not isinstance(array, np.ndarray):
+        raise RunError(f"{path}: holds several arrays; give a .npy file of one")
+    return array
+
+
+def write_arrays(folder: Path, ports: Mapping[str, Array]) -> None:
+    """Write each port to FOLDER/STAGE.PORT.npy; missing folders are made.
+
+    Raises:
+        RunError: a file cannot be written.
+    """
+    for port, array in ports.items():
+        path = folder / f"{port}.npy"
+        try:
+            write_array(path, array)
+        except OSError as error:
+            raise RunError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def write_array(path: Path, array: Array) -> None:
+    """Write a .npy file in one step: an interrupted run, or a full disk, leaves the old file or none.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    whole = io.BytesIO()
+    np.save(whole, array, allow_pickle=False)
+    atomic.write(path, [whole.getbuffer()])

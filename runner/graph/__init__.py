@@ -1,0 +1,1 @@
+"""YAML becomes a checked graph: reading, merging, schema, checks."""

@@ -1,0 +1,187 @@
+"""The form of the YAML files, as pydantic models: which keys there are and what kind of value each takes.
+
+Whether names, types and axes fit each other is for `checks`. The JSON Schema for editors is made from these models.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from runner.graph.types import DimSpec
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+_NAME_RULE = "takes a name of lower-case letters, digits and _ that starts with a letter"
+
+
+def _dim(value: object) -> DimSpec:
+    bound = value.get("max") if isinstance(value, Mapping) and set(value) == {"max"} else value
+    if type(bound) is not int:
+        raise PydanticCustomError("dim", "takes an integer (a static size) or a map with 'max' alone")
+    if not 1 <= bound < 2**31:
+        raise PydanticCustomError("dim", "takes a size from 1 to 2147483647")
+    return DimSpec(bound, static=bound is value)
+
+
+def _parameter(value: object) -> object:
+    if isinstance(value, bool | int | float | str):
+        return value
+    raise PydanticCustomError("parameter", "takes a number, true, false or a string")
+
+
+def _name(value: object) -> object:
+    if isinstance(value, str) and not (_NAME.match(value) and len(value) <= 64):
+        raise PydanticCustomError("name", _NAME_RULE)
+    return value
+
+
+def _path(value: object) -> object:
+    """A string; pydantic's own would have to be Unicode, which the name of a file need not be."""
+    if not isinstance(value, str):
+        raise PydanticCustomError("string_type", "takes a string")
+    return value
+
+
+def _file(value: object) -> object:
+    if value == "":
+        raise PydanticCustomError("string_too_short", "must not be empty")
+    return _path(value)
+
+
+Name = Annotated[str, BeforeValidator(_name), WithJsonSchema({"type": "string", "pattern": "^[a-z][a-z0-9_]*$"})]
+Dim = Annotated[
+    Any,
+    BeforeValidator(_dim),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1},
+                {
+                    "type": "object",
+                    "properties": {"max": {"type": "integer", "minimum": 1}},
+                    "required": ["max"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
+Parameter = Annotated[
+    Any, BeforeValidator(_parameter), WithJsonSchema({"type": ["number", "integer", "boolean", "string"]})
+]
+DEVICE = r"^[a-z0-9][a-z0-9_-]*:(0|[1-9][0-9]?)$"
+_KIND = r"^[a-z0-9][a-z0-9_-]*$"
+_LABEL = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+_SHA256 = r"^[0-9a-f]{64}$"
+_COMMIT = r"^[0-9a-f]{40}$"
+_REPO = r"^[\w.-]+/[\w.-]+$"
+_SUFFIX = r"^\.[a-z]+$"
+Digest = Annotated[str, Field(pattern=_SHA256, description="sha256, in hexadecimal")]
+Module = Annotated[Any, BeforeValidator(_path), WithJsonSchema({"type": "string"})]
+FileName = Annotated[Any, BeforeValidator(_file), WithJsonSchema({"minLength": 1, "type": "string"})]
+Label = Annotated[str, Field(pattern=_LABEL)]
+
+
+# What a pattern means, for the messages about it.
+_HEX_DIGITS = "hexadecimal digits, lower-case"
+PATTERNS = {
+    DEVICE: "KIND:INDEX, as in cpu:0",
+    _KIND: "lower-case letters, digits, _ and -",
+    _LABEL: "letters, digits, '.', '_' and '-' (at most 64), the first a letter or digit",
+    _SHA256: f"64 {_HEX_DIGITS}",
+    _COMMIT: f"a commit, 40 {_HEX_DIGITS}",
+    _REPO: "OWNER/NAME",
+    _SUFFIX: "a suffix such as .so",
+}
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class HubEntry(_Form):
+    """Where a model can be fetched from."""
+
+    repo: Annotated[str, Field(pattern=_REPO, description="OWNER/NAME on the hub")]
+    revision: Annotated[str, Field(pattern=_COMMIT, description="the commit: a branch would not be pinned")]
+    checkpoint: FileName
+    voices: Annotated[str, Field(description="folder of the repo that holds VOICE.pt")]
+
+
+class ModelEntry(_Form):
+    """One model: its sizes are in `config`, its numbers in `checkpoint`."""
+
+    name: Annotated[Label, Field(description="names the folder of the built libraries")]
+    config: Annotated[FileName, Field(description="the model's config.json")]
+    checkpoint: Annotated[FileName | None, Field(description=".pth or .safetensors; absent: from the hub")] = None
+    sha256: Annotated[Digest | None, Field(description="of the checkpoint")] = None
+    voices: Annotated[FileName, Field(description="a folder of voice packs, or one pack")]
+    voice: Annotated[str, Field(min_length=1, description="the voice when none is asked for")]
+    hub: HubEntry | None = None
+
+
+class StageEntry(_Form):
+    """One box of the pipeline."""
+
+    module: Annotated[
+        Module, Field(description="stages.NAME (Python), or the path of a library; {model}, {device} stand")
+    ]
+    entry: Annotated[Name | None, Field(description="the compiled function")] = None
+    source: Annotated[str | None, Field(description="stages.NAME that `build` compiles")] = None
+    device: Annotated[Name, Field(description="a role of `devices`")]
+    cache: Annotated[bool, Field(description="whether results may be kept")] = True
+    inputs: Annotated[dict[Name, str], Field(description="PORT: TYPE <- STAGE.PORT, in the entry's order")] = {}
+    outputs: Annotated[dict[Name, str], Field(min_length=1, description="PORT: TYPE, in the entry's order")]
+
+
+class GraphEntry(_Form):
+    """A graph file."""
+
+    graph: Annotated[Literal[1], Field(description="version of this format")]
+    name: Label
+    model: Annotated[str | ModelEntry, Field(description="a model file, or the model itself")]
+    params: Annotated[dict[Name, Parameter], Field(description="what callers may change; typed by their default")] = {}
+    devices: Annotated[
+        dict[Name, Annotated[str, Field(pattern=DEVICE)]],
+        Field(description="ROLE: KIND:INDEX, as in cpu:0"),
+    ]
+    dims: Annotated[dict[Name, Dim], Field(description="bounds of the named dims; a plain integer is static")] = {}
+    inputs: Annotated[dict[Name, str], Field(description="what a caller gives: NAME: TYPE")] = {}
+    outputs: Annotated[dict[Name, str], Field(min_length=1, description="what a caller gets: NAME: STAGE.PORT")]
+    stages: Annotated[dict[Name, StageEntry], Field(min_length=1)]
+
+
+class MergedGraph(GraphEntry):
+    """A graph after its overlays: the model file is read by then."""
+
+    model: ModelEntry
+
+
+class DeviceEntry(_Form):
+    """One kind of device."""
+
+    kind: Annotated[str, Field(pattern=_KIND, description="the file's own name")]
+    runtime: Annotated[
+        Literal["cpu", "cuda", "rocm", "metal", "opencl", "vulkan", "webgpu"], Field(description="TVM's")
+    ]
+    target: Annotated[
+        dict[str, str | int | bool | list[str]], Field(description="TVM's target; mcpu: native is this CPU")
+    ]
+    suffix: Annotated[str, Field(pattern=_SUFFIX, description="of the built libraries")]
+
+
+class DeviceFile(_Form):
+    """A file of configs/devices."""
+
+    device: DeviceEntry
+
+
+def graph_schema() -> str:
+    """The JSON Schema of a graph file, as text."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **GraphEntry.model_json_schema()}
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,193 @@
+"""Checked graphs, kept by the digest of all that was read to check them: a graph that has been checked once is read
+again in a millisecond, without pydantic and YAML.
+
+    <cache>/graphs/<key>.json    key: what was asked for, where, and by which code
+                                 texts: file -> sha256 of every file that was read; each must be as it was
+                                 devices, graph: what they said
+
+Nothing is kept of a graph with a mistake, with a stage of another package, or while a file that it was read from has
+changed within the last two seconds: that may change once more within one tick of its clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import stages
+from runner.files import atomic
+from runner.files.locate import find_file
+from runner.graph import device_kinds
+from runner.graph.types import DeviceSpec, DimSpec, Graph, HubSpec, InputSpec, ModelSpec, Ref, StageSpec
+from runner.graph.yaml_node import from_rows, to_rows
+from stages.contract import parse_type
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from runner.graph.yaml_node import Node
+
+FORMAT = 1
+_FRESH_NS = 2_000_000_000
+_OWN_STAGES = "stages."
+
+
+def load_graph(graph: str, overlays: Sequence[str], sets: Sequence[str], folder: Path | None) -> Graph:
+    """As `load.load_graph`, from what is kept in `folder` where that still holds; None keeps nothing.
+
+    Raises:
+        SpecError, GraphError: as there.
+    """
+    if folder is None:
+        return _read(graph, overlays, sets)
+    files = [find_file(graph, "graphs"), *(find_file(overlay, "configs") for overlay in overlays)]
+    code, newest = _code()
+    asked = [FORMAT, code, str(Path.cwd()), graph, list(overlays), list(sets), [str(file) for file in files]]
+    place = folder / f"{hashlib.sha256(json.dumps(asked).encode()).hexdigest()}.json"
+    kept = _restore(place)
+    if kept is not None:
+        return kept
+    started = time.time_ns()
+    checked = _read(graph, overlays, sets)
+    texts = _texts(checked, files)
+    if texts is not None and max(newest, *map(_changed, texts)) < started - _FRESH_NS:
+        _keep(place, checked, texts)
+    return checked
+
+
+def _read(graph: str, overlays: Sequence[str], sets: Sequence[str]) -> Graph:
+    from runner.graph.load import load_graph as read  # noqa: PLC0415 - imports pydantic and YAML
+
+    return read(graph, overlays, sets)
+
+
+def _code() -> tuple[list[Any], int]:
+    """What the code that reads graphs is: the state of each of its files, and when the newest changed [ns]."""
+    contract = Path(stages.__path__[0])
+    here = Path(__file__).parent
+    own = [*sorted(here.glob("*.py")), *sorted((here.parent / "files").glob("*.py")), here.parent / "errors.py"]
+    own += [contract / "contract.py", contract / "dims.py"]
+    found = (importlib.util.find_spec(name) for name in ("pydantic", "yaml"))
+    files = [*own, *(Path(spec.origin) for spec in found if spec is not None and spec.origin is not None)]
+    states = [(str(file), os.stat(file)) for file in files]  # noqa: PTH116 - what Path.stat() calls
+    stamps = [[name, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino] for name, s in states]
+    return [sys.version, stamps], max(max(s.st_mtime_ns, s.st_ctime_ns) for _, s in states)
+
+
+def _texts(graph: Graph, files: Iterable[Path]) -> list[Path] | None:
+    """Every file that decides what `graph` is; None where that cannot be told."""
+    named = [spec.source or spec.module for spec in graph.stages.values() if spec.source or not spec.is_library]
+    if not all(name.startswith(_OWN_STAGES) for name in named):
+        return None  # what an entry point names changes with what is installed
+    own = Path(stages.__path__[0])
+    sources = [own / f"{name.removeprefix(_OWN_STAGES)}.py" for name in named]
+    devices = [device_kinds.device_file(device.partition(":")[0]) for device in graph.devices.values()]
+    name = graph.tree.get("model", "name")
+    model = [] if name is None or not name.origin.line else [Path(name.origin.file).absolute()]
+    return list(dict.fromkeys([*files, *model, graph.model.config, *devices, *sources]))
+
+
+def _changed(path: Path) -> int:
+    status = path.stat()
+    return max(status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _keep(place: Path, graph: Graph, texts: Iterable[Path]) -> None:
+    described = [device_kinds.load_device(device.partition(":")[0]) for device in graph.devices.values()]
+    fields = {
+        "texts": {str(path): _digest(path) for path in texts},
+        "devices": [{**asdict(device), "origin": str(device.origin)} for device in described],
+        "graph": to_fields(graph),
+    }
+    text = json.dumps(fields)
+    try:
+        atomic.write(place, [f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}".encode()])
+    except OSError:
+        return  # a read-only cache: the graph is checked again next time
+
+
+def _restore(place: Path) -> Graph | None:
+    try:
+        sha256, _, text = place.read_bytes().partition(b"\n")
+        if hashlib.sha256(text).hexdigest().encode() != sha256:
+            return None
+        fields = json.loads(text)
+        if any(_digest(Path(path)) != digest for path, digest in fields["texts"].items()):
+            return None
+    except (OSError, ValueError):
+        return None
+    for device in fields["devices"]:
+        device_kinds.remember(DeviceSpec(**{**device, "origin": Path(device["origin"])}))
+    return from_fields(fields["graph"])
+
+
+def to_fields(graph: Graph) -> dict[str, Any]:
+    """A graph as a JSON table."""
+    return {
+        "name": graph.name,
+        "path": str(graph.path),
+        "model": {key: str(value) if isinstance(value, Path) else value for key, value in asdict(graph.model).items()},
+        "params": graph.params,
+        "devices": graph.devices,
+        "dims": {name: [dim.max, dim.static] for name, dim in graph.dims.items()},
+        "inputs": {name: str(type_) for name, type_ in graph.inputs.items()},
+        "outputs": {name: str(ref) for name, ref in graph.outputs.items()},
+        "stages": [_stage_fields(spec) for spec in graph.stages.values()],
+        "tree": to_rows(graph.tree),
+    }
+
+
+def _stage_fields(spec: StageSpec) -> dict[str, Any]:
+    plain = {name: getattr(spec, name) for name in ("name", "module", "entry", "source", "role", "device", "cache")}
+    return {
+        **plain,
+        "inputs": {port: [str(wire.type), str(wire.ref)] for port, wire in spec.inputs.items()},
+        "outputs": {port: str(type_) for port, type_ in spec.outputs.items()},
+        "config": list(spec.config),
+    }
+
+
+def from_fields(fields: dict[str, Any]) -> Graph:
+    """The graph that `to_fields` spelled."""
+    tree: Node = from_rows(fields["tree"])
+    return Graph(
+        name=fields["name"],
+        path=Path(fields["path"]),
+        model=_model(fields["model"]),
+        params=fields["params"],
+        devices=fields["devices"],
+        dims={name: DimSpec(*dim) for name, dim in fields["dims"].items()},
+        inputs={name: parse_type(type_) for name, type_ in fields["inputs"].items()},
+        outputs={name: _ref(ref) for name, ref in fields["outputs"].items()},
+        stages={spec["name"]: _stage(spec) for spec in fields["stages"]},
+        tree=tree,
+    )
+
+
+def _model(fields: dict[str, Any]) -> ModelSpec:
+    paths = {name: fields[name] and Path(fields[name]) for name in ("config", "checkpoint", "voices")}
+    hub = fields["hub"] and HubSpec(**fields["hub"])
+    return ModelSpec(**{**fields, **paths, "hub": hub, "overridden": tuple(fields.get("overridden", ()))})
+
+
+def _stage(fields: dict[str, Any]) -> StageSpec:
+    inputs = {port: InputSpec(parse_type(type_), _ref(ref)) for port, (type_, ref) in fields["inputs"].items()}
+    outputs = {port: parse_type(type_) for port, type_ in fields["outputs"].items()}
+    return StageSpec(**{**fields, "inputs": inputs, "outputs": outputs, "config": tuple(fields["config"])})
+
+
+def _ref(text: str) -> Ref:
+    stage, _, port = text.partition(".")
+    return Ref(stage, port)

@@ -1,0 +1,191 @@
+"""Reads the YAML files: finds them, merges them, judges their form, resolves their paths.
+
+Every mistake of form is noted at the line and column it was written at; nothing is raised until all are known.
+"""
+
+from __future__ import annotations
+
+import os
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from runner.errors import Mistake, SpecError, report, suggest
+from runner.files.locate import BUILD_ROOT, data_root, files, shown
+from runner.graph.merge import read_tree
+from runner.graph.schema import PATTERNS, DeviceFile, MergedGraph
+from runner.graph.types import DeviceSpec
+from runner.graph.yaml_node import Node
+from runner.graph.yaml_reader import read_yaml
+
+Form = TypeVar("Form", bound=BaseModel)
+
+_EXPECTED = {
+    "string_type": "a string",
+    "bool_type": "true or false",
+    "int_type": "an integer",
+    "dict_type": "a map",
+    "model_type": "a map",
+    "list_type": "a list",
+}
+
+
+def read_graph(
+    graph: Path, overlays: Sequence[Path], sets: Sequence[str], mistakes: list[Mistake]
+) -> tuple[Node, MergedGraph | None]:
+    """The merged tree of a graph, its paths resolved, and its form where that is right.
+
+    Raises:
+        SpecError: the graph file cannot be read at all.
+    """
+    tree = read_tree(graph, overlays, sets, mistakes)
+    if tree is None:
+        raise report(mistakes)
+    return tree, judge(tree, mistakes)
+
+
+def judge(tree: Node, mistakes: list[Mistake]) -> MergedGraph | None:
+    """The form of a merged tree where that is right; its paths are resolved."""
+    _resolve_paths(tree)
+    return validate(tree, MergedGraph, mistakes)
+
+
+def _resolve_paths(tree: Node) -> None:
+    """Paths become absolute, by the folder of the file that wrote them; libraries below `build/` stay as they are."""
+    for name in ("config", "checkpoint", "voices"):
+        _resolve(tree.get("model", name))
+    for stage in tree.children("stages").values():
+        module = stage.get("module")
+        if module is not None and is_library(module.value) and not module.value.startswith(BUILD_ROOT):
+            _resolve(module)
+
+
+def _resolve(node: Node | None) -> None:
+    if node is not None and isinstance(node.value, str) and node.value:
+        node.value = os.path.normpath((node.folder / node.value).absolute())
+        node.verbatim = None
+
+
+def is_library(module: object) -> bool:
+    """Whether a stage's module is the path of a library, not the name of a Python stage."""
+    return isinstance(module, str) and ("/" in module or "\\" in module or module.endswith(".so"))
+
+
+def validate(tree: Node, form: type[Form], mistakes: list[Mistake]) -> Form | None:
+    """The tree as `form`, or None; what is wrong is noted at its line and column."""
+    try:
+        return form.model_validate(tree.plain())
+    except ValidationError as error:
+        # A model file that could not be read has been reported as what it is.
+        reported = ("missing", ("model",)) if mistakes else None
+        details = error.errors(include_url=False)
+        mistakes += [_mistake(tree, form, one) for one in details if (one["type"], one["loc"]) != reported]
+        return None
+
+
+def _mistake(tree: Node, form: type[BaseModel], detail: ErrorDetails) -> Mistake:
+    path = [part for part in detail["loc"] if isinstance(part, str)]
+    is_key = path[-1:] == ["[key]"] or detail["type"] == "extra_forbidden"
+    path = [part for part in path if part != "[key]"]
+    where, place = ".".join(path), _place(tree, path)
+    if detail["type"] == "missing":
+        above = _place(tree, path[:-1])
+        message = f"{'.'.join(path[:-1]) or 'the graph'} lacks the key '{path[-1]}'"
+        return Mistake(above.key, message, of_fit=False)
+    if detail["type"] == "extra_forbidden":
+        known = _form_at(form, path[:-1]).model_fields
+        message = f"unknown key '{path[-1]}'{suggest(path[-1], known)}"
+    elif is_key:
+        message = f"{'.'.join(path[:-1])} {_expected(detail)}, not '{path[-1]}'"
+    else:
+        if detail["type"] == "dim" and isinstance(place.value, dict) and place.value:
+            place = next((child for name, child in place.value.items() if name != "max"), place.value.get("max", place))
+        message = f"{where} {_expected(detail)}, not {_said(place.value)}"
+    return Mistake(place.key if is_key else place.origin, message, of_fit=False)
+
+
+def _expected(detail: ErrorDetails) -> str:
+    kind = detail["type"]
+    if kind in _EXPECTED:
+        return f"takes {_EXPECTED[kind]}"
+    if kind in ("dim", "parameter", "name"):
+        return detail["msg"]
+    context = detail.get("ctx", {})
+    if kind == "literal_error":
+        return f"takes {context['expected']}"
+    if kind == "string_pattern_mismatch":
+        return f"takes {PATTERNS[context['pattern']]}"
+    return "must not be empty" if kind in ("string_too_short", "too_short") else f"is refused: {detail['msg']}"
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return ("a map" if isinstance(value, dict) else "a list") + ("" if value else " without entries")
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."
+
+
+def _place(tree: Node, path: Sequence[str]) -> Node:
+    """The node at `path`, or the deepest one there is on the way."""
+    node = tree
+    for name in path:
+        below = node.get(name)
+        if below is None:
+            break
+        node = below
+    return node
+
+
+def _form_at(form: type[BaseModel], path: Sequence[str]) -> type[BaseModel]:
+    """The model that the values at `path` have: through fields, and through maps by any key."""
+    here: Any = form
+    for name in path:
+        if isinstance(here, type) and issubclass(here, BaseModel):
+            here = here.model_fields[name].annotation
+        else:
+            here = typing.get_args(here)[1]
+        options = [option for option in typing.get_args(here) if option is not type(None)]
+        if typing.get_origin(here) is not dict and options:
+            here = options[0]
+    return typing.cast("type[BaseModel]", here)
+
+
+def device_kinds() -> list[str]:
+    """The kinds that configs/devices describes."""
+    return sorted(path.stem for path in files(data_root() / "configs" / "devices"))
+
+
+def load_device(kind: str) -> DeviceSpec:
+    """The description of a kind of device.
+
+    Raises:
+        SpecError: there is no such kind, or its file does not say what it should.
+    """
+    if kind not in device_kinds():
+        raise SpecError(f"no device kind '{kind}' in configs/devices{suggest(kind, device_kinds())}")
+    mistakes: list[Mistake] = []
+    device = read_device(kind, mistakes)
+    if device is None:
+        raise report(mistakes)
+    return device
+
+
+def read_device(kind: str, mistakes: list[Mistake]) -> DeviceSpec | None:
+    """As `load_device`, for a kind that there is; None where mistakes were found, which are appended."""
+    path = data_root() / "configs" / "devices" / f"{kind}.yaml"
+    tree = read_yaml(path, shown(path), mistakes)
+    form = None if tree is None else validate(tree, DeviceFile, mistakes)
+    if tree is None or form is None:
+        return None
+    device = form.device
+    if device.kind != kind:
+        message = f"says kind '{device.kind}'; its file name says '{kind}'"
+        mistakes.append(Mistake(tree.value["device"].value["kind"].origin, message, of_fit=False))
+        return None
+    return DeviceSpec(kind, device.runtime, dict(device.target), device.suffix, path)

@@ -1,0 +1,1 @@
+"""Looking at graphs and runs: comparing, reports, drawings, texts."""

@@ -1,0 +1,47 @@
+"""A graph for the eye: a mermaid diagram, and where each of its values was written."""
+
+from __future__ import annotations
+
+import json
+
+from runner.errors import Origin
+from runner.graph.types import GRAPH_INPUTS, PARAMETERS, Graph, Parameter, StageSpec
+from runner.graph.yaml_node import Scalar
+
+
+def mermaid(graph: Graph) -> str:
+    """The graph as the text of a mermaid flowchart: Python stages round, compiled ones square, types on the edges."""
+    lines = ["flowchart LR"]
+    lines += [f'    {GRAPH_INPUTS}_{name}(["{name}"])' for name in graph.inputs]
+    lines += [f'    {PARAMETERS}_{name}{{{{"{name} = {_said(value)}"}}}}' for name, value in graph.params.items()]
+    lines += [f"    {_box(stage)}" for stage in graph.stages.values()]
+    lines += [f'    output_{name}(["{name}"])' for name in graph.outputs]
+    for stage in graph.stages.values():
+        for port, wire in stage.inputs.items():
+            one = _node(wire.ref.stage, wire.ref.port)
+            label = port if port == wire.ref.port else f"{wire.ref.port} as {port}"
+            lines.append(f'    {one} -- "{label}: {wire.type}" --> {_node(stage.name, port)}')
+    for name, ref in graph.outputs.items():
+        type_ = graph.stages[ref.stage].outputs[ref.port]
+        lines.append(f'    {_node(ref.stage, ref.port)} -- "{ref.port}: {type_}" --> output_{name}')
+    return "\n".join(lines) + "\n"
+
+
+def _box(stage: StageSpec) -> str:
+    left, right = ("[", "]") if stage.is_library else ("(", ")")
+    return f'{_node(stage.name, "")}{left}"{stage.name}<br/>{stage.device}"{right}'
+
+
+def _node(stage: str, port: str) -> str:
+    """A mermaid identifier; prefixed, since names such as `end` and `style` are words of mermaid's."""
+    return f"{stage}_{port}" if stage in (GRAPH_INPUTS, PARAMETERS) else f"stage_{stage}"
+
+
+def _said(value: Parameter) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def origins(graph: Graph) -> list[tuple[str, Scalar | list[object], Origin]]:
+    """Every value that was written, in the graph's order: its path (`stages.bert.device`), itself, and where."""
+    return [(".".join(path), node.plain(), node.origin) for path, node in graph.tree.leaves()]

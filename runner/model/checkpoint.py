@@ -1,0 +1,188 @@
+"""A model's checkpoint: every tensor by its flat name, each taken exactly once.
+
+    .pth          {part: {"module.KEY": tensor}} of torch.save   --+
+                                                                   +-->  "part.KEY" -> tensor  --take-->  float32
+    .safetensors  {"part.KEY": tensor}                           --+
+
+`part` is bert, bert_encoder, predictor, text_encoder or decoder. Names of PyTorch's newer weight norm
+(`parametrizations.weight.original0`, `original1`) are read as the older `weight_g`, `weight_v`. Folding the norm is the
+layers' business.
+
+Source: kokoro 0.9.4, model.py (KModel.__init__).
+Differs: the reference falls back to a load that ignores missing and unexpected keys; here both are errors.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from runner.errors import WeightsError
+from runner.model.safetensors import StoredTensor, is_safetensors, map_file, read_safetensors
+from runner.model.torch_zip import MAGIC, read_torch_zip
+from runner.runtime.manifest import digest
+
+_WRAPPER = "module."  # of torch.nn.DataParallel, under which the published model was trained
+_NEW_WEIGHT_NORM = re.compile(r"\.parametrizations\.weight\.original([01])\Z")
+_POOLER = re.compile(r"bert\.pooler\.(weight|bias)\Z")
+# PyTorch writes these where the published file has none. AdaIN's own scale and shift are the style's.
+_INSTANCE_NORM = re.compile(r"\.(norm[12]|adain[12]\.\d+)\.norm\.(weight|bias)\Z")
+_OLD_PICKLE = b"\x80\x02"
+
+
+class Checkpoint:
+    """An open checkpoint. Take each tensor, then `finish`: only then is it known to be the model's.
+
+    Attributes:
+        path: the file.
+        tensors: name -> tensor, whose `dtype` and `shape` are the file's.
+    """
+
+    def __init__(self, path: Path, tensors: Mapping[str, StoredTensor]) -> None:
+        self.path = path
+        self.tensors = tensors
+        self._taken: set[str] = set()
+        self._missing: dict[str, tuple[int, ...]] = {}
+        self._unfit: list[str] = []
+
+    @classmethod
+    def open(cls, path: Path, sha256: str | None = None) -> Checkpoint:
+        """Open a `.pth` or `.safetensors` file, told apart by its first bytes; tensors stay on the mapped file.
+
+        Args:
+            sha256: the digest the file must have; None accepts any.
+
+        Raises:
+            WeightsError: no such file, not a checkpoint, truncated or damaged, with a forbidden class, not `sha256`.
+        """
+        data = map_file(path)
+        if sha256 is not None:
+            check_sha256(path, sha256)
+        if is_safetensors(data):
+            return cls(path, dict(_named(path, read_safetensors(path).items())))
+        if data[: len(MAGIC)] == MAGIC:
+            return cls(path, dict(_named(path, _flat(path, read_torch_zip(path)))))
+        if data[: len(_OLD_PICKLE)] == _OLD_PICKLE:
+            raise WeightsError(f"{path}: torch.save's format before PyTorch 1.6; load it there and save it again")
+        raise WeightsError(f"{path}: neither a .pth of torch.save (a zip file) nor a .safetensors file")
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of the file, in hexadecimal."""
+        return digest(self.path)
+
+    def take(self, key: str, shape: Sequence[int]) -> np.ndarray:
+        """The tensor `key` as float32, C-contiguous; read-only where it lies on the file.
+
+        What does not fit is kept for `finish`, and nan of the expected shape is returned meanwhile.
+        """
+        expected = tuple(shape)
+        stored = self.tensors.get(key)
+        if stored is None:
+            self._missing[key] = expected
+            return np.full(expected, np.nan, np.float32)
+        if key in self._taken:
+            self._unfit.append(f"{key}: taken twice by the model's stages")
+        self._taken.add(key)
+        if stored.shape != expected:
+            self._unfit.append(f"{key}: is {list(stored.shape)}, expected {list(expected)}")
+            return np.full(expected, np.nan, np.float32)
+        try:
+            return stored.float32()
+        except ValueError as error:
+            self._unfit.append(f"{key}: {error}")
+            return np.full(expected, np.nan, np.float32)
+
+    def finish(self, parts: Iterable[str] | None = None) -> None:
+        """Check that the tensors taken are those of the file.
+
+        Args:
+            parts: the prefixes, such as `bert` or `predictor.lstm`, that were to be taken whole; None is all.
+
+        Raises:
+            WeightsError: lists all missing, misshapen and unexpected tensors, one a line.
+        """
+        left = list(self._left(parts))
+        facts = [
+            f"missing    {key}: expected {list(shape)}{_renamed(key, left)}" for key, shape in self._missing.items()
+        ]
+        facts += [f"misfit     {fact}" for fact in self._unfit]
+        facts += [f"unexpected {fact}" for key in left if (fact := self._objection(key))]
+        if facts:
+            listed = "\n  ".join(facts)
+            raise WeightsError(
+                f"{self.path} does not hold the weights of this model:\n  {listed}\n"
+                "Give the config.json that belongs to this checkpoint, or the checkpoint of this config.json"
+            )
+
+    def _left(self, parts: Iterable[str] | None) -> Iterator[str]:
+        """What nobody took, under the prefixes `parts`."""
+        prefixes = None if parts is None else tuple(f"{part}." for part in parts)
+        for key in self.tensors:
+            if key not in self._taken and (prefixes is None or f"{key}.".startswith(prefixes)):
+                yield key
+
+    def _objection(self, key: str) -> str | None:
+        """Why a tensor that nobody took may not be in the file; None if the model does without it."""
+        tensor = self.tensors[key]
+        if _POOLER.match(key):
+            return None
+        affine = _INSTANCE_NORM.search(key)
+        if affine is None:
+            return f"{key}: {tensor}"
+        identity = 1 if affine[2] == "weight" else 0
+        plain = tensor.dtype in ("float32", "float16", "bfloat16") and bool(np.all(tensor.float32() == identity))
+        return (
+            None if plain else f"{key}: {tensor} is not {identity} throughout, and an instance norm has no values here"
+        )
+
+
+def check_sha256(path: Path, expected: str) -> None:
+    """Compare a file with its pin.
+
+    Raises:
+        WeightsError: the file has another digest.
+    """
+    found = digest(path)
+    if found != expected.lower():
+        raise WeightsError(
+            f"{path}: its sha256 is {found}, expected {expected}: damaged, or another version. "
+            "Fetch it again, or correct sha256 in the model's file"
+        )
+
+
+def _flat(path: Path, saved: object) -> Iterator[tuple[str, StoredTensor]]:
+    """The tensors of a saved `{part: {key: tensor}}`, by "part.key"."""
+    if not isinstance(saved, dict) or not saved:
+        raise WeightsError(f"{path}: holds a {type(saved).__name__}, expected {{part: {{key: tensor}}}}")
+    for part, state in saved.items():
+        for key, tensor in state.items() if isinstance(state, dict) else [("", state)]:
+            name = f"{part}.{key}" if key else str(part)
+            if not isinstance(tensor, StoredTensor):
+                raise WeightsError(f"{path}: {name} is a {type(tensor).__name__}, expected a tensor")
+            yield name, tensor
+
+
+def _named(path: Path, tensors: Iterable[tuple[str, StoredTensor]]) -> Iterator[tuple[str, StoredTensor]]:
+    """The same tensors under the names that stages use."""
+    seen: set[str] = set()
+    for name, tensor in tensors:
+        part, _, key = name.partition(".")
+        key = _NEW_WEIGHT_NORM.sub(lambda match: f".weight_{'gv'[int(match[1])]}", key.removeprefix(_WRAPPER))
+        flat = f"{part}.{key}"
+        if flat in seen:
+            raise WeightsError(f"{path}: {flat} is there twice, under two spellings")
+        seen.add(flat)
+        yield flat, tensor
+
+
+def _renamed(key: str, left: Sequence[str]) -> str:
+    """A hint at the tensor that may be `key` under another name, among those of its part."""
+    part = key.partition(".")[0]
+    close = difflib.get_close_matches(key, [name for name in left if name.startswith(part)], n=1, cutoff=0.9)
+    return f"; did you mean '{close[0]}'?" if close else ""

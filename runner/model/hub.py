@@ -1,0 +1,115 @@
+"""Files of a model from the Hugging Face hub, at a pinned commit, kept in the hub's own cache.
+
+The package `huggingface_hub` is an extra: a model that lies on the disk does without it, and without a network.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.errors import WeightsError
+from runner.model.checkpoint import check_sha256
+
+if TYPE_CHECKING:
+    from runner.graph.types import ModelSpec
+
+_LOG = logging.getLogger("kokoro_run")
+_COMMIT = re.compile(r"[0-9a-f]{40}\Z")
+
+
+def fetch(repo: str, revision: str, file: str, sha256: str | None = None, key: str = "model.checkpoint") -> Path:
+    """Where `file` of `repo` lies on this machine; downloads it if the hub's cache lacks it.
+
+    Args:
+        repo: `owner/name`.
+        revision: the commit, 40 hexadecimal digits; a branch could change under the same name.
+        sha256: the digest the file must have; None accepts any.
+        key: what to set in order to do without the hub, for the messages.
+
+    Raises:
+        WeightsError: no pinned revision, the extra is not installed, the hub cannot be reached or lacks the file, or
+            the file has another digest.
+    """
+    where = f"{file} of {repo}"
+    if not _COMMIT.match(revision):
+        raise WeightsError(f"{where}: revision '{revision}' is not a commit; give its 40 hexadecimal digits")
+    try:
+        import huggingface_hub  # noqa: PLC0415 - an extra, and 0.3 s that other models need not pay
+    except ModuleNotFoundError:
+        raise WeightsError(
+            f"{where}: downloading needs huggingface_hub. Install it with: pip install 'kokoro-run[hub]'"
+            f" - or set {key} to what you have on disk"
+        ) from None
+    download = huggingface_hub.hf_hub_download  # imports the most of the package, which then adds its log handler
+    try:
+        with _told_once(where):
+            path = Path(download(repo, file, revision=revision))
+    except (OSError, ValueError) as error:  # every error of the hub is one of these
+        reason = str(error).strip().partition("\n")[0]
+        raise WeightsError(
+            f"{where} at {revision}: cannot be fetched: {reason}. Where there is a network: "
+            f"hf download {repo} {file} --revision {revision} --local-dir DIR - then set {key} to what is in DIR"
+        ) from error
+    if sha256 is not None:
+        check_sha256(path, sha256)
+    return path
+
+
+class _Once(logging.Handler):
+    """Passes the first warning on, as ours."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(logging.WARNING)
+        self._where, self._told = where, False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not self._told:
+            self._told = True
+            fact = record.getMessage().partition("\n")[0]
+            _LOG.warning("%s: huggingface_hub says: %s; it takes up to half a minute to give up", self._where, fact)
+
+
+@contextlib.contextmanager
+def _told_once(where: str) -> Iterator[None]:
+    """Let huggingface_hub, which prints two lines for each of its retries, say the first thing only."""
+    logger = logging.getLogger("huggingface_hub")
+    handlers, propagate = logger.handlers, logger.propagate
+    logger.handlers, logger.propagate = [_Once(where)], False
+    try:
+        yield
+    finally:
+        logger.handlers, logger.propagate = handlers, propagate
+
+
+def checkpoint(model: ModelSpec) -> Path:
+    """The model's checkpoint: the local file, else the hub's where the model names one.
+
+    Raises:
+        WeightsError: there is neither, or the hub's cannot be had.
+    """
+    if model.checkpoint is not None and model.checkpoint.is_file():
+        return model.checkpoint
+    if model.hub is not None and "checkpoint" in model.overridden:
+        raise WeightsError(
+            f"{model.checkpoint}: no such file; correct model.checkpoint, or do not set it: "
+            f"then {model.hub.checkpoint} of {model.hub.repo} is fetched"
+        )
+    if model.hub is not None:
+        return fetch(model.hub.repo, model.hub.revision, model.hub.checkpoint, model.sha256)
+    if model.checkpoint is None:
+        raise WeightsError(f"model '{model.name}' names neither a checkpoint nor a hub; set model.checkpoint to a file")
+    raise WeightsError(f"{model.checkpoint}: no such file, and model '{model.name}' names no hub to get it from")
+
+
+def voices(model: ModelSpec) -> Callable[[str], Path] | None:
+    """Gets a voice of the model from the hub, by name, for `load_voice`; None where the model names no hub, or where an
+    overlay or option names voices that are not there."""
+    hub = model.hub
+    if hub is None or ("voices" in model.overridden and not model.voices.exists()):
+        return None
+    return lambda name: fetch(hub.repo, hub.revision, f"{hub.voices}/{name}.pt", key="model.voices")

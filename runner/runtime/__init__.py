@@ -1,0 +1,1 @@
+"""TVM's runtime without its compiler, devices, manifests of libraries, values of ports."""

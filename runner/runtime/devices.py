@@ -1,0 +1,169 @@
+"""Devices: the kinds that configs/devices/*.yaml describe, which of them this machine has, and what its CPU can do.
+
+`cpu:0` in a graph is kind `cpu`, index 0. Kinds with the same runtime (`cpu`, `cpu-avx2`) are one device to the runtime
+and differ in what is compiled for them.
+"""
+
+from __future__ import annotations
+
+import functools
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.errors import RunError
+from runner.files.locate import BUILD_ROOT, data_root
+from runner.graph.device_kinds import load_device
+from runner.runtime import tvm_runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from runner.graph.types import StageSpec
+
+_CPUINFO = Path("/proc/cpuinfo")
+
+# The instruction sets that a compiler uses unasked, in LLVM's spelling, and the kernel's where that is another. Others
+# that LLVM counts among a CPU's features (aes, clwb, mwaitx, tuning hints) never appear in a compiled stage.
+X86 = {
+    **{
+        name: name for name in ("cmov", "sse", "sse2", "ssse3", "popcnt", "movbe", "avx", "avx2", "f16c", "fma", "bmi2")
+    },
+    **{name: name for name in ("adx", "gfni", "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")},
+    **{name: name for name in ("avx512ifma", "avx512vbmi", "avx512er", "avx512pf", "fma4", "xop", "tbm", "sse4a")},
+    "sse3": "pni",
+    "sse4.1": "sse4_1",
+    "sse4.2": "sse4_2",
+    "bmi": "bmi1",
+    "lzcnt": "abm",
+    "cx16": "cx16",
+    "avx512bf16": "avx512_bf16",
+    "avx512bitalg": "avx512_bitalg",
+    "avx512fp16": "avx512_fp16",
+    "avx512vbmi2": "avx512_vbmi2",
+    "avx512vnni": "avx512_vnni",
+    "avx512vp2intersect": "avx512_vp2intersect",
+    "avx512vpopcntdq": "avx512_vpopcntdq",
+    "avxifma": "avx_ifma",
+    "avxvnni": "avx_vnni",
+    "avxvnniint8": "avx_vnni_int8",
+    "avxneconvert": "avx_ne_convert",
+    "amx-bf16": "amx_bf16",
+    "amx-int8": "amx_int8",
+    "amx-tile": "amx_tile",
+}
+ARM64 = {
+    "fp-armv8": "fp",
+    "neon": "asimd",
+    "lse": "atomics",
+    "rdm": "asimdrdm",
+    "fullfp16": "asimdhp",
+    "dotprod": "asimddp",
+    "fp16fml": "asimdfhm",
+    "sve": "sve",
+    "sve2": "sve2",
+    "bf16": "bf16",
+    "i8mm": "i8mm",
+    "jsconv": "jscvt",
+    "complxnum": "fcma",
+    "rcpc": "lrcpc",
+}
+
+
+# Of these, those that decide which vector registers a library uses and, in bfloat16, which matrix units.
+VECTORS = frozenset(("sse4.1", "avx", "avx2", "fma", "avx512f", "avx512bw", "avx512dq", "avx512vl", "neon"))
+MATRICES = frozenset(("amx-bf16", "amx-tile"))
+
+
+def place(spelled: str) -> tvm_runtime.Device:
+    """The device that a graph calls `cpu:0` or the like, present or not.
+
+    Raises:
+        SpecError: no configs/devices file describes its kind.
+    """
+    kind, _, index = spelled.partition(":")
+    return load_device(kind).runtime, int(index)
+
+
+def find(spelled: str) -> tvm_runtime.Device:
+    """The device that a graph calls `cpu:0` or the like.
+
+    Raises:
+        SpecError: no configs/devices file describes its kind.
+        RunError: this machine does not have it; the message lists those it has.
+    """
+    wanted = place(spelled)
+    if not tvm_runtime.present(wanted):
+        there, reason = ", ".join(tvm_runtime.present_devices()), tvm_runtime.why_absent(wanted)
+        known = f" ({reason})" if reason else ""
+        raise RunError(
+            f"device {spelled} is not present{known}: this machine has {there}; change `devices` in the graph"
+        )
+    return wanted
+
+
+def library_path(spec: StageSpec, model: str, build_root: Path | None = None) -> Path:
+    """The library of a stage: its `module` with the names filled in and `build/` as the build root.
+
+    Args:
+        model: the model's name, for {model}.
+        build_root: None for the default one.
+
+    Raises:
+        SpecError: no configs/devices file describes the kind of the stage's device.
+    """
+    kind = spec.device.partition(":")[0]
+    path = spec.module.replace("{model}", model).replace("{device}", kind)
+    path = path.removesuffix(".so") + load_device(kind).suffix
+    if path.startswith(BUILD_ROOT):
+        return (build_root or default_build_root()) / path.removeprefix(BUILD_ROOT)
+    return Path(path)
+
+
+def default_build_root() -> Path:
+    """Where compiled stages are if nothing says so: `build` in a checkout, else the user's cache folder."""
+    root = data_root()
+    if (root / "pyproject.toml").is_file():
+        return root / "build"
+    import platformdirs  # noqa: PLC0415 - a few ms that a checkout saves
+
+    return platformdirs.user_cache_path("kokoro-run")
+
+
+def _known(machine: str) -> dict[str, str]:
+    return {"x86_64": X86, "aarch64": ARM64, "arm64": ARM64}.get(machine, {})
+
+
+def used_features(features: Iterable[str], machine: str | None = None) -> tuple[str, ...]:
+    """Of a target's features as LLVM lists them, those that compiled code needs: what a manifest records.
+
+    Args:
+        machine: of the target (`x86_64`, `aarch64`); None for this one.
+    """
+    return tuple(sorted(set(features) & _known(machine or platform.machine()).keys()))
+
+
+@functools.cache
+def cpu_features() -> frozenset[str]:
+    """What this machine's CPU offers of them, in LLVM's spelling.
+
+    Raises:
+        RunError: the system does not say (it has no /proc/cpuinfo).
+    """
+    try:
+        text = _CPUINFO.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise RunError(f"{_CPUINFO}: {error.strerror}; without it the CPU's features are not known") from None
+    return parse_cpuinfo(text, _known(platform.machine()))
+
+
+def parse_cpuinfo(text: str, known: dict[str, str]) -> frozenset[str]:
+    """The features in the text of /proc/cpuinfo, of those in `known` (LLVM's spelling -> the kernel's)."""
+    lines = (line.partition(":") for line in text.splitlines())
+    flags = next((value.split() for key, _, value in lines if key.strip() in ("flags", "Features")), [])
+    return frozenset(name for name, flag in known.items() if flag in flags)
+
+
+def missing_features(needed: Iterable[str]) -> list[str]:
+    """What `needed` (a manifest's `cpu_features`) asks for and this machine's CPU lacks, or nobody here knows."""
+    return sorted(set(needed) - cpu_features())

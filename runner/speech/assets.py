@@ -1,0 +1,131 @@
+"""What `kokoro-run assets` makes: voice packs as .npy, and the vocabulary as a small JSON file.
+
+voices/af_heart.pt, ...  -->  OUT/af_heart.npy, ...     float32 [N, 2*style]
+config.json              -->  OUT/vocab.json            {symbol: id}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from runner.errors import RunError, SpecError, WeightsError
+from runner.files.npy import write_array
+from runner.files.overwriting import refuse_overwriting
+from runner.runtime.manifest import write_text
+from runner.speech.voices import load_voice
+from stages.dims import ConfigError, ModelDims
+
+
+def write_assets(config: Path, voices: Sequence[Path], out: Path) -> list[Path]:
+    """Convert voice files, or the .pt files of folders, and write the vocabulary, all into the folder `out`.
+
+    Every source is read and checked before the first file is written.
+
+    Returns:
+        the files written.
+
+    Raises:
+        SpecError: config.json does not describe a model.
+        WeightsError: a voice is missing, damaged or for another model; two voices have one name.
+        RunError: `out` cannot be written, or holds what is read.
+    """
+    row = _dims(config).voice_row
+    vocab = load_vocab(config)
+    packs: dict[str, np.ndarray] = {}
+    for source in _sources(voices):
+        if source.stem in packs:
+            raise WeightsError(f"{source}: there is another voice named '{source.stem}'; rename one")
+        packs[source.stem] = load_voice(str(source), source, source.stem, row)
+    written = [out / f"{name}.npy" for name in packs]
+    read = [("CONFIG", config), *(("VOICES", source) for source in _sources(voices))]
+    refuse_overwriting(read, [("-o", path) for path in (*written, out / "vocab.json")])
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for path, pack in zip(written, packs.values(), strict=True):
+            write_array(path, pack)
+        write_text(out / "vocab.json", json.dumps(vocab, ensure_ascii=False, indent=1) + "\n")
+    except OSError as error:
+        raise RunError(f"{error.filename or out}: cannot be written: {error.strerror}") from None
+    return [*written, out / "vocab.json"]
+
+
+def load_vocab(path: Path) -> dict[str, int]:
+    """The vocabulary of a `vocab.json` ({symbol: id}) or of a `config.json` (its key `vocab`).
+
+    Raises:
+        SpecError: no such file, not JSON, or not a table of single symbols with ids of their own.
+    """
+    table = load_json(path)
+    if isinstance(table.get("vocab"), dict):
+        table = table["vocab"]
+    if not table:
+        raise SpecError(f"{path}: an empty vocabulary, expected {{symbol: id}}")
+    owners: dict[int, str] = {}
+    for symbol, id_ in table.items():
+        if len(symbol) != 1:
+            raise SpecError(f"{path}: '{symbol}' is {len(symbol)} characters, but a symbol of a vocabulary is one")
+        if "\ud800" <= symbol <= "\udfff":
+            raise SpecError(f"{path}: {symbol!a} is half a character (a surrogate), expected a whole one")
+        if type(id_) is not int or id_ < 1:
+            raise SpecError(f"{path}: the id of '{symbol}' is {id_!r}, expected an integer from 1: 0 marks the ends")
+        if id_ in owners:
+            raise SpecError(f"{path}: '{owners[id_]}' and '{symbol}' have the same id {id_}")
+        owners[id_] = symbol
+    return table
+
+
+def load_json(path: Path) -> dict[str, Any]:
+    """The table in a JSON file.
+
+    Raises:
+        SpecError: no such file, not JSON (with line and column), a key given twice, or not a table.
+    """
+    try:
+        table = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_table)
+    except json.JSONDecodeError as error:
+        raise SpecError(f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
+    except _DuplicateKeyError as error:
+        raise SpecError(f"{path}: key '{error}' is given twice") from None
+    except (UnicodeDecodeError, RecursionError):
+        raise SpecError(f"{path}: not a JSON file in UTF-8") from None
+    except OSError as error:
+        raise SpecError(f"{path}: cannot be read: {error.strerror}") from None
+    if not isinstance(table, dict):
+        raise SpecError(f"{path}: holds a {type(table).__name__}, expected a table")
+    return table
+
+
+class _DuplicateKeyError(Exception):
+    pass
+
+
+def _table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in table:
+            raise _DuplicateKeyError(key)
+        table[key] = value
+    return table
+
+
+def _dims(config: Path) -> ModelDims:
+    try:
+        return ModelDims.from_config(load_json(config))
+    except ConfigError as error:
+        lines = str(error).split("\n")
+        raise SpecError("\n".join(f"{config}: {line}" for line in lines)) from None
+
+
+def _sources(voices: Sequence[Path]) -> list[Path]:
+    sources: list[Path] = []
+    for path in voices:
+        found = sorted(path.glob("*.pt")) if path.is_dir() else [path]
+        if not found:
+            raise WeightsError(f"{path}: no .pt voice in this folder")
+        sources += found
+    return sources

@@ -1,0 +1,235 @@
+"""Audio files: written beside their place and moved there whole, or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import soundfile
+
+from runner.errors import RunError, SizeError
+from runner.files import atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    import numpy.typing as npt
+
+_EXTENSIONS = {"AIF": "AIFF", "OGA": "OGG", "OPUS": "OGG"}
+_SUBTYPES = {"OPUS": "OPUS"}  # where the extension means more than the container's default
+_HEADERLESS = {"RAW", "SD2"}  # an SD2 has its header in another file, which a rename leaves behind
+_UNCLIPPED = {"FLOAT", "DOUBLE"}
+# How far the size fields of a format reach. libsndfile wraps them round, or then reads less than it has written.
+_MAX_BYTES = {**dict.fromkeys(("WAV", "WAVEX", "AIFF", "SVX", "MAT5", "WVE", "XI"), 2**32), "HTK": 2**31, "VOC": 2**24}
+_MAX_SAMPLES = {"AVR": 2**32, "MPC2K": 2**32, "MAT4": 2**31, "SDS": 2**21}
+_HEADER_BYTES = 4096  # more than any of these formats puts around the samples
+_SAMPLE_BYTES = {
+    **dict.fromkeys(("PCM_S8", "PCM_U8", "ULAW", "ALAW", "DPCM_8"), 1), "PCM_16": 2, "DPCM_16": 2,
+    "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8,
+}  # fmt: skip
+_ENDLESS = ".w64, .rf64 or .flac"
+
+
+class AudioFile:
+    """A mono audio file that takes its place when the `with` block ends well; else nothing is left.
+
+    Attributes:
+        path: the file.
+        clipped: samples so far beyond [-1, 1] that the format cannot hold; they are at its limits.
+        peak: the largest magnitude so far.
+        samples: samples so far.
+    """
+
+    def __init__(self, path: Path, rate_hz: int, subtype: str | None = None, samples: int = 0) -> None:
+        """Prepare to write `path`; the format is that of its extension.
+
+        Args:
+            subtype: how a sample is stored, 'PCM_16', 'FLOAT', ...; None for the format's own default.
+            samples: that will be written; a .wav of more than 4 GB is an RF64.
+
+        Raises:
+            RunError: unknown extension or subtype, more samples than the format holds, or the place cannot be written.
+        """
+        self.format, self.subtype = choose_format(path, subtype, samples)
+        self.path = path
+        self.clipped, self.peak, self.samples = 0, 0.0, 0
+        self._rate_hz = rate_hz
+        self._target = place_of(path)
+        self._temporary = _temporary(path, self._target)
+
+    def __enter__(self) -> Self:
+        try:
+            with self._explained():
+                self._file = soundfile.SoundFile(
+                    os.fsencode(self._temporary), "w", self._rate_hz, 1, self.subtype, format=self.format
+                )
+        except BaseException:
+            self._temporary.unlink(missing_ok=True)
+            raise
+        return self
+
+    def write(self, audio: npt.NDArray[np.float32]) -> None:
+        """Append `audio` [samples].
+
+        Raises:
+            RunError: the disk is full, or the like.
+        """
+        size = np.abs(audio)
+        self.peak = max(self.peak, float(size.max(initial=0.0)))
+        if self.subtype not in _UNCLIPPED:
+            self.clipped += int(np.count_nonzero(size > 1.0))
+        self.samples += audio.size
+        with self._explained():
+            self._file.write(audio)
+
+    def silence(self, seconds: float) -> None:
+        """Append a pause."""
+        self.write(np.zeros(round(seconds * self._rate_hz), np.float32))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            with self._explained():
+                self._file.close()
+                if kind is None:
+                    self._commit()
+        finally:
+            self._temporary.unlink(missing_ok=True)
+
+    def _commit(self) -> None:
+        # An encoder writes its last block on closing, where libsndfile does not report a full disk.
+        written = soundfile.info(os.fsencode(self._temporary)).frames
+        if written != self.samples:
+            cause = os.strerror(_probe(self._temporary) or errno.EIO)
+            raise OSError(errno.EIO, f"{cause}: {written} of {self.samples} samples were written")
+        self._temporary.replace(self._target)
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Name the file and the fact of a failed write; libsndfile itself says 'System error' of all of them."""
+        try:
+            yield
+        except soundfile.LibsndfileError as error:
+            fact = os.strerror(cause) if (cause := _probe(self._temporary)) else error.error_string
+            raise RunError(f"{self.path}: cannot be written: {fact}") from error
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot be written: {error.strerror}") from error
+
+
+def choose_format(path: Path, subtype: str | None = None, samples: int = 0) -> tuple[str, str]:
+    """libsndfile's format and subtype for `path` with so many samples.
+
+    Raises:
+        RunError: the extension is none it writes, or the format has no such subtype, or cannot hold the samples.
+    """
+    extension = path.suffix[1:].upper()
+    format_ = _EXTENSIONS.get(extension, extension)
+    known = soundfile.available_formats().keys() - _HEADERLESS
+    if format_ not in known:
+        there = ", ".join(f".{name.lower()}" for name in sorted(known | _EXTENSIONS.keys()))
+        fact = f"no audio format is called '{path.suffix}'" if path.suffix else "its name says no audio format"
+        raise RunError(f"{path}: {fact}; there are {there}; a folder is spelled with a slash at its end")
+    chosen = subtype.upper() if subtype else _SUBTYPES.get(extension, soundfile.default_subtype(format_))
+    if not soundfile.check_format(format_, chosen):
+        there = ", ".join(soundfile.available_subtypes(format_))
+        raise RunError(f"{path}: {format_} has no subtype '{chosen}'; it has {there}")
+    most = _most_samples(format_, chosen)
+    if most is None or samples <= most:
+        return format_, chosen
+    if format_ == "WAV" and soundfile.check_format("RF64", chosen):
+        return "RF64", chosen
+    raise SizeError(f"{path}: {format_} holds at most {most} samples of {chosen}, and this is more; give {_ENDLESS}")
+
+
+def _most_samples(format_: str, subtype: str) -> int | None:
+    """How many samples a file can hold; None where there is no limit, or it depends on what the samples are."""
+    if format_ in _MAX_BYTES and subtype in _SAMPLE_BYTES:
+        return (_MAX_BYTES[format_] - _HEADER_BYTES) // _SAMPLE_BYTES[subtype]
+    return _MAX_SAMPLES.get(format_)
+
+
+def check_writable(path: Path) -> None:
+    """Find out before the work whether `path` could be written.
+
+    Raises:
+        RunError: its folder is missing or read-only, or it is no regular file.
+    """
+    _temporary(path, place_of(path)).unlink()
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A new file that takes the place of `path` when the block ends well; else nothing is left.
+
+    Raises:
+        RunError: the place cannot be written, or the block fails to.
+    """
+    target = place_of(path)
+    temporary = _temporary(path, target)
+    try:
+        yield temporary
+        temporary.replace(target)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written: {error.strerror}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path, names: str, older_s: float = 0.0) -> None:
+    """Remove what killed runs have left in `folder` of files whose names match `names`, a regular expression.
+
+    Args:
+        older_s: since it was last written to; 0 for who knows that no other run writes there now.
+    """
+    unfinished = re.compile(rf"\.(?:{names})\.[a-z0-9_]{{8}}\.part")
+    for entry in atomic.listed(folder):
+        if unfinished.fullmatch(entry.name) and _age(entry) >= older_s:
+            atomic.remove(entry.path)
+
+
+def _age(entry: os.DirEntry[str]) -> float:
+    try:
+        return time.time() - entry.stat(follow_symlinks=False).st_mtime
+    except OSError:
+        return 0.0  # gone already
+
+
+def place_of(path: Path) -> Path:
+    """Where `path` leads. Replacing a device or a pipe by a file is never what was meant."""
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        what = "a folder" if target.is_dir() else "no regular file"
+        raise RunError(f"{path}: cannot be written: it is {what}")
+    return target
+
+
+def _temporary(path: Path, target: Path) -> Path:
+    """A new empty file beside `target`, with the permissions that a plain `open` would give it."""
+    try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written: {target.parent}: {error.strerror}") from error
+    mask = os.umask(0)
+    os.umask(mask)
+    os.fchmod(handle, 0o666 & ~mask)
+    os.close(handle)
+    return Path(name)
+
+
+def _probe(path: Path) -> int:
+    """The errno of appending a little to the file at `path`; 0 if that works."""
+    try:
+        with path.open("ab", buffering=0) as file:
+            file.write(bytes(4096))
+    except OSError as error:
+        return error.errno or 0
+    return 0

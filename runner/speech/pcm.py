@@ -1,0 +1,86 @@
+"""Audio as it is made: raw samples on a pipe, written by a thread of its own while the next ones are computed."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from typing import TYPE_CHECKING, BinaryIO, Self
+
+import numpy as np
+
+from runner.cli import console
+from runner.errors import RunError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from runner.runtime.values import Array
+
+SUBTYPES = {"PCM_16": "<i2", "FLOAT": "<f4"}
+_AHEAD = 2  # parts that wait for a slow reader, beside the one that is written and the one that is handed on
+
+
+class PcmWriter:
+    """Writes audio to `file`, little-endian and without a header; a context manager, which waits for the reader."""
+
+    def __init__(self, file: BinaryIO, subtype: str = "PCM_16") -> None:
+        """Begin.
+
+        Args:
+            subtype: how a sample is stored: PCM_16, clipped and scaled as in a .wav of that name, or FLOAT.
+
+        Raises:
+            RunError: another subtype.
+        """
+        if subtype not in SUBTYPES:
+            raise RunError(f"--subtype {subtype}: a stream is of {' or '.join(SUBTYPES)}")
+        self._file, self._dtype = file, np.dtype(SUBTYPES[subtype])
+        self._waiting: queue.Queue[bytes | None] = queue.Queue(_AHEAD)
+        self._error: OSError | None = None
+        # A daemon: after an interrupt nobody waits for what a slow reader has not taken.
+        self._thread = threading.Thread(target=self._work, name="pcm", daemon=True)
+        self.samples = 0
+
+    def write(self, audio: Array) -> None:
+        """Hand on `audio` [samples]; waits only where the reader is several parts behind.
+
+        Raises:
+            BrokenPipeError: the reader has gone.
+            RunError: the file cannot be written.
+        """
+        self._check()
+        self.samples += audio.size
+        if self._dtype.kind == "i":
+            # libsndfile's way, so that a stream is what a .wav holds: 32 bits, of which the upper 16 are kept
+            full = np.clip(np.rint(audio.astype(np.float64) * 2**31), -(2**31), 2**31 - 1)
+            audio = full.astype(np.int64) >> 16
+        self._waiting.put(audio.astype(self._dtype).tobytes())
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None and not issubclass(kind, Exception):
+            return
+        self._waiting.put(None)
+        self._thread.join()
+        if kind is None:
+            self._check()
+
+    def _work(self) -> None:
+        while (data := self._waiting.get()) is not None:
+            if self._error is None:
+                try:
+                    self._file.write(data)
+                    self._file.flush()
+                except OSError as error:
+                    self._error = error
+
+    def _check(self) -> None:
+        if isinstance(self._error, BrokenPipeError):
+            raise self._error
+        if self._error is not None:
+            raise RunError(console.fault(self._error)) from self._error

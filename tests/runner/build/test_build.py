@@ -1,0 +1,428 @@
+"""A small stage, compiled for real: what a build leaves, what it refuses, and what is left of one that was killed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tvm.target import Target
+
+from runner.build import passes
+from runner.build.build import build, check_checkpoint, resolve_target
+from runner.build.staleness import stale
+from runner.cache.cache import Cache
+from runner.engine.pipeline import Pipeline
+from runner.engine.run_state import HIT, RUN
+from runner.errors import BuildError, RunError, WeightsError
+from runner.graph.device_kinds import load_device
+from runner.runtime import devices, tvm_runtime
+from runner.runtime import manifest as manifests
+from runner.runtime.manifest import ALIGNMENT, Manifest
+from stages.dims import ModelDims
+from stages.layers.packing import pack_module
+from stages.text_encoder import TextEncoder
+from tests.conftest import ROOT
+from tests.runner import small_model
+from tests.runner.build.test_workers import children, wait_for_end
+from tests.runner.small_model import STAGE, TWIN, Weights, library
+
+WORD = "hɛloʊ"
+LEFT = ["text_encoder.json", "text_encoder.so", "text_encoder.weights"]
+
+
+@pytest.fixture(scope="session")
+def tensors() -> Weights:
+    return small_model.weights()
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory, tensors: Weights) -> Path:
+    """The folder of the model, which no test changes."""
+    return small_model.write(tmp_path_factory.mktemp("model"), tensors).parent
+
+
+@pytest.fixture(scope="session")
+def first_build(tmp_path_factory: pytest.TempPathFactory, model: Path) -> tuple[Path, list[tuple[str, str]]]:
+    """A build root with the stage in it, which no test changes, and what the build told."""
+    root = tmp_path_factory.mktemp("built")
+    assert states(model, root, only=["tokenize"]) == []
+    assert not library(root).parent.exists()
+    return root, states(model, root, only=[STAGE])
+
+
+@pytest.fixture
+def built(first_build: tuple[Path, list[tuple[str, str]]]) -> Path:
+    return first_build[0]
+
+
+def states(folder: Path, root: Path, only: list[str] | None = None) -> list[tuple[str, str]]:
+    """Build, and give what was told of each stage."""
+    told: list[tuple[str, str]] = []
+    build(small_model.load(folder), root, progress=lambda stage, state, _: told.append((stage, state)), only=only)
+    return told
+
+
+def visible(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def speak(folder: Path, root: Path, *sets: str) -> np.ndarray:
+    result: np.ndarray = Pipeline(small_model.load(folder, *sets), root).run(phonemes=WORD)["t_en"]
+    return result
+
+
+def test_manifest_says_what_was_built_from_what(model: Path, built: Path) -> None:
+    path = library(built)
+    manifest = Manifest.read(manifests.manifest_path(path))
+    assert (manifest.stage, manifest.entry, manifest.source) == (STAGE, "text_encoder_forward", "stages.text_encoder")
+    assert manifest.inputs == {"input_ids": "int64[1, text]", "length": "int64[1]", "text_mask": "bool[1, text]"}
+    assert manifest.outputs == {"t_en": "float32[1, hidden, text]"}
+    assert manifest.dims == {"hidden": 16, "style": 8, "features": 24, "bins": 5}
+    assert manifest.tvm == tvm_runtime.version()
+    assert manifest.target["kind"] == "llvm"
+    assert manifest.checkpoint == hashlib.sha256((model / "model.safetensors").read_bytes()).hexdigest()
+    assert set(manifest.cpu_features) <= devices.cpu_features()
+    assert len(manifest.cpu_features) > 0
+    assert manifests.damage(path, manifest) is None
+    assert visible(path.parent) == LEFT
+
+
+def test_sources_are_those_that_the_stage_imports_and_the_builder(built: Path) -> None:
+    sources = Manifest.read(manifests.manifest_path(library(built))).sources
+    assert {"stages/text_encoder.py", "stages/layers/conv.py", "stages/kernels/conv1d.py", "stages/contract.py"} < set(
+        sources
+    )
+    assert {name for name in sources if name.startswith("runner/")} == {
+        "runner/build/build.py",
+        "runner/build/passes.py",
+    }
+    assert not {"stages/bert.py", "stages/decoder.py", "stages/kernels/stft.py"} & set(sources)
+    assert all(hashlib.sha256((ROOT / name).read_bytes()).hexdigest() == digest for name, digest in sources.items())
+
+
+def test_weights_are_the_packed_tensors_each_aligned(built: Path, tensors: Weights) -> None:
+    path = library(built)
+    manifest = Manifest.read(manifests.manifest_path(path))
+    with resolve_target(load_device("cpu").target):
+        stage = TextEncoder(ModelDims.from_config(small_model.sizes()))
+        packed = pack_module(stage, lambda key, _: tensors[stage.PREFIX + key])
+    content = manifests.weights_path(path).read_bytes()
+    end = 0
+    for tensor in manifest.tensors:
+        assert tensor.offset % ALIGNMENT == 0
+        assert end <= tensor.offset < end + ALIGNMENT
+        expected = packed.pop(tensor.name)
+        end = tensor.offset + expected.nbytes
+        assert content[tensor.offset : end] == expected.astype("<f4").tobytes()
+        assert (tensor.dtype, tensor.shape) == ("float32", expected.shape)
+    assert not packed
+    assert len(content) == end
+
+
+def test_build_tells_what_it_does_and_leaves_alone_what_is_current(
+    model: Path, first_build: tuple[Path, list[tuple[str, str]]]
+) -> None:
+    root, told = first_build
+    assert told == [(STAGE, "compiling"), (STAGE, "built")]
+    before = library(root).stat()
+    assert states(model, root) == [(STAGE, "current")]
+    assert library(root).stat() == before
+
+
+def test_built_graph_runs_without_the_checkpoint(model: Path, built: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(model, tmp_path / "model"))
+    root = Path(shutil.copytree(built, tmp_path / "root"))
+    expected = speak(model, built)
+    stale(small_model.load(folder), root)  # makes the record that the copied build has of the copied file
+    (folder / "model.safetensors").unlink()
+    build(small_model.load(folder), root)
+    np.testing.assert_array_equal(speak(folder, root), expected)
+
+
+def test_build_for_another_kind_of_cpu_gives_the_same_within_rounding(model: Path, built: Path, tmp_path: Path) -> None:
+    if devices.missing_features(["avx2", "fma"]):
+        pytest.skip("this machine's CPU lacks avx2 or fma")
+    avx2 = "devices.host=cpu-avx2:0"
+    build(small_model.load(model, avx2), tmp_path)
+    features = Manifest.read(manifests.manifest_path(library(tmp_path, "cpu-avx2"))).cpu_features
+    assert "avx2" in features
+    assert not [name for name in features if name.startswith("avx512")]
+    np.testing.assert_allclose(speak(model, tmp_path, avx2), speak(model, built), rtol=0, atol=1e-5)
+
+
+def test_kernels_give_the_same_as_after_all_of_tvms_passes(
+    model: Path, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert passes.lowering(Target("llvm")) == passes.KERNELS
+    monkeypatch.setattr(passes, "lowering", lambda target: "default")
+    build(small_model.load(model), tmp_path)
+    assert library(tmp_path).read_bytes() != library(built).read_bytes()
+    np.testing.assert_array_equal(speak(model, tmp_path), speak(model, built))
+
+
+def test_native_target_needs_nothing_that_this_machine_lacks() -> None:
+    from tvm.target import codegen  # noqa: PLC0415 - beside the only test that needs it
+
+    target = resolve_target({"kind": "llvm", "mcpu": "native"})
+    assert not devices.missing_features(devices.used_features(codegen.llvm_get_cpu_features(target)))
+    assert int(target.attrs["opt-level"]) == 3
+
+
+def rewritten(tensors: Weights, change: Callable[[Weights], object]) -> Weights:
+    copy = dict(tensors)
+    change(copy)
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("change", "lines"),
+    [
+        (
+            lambda t: t.pop("decoder.generator.ups.0.bias"),
+            ["missing    decoder.generator.ups.0.bias: expected [4]"],
+        ),
+        (
+            lambda t: t.update({"bert.extra": np.zeros((2, 3), np.float32)}),
+            ["unexpected bert.extra: float32[2, 3]"],
+        ),
+        (
+            lambda t: t.update({"predictor.shared.weight_hh_l0": np.zeros((32, 9), np.float32)}),
+            ["misfit     predictor.shared.weight_hh_l0: is [32, 9], expected [32, 8]"],
+        ),
+        (
+            lambda t: [t.pop("bert_encoder.bias"), t.update({"text_encoder.b": np.zeros(1, np.float32)})],
+            ["missing    bert_encoder.bias: expected [16]", "unexpected text_encoder.b: float32[1]"],
+        ),
+    ],
+    ids=["missing", "extra", "misshapen", "two at once"],
+)
+def test_checkpoint_of_another_model_is_refused_before_anything_is_built(
+    tensors: Weights, tmp_path: Path, change: Callable[[Weights], object], lines: list[str]
+) -> None:
+    folder = small_model.write(tmp_path / "model", rewritten(tensors, change)).parent
+    with pytest.raises(WeightsError) as error:
+        build(small_model.load(folder), tmp_path / "root")
+    message = str(error.value).splitlines()
+    assert message[0] == f"{folder / 'model.safetensors'} does not hold the weights of this model:"
+    assert [line.strip() for line in message[1:-1]] == lines
+    assert "Give the config.json that belongs to this checkpoint" in message[-1]
+    assert not library(tmp_path / "root").parent.exists()
+
+
+def test_whole_checkpoint_is_checked_whatever_the_graph_compiles(tensors: Weights, tmp_path: Path) -> None:
+    folder = small_model.write(tmp_path, rewritten(tensors, lambda t: t.pop("bert_encoder.bias"))).parent
+    with pytest.raises(WeightsError, match=r"bert_encoder\.bias"):
+        check_checkpoint(folder / "model.safetensors", ModelDims.from_config(small_model.sizes()))
+
+
+def test_checkpoint_with_another_digest_is_refused(model: Path, tmp_path: Path) -> None:
+    graph = small_model.load(model, f"model.sha256={'0' * 64}")
+    with pytest.raises(WeightsError) as error:
+        build(graph, tmp_path)
+    found = hashlib.sha256((model / "model.safetensors").read_bytes()).hexdigest()
+    assert str(error.value).startswith(f"{model / 'model.safetensors'}: sha256 is {found}, the model says {'0' * 64}; ")
+    assert "remove `sha256` from the model if this is the one you mean" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "config.json: is not JSON: Expecting property name"),
+        ("[1]", "config.json: expected a JSON table at the top"),
+        ("{}", "config.json: n_token: "),
+    ],
+)
+def test_config_that_is_none_is_refused(tensors: Weights, tmp_path: Path, content: str, message: str) -> None:
+    folder = small_model.write(tmp_path / "model", tensors).parent
+    graph = small_model.load(folder)
+    (folder / "config.json").write_text(content, "utf-8")
+    with pytest.raises(BuildError) as error:
+        build(graph, tmp_path / "root")
+    assert message in str(error.value)
+
+
+def test_missing_files_of_the_model_are_named(tensors: Weights, tmp_path: Path) -> None:
+    folder = small_model.write(tmp_path / "model", tensors).parent
+    graph = small_model.load(folder)
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(WeightsError, match=r"model\.safetensors: no such file, and model 'small' names no hub"):
+        build(graph, tmp_path / "root")
+    small_model.write(folder, tensors)
+    (folder / "config.json").unlink()
+    with pytest.raises(BuildError, match=r"config\.json: cannot be read: No such file"):
+        build(graph, tmp_path / "root")
+
+
+def test_build_folder_that_cannot_be_written_is_named(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "small").mkdir()
+    (tmp_path / "small" / "cpu").write_text("a file where a folder should be")
+    with pytest.raises(BuildError, match=r"stage 'text_encoder': .*small/cpu: (File exists|Not a directory)"):
+        build(small_model.load(model), tmp_path)
+
+
+def test_nothing_is_left_of_a_build_that_failed(model: Path, tmp_path: Path) -> None:
+    """The weights file's place is taken by a folder: the very last step but one fails."""
+    blocked = manifests.weights_path(library(tmp_path))
+    (blocked / "in the way").mkdir(parents=True)
+    with pytest.raises(BuildError, match="Is a directory"):
+        build(small_model.load(model), tmp_path)
+    assert stale(small_model.load(model), tmp_path) == [(STAGE, "not built yet")]
+    assert not [path for path in blocked.parent.iterdir() if path.is_dir() and path != blocked]
+
+
+def test_killed_builds_leave_nothing_trusted_and_the_next_build_heals(
+    built: Path, tensors: Weights, tmp_path: Path
+) -> None:
+    """The build was to replace another, of other weights."""
+    halved = {name: array * np.float32(0.5) for name, array in tensors.items()}
+    folder = small_model.write(tmp_path / "model", halved).parent
+    steps = killed_builds(folder, built, tmp_path)
+    assert steps[:-1] == ["os.remove .json", "os.rename .so .so", "os.rename .weights .weights"]
+    assert steps[-1].startswith("os.rename ..json.")
+    graph, roots = small_model.load(folder), [tmp_path / str(number) for number in (1, 2, 3, 4, 5)]
+    assert stale(graph, roots[0]) == [(STAGE, "the checkpoint has changed")]  # the old build is still whole
+    assert manifests.damage(library(roots[0]), Manifest.read(manifests.manifest_path(library(built)))) is None
+    for root in roots[1:4]:
+        assert stale(graph, root) == [(STAGE, "not built yet")]
+        with pytest.raises(RunError, match="its build did not end"):
+            speak(folder, root)
+    heal(folder, roots[3], leftover(roots[1]))
+    np.testing.assert_array_equal(speak(folder, roots[3]), speak(folder, roots[4]))
+
+
+def killed_builds(folder: Path, root: Path, out: Path) -> list[str]:
+    """What each of a row of builds was about to do when it was killed; see there."""
+    command = [sys.executable, "-m", "tests.runner.killed_build", *map(str, (folder, root, out))]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return [step.replace(STAGE + ".", ".") for step in json.loads(ran.stdout.splitlines()[-1])]
+
+
+def leftover(root: Path) -> Path:
+    """The scratch folder of a build that was killed."""
+    [folder] = [path for path in library(root).parent.glob(f".{STAGE}.*") if path.is_dir()]
+    return folder
+
+
+def heal(folder: Path, root: Path, scratch: Path) -> None:
+    """Build again where a manifest was half written, and where another has left its scratch folder."""
+    parent = library(root).parent
+    shutil.copytree(scratch, parent / scratch.name)
+    assert any(path.name.startswith(f".{STAGE}.json.") for path in parent.iterdir())
+    assert states(folder, root) == [(STAGE, "compiling"), (STAGE, "built")]
+    assert stale(small_model.load(folder), root) == []
+    assert sorted(path.name for path in parent.iterdir()) == [f".{STAGE}.lock", *LEFT]
+
+
+def test_two_builds_at_once_compile_the_stage_once(model: Path, built: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path\n"
+        "sys.modules['torch'] = None\n"  # TVM imports it where it is installed: 2 s, for nothing here
+        "from runner.build.build import build; from tests.runner import small_model\n"
+        "folder, root = map(Path, sys.argv[1:])\n"
+        "build(small_model.load(folder), root, progress=lambda stage, state, seconds: print(state))"
+    )
+    command = [sys.executable, "-c", code, str(model), str(tmp_path)]
+    both = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    ends = sorted(process.communicate()[0].split()[-1] for process in both)
+    assert [process.returncode for process in both] == [0, 0]
+    assert ends == ["built", "current"]
+    assert stale(small_model.load(model), tmp_path) == []
+    np.testing.assert_array_equal(speak(model, tmp_path), speak(model, built))
+
+
+def test_results_are_kept_over_an_equal_build(model: Path, built: Path, tmp_path: Path, stage_cache: Path) -> None:
+    states(model, tmp_path, only=[STAGE])
+    assert library(tmp_path).read_bytes() == library(built).read_bytes()
+    status = [
+        Pipeline(small_model.load(model), root, cache=Cache(stage_cache)).run(phonemes=WORD).stages[STAGE].status
+        for root in (built, tmp_path)
+    ]
+    assert status == [RUN, HIT]
+
+
+@pytest.fixture
+def two_cores() -> None:
+    if tvm_runtime.available_threads() < 2:
+        pytest.skip("on one core, stages are built one after the other")
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_stages_built_at_once_are_those_built_alone(model: Path, built: Path, tmp_path: Path) -> None:
+    graph = small_model.load_twice(model)
+    told: list[tuple[str, str, bool]] = []
+    build(graph, tmp_path, progress=lambda stage, state, seconds: told.append((stage, state, seconds > 0)))
+    for stage in (STAGE, TWIN):  # on a busy machine the one may be built before the other begins
+        assert [each for each in told if each[0] == stage] == [(stage, "compiling", False), (stage, "built", True)]
+    assert len(told) == 4
+    assert stale(graph, tmp_path) == []
+    expected = library(built).read_bytes()
+    assert {library(tmp_path, stage=stage).read_bytes() for stage in (STAGE, TWIN)} == {expected}
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_error_of_one_of_two_stages_is_that_of_one_and_nothing_is_left(model: Path, tmp_path: Path) -> None:
+    for root in (tmp_path / "one", tmp_path / "two"):
+        (manifests.weights_path(library(root)) / "in the way").mkdir(parents=True)
+    with pytest.raises(BuildError) as alone:
+        build(small_model.load(model), tmp_path / "one")
+    with pytest.raises(BuildError) as at_once:
+        build(small_model.load_twice(model), tmp_path / "two")
+    assert str(at_once.value) == str(alone.value).replace(str(tmp_path / "one"), str(tmp_path / "two"))
+    hidden = [path.name for path in library(tmp_path / "two").parent.glob(".*")]
+    assert sorted(hidden) == [f".{STAGE}.lock", f".{TWIN}.lock"]
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_killed_build_of_two_stages_leaves_no_process_and_nothing_trusted(model: Path, tmp_path: Path) -> None:
+    graph = small_model.load_twice(model)
+    command = [sys.executable, "-m", "runner", "build", str(model / "twice.yaml"), "-q", "--build-dir", str(tmp_path)]
+    process = subprocess.Popen(command, cwd=ROOT)
+    while not scratch_folders(tmp_path) and process.poll() is None:
+        time.sleep(0.01)
+    workers = children(process.pid)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert len(workers) == 2
+    assert wait_for_end(workers) == []
+    assert scratch_folders(tmp_path) != []
+    assert {reason for _, reason in stale(graph, tmp_path)} == {"not built yet"}
+    build(graph, tmp_path)
+    assert stale(graph, tmp_path) == []
+    assert scratch_folders(tmp_path) == []
+
+
+def scratch_folders(root: Path) -> list[Path]:
+    return [path for path in library(root).parent.glob(".*") if path.is_dir()]
+
+
+def test_port_that_is_no_tensor_cannot_be_compiled() -> None:
+    from runner.build.build import _entry_spec  # noqa: PLC0415
+    from stages.contract import Contract, NamedType, Port  # noqa: PLC0415
+
+    contract = Contract(inputs={"word": Port(NamedType("str"), "")}, outputs={}, weights=(), config=())
+    with Target({"kind": "llvm"}), pytest.raises(BuildError, match="port word is str: a compiled stage takes tensors"):
+        _entry_spec(contract, ModelDims.from_config(small_model.sizes()))
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [({"PATH": ""}, "no C compiler"), ({"CC": "no-such-cc"}, "CXX or CC says no-such-cc, which is not there")],
+)
+def test_missing_linker_is_found_before_anything_is_compiled(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], said: str
+) -> None:
+    monkeypatch.delenv("CXX", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(BuildError, match=f"{said}; one links the compiled stages. Install it"):
+        states(model, tmp_path / "build", only=[STAGE])
+    assert not (tmp_path / "build").exists() or not list((tmp_path / "build").rglob("*.so"))

@@ -1,0 +1,146 @@
+"""Keys: another for everything that changes a stage's results, the same for all else; and what changed, in words."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from runner.cache.digest import array_digest, value_digest
+from runner.cache.keys import components, difference, distance, identity, input_identity, key
+from runner.errors import RunError
+from runner.graph.load import Graph, load_graph
+from runner.runtime import manifest
+from tests.runner.toys import install
+
+Components = dict[str, Any]
+
+A, B = (array_digest(np.array([value], np.float32)) for value in (1.0, 2.0))
+BASE: Components = {
+    "format": 1,
+    "stage": "align",
+    "code": {"stages/align.py": "1" * 64, "stages/contract.py": "2" * 64},
+    "runtime": "Python 3.11, NumPy 2.4.0",
+    "config": {"vocab": "3" * 64},
+    "padded": {},
+    "params": {"speed": 1.0},
+    "inputs": {"d": A, "logits": B},
+}
+LIBRARY: Components = {
+    "format": 1,
+    "stage": "decoder",
+    "code": {"decoder.so": "1" * 64},
+    "entry": "decoder_forward",
+    "weights": "2" * 64,
+    "device": "cpu",
+    "target": {"kind": "llvm", "mcpu": "skylake"},
+    "runtime": "TVM 0.27.0",
+    "ports": [["f0", "n"], ["audio"]],
+    "params": {},
+    "inputs": {"f0": A, "n": B},
+}
+# What is laid over BASE or LIBRARY -> what is said of it.
+CHANGES = [
+    (BASE, {"params": {"speed": 1.2}}, "params.speed 1.0 -> 1.2"),
+    (BASE, {"params": {"speed": True}}, "params.speed 1.0 -> true"),
+    (BASE, {"inputs": {"d": B, "logits": B}}, "input d changed"),
+    (BASE, {"inputs": {"d": B, "logits": A}}, "input d changed; input logits changed"),
+    (BASE, {"inputs": {"d": A}}, "input logits removed"),
+    (BASE, {"inputs": {**BASE["inputs"], "t_en": A}}, "input t_en added"),
+    (BASE, {"code": {**BASE["code"], "stages/align.py": "9" * 64}}, "code changed (stages/align.py)"),
+    (BASE, {"code": {"stages/align.py": "1" * 64}}, "code changed (stages/contract.py)"),
+    (BASE, {"config": {"vocab": "9" * 64}}, "config.json changed (vocab)"),
+    (BASE, {"runtime": "Python 3.12, NumPy 2.4.0"}, "runtime Python 3.11, NumPy 2.4.0 -> Python 3.12, NumPy 2.4.0"),
+    (BASE, {"padded": {"text": 512}}, "fixed size of text nothing -> 512"),
+    (BASE, {"params": {"speed": 2.0}, "inputs": {"d": B, "logits": B}}, "params.speed 1.0 -> 2.0; input d changed"),
+    (LIBRARY, {"code": {"decoder.so": "9" * 64}}, "code changed (decoder.so)"),
+    (LIBRARY, {"entry": "main"}, "entry decoder_forward -> main"),
+    (LIBRARY, {"weights": "9" * 64}, "weights changed"),
+    (LIBRARY, {"weights": None}, "weights changed"),
+    (LIBRARY, {"device": "cuda"}, "device cpu -> cuda"),
+    (LIBRARY, {"target": {"kind": "llvm", "mcpu": "haswell"}}, 'target mcpu "skylake" -> "haswell"'),
+    (LIBRARY, {"target": None}, "target changed"),
+    (LIBRARY, {"ports": [["n", "f0"], ["audio"]]}, "ports changed"),
+]
+
+
+@pytest.mark.parametrize(("base", "change", "said"), CHANGES)
+def test_every_change_makes_another_key_and_is_named(base: Components, change: Components, said: str) -> None:
+    changed = {**base, **change}
+    assert key(changed) != key(base)
+    assert difference(base, changed) == said
+    assert distance(base, changed) == said.count(";") + 1
+
+
+def test_swapping_two_inputs_makes_another_key() -> None:
+    base = components({"stage": "decoder"}, {}, {"f0": A, "n": B})
+    assert key(components({"stage": "decoder"}, {}, {"f0": B, "n": A})) != key(base)
+    assert key(components({"stage": "decoder"}, {}, {"n": B, "f0": A})) == key(base), "the order of the text is nothing"
+
+
+def test_nothing_changed_is_said_with_nothing() -> None:
+    assert difference(BASE, dict(reversed(BASE.items()))) == ""
+    assert distance(BASE, dict(BASE)) == 0
+
+
+def test_a_parameter_is_called_as_the_graph_calls_it() -> None:
+    said = difference(BASE, {**BASE, "params": {"speed": 1.2}}, {"speed": "params.pace"})
+    assert said == "params.pace 1.0 -> 1.2"
+
+
+def test_a_key_names_the_stage_and_can_be_a_file_name() -> None:
+    stage, _, digits = key(BASE).partition("/")
+    assert stage == "align"
+    assert len(digits) == 64
+    assert set(digits) <= set("0123456789abcdef")
+
+
+def test_an_output_that_is_not_kept_is_known_by_what_made_it() -> None:
+    other = {**BASE, "params": {"speed": 2.0}}
+    names = {input_identity(key(c), port) for c in (BASE, other) for port in ("en", "asr")}
+    assert len(names) == 4
+
+
+@pytest.fixture
+def graph(toy_graph: Path) -> Graph:
+    return load_graph(str(toy_graph))
+
+
+def test_the_identity_of_a_python_stage_is_its_code_and_config(graph: Graph) -> None:
+    found = identity(graph.stages["tokenize"], graph, {"vocab": {"a": 1}})
+    assert {"stages/tokenize.py", "stages/contract.py", "stages/dims.py"} <= found["code"].keys()
+    assert found["config"] == {"vocab": value_digest({"a": 1})}
+    assert found["runtime"].endswith(f"NumPy {np.__version__}")
+    assert found["padded"] == {}
+
+
+def test_the_identity_of_a_python_stage_has_the_sizes_that_it_is_padded_to(graph: Graph) -> None:
+    fixed = dataclasses.replace(graph.dims["text"], max=16, static=True)
+    static = dataclasses.replace(graph, dims={"text": fixed})
+    before, after = (identity(graph.stages["tokenize"], g, {}) for g in (graph, static))
+    assert difference(before, after) == "fixed size of text nothing -> 16"
+
+
+def test_the_identity_of_a_library_is_what_its_manifest_says(graph: Graph, toy_library: Path, tmp_path: Path) -> None:
+    paths = [install(tmp_path / str(w), toy_library, w=w) for w in (2.0, 3.0)]
+    first, second = (identity(graph.stages["scaled"], graph, library=path) for path in paths)
+    assert first["code"] == {"scaled.so": manifest.digest(toy_library)}
+    assert first["ports"] == [["input_ids", "text_mask"], ["y", "n"]]
+    assert difference(first, second) == "weights changed"
+
+
+def test_the_identity_of_a_library_made_elsewhere_is_its_bytes(graph: Graph, tmp_path: Path) -> None:
+    library = tmp_path / "scaled.so"
+    library.write_bytes(b"one")
+    before = identity(graph.stages["scaled"], graph, library=library)
+    library.write_bytes(b"two")
+    assert before["weights"] is None
+    assert difference(before, identity(graph.stages["scaled"], graph, library=library)) == "code changed (scaled.so)"
+
+
+def test_a_missing_library_has_no_identity(graph: Graph, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"stage 'scaled': the code of .*scaled\.so cannot be read: .*No such file"):
+        identity(graph.stages["scaled"], graph, library=tmp_path / "scaled.so")

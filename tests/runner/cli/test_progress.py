@@ -1,0 +1,106 @@
+"""What a run shows while it works: on a terminal, elsewhere, and when told to be quiet."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runner.batch.summary import Summary
+from runner.cli.progress import PlainSpeaking, speaking
+
+RATE = 24_000
+
+
+def summary(spoken: int, seconds: float) -> Summary:
+    return Summary(100, spoken=spoken, resumed=2, samples_spoken=round(seconds * RATE))
+
+
+def test_plain_lines_come_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    plain = PlainSpeaking(every_s=0.0)
+    plain.end(summary(5, 10.0))
+    PlainSpeaking(every_s=60.0).end(summary(6, 12.0))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"7 of 100 utterances, 10\.0 s of audio, real-time factor 0\.\d{3}", line)
+
+
+def test_plain_lines_need_no_audio(capsys: pytest.CaptureFixture[str]) -> None:
+    PlainSpeaking(every_s=0.0).end(summary(0, 0.0))
+    assert capsys.readouterr().err == "2 of 100 utterances\n"
+
+
+def test_quiet_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with speaking(2, lambda: "tones", quiet=True) as shown:
+        shown.begin("ipa.txt:1")
+        shown.end(summary(1, 1.0))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_what_is_kept_is_told_even_if_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    with speaking(2, lambda: "tones", quiet=True) as shown:
+        shown.keep(Summary(3, spoken=1))
+    assert capsys.readouterr().err == "1 finished line is kept: the same command goes on from there\n"
+
+
+def test_what_is_kept_is_told_with_the_condition(capsys: pytest.CaptureFixture[str]) -> None:
+    with speaking(2, lambda: "tones", quiet=True) as shown:
+        shown.keep(Summary(3, spoken=2), "once the cause of the error is removed")
+    told = "2 finished lines are kept: the same command goes on from there, once the cause of the error is removed\n"
+    assert capsys.readouterr().err == told
+
+
+def on_a_terminal(script: str, *args: str, cwd: Path) -> str:
+    """What the script writes to a terminal 200 columns wide."""
+    parent, child = pty.openpty()
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).parents[3]),
+        "COLUMNS": "200",
+        "TERM": "xterm-256color",
+    }
+    command = [sys.executable, "-c", script, *args]
+    shown = b""
+    with subprocess.Popen(command, stdout=child, stderr=child, env=environment, cwd=cwd) as process:
+        os.close(child)
+        while select.select([parent], [], [], 60)[0]:
+            try:
+                block = os.read(parent, 65536)
+            except OSError:  # the other end is closed
+                break
+            shown += block
+    os.close(parent)
+    assert process.returncode == 0, shown.decode()
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+
+
+SLOW = """
+import time
+from runner.batch.summary import Summary
+from runner.cli.progress import speaking
+
+with speaking(4, lambda: "decoder") as shown:
+    shown.begin("ipa[1].txt:3")
+    shown.end(Summary(4, spoken=1, resumed=1, samples_spoken=48_000))
+    time.sleep(0.4)
+"""
+
+
+def test_a_terminal_shows_line_stage_count_audio_and_factor(tmp_path: Path) -> None:
+    text = on_a_terminal(SLOW, cwd=tmp_path)
+    assert "ipa[1].txt:3" in text
+    assert "decoder" in text
+    assert "2/4" in text
+    assert re.search(r"2\.0 s of audio, real-time factor 0\.\d{3}", text)
+
+
+def test_a_run_on_a_terminal_ends_with_its_report(timed_graph: Path, tmp_path: Path) -> None:
+    (tmp_path / "ipa.txt").write_text("h\nhh\n", encoding="utf-8")
+    script = "from runner.cli.main import main; main()"
+    text = on_a_terminal(script, str(timed_graph), "--input", "ipa.txt", "--no-cache", cwd=tmp_path)
+    assert "ipa.wav: 0.47 s of audio in " in text.splitlines()[-1]

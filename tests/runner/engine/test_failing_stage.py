@@ -1,0 +1,80 @@
+"""A Python stage whose code is at fault: which stage, which line, what it raised."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from runner.build.build import _told_of
+from runner.errors import BuildError
+from tests.runner.conftest import Run
+
+HEAD = """from stages.contract import In, Out, stage
+
+@stage(input_ids=In("int64[1, text]", "ids"), least=Out("int64[1]", "the least"))
+def own(input_ids):
+    given = {"least": input_ids.min(axis=1)}
+"""
+Make = Callable[[str], Path]
+
+
+@pytest.fixture
+def make(toy_graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
+    """A graph of `tokenize` and of a stage of another package, whose code is the argument."""
+    package = f"kokoro_run_{tmp_path.name}"
+    (tmp_path / package).mkdir()
+    (tmp_path / package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    offered = f"others.{tmp_path.name}"  # of its own: what is found by a name is kept
+    points = [EntryPoint(offered, f"{package}.own:own", "kokoro_run.stages")]
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda *, group: points if group == points[0].group else [])
+    text = toy_graph.read_text("utf-8")
+    stage = f"  own:\n    module: {offered}\n    device: host\n    inputs:\n"
+    ports = "      input_ids: int64[1, text] <- tokenize.input_ids\n    outputs:\n      least: int64[1]\n"
+    rest = f"outputs:\n  least: own.least\n{text[text.index('dims:') :]}"
+    toy_graph.write_text(f"{text[: text.index('  scaled:')]}{stage}{ports}{rest}", "utf-8")
+
+    def write(code: str) -> Path:
+        path = tmp_path / package / "own.py"
+        path.write_text(code, "utf-8")
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (f"{HEAD}    return given['gain']\n", "stage 'own': {path}:6: KeyError: 'gain'"),
+        (f"{HEAD}    return input_ids.reshape(7, 7)\n", "stage 'own': {path}:6: ValueError: cannot reshape array"),
+        (f"{HEAD}    raise SystemExit(0)\n", "stage 'own': {path}:6: SystemExit: 0"),
+        (f"import absent_package\n{HEAD}    return given\n", "stage 'own': {path}:1: ModuleNotFoundError: No module"),
+        (HEAD.replace("def own", "def other"), "stage 'own': {path}: AttributeError: module"),
+        (HEAD, "stage 'own' gave a NoneType, not a dict of arrays by port"),
+        (f"{HEAD}    return {{1: 2, 'x': 3}}\n", "stage 'own' gave 1, x; it has least"),
+        (f"{HEAD}    return {{'least': [1]}}\n", "own.least: expected a numpy array of int64[1], got list"),
+    ],
+)
+def test_a_fault_of_a_stage_is_a_message_and_an_object(
+    run: Run, make: Make, toy_graph: Path, code: str, message: str
+) -> None:
+    wanted = f"--phonemes: {message.format(path=make(code))}"
+    code_, out, err = run(toy_graph, "--phonemes", "h", "--no-cache", "--until", "own", "--json")
+    assert (code_, err.startswith(wanted), "Traceback" in err) == (2, True, False)
+    assert json.loads(out) == {"format": 1, "status": "error", "error": err.removesuffix("\n")}
+
+
+def test_a_fault_of_a_stage_shows_its_traceback_with_debug(run: Run, make: Make, toy_graph: Path) -> None:
+    path = make(f"{HEAD}    return given['gain']\n")
+    _, _, err = run(toy_graph, "--phonemes", "h", "--no-cache", "--until", "own", "--debug")
+    assert f'File "{path}", line 6, in own' in err
+
+
+def test_a_fault_of_a_compiled_stage_names_its_line() -> None:
+    wanted = rf"^stage 'own' could not be compiled for cpu: {__file__}:\d+: KeyError: 'gain'$"
+    with pytest.raises(BuildError, match=wanted), _told_of("own", "cpu"):
+        raise KeyError("gain")

@@ -1,0 +1,127 @@
+"""A pipeline that several threads use, and one in a forked process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runner.engine.pipeline import Pipeline
+from runner.engine.trace import Traced
+from runner.graph.load import load_graph
+from runner.runtime.tvm_runtime import ForkSafeLock
+from tests.conftest import ROOT
+
+WORDS = ["hɛlˈoʊ", "wˈɜːld", "ðə smˈɔl dˈɔɡ", "ɹˈæn"]
+
+
+@pytest.fixture(params=[Pipeline, Traced])
+def pipeline(request: pytest.FixtureRequest, tiny_model: Path, tiny_root: Path) -> Pipeline:
+    made: Pipeline = request.param(load_graph("default", [str(tiny_model)]), tiny_root, threads=2)
+    return made
+
+
+def test_runs_of_several_threads_give_what_each_gives_alone(pipeline: Pipeline) -> None:
+    def speak(words: str) -> np.ndarray:
+        audio: np.ndarray = pipeline.run(phonemes=words)["audio"]
+        return audio
+
+    alone = {words: speak(words) for words in WORDS}
+    asked = WORDS * 4
+    with ThreadPoolExecutor(len(WORDS)) as threads:
+        for words, audio in zip(asked, threads.map(speak, asked), strict=True):
+            np.testing.assert_array_equal(audio, alone[words])
+
+
+FORKED = """
+import os, sys
+from pathlib import Path
+from runner.engine.pipeline import Pipeline
+from runner.errors import RunError
+from runner.graph.load import load_graph
+
+def speak(threads):
+    pipeline = Pipeline(load_graph("default", [sys.argv[1]]), Path(sys.argv[2]), threads)
+    try:
+        return len(pipeline.run(phonemes="h")["audio"])
+    except RunError as error:
+        return str(error)
+
+before = speak(2)
+if os.fork() == 0:
+    print(speak(1) == before, speak(2), flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+
+def test_forked_process_runs_on_one_thread_and_refuses_two(tiny_model: Path, tiny_root: Path) -> None:
+    command = [sys.executable, "-c", FORKED, str(tiny_model), str(tiny_root)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
+    same, _, refusal = ran.stdout.partition(" ")
+    assert same == "True"
+    assert refusal.startswith("threads: 2 asked for, but this process was forked after its parent had run stages, and")
+    assert "start method 'spawn' or 'forkserver', fork before the first run, or make the pipeline with" in refusal
+
+
+FORKED_BESIDE = """
+import os, sys, threading
+from pathlib import Path
+from runner.engine.pipeline import ENOUGH_THREADS, Pipeline
+from runner.graph.load import load_graph
+from runner.runtime.tvm_runtime import ForkSafeLock
+
+lock_of_this_thread = ForkSafeLock()
+pipeline = Pipeline(load_graph("default", [sys.argv[1]]), Path(sys.argv[2]), ENOUGH_THREADS)
+entered, leave = threading.Event(), threading.Event()
+
+def work():
+    pipeline.run(phonemes="h")
+    with pipeline.lock:
+        entered.set()
+        leave.wait()
+
+other = threading.Thread(target=work)
+other.start()
+entered.wait()
+with lock_of_this_thread:
+    child = os.fork()
+    if child == 0:
+        print(len(pipeline.run(phonemes="h")["audio"]) > 0, flush=True)
+if child == 0:
+    os._exit(0)
+os.wait()
+leave.set()
+"""
+
+
+def test_forked_process_runs_on_threads_of_its_own_where_another_thread_had_run(
+    tiny_model: Path, tiny_root: Path
+) -> None:
+    command = [sys.executable, "-c", FORKED_BESIDE, str(tiny_model), str(tiny_root)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
+    assert (ran.stdout, ran.stderr) == ("True\n", "")
+
+
+def test_lock_is_held_by_one_thread_at_a_time() -> None:
+    lock, inside, seen = ForkSafeLock(), 0, []
+
+    def work() -> None:
+        nonlocal inside
+        for _ in range(200):
+            with lock, lock:
+                inside += 1
+                seen.append(inside)
+                inside -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(seen) == {1}

@@ -1,0 +1,162 @@
+"""Devices other than the host: arrays cross a border only when somebody beyond it takes them, and the plan says so.
+
+The CPU serves as the other device: to TVM `cpu:1` is one, whose memory happens to be the host's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from runner.build.probe import probe
+from runner.cache.cache import Cache
+from runner.engine.executors import CompiledStage
+from runner.engine.pipeline import Pipeline
+from runner.engine.plan import plan
+from runner.engine.run_state import Copy
+from runner.errors import RunError
+from runner.graph.load import load_graph
+from runner.graph.selection import Scope
+from runner.runtime import tvm_runtime
+
+Run = Callable[..., tuple[int, str, str]]
+Away = Callable[..., Pipeline]
+WORDS = "hɛlˈoʊ"
+COMPILED = ("bert", "duration", "text_encoder", "f0n", "decoder")
+
+
+@pytest.fixture
+def away(tiny_model: Path, tiny_root: Path, stage_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Away:
+    """`away(bert="cpu:1", ...)`: the default graph with stages on other devices; `cached=True` with a cache."""
+    monkeypatch.setattr(tvm_runtime, "present", lambda device: device[0] == "cpu" and device[1] < 3)
+
+    def pipeline(*sets: str, cached: bool = False, **devices: str) -> Pipeline:
+        overlay = {
+            "devices": {f"of_{name}": device for name, device in devices.items()},
+            "stages": {name: {"device": f"of_{name}"} for name in devices},
+        }
+        path = tmp_path / "devices.yaml"
+        path.write_text(yaml.safe_dump(overlay), encoding="utf-8")
+        graph = load_graph("default", [str(tiny_model), str(path)], sets)
+        return Pipeline(graph, tiny_root, threads=1, cache=Cache(stage_cache) if cached else None)
+
+    return pipeline
+
+
+def all_on(device: str) -> dict[str, str]:
+    return dict.fromkeys(COMPILED, device)
+
+
+def crossings(copies: Iterable[Copy]) -> Counter[tuple[str, str, str]]:
+    return Counter((copy.port, copy.source, copy.target) for copy in copies if "." in copy.port)
+
+
+def planned(pipeline: Pipeline, **how: Any) -> list[Copy]:
+    made = plan(pipeline, pipeline.request(**how))
+    return [copy for stage in made.stages.values() for copy in stage.copies]
+
+
+def test_run_on_another_device_gives_the_same_bits(away: Away) -> None:
+    here, there = away().run(phonemes=WORDS, keep=True), away(**all_on("cpu:1")).run(phonemes=WORDS, keep=True)
+    assert here.copies == []
+    for port, value in here.items():
+        assert there[port].tobytes() == value.tobytes(), port
+
+
+def test_array_stays_on_its_device_between_neighbours(away: Away) -> None:
+    copies = crossings(away(**all_on("cpu:1")).run(phonemes=WORDS).copies)
+    back = {port for port, source, _ in copies if source == "cpu:1"}
+    assert back == {"duration.logits", "duration.d", "text_encoder.t_en", "decoder.audio"}
+    there = {port for port, _, target in copies if target == "cpu:1"}
+    assert not there & {"bert.d_en", "f0n.f0", "f0n.n"}
+
+
+def test_array_comes_to_the_host_once_and_goes_to_each_stage_that_takes_it(away: Away) -> None:
+    pipeline = away(bert="cpu:1", duration="cpu:2", decoder="cpu:1")
+    result = pipeline.run(phonemes=WORDS)
+    copies = crossings(result.copies)
+    assert copies["bert.d_en", "cpu:1", "host"] == copies["bert.d_en", "host", "cpu:2"] == 1
+    assert copies["tokenize.length", "host", "cpu:2"] == 1
+    assert copies["params.seed", "host", "cpu:1"] == 1
+    sizes = {copy.port: copy.bytes for copy in result.copies}
+    assert (sizes["params.seed"], sizes["tokenize.length"]) == (8, 8)
+    assert sizes["decoder.audio"] == result["audio"].nbytes
+
+
+CASES: dict[str, dict[str, Any]] = {
+    "everything": {},
+    "with a cache": {"cached": True},
+    "every port": {"keep": True},
+    "until f0n": {"scope": Scope(until="f0n")},
+    "until duration, with a cache": {"scope": Scope(until="duration"), "cached": True},
+}
+
+
+@pytest.mark.parametrize("devices", [all_on("cpu:1"), {"decoder": "cpu:1"}, {"bert": "cpu:1", "duration": "cpu:2"}])
+@pytest.mark.parametrize("case", CASES)
+def test_plan_lists_the_copies_of_the_run(away: Away, case: str, devices: dict[str, str]) -> None:
+    how = dict(CASES[case])
+    pipeline = away(cached=how.pop("cached", False), **devices)
+    expected = planned(pipeline, phonemes=WORDS, **how)
+    got = pipeline.run(phonemes=WORDS, **how).copies
+    assert crossings(got) == crossings(expected)
+    known = {copy.port: copy.bytes for copy in expected if copy.bytes is not None}
+    assert all(known.get(copy.port, copy.bytes) == copy.bytes for copy in got)
+
+
+def test_plan_lists_the_copies_of_a_run_that_finds_some_results_kept(away: Away) -> None:
+    away(cached=True, **all_on("cpu:1")).run(phonemes=WORDS)
+    changed = away("params.seed=1", cached=True, **all_on("cpu:1"))
+    expected = planned(changed, phonemes=WORDS)
+    assert crossings(changed.run(phonemes=WORDS).copies) == crossings(expected)
+    assert ("f0n.f0", "host", "cpu:1") in crossings(expected)
+
+
+def test_number_that_is_none_is_found_when_it_comes_to_the_host(away: Away) -> None:
+    pipeline = away(**all_on("cpu:1"))
+    style = np.full((1, pipeline.dims.style), 3e38, np.float32) * np.linspace(-1, 1, pipeline.dims.style)
+    override = {"voice.style_prosody": style.astype(np.float32)}
+    with pytest.raises(RunError, match=r"^(duration\.(logits|d)|decoder\.audio): .* not finite"):
+        pipeline.run(phonemes=WORDS, override=override)
+
+
+def test_absent_device_is_an_error_before_any_library_is_loaded(away: Away) -> None:
+    pipeline = away(decoder="cpu:7")
+    with pytest.raises(RunError, match=r"^stage 'decoder': device cpu:7 is not present: this machine has cpu:0, cpu:1"):
+        pipeline.run(phonemes=WORDS)
+    stages = [pipeline.stage(name) for name in COMPILED]
+    assert all(isinstance(stage, CompiledStage) and stage.loaded is None for stage in stages)
+
+
+@pytest.mark.parametrize("kind", ["cuda", "opencl", "metal"])
+def test_absent_device_is_an_error_before_anything_is_built(
+    run: Run, tiny_model: Path, tmp_path: Path, kind: str
+) -> None:
+    if tvm_runtime.present((kind, 0)):
+        pytest.skip(f"this machine has {kind}:0")
+    words = ("--phonemes", WORDS, "-o", tmp_path / "hello.wav", "--build-dir", tmp_path / "build")
+    code, _, err = run("run", "default", "-c", tiny_model, "--set", f"devices.accel={kind}:0", *words)
+    assert code == 2
+    assert f"stage 'decoder': device {kind}:0 is not present" in err
+    assert "this machine has cpu:0" in err
+    assert not list((tmp_path / "build").rglob("*.so"))
+
+
+def test_probe_on_an_absent_device_is_an_error(away: Away) -> None:
+    kept = away().run(phonemes=WORDS, keep=True)
+    graph = away(text_encoder="opencl:0").graph
+    inputs = {port: kept[str(wire.ref)] for port, wire in graph.stages["text_encoder"].inputs.items()}
+    with pytest.raises(RunError, match=r"device opencl:0 is not present \(this TVM has no runtime for opencl\)"):
+        probe(graph, "text_encoder", inputs)
+
+
+def test_kept_results_need_no_device(away: Away) -> None:
+    audio = away(cached=True, **all_on("cpu:1")).run(phonemes=WORDS)["audio"]
+    absent = away(cached=True, **all_on("cpu:8"))
+    np.testing.assert_array_equal(absent.run(phonemes=WORDS)["audio"], audio)

@@ -1,0 +1,38 @@
+"""Arrays of ports on the disk: whole or not at all."""
+
+from __future__ import annotations
+
+import resource
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runner.errors import RunError
+from runner.files.npy import read_array, write_arrays
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """No file may grow past 20 kB, as on a disk that fills up."""
+    limits, heard = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    signal.signal(signal.SIGXFSZ, heard)
+
+
+def test_arrays_survive_the_disk(tmp_path: Path) -> None:
+    ports = {"a.mask": np.array([[True, False]]), "a.seed": np.array(3), "b.none": np.zeros((1, 0), np.float32)}
+    write_arrays(tmp_path / "new", ports)
+    for port, array in ports.items():
+        np.testing.assert_array_equal(read_array(tmp_path / "new" / f"{port}.npy"), array, strict=True)
+
+
+@pytest.mark.usefixtures("small_files")
+def test_full_disk_is_an_error_and_leaves_no_part(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"b\.large\.npy: cannot be written: File too large"):
+        write_arrays(tmp_path, {"a.small": np.zeros(3), "b.large": np.zeros(10_000)})
+    assert [path.name for path in tmp_path.iterdir()] == ["a.small.npy"]

@@ -1,0 +1,171 @@
+"""Graphs kept from one run to the next: the same as those read anew, and gone with any change."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from runner.errors import KokoroError
+from runner.graph import device_kinds, snapshot
+from runner.graph.load import load_graph
+from runner.graph.types import Graph
+
+HEAVY = "pydantic", "yaml", "networkx", "tvm_ffi", "tvm", "torch", "rich", "zipfile", "platformdirs"
+Aged = Callable[[], None]
+
+
+@pytest.fixture
+def place(tmp_path: Path, repository: Path) -> Path:
+    """A graph, its model and its config, all of them hours old."""
+    shutil.copytree(repository / "configs" / "models" / "mini", tmp_path / "mini")
+    shutil.copyfile(repository / "configs" / "models" / "mini.yaml", tmp_path / "mini.yaml")
+    text = (repository / "graphs" / "default.yaml").read_text("utf-8")
+    (tmp_path / "g.yaml").write_text(text.replace("../configs/models/mini.yaml", "mini.yaml"), "utf-8")
+    (tmp_path / "over.yaml").write_text("params:\n  speed: 1.5\n", "utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def aged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that were written a moment ago count as old: nothing writes them within one tick of the clock here."""
+    monkeypatch.setattr(snapshot, "_FRESH_NS", -10 * 60 * 10**9)
+
+
+def load(place: Path, *sets: str) -> Graph:
+    return snapshot.load_graph(str(place / "g.yaml"), [str(place / "over.yaml")], sets, place / "kept")
+
+
+def kept(place: Path) -> list[Path]:
+    return sorted((place / "kept").glob("*.json"))
+
+
+@pytest.mark.usefixtures("aged")
+def test_kept_graph_is_the_graph(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = load(place)
+    monkeypatch.setattr(snapshot, "_read", None)  # reading it anew would fail
+    again = load(place)
+    assert again == first == load_graph(str(place / "g.yaml"), [str(place / "over.yaml")])
+    ours, theirs = ([(p, n.plain(), n.origin, n.key) for p, n in graph.tree.leaves()] for graph in (again, first))
+    assert ours == theirs
+
+
+@pytest.mark.usefixtures("aged")
+@pytest.mark.parametrize("name", ["g.yaml", "over.yaml", "mini.yaml", "mini/config.json"])
+def test_graph_is_read_anew_when_a_file_changes(place: Path, name: str) -> None:
+    load(place)
+    path = place / name
+    status = path.stat()
+    text = path.read_text("utf-8")
+    old, new = {"over.yaml": ("1.5", "1.7"), "g.yaml": ("graph: 1 ", "graph: 2 ")}.get(name, ("128", "129"))
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    if name == "over.yaml":
+        assert load(place).params["speed"] == 1.7
+    else:
+        with pytest.raises(KokoroError):
+            load(place)
+
+
+@pytest.mark.usefixtures("aged")
+def test_options_and_folder_are_part_of_what_was_asked(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(place).params["speed"] == 1.5
+    assert load(place, "params.speed=0.5").params["speed"] == 0.5
+    assert len(kept(place)) == 2
+    monkeypatch.chdir(place)
+    load(place)
+    assert len(kept(place)) == 3  # messages spell paths by the working directory
+
+
+@pytest.mark.usefixtures("aged")
+def test_code_is_part_of_what_was_asked(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load(place)
+    code, newest = snapshot._code()
+    names = [Path(row[0]).name for row in code[1]]
+    assert {
+        "checks.py",
+        "schema.py",
+        "load.py",
+        "locate.py",
+        "errors.py",
+        "contract.py",
+        "dims.py",
+        "__init__.py",
+    } <= set(names)
+    monkeypatch.setattr(snapshot, "_code", lambda: ([*code, "another"], newest))
+    load(place)
+    assert len(kept(place)) == 2
+
+
+@pytest.mark.usefixtures("aged")
+def test_damaged_file_is_no_graph(place: Path) -> None:
+    first = load(place)
+    (path,) = kept(place)
+    whole = path.read_bytes()
+    for at in range(0, len(whole), 211):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        assert load(place) == first
+        path.write_bytes(whole[:at])
+        assert load(place) == first
+
+
+@pytest.mark.usefixtures("aged")
+def test_mistakes_are_not_kept(place: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(KokoroError, match="did you mean 'speed'"):
+            load(place, "params.sped=1")
+    assert kept(place) == []
+
+
+def test_files_that_have_just_changed_are_not_kept(place: Path) -> None:
+    load(place)
+    assert kept(place) == []
+
+
+@pytest.mark.usefixtures("aged")
+def test_devices_come_with_the_graph(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load(place, "devices.accel=cpu-avx2:0")
+    monkeypatch.setattr(device_kinds, "_remembered", {})
+    load(place, "devices.accel=cpu-avx2:0")
+    monkeypatch.setattr("runner.graph.validate.load_device", None)  # reading it anew would fail
+    assert device_kinds.load_device("cpu-avx2").target["mcpu"] == "haswell"
+
+
+def test_repeated_run_imports_nothing_heavy(place: Path, tiny_model: Path, tiny_root: Path, repository: Path) -> None:
+    """A run of which all is kept: neither pydantic nor YAML, neither TVM's runtime nor its compiler."""
+    command = [
+        *("default", "-c", str(tiny_model), "--build-dir", str(tiny_root)),
+        "--phonemes",
+        "hɛ",
+        "-q",
+        "-o",
+        "a.wav",
+    ]
+    program = f"""
+import json, sys, runner.cli.main, runner.graph.snapshot
+runner.graph.snapshot._FRESH_NS = -10**13
+sys.argv = ["kokoro-run", *{command!r}]
+try:
+    runner.cli.main.main()
+finally:
+    print(json.dumps(sorted(set(sys.modules) & {set(HEAVY)!r})))
+"""
+    environment = {**os.environ, "PYTHONPATH": str(repository)}
+    heavy = [
+        json.loads(
+            subprocess.run(
+                [sys.executable, "-c", program], env=environment, cwd=place, capture_output=True, text=True, check=True
+            ).stdout
+        )
+        for _ in range(2)
+    ]
+    assert "pydantic" in heavy[0]
+    assert "tvm_ffi" in heavy[0]
+    assert heavy[1] == []

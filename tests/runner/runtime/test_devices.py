@@ -1,0 +1,94 @@
+"""Devices, CPU features and where libraries lie."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import pytest
+
+from runner.errors import RunError, SpecError
+from runner.files.locate import data_root
+from runner.graph.load import StageSpec
+from runner.runtime import devices, tvm_runtime
+
+ZEN = "processor\t: 0\nflags\t\t: fpu sse sse2 pni ssse3 sse4_1 avx2 fma avx512f avx512_bf16 abm\nbugs\t: none\n"
+
+
+def stage(module: str, on: str = "cpu:0") -> StageSpec:
+    return StageSpec("bert", module, "bert_forward", "stages.bert", "host", on, True, {}, {})
+
+
+def test_parse_cpuinfo_speaks_llvm() -> None:
+    found = devices.parse_cpuinfo(ZEN, devices.X86)
+    assert {"sse3", "sse4.1", "avx512bf16", "lzcnt"} <= found
+    assert "avx512vnni" not in found
+
+
+def test_parse_cpuinfo_of_nothing_is_nothing() -> None:
+    assert devices.parse_cpuinfo("", devices.X86) == frozenset()
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="names features of x86-64")
+def test_cpu_features_of_this_machine_hold_the_baseline() -> None:
+    assert {"sse", "sse2"} <= devices.cpu_features()
+
+
+def test_missing_features_are_those_absent_or_unknown() -> None:
+    here = sorted(devices.cpu_features())[0]
+    assert devices.missing_features([here, "warp-drive"]) == ["warp-drive"]
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="names features of x86-64")
+def test_used_features_leave_out_what_no_compiler_emits() -> None:
+    assert devices.used_features(["clwb", "avx2", "fast-lzcnt", "sse2"]) == ("avx2", "sse2")
+
+
+def test_find_gives_the_runtime_of_a_kind() -> None:
+    assert devices.find("cpu:0") == devices.find("cpu-avx2:0") == ("cpu", 0)
+
+
+def test_find_refuses_an_absent_device_and_lists_those_present() -> None:
+    with pytest.raises(RunError) as error:
+        devices.find("cpu:1")
+    assert "device cpu:1 is not present: this machine has cpu:0" in str(error.value)
+
+
+def test_find_refuses_an_unknown_kind() -> None:
+    with pytest.raises(SpecError, match=r"no device kind 'cup'.*did you mean 'cpu'"):
+        devices.find("cup:0")
+
+
+def test_cuda_is_present_only_with_a_driver() -> None:
+    there = tvm_runtime.present(("cuda", 0))
+    assert there == ("cuda:0" in tvm_runtime.present_devices())
+
+
+@pytest.mark.parametrize(
+    ("module", "on", "expected"),
+    [
+        ("build/{model}/{device}/bert.so", "cpu:0", "/root/mini/cpu/bert.so"),
+        ("build/{model}/{device}/bert.so", "cpu-avx2:0", "/root/mini/cpu-avx2/bert.so"),
+        ("/else/where/bert.so", "cpu:0", "/else/where/bert.so"),
+    ],
+)
+def test_library_path(module: str, on: str, expected: str) -> None:
+    assert devices.library_path(stage(module, on), "mini", Path("/root")) == Path(expected)
+
+
+def test_default_build_root_is_in_the_checkout() -> None:
+    assert devices.default_build_root() == data_root() / "build"
+
+
+def test_default_build_root_is_a_cache_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "data_root", lambda: tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert devices.default_build_root() == tmp_path / "cache" / "kokoro-run"
+
+
+def test_threads_are_those_of_the_affinity_mask(monkeypatch: pytest.MonkeyPatch) -> None:
+    def affinity(_process: int) -> set[int]:
+        return {3, 5, 7}
+
+    monkeypatch.setattr("os.sched_getaffinity", affinity)
+    assert tvm_runtime.available_threads() == 3
