@@ -144,17 +144,18 @@ def _slower(recipe: Recipe, manifest: Manifest) -> str | None:
     if not unused:
         return None
     fact = f"built for a CPU without {', '.join(unused)}, which this one has"
-    obstacle = (
-        "without a C compiler to link with"
-        if not _has_linker()
-        else f"where {recipe.library.parent} is read-only"
-        if not os.access(recipe.library.parent, os.W_OK)
-        else None
-    )
+    obstacle = _obstacle(recipe.library.parent)
     if obstacle is None:
         return fact
     _LOG.warning("stage '%s': %s; %s it is not built again", recipe.stage, fact, obstacle)
     return None
+
+
+def _obstacle(folder: Path) -> str | None:
+    """Why nothing can be built into `folder` here; None if it can."""
+    if not _has_linker():
+        return "without a C compiler to link with"
+    return None if os.access(folder, os.W_OK) else f"where {folder} is read-only"
 
 
 def _has_linker() -> bool:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from runner.build.probe import Tap
     from runner.cache.cache import Cache
     from runner.engine.pipeline import Pipeline
-    from runner.engine.record import RunRecord
     from runner.graph.types import Graph
     from runner.inspect.compare import Case, GraphSide, Side
     from runner.inspect.distance import Distance, Tolerances
@@ -211,6 +210,7 @@ def _speaks_its_own(options: Mapping[str, Any]) -> bool:
 
 def _check_runs(sides: tuple[Side, Side], cases: list[tuple[Case, Case]], options: Mapping[str, Any]) -> None:
     """Refuse a run with an input that has changed since, unless all that is looked at is what runs have left."""
+    from runner.cli.run import tell_differences
     from runner.engine.replay import check_inputs
     from runner.inspect.compare import GraphSide, RunSide
 
@@ -221,18 +221,7 @@ def _check_runs(sides: tuple[Side, Side], cases: list[tuple[Case, Case]], option
     for side in sides:
         if isinstance(side, GraphSide) and side.record is not None:
             check_inputs(side.record, side.graph, [name for name in used if options[name] is None])
-            _tell_differences(side, side.record)
-
-
-def _tell_differences(side: GraphSide, record: RunRecord) -> None:
-    """Say what of a run that is done again is other than it was."""
-    from runner.cli.run import versions
-    from runner.engine.replay import differences
-
-    keeper = side.pipeline.keeper
-    now = {} if keeper is None else {spec.name: keeper.identity(spec) for spec in side.graph.stages.values()}
-    for difference in differences(record, now, versions()):
-        click.echo(f"not as in run {record.id}: {difference}", err=True)
+            tell_differences(side.record, side.pipeline)
 
 
 def _spoken(side: GraphSide, options: Mapping[str, Any]) -> list[Case]:

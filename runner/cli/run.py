@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from runner.engine.pipeline import Result
     from runner.engine.record import Recorder, RunRecord
     from runner.engine.run_state import Request
-    from runner.graph.types import Graph
+    from runner.graph.types import Graph, StageSpec
 
 
 def execute(
@@ -247,7 +247,7 @@ def _watch(
         watchers.append(_saver(options["save_tensors"], runs))
     recorder = None if pipeline.keeper is None else _recorder(pipeline, options, utterances, replayed)
     if recorder is not None:
-        watchers.append(lambda request, _result: recorder.add(request, _identities(pipeline, request)))
+        watchers.append(lambda request, _result: recorder.add(request, _identities(pipeline, request.needed)))
     pipeline.finished = lambda request, result: [watch(request, result) for watch in watchers]
     return recorder
 
@@ -276,16 +276,20 @@ def _recorder(
     asked = {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
     asked = {**absolute(asked, Path.cwd()), "replays": replayed and replayed.id, "folder": str(Path.cwd())}
     if replayed is not None:
-        from runner.engine.replay import differences
-
-        now = {spec.name: pipeline.keeper.identity(spec) for spec in pipeline.graph.stages.values()}
-        for difference in differences(replayed, now, versions()):
-            click.echo(f"not as in run {replayed.id}: {difference}", err=True)
-    head = {"asked": asked, "graph": snapshot.to_fields(pipeline.graph), "versions": versions()}
+        tell_differences(replayed, pipeline)
+    head = {"asked": asked, "graph": snapshot.to_fields(pipeline.graph), "versions": _versions()}
     return Recorder(pipeline.keeper.cache.root / "runs", head, utterances)
 
 
-def versions() -> dict[str, str]:
+def tell_differences(record: RunRecord, pipeline: Pipeline) -> None:
+    """Say what is other than it was in a run that `pipeline` is to do again."""
+    from runner.engine.replay import differences
+
+    for difference in differences(record, _identities(pipeline, pipeline.graph.stages.values()), _versions()):
+        click.echo(f"not as in run {record.id}: {difference}", err=True)
+
+
+def _versions() -> dict[str, str]:
     """Of what a run depends on beside the graph and the code of its stages."""
     import numpy as np
 
@@ -297,9 +301,9 @@ def versions() -> dict[str, str]:
     }
 
 
-def _identities(pipeline: Pipeline, request: Request) -> dict[str, Any]:
+def _identities(pipeline: Pipeline, stages: Iterable[StageSpec]) -> dict[str, Any]:
     keeper = pipeline.keeper
-    return {} if keeper is None else {spec.name: keeper.identity(spec) for spec in request.needed}
+    return {} if keeper is None else {spec.name: keeper.identity(spec) for spec in stages}
 
 
 def _report(graph: Graph, place: Destination | None, summary: Summary, options: Mapping[str, Any]) -> None:

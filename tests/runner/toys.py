@@ -8,9 +8,11 @@ phonemes --> tokenize --> input_ids, text_mask --> scaled --> y = input_ids * w,
 from __future__ import annotations
 
 import shutil
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tvm
 from tvm.relax.frontend import nn
 
@@ -121,6 +123,22 @@ def with_voice(graph: str) -> str:
 
 _TONES_AND_STYLE = "  audio: tones.audio\n  style: voice.style_decoder\n"
 VOICED_GRAPH = with_voice(TONES_GRAPH).replace("  audio: tones.audio\n", _TONES_AND_STYLE)
+
+
+def offer_stage(
+    name: str, code: str, folder: Path, monkeypatch: pytest.MonkeyPatch, offered: str | None = None
+) -> Path:
+    """Offer the stage `name` of another package as `offered`, by default others.NAME; gives its file, in `folder`."""
+    offered = offered or f"others.{name}"
+    package = folder / f"kokoro_run_{offered.partition('.')[2]}"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    path = package / f"{name}.py"
+    path.write_text(code, "utf-8")
+    monkeypatch.syspath_prepend(folder)
+    points = [EntryPoint(offered, f"{package.name}.{name}:{name}", "kokoro_run.stages")]
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda *, group: points if group == points[0].group else [])
+    return path
 
 
 class Scaled(nn.Module):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from runner.build.build import _told_of
 from runner.errors import BuildError
 from tests.runner.conftest import Run
+from tests.runner.toys import offer_stage
 
 HEAD = """from stages.contract import In, Out, stage
 
@@ -25,13 +25,8 @@ Make = Callable[[str], Path]
 @pytest.fixture
 def make(toy_graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     """A graph of `tokenize` and of a stage of another package, whose code is the argument."""
-    package = f"kokoro_run_{tmp_path.name}"
-    (tmp_path / package).mkdir()
-    (tmp_path / package / "__init__.py").touch()
-    monkeypatch.syspath_prepend(tmp_path)
     offered = f"others.{tmp_path.name}"  # of its own: what is found by a name is kept
-    points = [EntryPoint(offered, f"{package}.own:own", "kokoro_run.stages")]
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda *, group: points if group == points[0].group else [])
+    path = offer_stage("own", "", tmp_path, monkeypatch, offered)
     text = toy_graph.read_text("utf-8")
     stage = f"  own:\n    module: {offered}\n    device: host\n    inputs:\n"
     ports = "      input_ids: int64[1, text] <- tokenize.input_ids\n    outputs:\n      least: int64[1]\n"
@@ -39,7 +34,6 @@ def make(toy_graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ma
     toy_graph.write_text(f"{text[: text.index('  scaled:')]}{stage}{ports}{rest}", "utf-8")
 
     def write(code: str) -> Path:
-        path = tmp_path / package / "own.py"
         path.write_text(code, "utf-8")
         return path
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from runner.errors import RunError
 from runner.graph.load import load_graph
 from runner.graph.selection import Scope
 from runner.runtime.manifest import File, Manifest, manifest_path, weights_path
+from tests.runner.toys import offer_stage
 
 WORD = "hɛ"
 Make = Callable[..., Pipeline]
@@ -234,13 +234,7 @@ def greedy(input_ids: np.ndarray) -> dict[str, np.ndarray]:
 def test_python_stage_sees_what_is_kept_read_only(
     tmp_path: Path, stage_cache: Path, toy_graph: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    package = tmp_path / "kokoro_run_greedy"
-    package.mkdir()
-    (package / "__init__.py").touch()
-    (package / "greedy.py").write_text(GREEDY, "utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    points = [EntryPoint("others.greedy", "kokoro_run_greedy.greedy:greedy", "kokoro_run.stages")]
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda *, group: points if group == points[0].group else [])
+    offer_stage("greedy", GREEDY, tmp_path, monkeypatch)
     text = toy_graph.read_text("utf-8")
     at = text.index("  scaled:")
     stage = "  greedy:\n    module: others.greedy\n    device: host\n    inputs:\n"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from runner.graph.load import load_graph
 from runner.graph.types import Ref
 from runner.speech.speaker import Speaker, _about, _silenced, with_durations
 from tests.runner.timed_speech import LIMIT, TOKEN
+from tests.runner.toys import offer_stage
 
 DEFAULT = "default"
 RESAMPLE = """
@@ -51,13 +51,7 @@ def speaker(graph: Path, *, timed: bool = False, **params: object) -> Speaker:
 
 def resampled(graph: Path, edits: dict[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The graph with another package's stage behind it, which gives 16 kHz."""
-    package = folder / "kokoro_run_resample"
-    package.mkdir()
-    (package / "__init__.py").touch()
-    (package / "resample.py").write_text(RESAMPLE, "utf-8")
-    monkeypatch.syspath_prepend(folder)
-    points = [EntryPoint("others.resample", "kokoro_run_resample.resample:resample", "kokoro_run.stages")]
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda *, group: points if group == points[0].group else [])
+    offer_stage("resample", RESAMPLE, folder, monkeypatch)
     text = graph.read_text("utf-8")
     behind = {"audio: float32[samples]": "audio: float32[rendered]", "outputs:\n  audio: tones.audio\n": STAGE[1:]}
     for old, new in {**behind, "dims:\n": "dims:\n  rendered: {max: 9600}\n", **edits}.items():
