@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from runner.errors import RunError
+from runner.files.errors import writing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import TracebackType
 
 _NOWHERE = -1
@@ -65,7 +65,7 @@ class Journal:
         """
         self.path = path
         self._places = array("q")
-        with self._explained():
+        with self._writing():
             self._file = _open(path)
             try:
                 if not resume:
@@ -91,7 +91,7 @@ class Journal:
         place = self._places[number] if number < len(self._places) else _NOWHERE
         if place == _NOWHERE:
             return None
-        with self._explained():
+        with self._writing():
             self._file.seek(place)
             return _entry(self._file.readline())
 
@@ -101,7 +101,7 @@ class Journal:
         Raises:
             RunError: the disk is full, or the like.
         """
-        with self._explained():
+        with self._writing():
             self._file.seek(0, 2)
             place = self._file.tell()
             self._file.write(json.dumps(asdict(entry)).encode() + b"\n")
@@ -115,7 +115,7 @@ class Journal:
             RunError: it cannot be written there.
         """
         if self.path is not None:
-            with self._explained():
+            with self._writing():
                 self.path = self.path.rename(path)
 
     def remove(self) -> None:
@@ -141,12 +141,8 @@ class Journal:
             self._places.extend([_NOWHERE] * missing)
         self._places[number] = place
 
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise RunError(f"{self.path or 'temporary file'}: cannot be written: {error.strerror}") from error
+    def _writing(self) -> contextlib.AbstractContextManager[None]:
+        return writing(self.path or "temporary file")
 
 
 def _open(path: Path | None) -> BinaryIO:

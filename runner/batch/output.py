@@ -25,9 +25,11 @@ from runner.batch.journal import Entry, Journal
 from runner.batch.rows import STDIN
 from runner.batch.spool import Spool
 from runner.errors import RunError, SizeError
-from runner.runtime import manifest
+from runner.files.digest import file_sha256
+from runner.files.errors import writing
+from runner.files.replace import check_writable, place_of, sweep
 from runner.speech import timestamps
-from runner.speech.audio_file import AudioFile, check_writable, choose_format, place_of, sweep
+from runner.speech.audio_file import AudioFile, choose_format
 from runner.speech.timestamps import Span, Timing
 from stages.dims import SAMPLE_RATE_HZ
 
@@ -176,7 +178,7 @@ class _Folder:
         if entry is None or entry.digest != digest or entry.file is None or entry.file[0] != path.name:
             return None
         times = self._to.line_times(path)
-        if not path.is_file() or manifest.digest(path) != entry.file[1] or not (times is None or times.is_file()):
+        if not path.is_file() or file_sha256(path) != entry.file[1] or not (times is None or times.is_file()):
             return None
         self._samples += entry.samples
         return entry
@@ -199,7 +201,7 @@ class _Folder:
         if times is not None:
             timing = Timing(utterance.origin, utterance.phonemes, 0, file.samples, chunks)
             timestamps.write(times, lambda: [timing], file.samples)
-        entry = Entry(number, digest, file.samples, file=(path.name, manifest.digest(path)))
+        entry = Entry(number, digest, file.samples, file=(path.name, file_sha256(path)))
         self._journal.add(entry)
         self._samples += file.samples
         return entry
@@ -327,13 +329,11 @@ def _one_file(destination: Destination, total: int, *, resume: bool) -> Iterator
         for place in (destination.path, destination.times):
             if place is not None:
                 sweep(place_of(place).parent, re.escape(place_of(place).name))
-        try:
+        with writing(path):
             if not len(journal):
                 path.unlink(missing_ok=True)
             path.touch()
             spool = path.open("r+b")
-        except OSError as error:
-            raise RunError(f"{path}: cannot be written: {error.strerror}") from error
         with spool:
             yield _OneFile(destination, journal, spool, path)
 

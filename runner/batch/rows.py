@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from runner.errors import RunError, printable
+from runner.files.errors import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -76,11 +77,9 @@ class Lines:
 
     def _line_at(self, position: int) -> bytes:
         # Loops over one file may be under way at the same time: each seeks its own place.
-        try:
+        with reading(self._name):
             self._file.seek(position)
             return self._file.readline()
-        except OSError as error:
-            raise RunError(f"{self._name}: cannot be read: {error.strerror}") from None
 
 
 def _spoken(line: bytes, number: int, name: str) -> Iterator[Utterance]:
@@ -103,10 +102,8 @@ def as_they_come(source: str | None, phonemes: str | None) -> Iterator[Iterable[
         return
     name = _name(source)
     with contextlib.ExitStack() as stack:
-        try:
+        with reading(name):
             file = sys.stdin.buffer if source == STDIN else stack.enter_context(Path(source).open("rb"))
-        except OSError as error:
-            raise RunError(f"{name}: cannot be read: {error.strerror}") from None
         yield _each(file, name)
 
 
@@ -122,10 +119,8 @@ def _name(path: str) -> str:
 def _each(file: BinaryIO, name: str) -> Iterator[Utterance]:
     number = 0
     while True:
-        try:
+        with reading(name):
             line = file.readline()
-        except OSError as error:
-            raise RunError(f"{name}: cannot be read: {error.strerror}") from None
         if not line:
             return
         number += 1
@@ -166,14 +161,12 @@ def from_file(path: str) -> Iterator[Lines]:
     """
     name = _name(path)
     with contextlib.ExitStack() as stack:
-        try:
+        with reading(name):
             file = sys.stdin.buffer if path == STDIN else stack.enter_context(Path(path).open("rb"))
             if path == STDIN or not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 spooled = stack.enter_context(tempfile.TemporaryFile())
                 shutil.copyfileobj(file, spooled)
                 file = spooled
-        except OSError as error:
-            raise RunError(f"{name}: cannot be read: {error.strerror}") from None
         lines = Lines(file, name)
         if next(iter(lines), None) is None:
             raise RunError(f"{name}: holds no utterance; each line is one, blank lines and # comments aside")

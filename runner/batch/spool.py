@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from runner.errors import RunError
+from runner.files.errors import writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,24 +27,24 @@ class Spool:
 
     def end(self) -> int:
         """How many whole samples there are."""
-        with self._explained():
+        with writing(self._place):
             return self._file.seek(0, 2) // _SAMPLE.itemsize
 
     def begin(self) -> int:
         """Round the file up to whole samples, for a kill may have torn one; where the next sample will lie."""
-        with self._explained():
+        with writing(self._place):
             samples = -(-self._file.seek(0, 2) // _SAMPLE.itemsize)
         self.cut(samples)
         return samples
 
     def cut(self, samples: int) -> None:
         """Make the file so long."""
-        with self._explained():
+        with writing(self._place):
             self._file.truncate(samples * _SAMPLE.itemsize)
 
     def write(self, audio: Array, at: int) -> None:
         """Put `audio` behind the first `at` samples."""
-        with self._explained():
+        with writing(self._place):
             self._file.seek(at * _SAMPLE.itemsize)
             self._file.write(audio.astype(_SAMPLE, copy=False).tobytes())
             self._file.flush()
@@ -54,14 +53,7 @@ class Spool:
         """So many samples from `begin` on, block by block."""
         for at in range(begin, begin + samples, _BLOCK):
             size = min(_BLOCK, begin + samples - at)
-            with self._explained():
+            with writing(self._place):
                 self._file.seek(at * _SAMPLE.itemsize)
                 block = np.frombuffer(self._file.read(size * _SAMPLE.itemsize), _SAMPLE)
             yield block
-
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise RunError(f"{self._place}: cannot be written: {error.strerror}") from error

@@ -24,6 +24,9 @@ from typing import TYPE_CHECKING, Any
 import runner
 from runner.engine.executors import unfit
 from runner.errors import BuildError, RunError, WeightsError
+from runner.files import atomic
+from runner.files.digest import file_sha256
+from runner.files.errors import reading
 from runner.graph.contracts import find_stage
 from runner.graph.device_kinds import load_device
 from runner.runtime import devices, tvm_runtime
@@ -89,7 +92,7 @@ def recipes(graph: Graph, build_root: Path | None) -> list[Recipe]:
     )
     digests = {"config": _digest(graph.model.config), "checkpoint": checkpoint}
     # The stages share most of their sources; another call looks at them again.
-    digest_source = functools.cache(lambda name: manifests.digest(_source_path(name)))
+    digest_source = functools.cache(lambda name: file_sha256(_source_path(name)))
     return [_recipe(spec, graph, build_root, digests, digest_source) for spec in compiled]
 
 
@@ -268,10 +271,8 @@ def _module_file(name: str) -> Path | None:
 
 
 def _digest(path: Path) -> str:
-    try:
-        return manifests.digest(path)
-    except OSError as error:
-        raise BuildError(f"{path}: cannot be read: {error.strerror}") from None
+    with reading(path, BuildError):
+        return file_sha256(path)
 
 
 def _checkpoint_digest(model: ModelSpec, record: Path) -> str:
@@ -301,10 +302,8 @@ def _checkpoint_digest(model: ModelSpec, record: Path) -> str:
 
 def _remembered_digest(path: Path, record: Path) -> str:
     """sha256 of a large file, from `record` where that knows the file as it is."""
-    try:
+    with reading(path, BuildError):
         status = path.stat()
-    except OSError as error:
-        raise BuildError(f"{path}: cannot be read: {error.strerror}") from None
     stamp = [status.st_size, status.st_mtime_ns, status.st_ino]
     known = _recorded_digest(record, path.resolve(), stamp)
     if known is not None:
@@ -313,7 +312,7 @@ def _remembered_digest(path: Path, record: Path) -> str:
     try:
         record.parent.mkdir(parents=True, exist_ok=True)
         fields = {"path": str(path.resolve()), "stamp": stamp, "sha256": sha256}
-        manifests.write_text(record, json.dumps(fields) + "\n")
+        atomic.write_text(record, json.dumps(fields) + "\n")
     except OSError:
         pass  # a read-only build folder: the digest is taken again by the next run
     return sha256

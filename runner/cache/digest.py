@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import stages
 from runner.files import atomic
+from runner.files.digest import file_sha256
 from runner.graph.contracts import find_stage
-from runner.runtime import manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -147,7 +147,7 @@ class Memo:
         Raises:
             OSError: it cannot be read.
         """
-        return str(self._get("bytes", path, lambda: manifest.digest(path)))
+        return str(self._get("bytes", path, lambda: file_sha256(path)))
 
     def source(self, module: str, path: Path) -> tuple[str, list[str]]:
         """Digest of the syntax tree of a Python file, and the modules that it may import.

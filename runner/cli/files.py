@@ -14,10 +14,10 @@ from runner.batch.rows import STDIN
 from runner.build.staleness import checkpoint_record
 from runner.files.locate import find_file
 from runner.files.overwriting import Use, refuse_overwriting
+from runner.files.replace import place_of
 from runner.graph import device_kinds
 from runner.graph.contracts import find_stage
 from runner.runtime import devices, manifest
-from runner.speech.audio_file import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -98,11 +98,12 @@ def _write_times(pipeline: Pipeline, options: Mapping[str, Any]) -> None:
         assert isinstance(pipeline, Traced)
         write_trace(options["trace"], pipeline.events, f"kokoro-run {pipeline.graph.name}")
     if options["report"] is not None:
-        from runner.engine.trace import Traced, write_text
+        from runner.engine.trace import Traced
+        from runner.files.replace import replace_text
         from runner.inspect.report import page
 
         assert isinstance(pipeline, Traced)
-        write_text(options["report"], page(pipeline, time.perf_counter() - cli_options.STARTED))
+        replace_text(options["report"], page(pipeline, time.perf_counter() - cli_options.STARTED))
 
 
 def _speak(

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from runner.engine.run_state import UNNEEDED
 from runner.errors import RunError, suggest
+from runner.files.errors import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -230,10 +231,8 @@ def read(path: Path) -> RunRecord:
     Raises:
         RunError: it cannot be read, is of another format, or its beginning is damaged.
     """
-    try:
+    with reading(path):
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read: {error.strerror}") from None
     rows = [row for row in map(_row, lines) if row is not None]
     heads = [row["run"] for row in rows if isinstance(row.get("run"), dict)]
     if not heads or heads[0].get("format") != FORMAT:

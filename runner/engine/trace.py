@@ -19,10 +19,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from runner.engine.pipeline import Pipeline
-from runner.errors import RunError
-from runner.files import atomic
+from runner.files.replace import replace_text
 from runner.runtime.values import spell
-from runner.speech.audio_file import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -180,16 +178,4 @@ def write_trace(path: Path, events: Iterable[Event], name: str) -> None:
     Raises:
         RunError: it cannot be written.
     """
-    write_text(path, json.dumps(chrome_trace(events, name), ensure_ascii=False))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file, whole or not at all.
-
-    Raises:
-        RunError: it cannot be written.
-    """
-    try:
-        atomic.write(place_of(path), [text.encode("utf-8", "backslashreplace")])
-    except OSError as error:
-        raise RunError(f"{path}: cannot be written: {error.strerror}") from None
+    replace_text(path, json.dumps(chrome_trace(events, name), ensure_ascii=False))

@@ -42,6 +42,15 @@ def write(path: Path, parts: Sequence[bytes | memoryview]) -> None:
         raise
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in UTF-8, as `write` does.
+
+    Raises:
+        OSError: as `write`.
+    """
+    write(path, [text.encode()])
+
+
 def _write_all(handle: int, part: memoryview) -> None:
     while part:
         part = part[os.write(handle, part) :]

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from runner.errors import RunError
 from runner.files import atomic
+from runner.files.errors import reading, writing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runner.runtime.values import Array
+    import numpy.typing as npt
 
 
-def read_array(path: Path) -> Array:
+def read_array(path: Path) -> npt.NDArray[Any]:
     """The array in a .npy file.
 
     Raises:
         RunError: there is no such file, or it is not one of an array; pickled objects are refused.
     """
     try:
-        array = np.load(path, allow_pickle=False)
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read: {error.strerror or error}") from None
+        with reading(path):
+            array = np.load(path, allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise RunError(f"{path}: is no .npy file of an array: {error}") from None
     if not isinstance(array, np.ndarray):
@@ -34,7 +34,7 @@ def read_array(path: Path) -> Array:
     return array
 
 
-def write_arrays(folder: Path, ports: Mapping[str, Array]) -> None:
+def write_arrays(folder: Path, ports: Mapping[str, npt.NDArray[Any]]) -> None:
     """Write each port to FOLDER/STAGE.PORT.npy; missing folders are made.
 
     Raises:
@@ -42,13 +42,11 @@ def write_arrays(folder: Path, ports: Mapping[str, Array]) -> None:
     """
     for port, array in ports.items():
         path = folder / f"{port}.npy"
-        try:
+        with writing(path):
             write_array(path, array)
-        except OSError as error:
-            raise RunError(f"{path}: cannot be written: {error.strerror}") from None
 
 
-def write_array(path: Path, array: Array) -> None:
+def write_array(path: Path, array: npt.NDArray[Any]) -> None:
     """Write a .npy file in one step: an interrupted run, or a full disk, leaves the old file or none.
 
     Raises:

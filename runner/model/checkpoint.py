@@ -23,9 +23,9 @@ from pathlib import Path
 import numpy as np
 
 from runner.errors import WeightsError
+from runner.files.digest import file_sha256
 from runner.model.safetensors import StoredTensor, is_safetensors, map_file, read_safetensors
 from runner.model.torch_zip import MAGIC, read_torch_zip
-from runner.runtime.manifest import digest
 
 _WRAPPER = "module."  # of torch.nn.DataParallel, under which the published model was trained
 _NEW_WEIGHT_NORM = re.compile(r"\.parametrizations\.weight\.original([01])\Z")
@@ -74,7 +74,7 @@ class Checkpoint:
     @cached_property
     def digest(self) -> str:
         """sha256 of the file, in hexadecimal."""
-        return digest(self.path)
+        return file_sha256(self.path)
 
     def take(self, key: str, shape: Sequence[int]) -> np.ndarray:
         """The tensor `key` as float32, C-contiguous; read-only where it lies on the file.
@@ -148,7 +148,7 @@ def check_sha256(path: Path, expected: str) -> None:
     Raises:
         WeightsError: the file has another digest.
     """
-    found = digest(path)
+    found = file_sha256(path)
     if found != expected.lower():
         raise WeightsError(
             f"{path}: its sha256 is {found}, expected {expected}: damaged, or another version. "

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from runner.errors import WeightsError
+from runner.files.errors import reading
 
 # bfloat16 is read as its bits: NumPy has no such dtype.
 LAYOUTS = {
@@ -90,15 +91,14 @@ def map_file(path: Path) -> mmap.mmap:
     """
     if sys.byteorder != "little":
         raise WeightsError(f"{path}: this machine is big-endian; checkpoints and voices are little-endian")
-    try:
-        with path.open("rb") as file:
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except FileNotFoundError:
-        raise WeightsError(f"{path}: there is no such file") from None
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot be read: {error.strerror}") from None
-    except ValueError:
-        raise WeightsError(f"{path}: the file is empty; fetch it again") from None
+    with reading(path, WeightsError):
+        try:
+            with path.open("rb") as file:
+                data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except FileNotFoundError:
+            raise WeightsError(f"{path}: there is no such file") from None
+        except ValueError:
+            raise WeightsError(f"{path}: the file is empty; fetch it again") from None
     if data[: len(_GIT_LFS)] == _GIT_LFS:
         raise WeightsError(f"{path}: a Git LFS pointer, not the file it stands for; run `git lfs pull` there")
     return data

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import json
 import math
 import platform
@@ -27,6 +26,8 @@ from typing import Any
 
 from runner.errors import RunError
 from runner.files import atomic
+from runner.files.digest import file_sha256
+from runner.files.errors import reading
 
 FORMAT = 2
 ALIGNMENT = 64
@@ -63,7 +64,7 @@ class File:
         """Digest the file at `path` as it is now."""
         status = path.stat()
         stamp = (status.st_mtime_ns, status.st_ino) if stamped else None
-        return cls(path.name, digest(path), status.st_size, stamp)
+        return cls(path.name, file_sha256(path), status.st_size, stamp)
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class Manifest:
         fields = dataclasses.asdict(self)
         fields["weights"]["tensors"] = fields.pop("tensors")
         fields["contract"] = {"inputs": fields.pop("inputs"), "outputs": fields.pop("outputs")}
-        write_text(path, json.dumps({"format": FORMAT, **fields}, indent=1, ensure_ascii=False) + "\n")
+        atomic.write_text(path, json.dumps({"format": FORMAT, **fields}, indent=1, ensure_ascii=False) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> Manifest:
@@ -116,10 +117,10 @@ class Manifest:
         Raises:
             RunError: it cannot be read, is damaged, or of another format; `build` mends each of these.
         """
+        with reading(path):
+            text = path.read_bytes()
         try:
-            found, manifest = _parse(path.read_bytes())
-        except OSError as error:
-            raise RunError(f"{path}: cannot be read: {error.strerror}") from None
+            found, manifest = _parse(text)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RunError(f"{path}: damaged manifest ({type(error).__name__}: {error})") from None
         if manifest is None:
@@ -206,7 +207,7 @@ def _difference(path: Path, known: File) -> str | None:
         size = path.stat().st_size
         if size != known.size:
             return f"{path} is damaged: {size} bytes, built with {known.size}"
-        return None if digest(path) == known.sha256 else f"{path} is damaged: not the bytes that were built"
+        return None if file_sha256(path) == known.sha256 else f"{path} is damaged: not the bytes that were built"
     except FileNotFoundError:
         return f"{path} is missing"
     except OSError as error:
@@ -270,14 +271,3 @@ def _check_machine(library: Path, head: bytes) -> None:
     if machine != here:
         said = _ELF_MACHINES.get(machine, f"processor {machine}")
         raise RunError(f"library {library} is for {said}, this machine is {platform.machine()}")
-
-
-def digest(path: Path) -> str:
-    """sha256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file in one step."""
-    atomic.write(path, [text.encode()])

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from runner.errors import RunError, SpecError, WeightsError
+from runner.files import atomic
+from runner.files.errors import reading
 from runner.files.npy import write_array
 from runner.files.overwriting import refuse_overwriting
-from runner.runtime.manifest import write_text
 from runner.speech.voices import load_voice
 from stages.dims import ConfigError, ModelDims
 
@@ -48,7 +49,7 @@ def write_assets(config: Path, voices: Sequence[Path], out: Path) -> list[Path]:
         out.mkdir(parents=True, exist_ok=True)
         for path, pack in zip(written, packs.values(), strict=True):
             write_array(path, pack)
-        write_text(out / "vocab.json", json.dumps(vocab, ensure_ascii=False, indent=1) + "\n")
+        atomic.write_text(out / "vocab.json", json.dumps(vocab, ensure_ascii=False, indent=1) + "\n")
     except OSError as error:
         raise RunError(f"{error.filename or out}: cannot be written: {error.strerror}") from None
     return [*written, out / "vocab.json"]
@@ -86,15 +87,15 @@ def load_json(path: Path) -> dict[str, Any]:
         SpecError: no such file, not JSON (with line and column), a key given twice, or not a table.
     """
     try:
-        table = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_table)
+        with reading(path, SpecError):
+            text = path.read_text(encoding="utf-8-sig")
+        table = json.loads(text, object_pairs_hook=_table)
     except json.JSONDecodeError as error:
         raise SpecError(f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
     except _DuplicateKeyError as error:
         raise SpecError(f"{path}: key '{error}' is given twice") from None
     except (UnicodeDecodeError, RecursionError):
         raise SpecError(f"{path}: not a JSON file in UTF-8") from None
-    except OSError as error:
-        raise SpecError(f"{path}: cannot be read: {error.strerror}") from None
     if not isinstance(table, dict):
         raise SpecError(f"{path}: holds a {type(table).__name__}, expected a table")
     return table

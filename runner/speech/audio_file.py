@@ -5,9 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
-import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -15,7 +12,8 @@ import numpy as np
 import soundfile
 
 from runner.errors import RunError, SizeError
-from runner.files import atomic
+from runner.files.errors import writing
+from runner.files.replace import create_beside, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +61,7 @@ class AudioFile:
         self.clipped, self.peak, self.samples = 0, 0.0, 0
         self._rate_hz = rate_hz
         self._target = place_of(path)
-        self._temporary = _temporary(path, self._target)
+        self._temporary = create_beside(path, self._target)
 
     def __enter__(self) -> Self:
         try:
@@ -117,12 +115,11 @@ class AudioFile:
     def _explained(self) -> Iterator[None]:
         """Name the file and the fact of a failed write; libsndfile itself says 'System error' of all of them."""
         try:
-            yield
+            with writing(self.path):
+                yield
         except soundfile.LibsndfileError as error:
             fact = os.strerror(cause) if (cause := _probe(self._temporary)) else error.error_string
             raise RunError(f"{self.path}: cannot be written: {fact}") from error
-        except OSError as error:
-            raise RunError(f"{self.path}: cannot be written: {error.strerror}") from error
 
 
 def choose_format(path: Path, subtype: str | None = None, samples: int = 0) -> tuple[str, str]:
@@ -155,74 +152,6 @@ def _most_samples(format_: str, subtype: str) -> int | None:
     if format_ in _MAX_BYTES and subtype in _SAMPLE_BYTES:
         return (_MAX_BYTES[format_] - _HEADER_BYTES) // _SAMPLE_BYTES[subtype]
     return _MAX_SAMPLES.get(format_)
-
-
-def check_writable(path: Path) -> None:
-    """Find out before the work whether `path` could be written.
-
-    Raises:
-        RunError: its folder is missing or read-only, or it is no regular file.
-    """
-    _temporary(path, place_of(path)).unlink()
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A new file that takes the place of `path` when the block ends well; else nothing is left.
-
-    Raises:
-        RunError: the place cannot be written, or the block fails to.
-    """
-    target = place_of(path)
-    temporary = _temporary(path, target)
-    try:
-        yield temporary
-        temporary.replace(target)
-    except OSError as error:
-        raise RunError(f"{path}: cannot be written: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def sweep(folder: Path, names: str, older_s: float = 0.0) -> None:
-    """Remove what killed runs have left in `folder` of files whose names match `names`, a regular expression.
-
-    Args:
-        older_s: since it was last written to; 0 for who knows that no other run writes there now.
-    """
-    unfinished = re.compile(rf"\.(?:{names})\.[a-z0-9_]{{8}}\.part")
-    for entry in atomic.listed(folder):
-        if unfinished.fullmatch(entry.name) and _age(entry) >= older_s:
-            atomic.remove(entry.path)
-
-
-def _age(entry: os.DirEntry[str]) -> float:
-    try:
-        return time.time() - entry.stat(follow_symlinks=False).st_mtime
-    except OSError:
-        return 0.0  # gone already
-
-
-def place_of(path: Path) -> Path:
-    """Where `path` leads. Replacing a device or a pipe by a file is never what was meant."""
-    target = path.resolve()
-    if target.exists() and not target.is_file():
-        what = "a folder" if target.is_dir() else "no regular file"
-        raise RunError(f"{path}: cannot be written: it is {what}")
-    return target
-
-
-def _temporary(path: Path, target: Path) -> Path:
-    """A new empty file beside `target`, with the permissions that a plain `open` would give it."""
-    try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-    except OSError as error:
-        raise RunError(f"{path}: cannot be written: {target.parent}: {error.strerror}") from error
-    mask = os.umask(0)
-    os.umask(mask)
-    os.fchmod(handle, 0o666 & ~mask)
-    os.close(handle)
-    return Path(name)
 
 
 def _probe(path: Path) -> int:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from runner.errors import RunError
-from runner.speech.audio_file import replacing
+from runner.files.replace import replacing
 from runner.speech.split import is_spoken
 from stages.dims import END_TOKENS, SAMPLE_RATE_HZ
 

@@ -24,6 +24,7 @@ from runner.cache.cache import Cache
 from runner.cli.main import cli
 from runner.engine.pipeline import Pipeline
 from runner.errors import BuildError, RunError, WeightsError
+from runner.files.digest import file_sha256
 from runner.runtime import devices
 from runner.runtime import manifest as manifests
 from runner.runtime.manifest import Manifest
@@ -274,7 +275,7 @@ def test_built_graph_needs_no_checkpoint(folder: Path) -> None:
 
 
 def test_pinned_digest_stands_for_a_checkpoint_that_is_gone(folder: Path) -> None:
-    digest = manifests.digest(folder / "model.safetensors")
+    digest = file_sha256(folder / "model.safetensors")
     (folder / "model.safetensors").unlink()
     record(folder).unlink()
     assert reason(folder, f"model.sha256={digest}") is None
@@ -282,7 +283,7 @@ def test_pinned_digest_stands_for_a_checkpoint_that_is_gone(folder: Path) -> Non
 
 
 def test_checkpoint_is_held_to_its_pin_though_all_is_built(folder: Path) -> None:
-    digest = manifests.digest(folder / "model.safetensors")
+    digest = file_sha256(folder / "model.safetensors")
     assert reason(folder, f"model.sha256={digest}") is None
     with pytest.raises(WeightsError) as error:
         reason(folder, f"model.sha256={'0' * 64}")
@@ -305,7 +306,7 @@ def test_results_of_another_checkpoint_than_the_pinned_one_are_not_taken(folder:
 
 
 def test_pinned_digest_does_not_stand_for_a_path_that_an_option_names(folder: Path) -> None:
-    digest = manifests.digest(folder / "model.safetensors")
+    digest = file_sha256(folder / "model.safetensors")
     with pytest.raises(WeightsError, match=r"nothere\.pth: no such file"):
         reason(folder, f"model.sha256={digest}", "model.checkpoint=nothere.pth")
 

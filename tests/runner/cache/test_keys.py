@@ -12,8 +12,8 @@ import pytest
 from runner.cache.digest import array_digest, value_digest
 from runner.cache.keys import components, difference, distance, identity, input_identity, key
 from runner.errors import RunError
+from runner.files.digest import file_sha256
 from runner.graph.load import Graph, load_graph
-from runner.runtime import manifest
 from tests.runner.toys import install
 
 Components = dict[str, Any]
@@ -127,7 +127,7 @@ def test_the_identity_of_a_python_stage_has_the_sizes_that_it_is_padded_to(graph
 def test_the_identity_of_a_library_is_what_its_manifest_says(graph: Graph, toy_library: Path, tmp_path: Path) -> None:
     paths = [install(tmp_path / str(w), toy_library, w=w) for w in (2.0, 3.0)]
     first, second = (identity(graph.stages["scaled"], graph, library=path) for path in paths)
-    assert first["code"] == {"scaled.so": manifest.digest(toy_library)}
+    assert first["code"] == {"scaled.so": file_sha256(toy_library)}
     assert first["ports"] == [["input_ids", "text_mask"], ["y", "n"]]
     assert difference(first, second) == "weights changed"
 

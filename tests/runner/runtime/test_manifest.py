@@ -169,12 +169,3 @@ def test_damage_remembers_the_stamp_of_copied_weights(library: Path) -> None:
 def test_check_loadable_refuses_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"toy\.so cannot be read: No such file"):
         manifests.check_loadable(tmp_path / "toy.so")
-
-
-def test_write_text_leaves_the_old_text_when_interrupted(tmp_path: Path) -> None:
-    path = tmp_path / "a.json"
-    path.write_text("old", encoding="utf-8")
-    with pytest.raises(UnicodeEncodeError):
-        manifests.write_text(path, "new \ud800")
-    assert path.read_text(encoding="utf-8") == "old"
-    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]

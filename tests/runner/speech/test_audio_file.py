@@ -191,19 +191,3 @@ def test_nothing_is_left_on_a_full_disk(tmp_path: Path) -> None:
         assert list(tmp_path.iterdir()) == []
     finally:
         subprocess.run(["umount", str(tmp_path)], check=True)
-
-
-@pytest.mark.parametrize(
-    ("path", "message"),
-    [
-        ("missing/a.wav", "missing: No such file or directory"),
-        ("folder.wav", "cannot be written: it is a folder"),
-        ("pipe.wav", "cannot be written: it is no regular file"),
-    ],
-)
-def test_check_writable_refuses(tmp_path: Path, path: str, message: str) -> None:
-    (tmp_path / "folder.wav").mkdir()
-    (tmp_path / "pipe.wav").symlink_to("/dev/null")
-    with pytest.raises(RunError) as error:
-        audio_file.check_writable(tmp_path / path)
-    assert message in str(error.value)
