@@ -22,6 +22,8 @@ from torch import nn
 
 from runner.runtime import manifest as manifests
 from runner.runtime import tvm_runtime
+from runner.runtime.process import load_ffi
+from runner.runtime.tensors import map_weights, put
 
 Array = NDArray[Any]
 
@@ -44,14 +46,14 @@ class Instrumented:
 
     def __init__(self, library: Path, layers: Callable[[str], nn.Module | None]) -> None:
         manifest = manifests.Manifest.read(manifests.manifest_path(library))
-        weights = tvm_runtime.map_weights(manifests.weights_path(library), manifest.tensors)
+        weights = map_weights(manifests.weights_path(library), manifest.tensors)
         self._weights = weights
         self._named = {int(t.data_ptr()): known.name for t, known in zip(weights, manifest.tensors, strict=True)}
         self._layers = layers
         self._seen: list[tuple[str, str, float | None]] = []
         self._times: list[float] = []
         self._began = 0.0
-        ffi = tvm_runtime.ffi()
+        ffi = load_ffi()
         machine = ffi.load_module(str(library))["vm_load_executable"]()
         machine["vm_initialization"](tvm_runtime.DLPACK_TYPES["cpu"], 0, 2)
         machine["set_instrument"](ffi.convert(self._instrument))
@@ -59,7 +61,7 @@ class Instrumented:
 
     def run(self, inputs: Sequence[Array], rounds: int) -> list[Call]:
         """Every call of a kernel, in order; one round comes first that is not kept."""
-        tensors = [tvm_runtime.put(array) for array in inputs]
+        tensors = [put(array) for array in inputs]
         times = []
         for _ in range(rounds + 1):
             self._seen, self._times = [], []

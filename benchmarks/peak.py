@@ -15,7 +15,8 @@ from tvm import tirx
 from tvm.tirx.script import builder as T
 
 from runner.build.build import resolve_target
-from runner.runtime import tvm_runtime
+from runner.runtime.tensors import put
+from runner.runtime.threads import use_threads
 from stages.kernels.simd import Simd, arg, kernel, load, registers, splat, store
 
 STEPS = 4_000_000
@@ -30,8 +31,8 @@ def peak_gflops(threads: int) -> float:
     library = tvm.compile(tvm.IRModule({"fma": _loop(simd, chains, threads)}), target=target)
     width = chains * simd.lanes
     start = np.full((threads, width), 0.5, np.float32)
-    given, out = (tvm_runtime.put(array) for array in (start, np.empty_like(start)))
-    tvm_runtime.use_threads(threads)
+    given, out = (put(array) for array in (start, np.empty_like(start)))
+    use_threads(threads)
     seconds: list[float] = []
     for _ in range(ROUNDS):
         began = time.perf_counter()

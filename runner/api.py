@@ -20,7 +20,7 @@ from runner.engine.plan import Plan
 from runner.engine.plan import plan as make_plan
 from runner.graph import snapshot, types
 from runner.graph.selection import Scope
-from runner.runtime import tvm_runtime
+from runner.runtime.process import prepare_for_compiler
 from runner.speech.speaker import Part, Speaker, with_durations
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def compile_stages(
     graph: types.Graph, build_root: Path | None, names: Iterable[str], progress: Progress | None = None
 ) -> None:
     """Compile the named stages of a graph, those of them that are stale; errors are those of `Pipeline.build`."""
-    tvm_runtime.ffi()  # before `import tvm` does it, and torch with it
+    prepare_for_compiler()
     from runner.build.build import build  # noqa: PLC0415 - the compiler: 0.6 s that a run of what is built need not pay
 
     build(graph, build_root, progress=progress, only=list(names))

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.runtime import tvm_runtime
+from runner.runtime.process import load_ffi
 
 _AXES = [f"{kind}.{axis}" for kind in ("blockIdx", "threadIdx") for axis in "xyz"]
 _CPU_DEVICE, _BUILD_LOG = 1 << 1, 0x1183
@@ -178,12 +178,12 @@ def _load(data: Any) -> Any:
         callback = Launch(program.launch)
         ctypes.c_void_p.in_dll(ctypes.CDLL(str(path)), "launch").value = ctypes.cast(callback, ctypes.c_void_p).value
         _kept.append(callback)
-        return tvm_runtime.ffi().load_module(str(path))
+        return load_ffi().load_module(str(path))
 
 
 @functools.cache
 def install() -> None:
     """Let this process run libraries built for OpenCL, on device `opencl:0`."""
-    ffi = tvm_runtime.ffi()
+    ffi = load_ffi()
     ffi.register_global_func("device_api.opencl", ffi.get_global_func("device_api.cpu"))
     ffi.register_global_func("ffi.Module.load_from_bytes.opencl", _load)

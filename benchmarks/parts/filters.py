@@ -23,7 +23,8 @@ from benchmarks.process import ROOT
 from benchmarks.timing import interleave
 from runner.build.build import resolve_target
 from runner.graph.device_kinds import load_device
-from runner.runtime import tvm_runtime
+from runner.runtime.tensors import put
+from runner.runtime.threads import use_threads
 from stages.dims import HALF_FRAMES, GeneratorDims, ModelDims
 from stages.generator import AdaINResBlock1, Generator
 from stages.kernels import filter_table
@@ -56,7 +57,7 @@ class Shape(NamedTuple):
 def measure(session: Session) -> dict[str, Any]:
     """For each shape: milliseconds of each form, the one that is used now, and the one to be used."""
     target = resolve_target(load_device("cpu").target)
-    tvm_runtime.use_threads(session.threads)
+    use_threads(session.threads)
     frames = QUICK_FRAMES if session.quick else FRAMES
     rows = [_row(shape, target, frames, session.rounds) for shape in shapes(target)]
     return {"cpu": name_of(target), "frames": frames, "direct": DIRECT, "rows": rows}
@@ -133,7 +134,7 @@ def _call(shape: Shape, form: Filtering | None, target: Target, frames: int) -> 
         np.empty((n, width), np.float32),
         np.empty((2, blocks(n, block), width), np.float32),
     ]
-    return functools.partial(_compiled(kernel, target), *(tvm_runtime.put(array) for array in given))
+    return functools.partial(_compiled(kernel, target), *(put(array) for array in given))
 
 
 def _compiled(kernel: tirx.PrimFunc, target: Target) -> Callable[..., object]:

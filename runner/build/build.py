@@ -16,9 +16,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import importlib
-import importlib.util
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -43,8 +41,9 @@ from runner.graph.contracts import find_stage
 from runner.model import hub
 from runner.model.checkpoint import Checkpoint
 from runner.runtime import amx, devices, manifest, tvm_runtime
-from runner.runtime.cuda_source import find_compiler
 from runner.runtime.manifest import ALIGNMENT, File, Manifest, Tensor
+from runner.runtime.process import prepare_for_compiler
+from runner.runtime.threads import available_threads
 from stages.contract import Contract, Dim, TensorType
 from stages.dims import ConfigError, ModelDims
 from stages.kernels.bfloat16 import AMX, BF16
@@ -88,8 +87,8 @@ def build(
         return
     _check_linker()
     _check_targets(todo)
-    _choose_cuda_compiler()
-    size = min(len(todo), tvm_runtime.available_threads())
+    prepare_for_compiler()
+    size = min(len(todo), available_threads())
     with Crew(size if size > 1 else 0, __name__) as crew:  # while these import the compiler, the checkpoint is checked
         dims = _dims(todo[0].config)
         path = hub.checkpoint(graph.model)
@@ -153,12 +152,6 @@ def _check_targets(todo: list[Recipe]) -> None:
             resolve_target(recipe.target)
         except (BuildError, ValueError) as error:
             raise BuildError(f"stage '{recipe.stage}': {error}") from None
-
-
-def _choose_cuda_compiler() -> None:
-    """Where there is a GPU, TVM compiles for it by NVRTC unless told otherwise, which takes a package of its own."""
-    if find_compiler() is not None and importlib.util.find_spec("cuda") is None:
-        os.environ.setdefault("TVM_CUDA_COMPILE_MODE", "nvcc")
 
 
 @contextlib.contextmanager

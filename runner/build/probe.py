@@ -24,7 +24,10 @@ from runner.errors import RunError
 from runner.graph.device_kinds import load_device
 from runner.model import hub
 from runner.model.checkpoint import Checkpoint
-from runner.runtime import devices, manifest, tvm_runtime
+from runner.runtime import devices, manifest
+from runner.runtime.library import Library
+from runner.runtime.process import prepare_for_compiler
+from runner.runtime.tensors import map_weights
 from runner.runtime.values import Remote, Sizes
 from stages.layers.packing import pack_module
 from stages.layers.signal import Signal
@@ -102,7 +105,7 @@ def probe(graph: Graph, stage: str, inputs: Mapping[str, Array]) -> list[Tap]:
     dims = build._dims(graph.model.config)
     target = build.resolve_target(load_device(spec.device.partition(":")[0]).target)
     where = devices.find(spec.device)
-    build._choose_cuda_compiler()
+    prepare_for_compiler()
     recorded = _Recorded([], [])
     with target:
         module = build._stage_class(spec.source)(dims)
@@ -116,7 +119,7 @@ def probe(graph: Graph, stage: str, inputs: Mapping[str, Array]) -> list[Tap]:
         compiled.export_library(str(path))
         weights = manifest.weights_path(path)
         tensors = build._write_weights(weights, {name: arrays[name] for name, _ in params})
-        library = tvm_runtime.Library(path, _ENTRY, where, tvm_runtime.map_weights(weights, tensors, where))
+        library = Library(path, _ENTRY, where, map_weights(weights, tensors, where))
         results = [value.array if isinstance(value, Remote) else value for value in library(list(given.values()))]
     outputs = len(spec.outputs)
     inside = zip(recorded.names, recorded.values, results[outputs:], strict=True)

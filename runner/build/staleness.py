@@ -21,8 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import runner
-from runner.engine.executors import unfit
 from runner.errors import BuildError, RunError, WeightsError
 from runner.files import atomic
 from runner.files.digest import file_sha256
@@ -31,6 +29,7 @@ from runner.graph.contracts import find_stage
 from runner.graph.device_kinds import load_device
 from runner.runtime import devices, tvm_runtime
 from runner.runtime import manifest as manifests
+from runner.runtime.compatibility import incompatibility
 from runner.runtime.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 
 NATIVE = "native"  # `mcpu` of a device whose stages are compiled for the CPU that builds them
 _LOG = logging.getLogger("kokoro_run")
+_RUNNER = Path(__file__).parents[1]
 _ENGINE = ("build/build.py", "build/passes.py")  # the parts of the runner that decide what a library holds
 
 
@@ -135,7 +135,7 @@ def why_stale(recipe: Recipe) -> str | None:
         return str(error)
     if manifest.key != recipe.key:
         return _difference(manifest, recipe)
-    return unfit(recipe.library, manifest) or _slower(recipe, manifest)
+    return incompatibility(recipe.library, manifest) or _slower(recipe, manifest)
 
 
 def _slower(recipe: Recipe, manifest: Manifest) -> str | None:
@@ -223,19 +223,18 @@ def _source_path(name: str) -> Path:
     """The file that a manifest calls `stages/...` or `runner/...`; another package's stage is named by its file
     alone."""
     package, _, rest = name.partition("/")
-    folder = {"stages": _package(), "runner": Path(runner.__file__).parent}.get(package)
+    folder = {"stages": _package(), "runner": _RUNNER}.get(package)
     return folder / rest if folder is not None and rest else Path(name)
 
 
 def _sources(source: str) -> dict[str, str]:
     """sha256 of the stage's file, of every `stages` module that it imports, however far, and of the builder."""
     files = {path for _, path in _imported(find_stage(source).path, set())}
-    engine = Path(runner.__file__).parent
     named = {
         f"stages/{path.relative_to(_package()).as_posix()}": path for path in files if path.is_relative_to(_package())
     }
     named |= {path.name: path for path in files if not path.is_relative_to(_package())}
-    named |= {f"runner/{name}": engine / name for name in _ENGINE}
+    named |= {f"runner/{name}": _RUNNER / name for name in _ENGINE}
     return {name: _digest(path) for name, path in sorted(named.items())}
 
 

@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, Self
 
 from runner.errors import BuildError, KokoroError
-from runner.runtime import tvm_runtime
+from runner.runtime.process import prepare_for_compiler
 
 Job = Callable[[], Any]
 """Of functions and values that can be pickled; it may raise a KokoroError."""
@@ -133,7 +133,7 @@ def serve(handle: int, parent: int, module: str) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         return  # it ended before this one said that it depends on it
-    tvm_runtime.ffi()  # before `import tvm` does it, and torch with it
+    prepare_for_compiler()
     importlib.import_module(module)
     with Connection(handle) as connection:
         while True:

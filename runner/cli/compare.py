@@ -251,14 +251,14 @@ def _changed(case: Case, options: Mapping[str, Any]) -> Case:
 def _probe(sides: tuple[Side, Side], case: Case, stage: str) -> list[Tap]:
     """What the layers of A's stage give for what B's stages gave."""
     from runner.inspect.compare import GraphSide, inputs_of
-    from runner.runtime import tvm_runtime
+    from runner.runtime.process import prepare_for_compiler
 
     a, b = sides
     if stage not in a.graph.stages:
         raise RunError(f"--probe: no stage is called '{stage}'{suggest(stage, a.graph.stages)}")
     if not isinstance(a, GraphSide):
         raise RunError("--probe looks into a stage of A, and the reference has none that is compiled; give it as B")
-    tvm_runtime.ffi()  # before `import tvm` does it, and torch with it
+    prepare_for_compiler()
     from runner.build.probe import probe
 
     inputs = inputs_of(a.graph.stages[stage], {**b.given(case), **b.ports(case)})

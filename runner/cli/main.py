@@ -111,7 +111,9 @@ def cli() -> None:
 @cli_options.quiet
 def run(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **options: Any) -> None:
     """Speak, after building what is missing or stale. What has been computed before is not computed again."""
-    cli_options.one_blas_thread()
+    from runner.runtime import process
+
+    process.limit_blas_threads()
     from runner.batch import rows
     from runner.cli.run import execute
 

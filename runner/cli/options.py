@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,14 +18,6 @@ if TYPE_CHECKING:
     from runner.runtime.values import Array
 
 STARTED = time.perf_counter()
-
-
-def one_blas_thread() -> None:
-    """Keep NumPy from starting a thread a core when it is loaded: 30 ms of a run that finds everything kept.
-
-    No stage of this package multiplies matrices with NumPy. For one that does, OPENBLAS_NUM_THREADS says how many.
-    """
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def no_nan(_ctx: click.Context, option: click.Parameter, value: float | None) -> float | None:

@@ -18,7 +18,7 @@ from runner.cli import progress
 from runner.cli.files import check_files, run_folder
 from runner.engine.pipeline import Pipeline
 from runner.errors import RunError
-from runner.runtime import tvm_runtime
+from runner.runtime import process, tvm_runtime
 from runner.speech.speaker import AUDIO, Speaker, with_durations
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def execute(
         if reasons:
             pipeline.check_devices(scope)
         build_stale(graph, options["build_dir"], reasons, quiet=options["quiet"])
-        tvm_runtime.Buffers.in_heap()
+        process.use_heap()
         stream(pipeline, options, utterances)
         return
     is_part = scope.until is not None or scope.only is not None
@@ -216,7 +216,7 @@ def _make_ready(
     if reasons:
         speaker.check_devices()  # before minutes go into compiling for one that is not there
     build_stale(pipeline.graph, options["build_dir"], reasons, quiet=options["quiet"])
-    tvm_runtime.Buffers.in_heap()  # not before: a build in this process frees much that it would keep
+    process.use_heap()  # not before: a build in this process frees much that it would keep
     first = next(iter(utterances), None)
     if first is not None:
         speaker.load(first)

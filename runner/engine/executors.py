@@ -16,9 +16,13 @@ import numpy as np
 
 from runner.errors import RunError
 from runner.graph.contracts import ContractError, find_stage
-from runner.runtime import amx, devices, tvm_runtime
+from runner.runtime import devices, tvm_runtime
 from runner.runtime import manifest as manifests
+from runner.runtime.compatibility import incompatibility
+from runner.runtime.library import Library
 from runner.runtime.manifest import Manifest
+from runner.runtime.tensors import map_file, map_weights
+from runner.runtime.threads import ForkSafeLock
 from stages.contract import StageError
 
 if TYPE_CHECKING:
@@ -116,8 +120,8 @@ class CompiledStage:
     def __init__(self, spec: StageSpec, entry: str, graph: Graph, build_root: Path | None) -> None:
         self._spec, self._entry, self._graph = spec, entry, graph
         self.path = devices.library_path(spec, graph.model.name, build_root)
-        self._library: tvm_runtime.Library | None = None
-        self._lock = tvm_runtime.ForkSafeLock()  # another thread may be loading it
+        self._library: Library | None = None
+        self._lock = ForkSafeLock()  # another thread may be loading it
         self._loaded: Manifest | None = None
         self._pages: mmap.mmap | None = None
 
@@ -147,7 +151,7 @@ class CompiledStage:
             raise RunError(f"stage '{self._spec.name}': {self.path} gave {len(results)} results for the ports {ports}")
         return dict(zip(self._spec.outputs, results, strict=True))
 
-    def load(self) -> tvm_runtime.Library:
+    def load(self) -> Library:
         """The library, loaded at the first call.
 
         Raises:
@@ -175,22 +179,22 @@ class CompiledStage:
         if self._pages is not None:
             self._pages.madvise(mmap.MADV_DONTNEED)
 
-    def _load(self) -> tvm_runtime.Library:
+    def _load(self) -> Library:
         with self._remedied():
             where = devices.find(self._spec.device)
             manifest = self._checked_manifest()
             if manifest is None:
-                return self._foreign(tvm_runtime.Library(self.path, self._entry, where))
+                return self._foreign(Library(self.path, self._entry, where))
             self._loaded = manifest
             path = manifests.weights_path(self.path)
-            self._pages = tvm_runtime.map_file(path) if manifest.tensors and where == tvm_runtime.HOST else None
-            weights = tvm_runtime.map_weights(path, manifest.tensors, where, self._pages)
-            return tvm_runtime.Library(self.path, self._entry, where, weights)
+            self._pages = map_file(path) if manifest.tensors and where == tvm_runtime.HOST else None
+            weights = map_weights(path, manifest.tensors, where, self._pages)
+            return Library(self.path, self._entry, where, weights)
 
     def _checked_manifest(self) -> Manifest | None:
         """As `_manifest`, of a library that can be run here and is what the graph takes it for."""
         manifest = self._manifest()
-        fault = manifest and (unfit(self.path, manifest) or self._misfit(manifest))
+        fault = manifest and (incompatibility(self.path, manifest) or self._misfit(manifest))
         if fault is not None:
             raise RunError(fault)
         return manifest
@@ -216,7 +220,7 @@ class CompiledStage:
             raise RunError(f"library {self.path} has no manifest {path.name}: its build did not end")
         return None
 
-    def _foreign(self, library: tvm_runtime.Library) -> tvm_runtime.Library:
+    def _foreign(self, library: Library) -> Library:
         """A library that was made elsewhere, if it takes as many inputs as the graph gives it."""
         taken, given = library.parameters, list(self._spec.inputs)
         if len(taken) == len(given):
@@ -246,18 +250,6 @@ class CompiledStage:
             if bound is not None and bound.max != size:
                 return f"library {self.path} was built for {name} = {size}, the graph says {bound.max}"
         return None
-
-
-def unfit(library: Path, manifest: Manifest) -> str | None:
-    """Why `library` cannot be run here, whatever the graph: damaged, for another TVM or for another CPU."""
-    if manifest.tvm != tvm_runtime.version():
-        return f"library {library} was built by TVM {manifest.tvm}, this is {tvm_runtime.version()}"
-    missing = devices.missing_features(manifest.cpu_features)
-    if missing:
-        return f"library {library} was built for a CPU with {', '.join(missing)}, which this one lacks"
-    if amx.FEATURE in manifest.cpu_features and amx.refused():
-        return f"library {library} uses AMX, which this system does not let the process use: {amx.refused()}"
-    return manifests.damage(library, manifest)
 
 
 def _spell(ports: Mapping[str, str]) -> str:

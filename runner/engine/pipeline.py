@@ -33,6 +33,7 @@ from runner.engine.transfers import Borders, fetched
 from runner.errors import RunError, suggest
 from runner.graph.selection import Scope, needed
 from runner.runtime import tvm_runtime
+from runner.runtime.threads import ForkSafeLock, available_threads, check_fork, use_threads
 from runner.runtime.values import VOICE, Sizes
 from stages.dims import ConfigError, ModelDims
 
@@ -121,13 +122,13 @@ class Pipeline:
         self.graph = graph
         self.config = {**_read_config(graph.model.config), **(config or {})}
         self.dims = _model_dims(graph.model.config, self.config)
-        self._threads = tvm_runtime.available_threads() if threads is None else threads
+        self._threads = available_threads() if threads is None else threads
         self._padded = frozenset(n for n, dim in graph.dims.items() if dim.static) - self.dims.named().keys()
         self._stages = {name: executor(spec, graph, self.config, build_root) for name, spec in graph.stages.items()}
         self.keeper = None if cache is None else Keeper(graph, self._stages, self.config, cache)
         self.borders = Borders(graph, self._stages)
         self.finished: Callable[[Request, Result], object] | None = None
-        self.lock = tvm_runtime.ForkSafeLock()
+        self.lock = ForkSafeLock()
         self.retained: frozenset[str] = frozenset()
         self._used: list[list[str]] = []
         self._beside_thread: ThreadPoolExecutor | None = None
@@ -419,7 +420,7 @@ class Pipeline:
         if begun is None:
             if spec.is_library:
                 # Before a thread that does not exist is given a stage to run beside this one.
-                tvm_runtime.check_fork(self._threads)
+                check_fork(self._threads)
             inputs, found = self._gather(request, spec)
             threads = self._threads - BESIDE_THREADS if self._begin_another(request, spec) else self._threads
             outputs, seconds = self._timed(spec, inputs, request.sizes, threads)
@@ -517,7 +518,7 @@ class Pipeline:
             for port, source in spec.inputs.items()
         }
         if isinstance(stage, CompiledStage):
-            tvm_runtime.use_threads(threads or self._threads, self._threads)
+            use_threads(threads or self._threads, self._threads)
             given = dict(stage(taken))
         else:
             given = {

@@ -192,7 +192,7 @@ def _uncounted(library: Path, manifest: Manifest) -> str | None:
             return f"{manifest_path(library)} is damaged: {fact}"
         end = tensor.offset + math.prod(tensor.shape) * _item_bytes(tensor.dtype)
     if end >= manifest.weights.size:
-        return None  # of tensors past the end, `tvm_runtime.map_weights` says which
+        return None  # of tensors past the end, `tensors.map_weights` says which
     fact = f"its {len(manifest.tensors)} tensors take {end} bytes, and the weights have {manifest.weights.size}"
     return f"{manifest_path(library)} is damaged: {fact}"
 
@@ -271,3 +271,6 @@ def _check_machine(library: Path, head: bytes) -> None:
     if machine != here:
         said = _ELF_MACHINES.get(machine, f"processor {machine}")
         raise RunError(f"library {library} is for {said}, this machine is {platform.machine()}")
+
+
+# NEED

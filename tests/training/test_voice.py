@@ -18,7 +18,8 @@ pytest.importorskip("jiwer", reason="the extra [train] is not installed")
 pytest.importorskip("pocketsphinx", reason="the extra [train] is not installed")
 
 import runner
-from runner.runtime import devices, tvm_runtime
+from runner.runtime import devices
+from runner.runtime.threads import available_threads
 from training import evaluate, measures
 from training.errors import TrainingError
 from training.recogniser import Recogniser, words
@@ -50,7 +51,7 @@ def pipeline(build_root: Path) -> runner.Pipeline:
 @pytest.fixture(scope="module")
 def errors() -> Iterator[Errors]:
     """Counts the words that a recogniser gets wrong; it computes for seconds a sentence, in a process a core."""
-    with ProcessPoolExecutor(tvm_runtime.available_threads(), get_context("spawn")) as pool:
+    with ProcessPoolExecutor(available_threads(), get_context("spawn")) as pool:
 
         def count(texts: list[str], audios: list[NDArray[np.float32]]) -> int:
             heard = zip(texts, pool.map(Recogniser(), audios), strict=True)

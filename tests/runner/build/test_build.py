@@ -27,6 +27,7 @@ from runner.graph.device_kinds import load_device
 from runner.runtime import devices, tvm_runtime
 from runner.runtime import manifest as manifests
 from runner.runtime.manifest import ALIGNMENT, Manifest
+from runner.runtime.threads import available_threads
 from stages.dims import ModelDims
 from stages.layers.packing import pack_module
 from stages.text_encoder import TextEncoder
@@ -351,7 +352,7 @@ def test_results_are_kept_over_an_equal_build(model: Path, built: Path, tmp_path
 
 @pytest.fixture
 def two_cores() -> None:
-    if tvm_runtime.available_threads() < 2:
+    if available_threads() < 2:
         pytest.skip("on one core, stages are built one after the other")
 
 

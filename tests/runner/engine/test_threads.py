@@ -14,7 +14,7 @@ import pytest
 from runner.engine.pipeline import Pipeline
 from runner.engine.trace import Traced
 from runner.graph.load import load_graph
-from runner.runtime.tvm_runtime import ForkSafeLock
+from runner.runtime.threads import ForkSafeLock
 from tests.conftest import ROOT
 
 WORDS = ["hɛlˈoʊ", "wˈɜːld", "ðə smˈɔl dˈɔɡ", "ɹˈæn"]
@@ -74,7 +74,7 @@ import os, sys, threading
 from pathlib import Path
 from runner.engine.pipeline import ENOUGH_THREADS, Pipeline
 from runner.graph.load import load_graph
-from runner.runtime.tvm_runtime import ForkSafeLock
+from runner.runtime.threads import ForkSafeLock
 
 lock_of_this_thread = ForkSafeLock()
 pipeline = Pipeline(load_graph("default", [sys.argv[1]]), Path(sys.argv[2]), ENOUGH_THREADS)

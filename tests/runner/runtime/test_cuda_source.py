@@ -65,8 +65,9 @@ def test_missing_compiler_is_an_error_that_says_what_to_install(
 
 def test_compiler_is_offered_while_a_library_loads_and_tvm_can_be_imported_afterwards() -> None:
     script = f"""
-from runner.runtime import cuda_source, tvm_runtime
-ffi = tvm_runtime.ffi()
+from runner.runtime import cuda_source
+from runner.runtime.process import load_ffi
+ffi = load_ffi()
 find = lambda: ffi.get_global_func({cuda_source.CALLBACK!r}, allow_missing=True)
 assert find() is None
 with cuda_source.offered(ffi):

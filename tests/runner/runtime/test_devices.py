@@ -11,6 +11,7 @@ from runner.errors import RunError, SpecError
 from runner.files.locate import data_root
 from runner.graph.load import StageSpec
 from runner.runtime import devices, tvm_runtime
+from runner.runtime.threads import available_threads
 
 ZEN = "processor\t: 0\nflags\t\t: fpu sse sse2 pni ssse3 sse4_1 avx2 fma avx512f avx512_bf16 abm\nbugs\t: none\n"
 
@@ -91,4 +92,4 @@ def test_threads_are_those_of_the_affinity_mask(monkeypatch: pytest.MonkeyPatch)
         return {3, 5, 7}
 
     monkeypatch.setattr("os.sched_getaffinity", affinity)
-    assert tvm_runtime.available_threads() == 3
+    assert available_threads() == 3

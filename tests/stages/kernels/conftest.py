@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tvm.target import Target
 
 from runner.runtime import devices
-from runner.runtime.tvm_runtime import use_threads
+from runner.runtime.threads import use_threads
 from stages.kernels.simd import Simd
 
 Array = NDArray[Any]

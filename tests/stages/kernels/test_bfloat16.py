@@ -15,7 +15,7 @@ from tvm.target import Target, codegen
 from tvm.tirx import PrimFunc
 
 from runner.runtime import amx, devices
-from runner.runtime.tvm_runtime import use_threads
+from runner.runtime.threads import use_threads
 from stages.kernels.bfloat16 import AMX, BF16, PAIRS, TILES, bf16_conv1d_kernel, bf16_form, pack_words
 from stages.kernels.conv1d import Conv
 from stages.kernels.simd import Simd

@@ -1,0 +1,126 @@
+"""One compiled function, called with arrays.
+
+arrays --put--> tensors --entry(inputs..., weights)--> tensor, or a tuple of them --get--> arrays
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runner.errors import RunError
+from runner.runtime.manifest import check_loadable
+from runner.runtime.process import POOLED_ALLOCATOR, host_allocator, load_ffi
+from runner.runtime.tensors import get, put
+from runner.runtime.tvm_runtime import DLPACK_TYPES, HOST
+from runner.runtime.values import Remote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from runner.runtime.tvm_runtime import Device
+    from runner.runtime.values import Array
+
+
+class Library:
+    """One compiled function of a library.
+
+    Attributes:
+        path: the library.
+        entry: the function's name in it.
+    """
+
+    def __init__(self, path: Path, entry: str, device: Device = HOST, weights: Any = None) -> None:
+        """Load `path`.
+
+        Args:
+            weights: the last argument of each call (`map_weights`); None for a library that holds its own.
+
+        Raises:
+            RunError: the file is no library for this machine, no Relax executable, or has no such entry.
+        """
+        self.path, self.entry = path, entry
+        self._device = device
+        self._last = () if weights is None else (weights,)
+        self._function = self._load(entry)
+
+    def _load(self, entry: str) -> Any:
+        check_loadable(self.path)
+        try:
+            module = self._load_module()
+        except RuntimeError as error:
+            raise RunError(f"library {self.path} cannot be loaded: {_last_line(error)}") from error
+        if not module.implements_function("vm_load_executable"):
+            raise RunError(f"library {self.path} is no Relax executable: it has no vm_load_executable")
+        machine = module["vm_load_executable"]()
+        kind, index = self._device
+        # The host's runs the shape functions of any device.
+        pools = {(kind, index): POOLED_ALLOCATOR, HOST: host_allocator()}
+        machine["vm_initialization"](*(n for (k, i), pool in pools.items() for n in (DLPACK_TYPES[k], i, pool)))
+        if not machine.implements_function(entry):
+            raise RunError(f"library {self.path} has no entry '{entry}'")
+        count, name_of = machine["get_function_arity"](entry), machine["get_function_param_name"]
+        self.parameters = [str(name_of(entry, at)) for at in range(count)]
+        return machine[entry]
+
+    def _load_module(self) -> Any:
+        with _spelled(self.path.absolute()) as path:
+            if self._device[0] != "cuda":
+                return load_ffi().load_module(path)
+            from runner.runtime import cuda_source  # noqa: PLC0415 - 10 ms that a CPU's libraries need not pay
+
+            with cuda_source.offered(load_ffi()):
+                return load_ffi().load_module(path)
+
+    def __call__(self, inputs: Sequence[Array | Remote]) -> list[Array | Remote]:
+        """Run the entry on `inputs`, in its own order; its results, one or a tuple, as a list.
+
+        They stay on the library's device; from the host's, they are arrays.
+
+        Raises:
+            RunError: TVM refused an input, or its own checks failed.
+        """
+        tensors = [put(array, self._device) for array in inputs]
+        try:
+            result = self._function(*tensors, *self._last)
+            _wait(self._device)
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise RunError(f"{self.entry} of {self.path} failed: {_last_line(error)}") from error
+        many = isinstance(result, (load_ffi().Array, tuple, list))
+        return [_taken(tensor, self._device) for tensor in (result if many else [result])]
+
+
+@contextlib.contextmanager
+def _spelled(path: Path) -> Iterator[str]:
+    """The path in UTF-8, as TVM takes it; where it is not, that of a link to the file."""
+    try:
+        path.as_posix().encode()
+    except UnicodeEncodeError:
+        import tempfile  # noqa: PLC0415 - 5 ms that hardly anybody need pay
+
+        with tempfile.TemporaryDirectory(prefix="kokoro-run-") as folder:
+            link = Path(folder) / f"library{path.suffix}"
+            link.symlink_to(path)
+            yield str(link)
+    else:
+        yield str(path)
+
+
+def _taken(tensor: Any, device: Device) -> Array | Remote:
+    if device == HOST:
+        return get(tensor)
+    return Remote(tensor, device, str(tensor.dtype), tuple(tensor.shape), get)
+
+
+def _wait(device: Device) -> None:
+    """Wait for the device's work: its errors and its time then belong to the stage that it was for."""
+    if device != HOST:
+        kind, index = device
+        load_ffi().get_global_func("runtime.Device_StreamSync")(load_ffi().device(kind, index), 0)
+
+
+def _last_line(error: BaseException) -> str:
+    """TVM's errors end with the fact."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

@@ -1,0 +1,129 @@
+"""The switches that hold for the whole process: each is set here, and nowhere else.
+
+    switch                         set by                  who may, and why
+    OPENBLAS_NUM_THREADS           limit_blas_threads      the command line, before NumPy is imported: a thread a core
+                                                           takes 30 ms to start
+    sys.modules["torch"]           load_ffi                everybody: `tvm_ffi` imports torch wherever it is installed,
+                                                           which takes a second and 200 MB
+    TVM_BIND_THREADS,              load_ffi                everybody: TVM's pool reads them when its threads start
+    TVM_THREAD_POOL_SPIN_COUNT
+    TVM_NUM_THREADS                set_pool_size           `threads.use_threads`, which holds the lock that this needs
+    TVM_CUDA_COMPILE_MODE          prepare_for_compiler    whoever compiles: TVM's own choice needs one more package
+    glibc's mallopt, and the       use_heap                a program that only runs stages: it changes what the whole
+    allocator of libraries                                 process gives back to the system
+
+Of the environment, what the user has set stays, but for TVM_NUM_THREADS. Permission to use AMX, which is the process's
+too, is asked for by `amx`. This module imports neither NumPy nor `tvm`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import importlib
+import importlib.util
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runner.errors import RunError
+
+NAIVE_ALLOCATOR, POOLED_ALLOCATOR = 1, 2  # the Relax VM's: the C library's own, and a pool of freed buffers by size
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # glibc's, malloc.h
+
+_POOL_SETTINGS = {
+    "TVM_BIND_THREADS": "0",  # bound threads of two processes share one core while another idles
+    # Turns that a thread waits actively for its next piece of work: some milliseconds, longer than any gap between two
+    # kernels. TVM's own 300000 delay the end of the process by up to half a second, and take a core from Python stages.
+    "TVM_THREAD_POOL_SPIN_COUNT": "10000",
+}
+
+
+def limit_blas_threads() -> None:
+    """Keep NumPy from starting a thread a core when it is imported: 30 ms of a run that finds everything kept.
+
+    No stage of this package multiplies matrices with NumPy. For one that does, OPENBLAS_NUM_THREADS says how many.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+@functools.cache
+def load_ffi() -> Any:
+    """Import `tvm_ffi`, with TVM's runtime loaded into it and without torch; a second call returns the same module.
+
+    Raises:
+        RunError: TVM is not installed.
+    """
+    # tvm_ffi imports torch for a conflict that was seen on Windows alone.
+    hide_torch = "torch" not in sys.modules
+    if hide_torch:
+        sys.modules["torch"] = None  # type: ignore[assignment]
+    try:
+        tvm_ffi = importlib.import_module("tvm_ffi")
+    finally:
+        if hide_torch:
+            del sys.modules["torch"]
+    for name, value in _POOL_SETTINGS.items():
+        os.environ.setdefault(name, value)
+    for library in sorted(find_runtime_folder().glob("libtvm_runtime.*")):
+        ctypes.CDLL(str(library), ctypes.RTLD_GLOBAL)
+    return tvm_ffi
+
+
+def prepare_for_compiler() -> None:
+    """Prepare the process for TVM's compiler. Call it before the first import of `tvm`, which would import torch.
+
+    Where there is a GPU, TVM compiles for it by NVRTC unless told otherwise, and NVRTC takes a package of its own: nvcc
+    is chosen where that is installed and the package is not. A second call does no harm.
+    """
+    load_ffi()
+    from runner.runtime.cuda_source import find_compiler  # noqa: PLC0415 - 10 ms that only a build pays
+
+    if find_compiler() is not None and importlib.util.find_spec("cuda") is None:
+        os.environ.setdefault("TVM_CUDA_COMPILE_MODE", "nvcc")
+
+
+def set_pool_size(threads: int) -> None:
+    """Tell TVM how many threads its next pool has; a pool reads it at its first call and never grows."""
+    os.environ["TVM_NUM_THREADS"] = str(threads)
+
+
+@dataclass
+class _HostMemory:
+    allocator: int = POOLED_ALLOCATOR
+
+
+_HOST_MEMORY = _HostMemory()
+
+
+def host_allocator() -> int:
+    """The allocator that a library loaded now computes with on the host: POOLED_ALLOCATOR, unless `use_heap` was
+    called."""
+    return _HOST_MEMORY.allocator
+
+
+def use_heap() -> None:
+    """Let libraries that are loaded from now on compute in the C library's heap, where that is glibc's.
+
+    In the heap, memory that one kernel has freed serves the next whatever its size, and calls of any length; in the
+    pool, buffers are kept by size. Measured on 9 s (full model): 197 MB beside the weights instead of 233 MB, and 3 %
+    faster over many lines.
+    """
+    set_ = getattr(ctypes.CDLL(None), "mallopt", None)
+    # A mapping of its own for each large block would cost a page fault per 4 KiB, each time.
+    if set_ is not None and set_(_M_MMAP_MAX, 0) and set_(_M_TRIM_THRESHOLD, 2**31 - 1):
+        _HOST_MEMORY.allocator = NAIVE_ALLOCATOR
+
+
+def find_runtime_folder() -> Path:
+    """Find the folder of TVM's shared libraries.
+
+    Raises:
+        RunError: TVM is not installed.
+    """
+    spec = importlib.util.find_spec("tvm")
+    if spec is None or not spec.submodule_search_locations:
+        raise RunError("TVM is not installed in this environment: pip install apache-tvm")
+    return Path(spec.submodule_search_locations[0]) / "lib"

@@ -1,0 +1,89 @@
+"""The threads that kernels run on, and what a fork does to them and to locks."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from typing import ClassVar
+
+from runner.errors import RunError
+from runner.runtime import process
+
+_ALL_CORES_ALIKE = 1  # threading mode kBig: threads are not told apart by the speed of their core
+
+
+class ForkSafeLock:
+    """A reentrant lock that is free in a forked child if another thread held it, which does not exist there."""
+
+    _all: ClassVar[weakref.WeakSet[ForkSafeLock]] = weakref.WeakSet()
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._owner, self._depth = 0, 0
+        self._all.add(self)
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self._owner = threading.get_ident()
+        self._depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            self._owner = 0
+        self._lock.release()
+
+    @classmethod
+    def free_in_child(cls) -> None:
+        """Replace what other threads held, while the child has no thread but this one."""
+        for each in list(cls._all):
+            if each._owner != threading.get_ident():
+                each._lock, each._owner, each._depth = threading.RLock(), 0, 0
+
+
+os.register_at_fork(after_in_child=ForkSafeLock.free_in_child)
+
+_THREADS_LOCK = ForkSafeLock()
+_POOL = threading.local()  # `process`: the one in which TVM has started a pool of threads for this Python thread
+
+
+def available_threads() -> int:
+    """Cores this process may use; TVM's own count takes hyper-threads for half of them, wherever there are none."""
+    return len(os.sched_getaffinity(0))
+
+
+def use_threads(count: int, most: int = 0) -> None:
+    """Let libraries called from this Python thread run on `count` threads, and later ones on up to `most`.
+
+    Raises:
+        RunError: `count` is below 1, or more than the pool of this thread was made with; or `check_fork` refuses it.
+    """
+    if count < 1:
+        raise RunError(f"threads: {count}, but at least 1 is needed")
+    check_fork(count)
+    _POOL.process = getattr(_POOL, "process", os.getpid())
+    configure = process.load_ffi().get_global_func("runtime.config_threadpool")
+    with _THREADS_LOCK:  # two Python threads have a pool each, but one environment
+        # The pool has its size from the first call on, and never grows; `configure` sets how many of it work.
+        process.set_pool_size(max(count, most, available_threads()))
+        configure(_ALL_CORES_ALIKE, count)
+        process.set_pool_size(count)
+        effective = process.load_ffi().get_global_func("runtime.NumThreads")()
+    if effective != count:
+        raise RunError(f"threads: {count} asked for, but this process can use {effective} since its first run")
+
+
+def check_fork(count: int) -> None:
+    """Refuse `count` threads where they do not exist: a fork copies none of the threads of the parent's pool, and a
+    kernel would wait for them for ever.
+
+    Raises:
+        RunError: this process was forked by a thread that had run stages, and `count` is above 1.
+    """
+    if count > 1 and getattr(_POOL, "process", os.getpid()) != os.getpid():
+        raise RunError(
+            f"threads: {count} asked for, but this process was forked after its parent had run stages, and the "
+            "parent's threads do not exist in it; start it with multiprocessing's start method 'spawn' or "
+            "'forkserver', fork before the first run, or make the pipeline with threads=1"
+        )

@@ -1,0 +1,62 @@
+"""Switches of the whole process: memory, and what is never imported."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+IN_HEAP = """
+import re, sys
+from pathlib import Path
+import numpy as np
+from runner.runtime import process
+from runner.runtime.library import Library
+from runner.runtime.tensors import put
+
+def anonymous_mib():
+    return int(re.search("RssAnon:[ \t]+([0-9]+)", Path("/proc/self/status").read_text())[1]) / 1024
+
+if sys.argv[2] == "heap":
+    process.use_heap()
+weights = process.load_ffi().Array([put(np.array([2], np.float32))])
+library = Library(Path(sys.argv[1]), "scaled_forward", weights=weights)
+length = 1_000_000
+for n in range(10):  # each of another length, which gives 24 MB
+    ids = np.ones((1, length + n * 4096), np.int64)
+    y, _ = library([ids, np.zeros(ids.shape, bool)])
+    assert (y == 2).all()
+    del y, _, ids
+print(anonymous_mib())
+"""
+
+
+def test_calls_of_many_lengths_share_the_heap(toy_library: Path, repository: Path) -> None:
+    held = {}
+    for place in ("heap", "pool"):
+        command = [sys.executable, "-c", IN_HEAP, str(toy_library), place]
+        environment = {**os.environ, "PYTHONPATH": str(repository)}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+        held[place] = float(done.stdout)
+    assert held["heap"] < 0.75 * held["pool"]
+
+
+NOT_NEEDED = """
+import sys
+from pathlib import Path
+from runner.engine.pipeline import Pipeline
+from runner.graph.load import load_graph
+import runner.speech.speaker, runner.build.staleness
+
+pipeline = Pipeline(load_graph(sys.argv[1]), Path(sys.argv[2]))
+assert pipeline.run(phonemes="hɛ")["y"].tolist() == [[0, 100, 172, 0]]
+print(sorted({"tvm", "torch", "huggingface_hub", "rich", "pytest"} & sys.modules.keys()))
+"""
+
+
+def test_running_imports_neither_tvm_nor_torch(toy_graph: Path, toy_root: Path, repository: Path) -> None:
+    command = [sys.executable, "-c", NOT_NEEDED, str(toy_graph), str(toy_root)]
+    environment = {**os.environ, "PYTHONPATH": str(repository)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
