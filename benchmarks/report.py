@@ -23,7 +23,7 @@ def report(results: Mapping[str, Any]) -> str:
         ("Utterances, end to end", _each_count(results, "utterances", _utterances)),
         ("Processes", _process(results)),
         ("Kernels", report_kernels.tables(results)),
-        ("Which form each convolution takes", _filters(results)),
+        ("Which algorithm each convolution takes", _filters(results)),
         ("What fewer bits cost", _accuracy(results)),
         ("Not measured, or not as it should be", _failures(results)),
         ("The machine, and when", _machine(results)),
@@ -101,22 +101,22 @@ def _over(figures: Mapping[str, Any], name: str) -> str:
 
 
 def _filters(results: Mapping[str, Any]) -> str:
-    """Each form's speed over the direct sum's."""
+    """Each algorithm's speed over the direct sum's."""
     filters = found(results, "filters")
     if not filters:
         return ""
-    forms = sorted({form for row in filters["rows"] for form in row["ms"] if form != filters["direct"]})
+    algorithms = sorted({name for row in filters["rows"] for name in row["ms"] if name != filters["direct"]})
 
     def cells(row: Mapping[str, Any]) -> Iterator[str]:
         direct = row["ms"][filters["direct"]]
         yield f"{row['inputs']} to {row['outputs']}, {row['taps']} taps, dilation {row['dilation']}"
         yield str(row["rows"])
         yield f"{direct:.2f}"
-        for form in forms:
-            yield f"{direct / row['ms'][form]:.2f}" if form in row["ms"] else "-"
+        for name in algorithms:
+            yield f"{direct / row['ms'][name]:.2f}" if name in row["ms"] else "-"
         yield row["best"]
 
-    header = ["convolution", "rows", f"{filters['direct']} [ms]", *forms, "taken"]
+    header = ["convolution", "rows", f"{filters['direct']} [ms]", *algorithms, "taken"]
     lead = f"Speed over the direct sum's, on what LLVM calls {filters['cpu']} (`stages/kernels/filter_table.py`):"
     return lead + "\n\n" + table(header, [list(cells(row)) for row in filters["rows"]])
 

@@ -16,7 +16,7 @@ from tvm.relax.frontend import nn
 
 from stages.contract import In, Out, stage
 from stages.dims import BertDims, ModelDims
-from stages.form import either, padded
+from stages.dispatch import by_target, padded
 from stages.kernels import attention, embedding
 from stages.layers.conv import Linear
 from stages.layers.norm import LayerNorm
@@ -27,8 +27,8 @@ from stages.operators import attention as attention_operators
 from stages.operators import embedding as embedding_operators
 
 _EPS = 1e-12
-_attention = either(attention.attention, attention_operators.attention)
-_embedding = either(embedding.embedding, embedding_operators.embedding)
+_attention = by_target(attention.attention, attention_operators.attention)
+_embedding = by_target(embedding.embedding, embedding_operators.embedding)
 
 
 @stage(

@@ -23,7 +23,7 @@ import numpy as np
 from tvm.relax.frontend import nn
 
 from stages.dims import HALF_FRAMES, HARMONICS, SAMPLE_RATE_HZ, GeneratorDims
-from stages.form import either, padded
+from stages.dispatch import by_target, padded
 from stages.kernels import add_source, harmonic_source, overlap_add, stft
 from stages.kernels.harmonic_source import Source
 from stages.layers.adain import AdaIN1d
@@ -39,10 +39,10 @@ _NOISE_TAPS = (7, 11)  # of noise_res: before the last up-sampling, and at it
 _NOISE_DILATIONS = (1, 3, 5)
 _LEAKY_UPSAMPLING, _LEAKY_POST = 0.1, 0.01
 
-_add_source = either(add_source.add_source, add_source_operators.add_source)
-_harmonic_source = either(harmonic_source.harmonic_source, harmonic_source_operators.harmonic_source)
-_overlap_add = either(overlap_add.overlap_add, overlap_add_operators.overlap_add)
-_stft = either(stft.stft, stft_operators.stft)
+_add_source = by_target(add_source.add_source, add_source_operators.add_source)
+_harmonic_source = by_target(harmonic_source.harmonic_source, harmonic_source_operators.harmonic_source)
+_overlap_add = by_target(overlap_add.overlap_add, overlap_add_operators.overlap_add)
+_stft = by_target(stft.stft, stft_operators.stft)
 
 
 class Generator(nn.Module):

@@ -13,7 +13,7 @@ from tvm.relax.frontend import nn
 
 from stages.contract import In, Out, stage
 from stages.dims import ModelDims
-from stages.form import either, padded
+from stages.dispatch import by_target, padded
 from stages.kernels import embedding
 from stages.layers.conv import Conv1d
 from stages.layers.lstm import LSTM
@@ -25,7 +25,7 @@ from stages.operators import embedding as embedding_operators
 
 _EPS = 1e-5
 _LEAKY = 0.2
-_embedding = either(embedding.embedding, embedding_operators.embedding)
+_embedding = by_target(embedding.embedding, embedding_operators.embedding)
 
 
 @stage(

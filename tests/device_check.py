@@ -3,7 +3,7 @@
     python -m tests.device_check cuda:0 [--model configs/models/kokoro-82m.yaml] [--symbols 5,30,120]
 
 Builds the stages for the device, gives each the reference's inputs, and prints the table of the parity tests, then the
-times. Exits 1 if a figure misses its bar, 2 if the device is not there. `cpu-operators:0` tries the form for GPUs where
+times. Exits 1 if a figure misses its bar, 2 if the device is not there. `cpu-operators:0` tries the operators where
 there is none; `opencl:0 --pocl` runs OpenCL's libraries on the CPU.
 """
 

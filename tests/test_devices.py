@@ -65,7 +65,7 @@ def note(request: pytest.FixtureRequest) -> Note:
 
 @pytest.fixture(scope="session")
 def subjects(on: On, build_root: Path) -> Callable[[str], Subject]:
-    """`subjects("tiny")`: a model whose stages are in the form for GPUs, compiled for the CPU."""
+    """`subjects("tiny")`: a model whose stages are made of operators, compiled for the CPU."""
 
     def subject(model: str) -> Subject:
         return replace(read_subject(model, on("cpu-operators:0", model), build_root), name=f"{model} ops")
@@ -79,12 +79,12 @@ def subject(request: pytest.FixtureRequest, subjects: Callable[[str], Subject]) 
 
 
 @pytest.mark.parametrize("symbols", SYMBOLS)
-def test_operator_form_equals_the_reference(subject: Subject, note: Note, symbols: int) -> None:
+def test_operators_equal_the_reference(subject: Subject, note: Note, symbols: int) -> None:
     note(Utterance(subject, symbols, 0).stage_figures())
 
 
 @pytest.mark.parametrize("symbols", SYMBOLS)
-def test_operator_form_padded_is_equal_bit_for_bit_and_zero_past_the_end(
+def test_operators_on_a_padded_graph_are_equal_bit_for_bit_and_zero_past_the_end(
     on: On, build_root: Path, subject: Subject, symbols: int
 ) -> None:
     graph = on("cpu-operators:0", subject.name.split()[0], "dims.text=40", "dims.frames=128")

@@ -1,4 +1,4 @@
-"""The convolutions that may run by minimal filtering, in every form: which is the fastest here, shape by shape.
+"""Measures the convolutions that may run by minimal filtering: the fastest algorithm on this CPU for each shape.
 
 `bench --only filters` writes what it finds into `stages/kernels/filter_table.py`, in the place of this CPU's rows.
 """
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 TABLE = Path(filter_table.__file__)
 CONFIGS = ("kokoro-82m", "mini")
 FRAMES, QUICK_FRAMES = 200, 20
-WORTH_IT = 0.97  # of the time of the form that is there now, for another to take its place
+WORTH_IT = 0.97  # another algorithm replaces the current one below this share of its time
 DIRECT = "direct"
 
 
@@ -55,7 +55,7 @@ class Shape(NamedTuple):
 
 
 def measure(session: Session) -> dict[str, Any]:
-    """For each shape: milliseconds of each form, the one that is used now, and the one to be used."""
+    """For each shape: milliseconds of each algorithm, the current one, and the one to be used."""
     target = resolve_target(load_device("cpu").target)
     use_threads(session.threads)
     frames = QUICK_FRAMES if session.quick else FRAMES
@@ -89,7 +89,7 @@ def _row(shape: Shape, target: Target, frames: int, rounds: int) -> dict[str, An
     inputs, outputs, taps, dilation, rows = shape
     click.echo(f"{inputs} to {outputs}, {taps} taps, dilation {dilation} ...", err=True)
     now = chosen(inputs, outputs, taps, dilation, target)
-    calls = {_name(form): _call(shape, form, target, frames) for form in (None, *CANDIDATES[taps])}
+    calls = {_name(filtering): _call(shape, filtering, target, frames) for filtering in (None, *CANDIDATES[taps])}
     seconds = {name: timing.median for name, timing in interleave(calls, rounds).items()}
     best = min(seconds, key=lambda name: seconds[name])
     if seconds[best] > WORTH_IT * seconds[_name(now)]:
@@ -106,23 +106,23 @@ def _row(shape: Shape, target: Target, frames: int, rounds: int) -> dict[str, An
     }
 
 
-def _name(form: Filtering | None) -> str:
-    return DIRECT if form is None else f"F({form[0]}, {form[1]})"
+def _name(filtering: Filtering | None) -> str:
+    return DIRECT if filtering is None else f"F({filtering[0]}, {filtering[1]})"
 
 
-def _call(shape: Shape, form: Filtering | None, target: Target, frames: int) -> Callable[[], object]:
+def _call(shape: Shape, filtering: Filtering | None, target: Target, frames: int) -> Callable[[], object]:
     """One convolution behind AdaIN and Snake with the statistics of its output, as most in the generator are."""
     inputs, outputs, taps, dilation, scale = shape
     simd, rows, n = Simd.of(target), Rows(scale), frames * scale
     padding = dilation * (taps - 1) // 2
     conv = Conv(inputs, outputs, taps, dilation, padding=padding, norm=True, snake=True, statistics=True)
-    if form is None:
+    if filtering is None:
         kernel, block = conv1d_kernel(conv, rows, rows, simd), simd.block
         weight, _ = Float32(simd).weights(conv, simd.panel)
     else:
-        filtering = Winograd.of(form, taps, dilation, simd)
-        kernel, block = winograd_kernel(conv, filtering, rows, simd), filtering.block
-        weight = filtering.weights(conv.columns, inputs, simd.panel)
+        winograd = Winograd.of(filtering, taps, dilation, simd)
+        kernel, block = winograd_kernel(conv, winograd, rows, simd), winograd.block
+        weight = winograd.weights(conv.columns, inputs, simd.panel)
     width = conv.columns
     random = np.random.default_rng(0)
     given: list[NDArray[Any]] = [
@@ -146,14 +146,14 @@ def _compiled(kernel: tirx.PrimFunc, target: Target) -> Callable[..., object]:
 def write_table(found: Mapping[str, Any], path: Path = TABLE) -> None:
     """Put what `measure` found into the table, in the place of that CPU's rows."""
     rows = {
-        (row["inputs"], row["outputs"], row["taps"], row["dilation"]): _form(row["best"], row["taps"])
+        (row["inputs"], row["outputs"], row["taps"], row["dilation"]): _filtering(row["best"], row["taps"])
         for row in found["rows"]
     }
     path.write_text(_source({**filter_table.CHOSEN, found["cpu"]: rows}), "utf-8")
 
 
-def _form(name: str, taps: int) -> Filtering | None:
-    return {_name(form): form for form in (None, *CANDIDATES[taps])}[name]
+def _filtering(name: str, taps: int) -> Filtering | None:
+    return {_name(filtering): filtering for filtering in (None, *CANDIDATES[taps])}[name]
 
 
 def _source(table: Mapping[str, Mapping[tuple[int, int, int, int], Filtering | None]]) -> str:
@@ -165,5 +165,5 @@ def _source(table: Mapping[str, Mapping[tuple[int, int, int, int], Filtering | N
 def _lines(table: Mapping[str, Mapping[tuple[int, int, int, int], Filtering | None]]) -> Iterable[str]:
     for cpu, rows in sorted(table.items()):
         yield f'    "{cpu}": {{\n'
-        yield from (f"        {shape}: {form},\n" for shape, form in rows.items())
+        yield from (f"        {shape}: {filtering},\n" for shape, filtering in rows.items())
         yield "    },\n"

@@ -1,4 +1,4 @@
-"""From a stage's Relax module to a Relax executable: one list of passes for each form of the stages (stages.form).
+"""From a stage's Relax module to a Relax executable: one list of passes for each implementation (stages.dispatch).
 
     kernels      arrive written and scheduled: legalise the few shape operators, plan memory, lower calls; then the
                  few passes of TIR that they need
@@ -16,14 +16,14 @@ from tvm.s_tir import Schedule, dlight
 from tvm.s_tir.dlight.gpu.base import GPUScheduleRule
 from tvm.target import Target
 
-from stages.form import by_hand
+from stages.dispatch import uses_kernels
 
 KERNELS = "kokoro_kernels"
 
 
 def lowering(target: Target) -> str:
     """The name of the TIR pipeline for the kernels of a stage exported for `target`."""
-    return KERNELS if by_hand(target) else "default"
+    return KERNELS if uses_kernels(target) else "default"
 
 
 def pipeline(target: Target) -> tvm.transform.Pass:
@@ -134,7 +134,7 @@ tirx.register_tir_pipeline(KERNELS, _kernels)
 
 def _schedule(target: Target) -> list[tvm.transform.Pass]:
     """Fusion, and for a GPU a schedule, of what has none; nothing where all kernels are written by hand."""
-    if by_hand(target):
+    if uses_kernels(target):
         return []
     fuse = [
         relax.transform.AnnotateTIROpPattern(),

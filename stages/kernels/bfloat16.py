@@ -8,7 +8,7 @@ come from functions of LLVM's, imported with the kernel and inlined. Weights are
 padded(inputs) / 2, panel] words.
 
 Rounding is to the nearest, ties to even; the hardware takes subnormal numbers as zero. Sums run over taps, then
-channels, in the same order for every row; their last bits differ between the two forms.
+channels, in the same order for every row; the last bits differ between the two kinds of instructions.
 
 Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, VDPBF16PS and TDPBF16PS.
 """
@@ -76,7 +76,7 @@ define linkonce_odr <16 x float> @kokoro_dot_bf16(<16 x float> %sum, <16 x i32> 
 """
 
 
-def bf16_form(target: Target | None = None) -> str | None:
+def bf16_instructions(target: Target | None = None) -> str | None:
     """PAIRS or TILES where `target`, by default the current one, computes in bfloat16; None where it does not.
 
     Raises:
@@ -92,7 +92,7 @@ def bf16_form(target: Target | None = None) -> str | None:
 
 @dataclass(frozen=True)
 class _Words:
-    """What the two forms share: rows of scratch as words of two channels."""
+    """What both kinds of instructions share: rows of scratch as words of two channels."""
 
     simd: Simd
 
@@ -292,25 +292,25 @@ finish:
 _IMPORTED = {PAIRS: _ROUND + _DOT, TILES: _ROUND + _AMX + _amx(1) + _amx(2)}
 
 
-def bf16_conv1d_kernel(conv: Conv, rows_in: Rows, rows_out: Rows, simd: Simd, form: str) -> tirx.PrimFunc:
+def bf16_conv1d_kernel(conv: Conv, rows_in: Rows, rows_out: Rows, simd: Simd, instructions: str) -> tirx.PrimFunc:
     """`conv1d_kernel` with products in bfloat16; weight is int32 [columns / panel, taps, padded(inputs) / 2, panel]."""
-    function = conv1d_kernel(conv, rows_in, rows_out, simd, _products(simd, form))
-    imported = tirx.AttrStmt(tirx.const(0, "int32"), "pragma_import_llvm", _IMPORTED[form], function.body)
+    function = conv1d_kernel(conv, rows_in, rows_out, simd, _products(simd, instructions))
+    imported = tirx.AttrStmt(tirx.const(0, "int32"), "pragma_import_llvm", _IMPORTED[instructions], function.body)
     return function.with_body(imported)
 
 
-def _products(simd: Simd, form: str) -> Pairs | Tiles:
-    return Tiles(simd) if form == TILES else Pairs(simd)
+def _products(simd: Simd, instructions: str) -> Pairs | Tiles:
+    return Tiles(simd) if instructions == TILES else Pairs(simd)
 
 
 def bf16_conv1d(
     conv: Conv, given: Arguments, *, rows_in: Rows, rows_out: Rows, capacity: Index
 ) -> tuple[nn.Tensor, Partials | None]:
-    """`conv1d` on a target with a `bf16_form`."""
-    simd, form = Simd.of(), bf16_form()
-    assert form is not None
-    function = bf16_conv1d_kernel(conv, rows_in, rows_out, simd, form)
-    block = _products(simd, form).block
+    """`conv1d` on a target with a `bf16_instructions`."""
+    simd, instructions = Simd.of(), bf16_instructions()
+    assert instructions is not None
+    function = bf16_conv1d_kernel(conv, rows_in, rows_out, simd, instructions)
+    block = _products(simd, instructions).block
     return call_convolution(function, "bf16_conv1d", conv, given, rows_out.of(capacity), block)
 
 

@@ -137,7 +137,7 @@ class Products(Protocol):
         """Whether the input is multiplied where it lies; only the rows that fill no tile then go through scratch."""
 
     def scratch(self, conv: Conv, rows: int) -> tirx.Buffer:
-        """Input rows in the form in which they are multiplied."""
+        """Input rows in the layout in which they are multiplied."""
 
     def put(self, conv: Conv, scratch: tirx.Buffer, row: Expr, value: Callable[[Index], Expr]) -> None:
         """Fill one row of scratch; `value(c)` are `lanes` channels from c on."""

@@ -30,8 +30,8 @@ _LN2_LOW = math.log(2) - _LN2_HIGH
 
 
 def fit(function: Callable[[float], float], low: float, high: float, degree: int) -> list[float]:
-    """Polynomial through `function` at the Chebyshev nodes, lowest power first (Newton form expanded in exact-ish
-    float64)."""
+    """Polynomial through `function` at the Chebyshev nodes, lowest power first (Newton's interpolation polynomial,
+    expanded in float64)."""
     middle, half = (low + high) / 2, (high - low) / 2
     nodes = [middle + half * math.cos(math.pi * (i + 0.5) / (degree + 1)) for i in range(degree + 1)]
     divided = [function(x) for x in nodes]
@@ -170,7 +170,7 @@ def tanh(x: Expr, lanes: int) -> Expr:
 
 
 def gelu(x: Expr, lanes: int) -> Expr:
-    """GELU in its tanh form (`gelu_new`)."""
+    """GELU by its tanh approximation (`gelu_new`)."""
     x = let(x)
     inner = splat(math.sqrt(2 / math.pi), lanes) * (x + splat(0.044715, lanes) * x * x * x)
     return let(splat(0.5, lanes) * x * (splat(1.0, lanes) + tanh(inner, lanes)))

@@ -134,20 +134,20 @@ def _inverse(rows: list[list[Fraction]]) -> list[list[Fraction]]:
     return [row[size:] for row in work]
 
 
-def winograd_kernel(conv: Conv, form: Winograd, rows: Rows, simd: Simd) -> tirx.PrimFunc:
+def winograd_kernel(conv: Conv, winograd: Winograd, rows: Rows, simd: Simd) -> tirx.PrimFunc:
     """Loop nest of `conv`, of stride 1 and "same" padding, over `rows`.
 
     Arguments as those of conv1d_kernel but for weight [columns / panel, chunks, n, inputs, panel], and partials whose
     blocks have `Winograd.block` rows.
     """
-    lanes, panel, m, n = simd.lanes, simd.panel, form.m, form.n
-    dilation, block = form.dilation, form.block
+    lanes, panel, m, n = simd.lanes, simd.panel, winograd.m, winograd.n
+    dilation, block = winograd.dilation, winograd.block
     groups = conv.groups(rows, simd)
     panels = conv.columns // panel // groups
     vectors = -(-conv.inputs // lanes)
-    reach = block + (form.chunks * form.r - 1) * dilation  # rows of input that a block sees
+    reach = block + (winograd.chunks * winograd.r - 1) * dilation  # rows of input that a block sees
     with kernel("winograd_conv1d") as function:
-        given = operands(conv, form.weights(conv.columns, conv.inputs, panel))
+        given = operands(conv, winograd.weights(conv.columns, conv.inputs, panel))
         valid = let(rows.of(given.length[0]))
         count = let(blocks(valid, block))
         with T.parallel(count * groups) as task:
@@ -155,8 +155,8 @@ def winograd_kernel(conv: Conv, form: Winograd, rows: Rows, simd: Simd) -> tirx.
             here = let(T.min(valid - first, block))
             # tiles cover m rows of each sub-sequence, i.e. m * dilation neighbouring rows together
             tiles = let(tirx.truncdiv(here + (m * dilation - 1), m * dilation) * dilation)
-            transformed = T.alloc_buffer((vectors, form.chunks, n, form.tiles, lanes))
-            products = T.alloc_buffer((n, form.tiles, panel))
+            transformed = T.alloc_buffer((vectors, winograd.chunks, n, winograd.tiles, lanes))
+            products = T.alloc_buffer((n, winograd.tiles, panel))
             strip = T.alloc_buffer((reach, lanes))
             with T.serial(vectors) as v:
                 c = let(v * lanes)
@@ -168,15 +168,15 @@ def winograd_kernel(conv: Conv, form: Winograd, rows: Rows, simd: Simd) -> tirx.
                             store(strip, prologue(conv, value, given.norm, given.alpha, c, lanes), t, 0, lanes=lanes)
                         with T.Else():
                             store(strip, splat(0.0, lanes), t, 0, lanes=lanes)
-                _transform_input(form, strip, transformed, tiles, v, lanes)
+                _transform_input(winograd, strip, transformed, tiles, v, lanes)
             with T.serial(panels) as p:
                 column = let(group * panels + p)
-                _multiply(form, conv, transformed, given.weight, products, column, tiles, simd)
+                _multiply(winograd, conv, transformed, given.weight, products, column, tiles, simd)
                 with T.serial(tiles) as tile, T.serial(VECS) as j:
                     place = let(column * panel + j * lanes)
                     base = let(first + tirx.truncdiv(tile, dilation) * (m * dilation) + tirx.truncmod(tile, dilation))
                     bias = let(load(given.bias, place, lanes=lanes))
-                    outputs = _transform_output(form, products, tile, j * lanes, bias, lanes)
+                    outputs = _transform_output(winograd, products, tile, j * lanes, bias, lanes)
                     for i, value in enumerate(outputs):
                         out = let(base + i * dilation)
                         with when(out < valid):
@@ -194,17 +194,17 @@ def winograd_kernel(conv: Conv, form: Winograd, rows: Rows, simd: Simd) -> tirx.
 
 
 def _transform_input(
-    form: Winograd, strip: tirx.Buffer, transformed: tirx.Buffer, tiles: Expr, v: Expr, lanes: int
+    winograd: Winograd, strip: tirx.Buffer, transformed: tirx.Buffer, tiles: Expr, v: Expr, lanes: int
 ) -> None:
     """transformed[v, chunk, :, tile] = B^T applied to the rows that the tile sees in that chunk."""
-    _, _, bt = matrices(form.m, form.r)
-    with T.serial(form.chunks) as chunk, T.serial(tiles) as tile:
+    _, _, bt = matrices(winograd.m, winograd.r)
+    with T.serial(winograd.chunks) as chunk, T.serial(tiles) as tile:
         start = let(
-            tirx.truncdiv(tile, form.dilation) * (form.m * form.dilation)
-            + tirx.truncmod(tile, form.dilation)
-            + chunk * (form.r * form.dilation)
+            tirx.truncdiv(tile, winograd.dilation) * (winograd.m * winograd.dilation)
+            + tirx.truncmod(tile, winograd.dilation)
+            + chunk * (winograd.r * winograd.dilation)
         )
-        rows = [let(load(strip, start + q * form.dilation, 0, lanes=lanes)) for q in range(form.n)]
+        rows = [let(load(strip, start + q * winograd.dilation, 0, lanes=lanes)) for q in range(winograd.n)]
         for p, value in enumerate(_by_halves(bt, rows, lanes)):
             store(transformed, value, v, chunk, p, tile, 0, lanes=lanes)
 
@@ -241,7 +241,7 @@ def _combine(coefficients: Sequence[float], values: Sequence[Expr], lanes: int) 
 
 
 def _multiply(
-    form: Winograd,
+    winograd: Winograd,
     conv: Conv,
     transformed: tirx.Buffer,
     weight: tirx.Buffer,
@@ -261,7 +261,7 @@ def _multiply(
         sums = registers((rows * VECS * lanes,))
         for i in range(rows * VECS):
             store(sums, splat(0.0, lanes), i * lanes, lanes=lanes)
-        with T.serial(form.chunks) as chunk, T.serial(-(-conv.inputs // lanes)) as v:
+        with T.serial(winograd.chunks) as chunk, T.serial(-(-conv.inputs // lanes)) as v:
             partial = conv.inputs % lanes != 0
             there = let(T.min(conv.inputs - v * lanes, tirx.const(lanes, "int64"))) if partial else lanes
             with T.serial(there) as lane:
@@ -277,7 +277,7 @@ def _multiply(
             for j in range(VECS):
                 store(products, load(sums, (i * VECS + j) * lanes, lanes=lanes), p, row + i, j * lanes, lanes=lanes)
 
-    with T.serial(form.n) as p:
+    with T.serial(winograd.n) as p:
         with T.serial(let(whole + T.Select(rest > half, tirx.const(1, "int64"), tirx.const(0, "int64")))) as t:
             tile(p, let(t * height), height)
         with when(tirx.all(rest > 0, rest <= half)):
@@ -285,16 +285,16 @@ def _multiply(
 
 
 def _transform_output(
-    form: Winograd, products: tirx.Buffer, tile: Expr, column: Expr, bias: Expr, lanes: int
+    winograd: Winograd, products: tirx.Buffer, tile: Expr, column: Expr, bias: Expr, lanes: int
 ) -> list[Expr]:
     """The m output rows of a tile: bias + A^T times its products. The points but 0 and infinity come in pairs a, -a."""
-    at, _, _ = matrices(form.m, form.r)
-    found = [let(load(products, p, tile, column, lanes=lanes)) for p in range(form.n)]
-    pairs = range(1, form.n - 1, 2)
+    at, _, _ = matrices(winograd.m, winograd.r)
+    found = [let(load(products, p, tile, column, lanes=lanes)) for p in range(winograd.n)]
+    pairs = range(1, winograd.n - 1, 2)
     sums = {p: let(found[p] + found[p + 1]) for p in pairs}
     differences = {p: let(found[p] - found[p + 1]) for p in pairs}
     outputs = []
-    for i in range(form.m):
+    for i in range(winograd.m):
         halves = sums if i % 2 == 0 else differences
         ends = [(at[i][0], found[0]), (at[i][-1], found[-1])]
         terms = [*ends, *((at[i][p], halves[p]) for p in pairs)]
@@ -304,19 +304,19 @@ def _transform_output(
 
 
 def winograd_conv1d(
-    conv: Conv, form: Winograd, given: Arguments, *, rows: Rows, capacity: Index
+    conv: Conv, winograd: Winograd, given: Arguments, *, rows: Rows, capacity: Index
 ) -> tuple[nn.Tensor, Partials | None]:
     """y [rows(capacity), padded(outputs)], and its partial statistics where `conv.statistics`."""
-    function = winograd_kernel(conv, form, rows, Simd.of())
-    return call_convolution(function, "winograd_conv1d", conv, given, rows.of(capacity), form.block)
+    function = winograd_kernel(conv, winograd, rows, Simd.of())
+    return call_convolution(function, "winograd_conv1d", conv, given, rows.of(capacity), winograd.block)
 
 
-def transformed_weight(folded: NDArray[Any], form: Winograd, panel: int) -> NDArray[np.float32]:
+def transformed_weight(folded: NDArray[Any], winograd: Winograd, panel: int) -> NDArray[np.float32]:
     """G w as the kernel reads it, of a filter [padded(outputs), inputs, taps]; sums in float64."""
     columns, inputs, taps = folded.shape
-    filters = np.zeros((columns, inputs, form.chunks * form.r))
+    filters = np.zeros((columns, inputs, winograd.chunks * winograd.r))
     filters[:, :, :taps] = folded
-    _, g, _ = matrices(form.m, form.r)
-    products = np.einsum("nk,oihk->ohni", np.array(g), filters.reshape(columns, inputs, form.chunks, form.r))
-    panels = products.astype(np.float32).reshape(-1, panel, form.chunks, form.n, inputs)
+    _, g, _ = matrices(winograd.m, winograd.r)
+    products = np.einsum("nk,oihk->ohni", np.array(g), filters.reshape(columns, inputs, winograd.chunks, winograd.r))
+    panels = products.astype(np.float32).reshape(-1, panel, winograd.chunks, winograd.n, inputs)
     return np.ascontiguousarray(panels.transpose(0, 2, 3, 4, 1))

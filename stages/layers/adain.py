@@ -14,7 +14,7 @@ import math
 import numpy as np
 from tvm.relax.frontend import nn
 
-from stages.form import either, padded
+from stages.dispatch import by_target, padded
 from stages.kernels import instance_norm, upsample
 from stages.layers.conv import Conv1d, Linear
 from stages.layers.packing import Array, Packed, Take, fold_weight_norm, pad_channels
@@ -22,9 +22,9 @@ from stages.layers.signal import Signal
 from stages.operators import instance_norm as instance_norm_operators
 from stages.operators import upsample as upsample_operators
 
-_adain = either(instance_norm.adain, instance_norm_operators.adain)
-_depthwise_upsample = either(upsample.depthwise_upsample, upsample_operators.depthwise_upsample)
-_repeat_rows = either(upsample.repeat_rows, upsample_operators.repeat_rows)
+_adain = by_target(instance_norm.adain, instance_norm_operators.adain)
+_depthwise_upsample = by_target(upsample.depthwise_upsample, upsample_operators.depthwise_upsample)
+_repeat_rows = by_target(upsample.repeat_rows, upsample_operators.repeat_rows)
 
 
 class StyleProjection(Linear):

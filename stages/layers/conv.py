@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tvm.relax.frontend import nn
 
-from stages.form import either, filtering_pays, in_bf16, padded, panel
+from stages.dispatch import by_target, filtering_pays, in_bf16, padded, panel
 from stages.kernels import conv1d as kernel
 from stages.kernels import filters
 from stages.kernels.bfloat16 import bf16_conv1d, pack_words
@@ -28,7 +28,7 @@ from stages.layers.packing import Array, Packed, Take, fold_weight_norm, pack_co
 from stages.layers.signal import Axis, Signal
 from stages.operators import conv1d as operator
 
-_conv1d = either(kernel.conv1d, operator.conv1d)
+_conv1d = by_target(kernel.conv1d, operator.conv1d)
 
 
 class _Columns(Packed):
@@ -140,19 +140,19 @@ class WinogradConv1d(Conv1d):
     def __init__(self, inputs: int, outputs: int, taps: int, *, dilation: int = 1) -> None:
         filtering = filters.chosen(inputs, outputs, taps, dilation) if filtering_pays() else None
         super().__init__(inputs, outputs, taps, dilation=dilation, exact=filtering is not None)
-        self.form = filtering and Winograd.of(filtering, taps, dilation, Simd.of())
-        if self.form is not None:
-            self.weight = nn.Parameter(self.form.weights(padded(outputs), inputs, panel(outputs)), "float32")
+        self.winograd = filtering and Winograd.of(filtering, taps, dilation, Simd.of())
+        if self.winograd is not None:
+            self.weight = nn.Parameter(self.winograd.weights(padded(outputs), inputs, panel(outputs)), "float32")
 
     def convolve(self, conv: Conv, given: Arguments, here: Axis, there: Axis) -> tuple[nn.Tensor, Partials | None]:
-        if self.form is None:
+        if self.winograd is None:
             return super().convolve(conv, given, here, there)
-        return winograd_conv1d(conv, self.form, given, rows=there.rows, capacity=there.capacity)
+        return winograd_conv1d(conv, self.winograd, given, rows=there.rows, capacity=there.capacity)
 
     def pack_weight(self, weight: Array) -> NDArray[Any]:
-        if self.form is None:
+        if self.winograd is None:
             return super().pack_weight(weight)
-        return transformed_weight(weight, self.form, panel(weight.shape[0]))
+        return transformed_weight(weight, self.winograd, panel(weight.shape[0]))
 
 
 class ConvTranspose1d(_Columns):

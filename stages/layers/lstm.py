@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from tvm.relax.frontend import nn
 
-from stages.form import by_hand, either
+from stages.dispatch import by_target, uses_kernels
 from stages.kernels import lstm_scan as kernel
 from stages.kernels.lstm_scan import GATES, gate_order, unit_tile
 from stages.kernels.simd import Simd
@@ -20,7 +20,7 @@ from stages.layers.packing import Array, Packed, Take
 from stages.layers.signal import Signal
 from stages.operators import lstm_scan as operator
 
-_lstm_scan = either(kernel.lstm_scan, operator.lstm_scan)
+_lstm_scan = by_target(kernel.lstm_scan, operator.lstm_scan)
 _DIRECTIONS = ("", "_reverse")
 
 
@@ -54,7 +54,7 @@ class LSTM(Packed):
 
 def _group(hidden: int) -> int:
     """Units whose gates lie side by side: those of a register tile, or all of them."""
-    if not by_hand():
+    if not uses_kernels():
         return hidden
     lanes, vectors = unit_tile(hidden, Simd.of())
     return lanes * vectors

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from tvm.relax.frontend import nn
 
-from stages.form import either, padded
+from stages.dispatch import by_target, padded
 from stages.kernels import layer_norm as kernel
 from stages.layers.conv import Linear
 from stages.layers.packing import Array, Packed, Take, pad_channels
 from stages.layers.signal import Signal
 from stages.operators import layer_norm as operator
 
-_layer_norm = either(kernel.layer_norm, operator.layer_norm)
-_ada_layer_norm = either(kernel.ada_layer_norm, operator.ada_layer_norm)
+_layer_norm = by_target(kernel.layer_norm, operator.layer_norm)
+_ada_layer_norm = by_target(kernel.ada_layer_norm, operator.ada_layer_norm)
 _ADAPTIVE_EPS = 1e-5
 
 

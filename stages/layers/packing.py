@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tvm.relax.frontend import nn
 
-from stages.form import padded
+from stages.dispatch import padded
 
 Array = NDArray[Any]
 Take = Callable[[str, tuple[int, ...]], Array]

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 from tvm.relax.frontend import nn
 
-from stages.form import either
+from stages.dispatch import by_target
 from stages.kernels import ports as kernel
 from stages.layers.conv import single_row
 from stages.layers.signal import Axis, Signal
 from stages.operators import ports as operator
 
-_to_time_major = either(kernel.to_time_major, operator.to_time_major)
-_to_channel_major = either(kernel.to_channel_major, operator.to_channel_major)
-_store_port = either(kernel.store_port, operator.store_port)
-_concatenate = either(kernel.concatenate, operator.concatenate)
+_to_time_major = by_target(kernel.to_time_major, operator.to_time_major)
+_to_channel_major = by_target(kernel.to_channel_major, operator.to_channel_major)
+_store_port = by_target(kernel.store_port, operator.store_port)
+_concatenate = by_target(kernel.concatenate, operator.concatenate)
 
 
 def channel_port(x: nn.Tensor, axis: Axis) -> Signal:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 from tvm.relax.frontend import nn
 
-from stages.form import either
+from stages.dispatch import by_target
 from stages.kernels import instance_norm as kernel
 from stages.kernels.conv1d import Partials, Rows
 from stages.kernels.simd import Expr
 from stages.operators import instance_norm as operator
 
-_moments = either(kernel.moments, operator.moments)
+_moments = by_target(kernel.moments, operator.moments)
 PER_UNIT = Rows()  # one row a token or frame
 
 

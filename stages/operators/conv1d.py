@@ -123,6 +123,6 @@ def _interleave(conv: Conv, x: nn.Tensor, total: Index) -> nn.Tensor:
 
 
 def _gelu(x: Expr) -> Expr:
-    """GELU in its tanh form (`gelu_new`)."""
+    """GELU by its tanh approximation (`gelu_new`)."""
     inner = f32(math.sqrt(2 / math.pi)) * (x + f32(0.044715) * x * x * x)
     return f32(0.5) * x * (f32(1) + tirx.tanh(inner))

@@ -1,4 +1,4 @@
-"""The table of forms: what is measured is what is written, and other CPUs' rows stay."""
+"""The table of algorithms holds what was measured, and keeps the rows of other CPUs."""
 
 from __future__ import annotations
 

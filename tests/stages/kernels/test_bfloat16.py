@@ -1,6 +1,7 @@
 """What can break products in bfloat16: rounding that is not to the nearest; pairs of channels the wrong way round; an
 odd or partial last pair, with NaN behind it; tiles of 32 rows and their halves; taps, strides, dilation and phases
-through a tile's pointers; another thread or capacity. Both forms, each where the processor has its instructions.
+through a tile's pointers; another thread or capacity. Both kinds of instructions, each where the processor has
+them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from tvm.tirx import PrimFunc
 
 from runner.runtime import amx, devices
 from runner.runtime.threads import use_threads
-from stages.kernels.bfloat16 import AMX, BF16, PAIRS, TILES, bf16_conv1d_kernel, bf16_form, pack_words
+from stages.kernels.bfloat16 import AMX, BF16, PAIRS, TILES, bf16_conv1d_kernel, bf16_instructions, pack_words
 from stages.kernels.conv1d import Conv
 from stages.kernels.simd import Simd
 from stages.layers.packing import pack_columns
@@ -33,7 +34,7 @@ from tests.stages.kernels.test_conv1d import (
     prologue,
 )
 
-# Around half a tile (7 and 16 rows), a tile (14 and 32) and a block (112 and 128) of either form.
+# Around half a tile (7 and 16 rows), a tile (14 and 32) and a block (112 and 128) of either kind of instructions.
 EDGES = (1, 7, 8, 14, 15, 16, 17, 32, 33, 112, 113, 128, 129, 150, 270)
 CASES = EXACT_CASES | {
     "matrix product": Case(Conv(64, 50), lengths=EDGES),
@@ -52,7 +53,7 @@ def rounded(values: Array) -> Array:
 
 
 @pytest.fixture(scope="module", params=[PAIRS, TILES])
-def form(request: pytest.FixtureRequest) -> str:
+def instructions(request: pytest.FixtureRequest) -> str:
     lacking = devices.missing_features(FEATURES[request.param])
     if lacking:
         pytest.skip(f"this machine's CPU lacks {', '.join(lacking)}")
@@ -62,19 +63,19 @@ def form(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def bf16_target(form: str) -> Target:
-    added = [f"+{feature}" for feature in FEATURES[form]]
+def bf16_target(instructions: str) -> Target:
+    added = [f"+{feature}" for feature in FEATURES[instructions]]
     target = Target({"kind": "llvm", "mcpu": "x86-64-v4", "keys": [BF16, "cpu"], "mattr": added, "opt-level": 3})
-    assert bf16_form(target) == form
+    assert bf16_instructions(target) == instructions
     return target
 
 
 class Halved(Convolution):
-    """A convolution in bfloat16, compiled for one form."""
+    """A convolution in bfloat16, compiled for one kind of instructions."""
 
-    def __init__(self, case: Case, target: Target, form: str) -> None:
-        self.case, self.simd, self.form = case, Simd.of(target), form
-        self.block = 128 if form == TILES else self.simd.block
+    def __init__(self, case: Case, target: Target, instructions: str) -> None:
+        self.case, self.simd, self.instructions = case, Simd.of(target), instructions
+        self.block = 128 if instructions == TILES else self.simd.block
         library = tvm.compile(tvm.IRModule({"conv1d": self.emit(self.simd)}), target=target)
 
         def run(*inputs: Array, outputs: Arrays, threads: int = 1) -> Arrays:
@@ -86,7 +87,7 @@ class Halved(Convolution):
         self._run = run
 
     def emit(self, simd: Simd) -> PrimFunc:
-        return bf16_conv1d_kernel(self.case.conv, self.case.rows_in, self.case.rows_out, simd, self.form)
+        return bf16_conv1d_kernel(self.case.conv, self.case.rows_in, self.case.rows_out, simd, self.instructions)
 
     def weights(self, given: Operands) -> list[Array]:
         weight, bias = packed(self.case.conv, given, self.simd.panel)
@@ -94,9 +95,9 @@ class Halved(Convolution):
 
 
 @pytest.fixture(scope="module")
-def convolutions(bf16_target: Target, form: str) -> Callable[[str], Halved]:
+def convolutions(bf16_target: Target, instructions: str) -> Callable[[str], Halved]:
     """A case by name, compiled once."""
-    return functools.cache(lambda name: Halved(CASES[name], bf16_target, form))
+    return functools.cache(lambda name: Halved(CASES[name], bf16_target, instructions))
 
 
 @pytest.fixture(params=list(CASES))
@@ -158,8 +159,8 @@ def test_a_weight_that_is_no_number_stays_so() -> None:
 
 def test_target_without_the_instructions_is_refused() -> None:
     with pytest.raises(ValueError, match="bfloat16 needs avx512bf16, which this target lacks"):
-        bf16_form(Target({"kind": "llvm", "mcpu": "haswell", "keys": [BF16, "cpu"]}))
-    assert bf16_form(Target({"kind": "llvm", "mcpu": codegen.llvm_get_system_cpu()})) is None
+        bf16_instructions(Target({"kind": "llvm", "mcpu": "haswell", "keys": [BF16, "cpu"]}))
+    assert bf16_instructions(Target({"kind": "llvm", "mcpu": codegen.llvm_get_system_cpu()})) is None
 
 
 def _without_prologue(conv: Conv) -> Conv:

@@ -1,4 +1,4 @@
-"""Which form a convolution takes: the measured one where there is a row for its shape and CPU, else the rule's."""
+"""A convolution takes the measured algorithm where the table has a row for its shape and CPU, else the rule's."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ def test_a_shape_or_a_cpu_without_a_row_follows_the_rule(monkeypatch: pytest.Mon
 
 def test_every_row_of_the_table_is_a_form_that_is_tested() -> None:
     for rows in CHOSEN.values():
-        for (_, _, taps, _), form in rows.items():
-            assert form is None or form in filters.CANDIDATES[taps]
+        for (_, _, taps, _), filtering in rows.items():
+            assert filtering is None or filtering in filters.CANDIDATES[taps]

@@ -29,7 +29,7 @@ from tests.stages.kernels.test_conv1d import (
 
 EDGES = (1, 2, 5, 6, 7, 12, 83, 84, 85, 167, 168, 169, 337, 430)
 SOME = (1, 7, 85, 337)
-FORMS = {
+FILTERINGS = {
     "three taps": (6, 3),
     "three taps, dilated": (6, 3),
     "three taps, tiles of 2": (2, 3),
@@ -66,22 +66,22 @@ CASES = {
 class Filtering(Convolution):
     """A convolution by minimal filtering, compiled for one target."""
 
-    def __init__(self, case: Case, form: Winograd, simd: Simd, compile_kernel: CompileKernel) -> None:
-        self.form = form
+    def __init__(self, case: Case, winograd: Winograd, simd: Simd, compile_kernel: CompileKernel) -> None:
+        self.winograd = winograd
         super().__init__(case, simd, compile_kernel)
-        self.block = form.block
+        self.block = winograd.block
 
     def emit(self, simd: Simd) -> PrimFunc:
-        return winograd_kernel(self.case.conv, self.form, self.case.rows_in, simd)
+        return winograd_kernel(self.case.conv, self.winograd, self.case.rows_in, simd)
 
     def weights(self, given: Operands) -> list[Array]:
-        form, conv, panel = self.form, self.case.conv, self.simd.panel
+        winograd, conv, panel = self.winograd, self.case.conv, self.simd.panel
         width = padded(conv.outputs)
-        filters = np.zeros((width, conv.inputs, form.chunks * form.r))
+        filters = np.zeros((width, conv.inputs, winograd.chunks * winograd.r))
         filters[: conv.outputs, :, : conv.taps] = given.weight
-        g = np.array(matrices(form.m, form.r)[1])
-        products = filters.reshape(width, conv.inputs, form.chunks, form.r) @ g.T  # [o, i, chunk, n]
-        packed = products.reshape(-1, panel, conv.inputs, form.chunks, form.n).transpose(0, 3, 4, 2, 1)
+        g = np.array(matrices(winograd.m, winograd.r)[1])
+        products = filters.reshape(width, conv.inputs, winograd.chunks, winograd.r) @ g.T  # [o, i, chunk, n]
+        packed = products.reshape(-1, panel, conv.inputs, winograd.chunks, winograd.n).transpose(0, 3, 4, 2, 1)
         bias = np.zeros(width, np.float32)
         bias[: conv.outputs] = given.bias
         return [np.ascontiguousarray(packed, np.float32), bias]
@@ -94,7 +94,9 @@ def filterings(compile_kernel: CompileKernel, target: Target) -> Callable[[str],
 
     def compiled(name: str) -> Filtering:
         conv = CASES[name].conv
-        return Filtering(CASES[name], Winograd.of(FORMS[name], conv.taps, conv.dilation, simd), simd, compile_kernel)
+        return Filtering(
+            CASES[name], Winograd.of(FILTERINGS[name], conv.taps, conv.dilation, simd), simd, compile_kernel
+        )
 
     return functools.cache(compiled)
 
@@ -104,12 +106,12 @@ def filtering(request: pytest.FixtureRequest, filterings: Callable[[str], Filter
     return filterings(request.param)
 
 
-def test_every_form_that_may_be_chosen_has_a_case() -> None:
-    tried = {(CASES[name].conv.taps, form) for name, form in FORMS.items()}
-    assert tried == {(taps, form) for taps, forms in CANDIDATES.items() for form in forms}
+def test_every_filtering_that_may_be_chosen_has_a_case() -> None:
+    tried = {(CASES[name].conv.taps, filtering) for name, filtering in FILTERINGS.items()}
+    assert tried == {(taps, filtering) for taps, filterings in CANDIDATES.items() for filtering in filterings}
 
 
-@pytest.mark.parametrize(("m", "r"), sorted(set(FORMS.values())))
+@pytest.mark.parametrize(("m", "r"), sorted(set(FILTERINGS.values())))
 def test_matrices_filter_exactly(m: int, r: int) -> None:
     at, g, bt = (np.array(matrix) for matrix in matrices(m, r))
     rng = np.random.default_rng(m)

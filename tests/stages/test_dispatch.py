@@ -1,4 +1,4 @@
-"""The one place that decides between kernels and operators."""
+"""The choice between kernels and operators, by the target alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tvm.target import Target
 from runner.build.build import _dims, export, resolve_target
 from runner.graph.device_kinds import load_device
 from stages.dims import ModelDims
-from stages.form import by_hand, either, filtering_pays, in_bf16, padded, panel
+from stages.dispatch import by_target, filtering_pays, in_bf16, padded, panel, uses_kernels
 from stages.kernels.bfloat16 import BF16
 from stages.kernels.simd import Simd
 from stages.layers.conv import Conv1d, WinogradConv1d
@@ -26,15 +26,15 @@ def target_of(kind: str) -> Target:
 
 @pytest.mark.parametrize(("kind", "expected"), KINDS.items())
 def test_kernels_serve_the_targets_of_llvm_unless_told_otherwise(kind: str, expected: bool) -> None:
-    assert by_hand(target_of(kind)) is expected
+    assert uses_kernels(target_of(kind)) is expected
 
 
-def test_call_goes_to_the_form_of_the_current_target() -> None:
+def test_call_goes_to_the_implementation_for_the_current_target() -> None:
     def kernel(x: int, *, y: int) -> tuple[Any, ...]:
         """Says which it is."""
         return "kernel", x, y
 
-    chosen = either(kernel, lambda x, *, y: ("operator", x, y))
+    chosen = by_target(kernel, lambda x, *, y: ("operator", x, y))
     assert chosen.__doc__ == kernel.__doc__
     for kind, expected in KINDS.items():
         with target_of(kind):
@@ -53,7 +53,7 @@ def test_long_convolutions_are_filtered_in_float32_unless_amx_multiplies(cpu: st
     with Target({"kind": "llvm", "mcpu": cpu, "keys": [BF16, "cpu"]}):
         long, short = WinogradConv1d(256, 256, 11), Conv1d(256, 256, 11)
         assert (in_bf16(), filtering_pays()) == (True, expected)
-    assert (long.form is not None, long.bf16) == (expected, not expected)
+    assert (long.winograd is not None, long.bf16) == (expected, not expected)
     assert short.bf16
 
 
