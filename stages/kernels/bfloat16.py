@@ -26,17 +26,10 @@ from tvm.target import Target
 from tvm.target.codegen import llvm_cpu_has_features
 from tvm.tirx.script import builder as T
 
-from stages.kernels.conv1d import (
-    Arguments,
-    Conv,
-    Operands,
-    Partials,
-    Rows,
-    call_convolution,
-    conv1d_kernel,
-    pitch_of,
-    register_tile,
-)
+from stages.kernels.conv1d import conv1d_kernel
+from stages.kernels.convolution import Conv, ConvBuffers, ConvTensors, call_convolution
+from stages.kernels.register_tile import pitch_of, register_tile
+from stages.kernels.rows import Partials, Rows
 from stages.kernels.simd import (
     CHANNELS,
     VECS,
@@ -99,17 +92,17 @@ class _Words:
     def weights(self, conv: Conv, panel: int) -> tuple[tuple[int, ...], str]:
         return (conv.columns // panel, conv.taps, padded(conv.inputs) // 2, panel), "int32"
 
-    def in_place(self, conv: Conv) -> bool:
+    def reads_in_place(self, conv: Conv) -> bool:
         return False  # words are not what the signals between kernels are made of
 
     def pitch(self, conv: Conv) -> int:
         """Words from one row of scratch to the next."""
         raise NotImplementedError
 
-    def scratch(self, conv: Conv, rows: int) -> tirx.Buffer:
+    def allocate_scratch(self, conv: Conv, rows: int) -> tirx.Buffer:
         return T.alloc_buffer((rows * self.pitch(conv),), "int32")
 
-    def put(self, conv: Conv, scratch: tirx.Buffer, row: Expr, value: Callable[[Index], Expr]) -> None:
+    def fill_row(self, conv: Conv, scratch: tirx.Buffer, row: Expr, value: Callable[[Index], Expr]) -> None:
         whole = conv.inputs // CHANNELS
         with T.serial(whole) as v:
             self._put(
@@ -153,10 +146,10 @@ class Pairs(_Words):
     def pitch(self, conv: Conv) -> int:
         return pitch_of(padded(conv.inputs) // 2)
 
-    def sums(
+    def multiply(
         self,
         conv: Conv,
-        given: Operands,
+        buffers: ConvBuffers,
         scratch: tirx.Buffer,
         column: Expr,
         row: Expr,
@@ -167,7 +160,7 @@ class Pairs(_Words):
             return T.call_extern("float32x16", "kokoro_dot_bf16", sum_, x, w)
 
         depth = padded(conv.inputs) // 2
-        register_tile(conv, given, scratch, column, row, height, finished, self.simd, depth, add)
+        register_tile(conv, buffers, scratch, column, row, height, finished, self.simd, depth, add)
 
 
 @dataclass(frozen=True)
@@ -185,10 +178,10 @@ class Tiles(_Words):
     def pitch(self, conv: Conv) -> int:
         return padded(conv.inputs) // 2
 
-    def sums(
+    def multiply(
         self,
         conv: Conv,
-        given: Operands,
+        buffers: ConvBuffers,
         scratch: tirx.Buffer,
         column: Expr,
         row: Expr,
@@ -206,13 +199,13 @@ class Tiles(_Words):
                 tirx.const(pitch * conv.dilation, "int64"),
                 tirx.const(conv.taps, "int64"),
                 tirx.const(padded(conv.inputs) // CHANNELS, "int64"),
-                T.address_of(given.weight[column, 0, 0, 0]),
+                T.address_of(buffers.weight[column, 0, 0, 0]),
                 T.address_of(finished[0, 0]),
             )
         )
         with T.serial(height) as i:
             for j in range(VECS):
-                bias = load(given.bias, column * self.simd.panel + j * _LANES, lanes=_LANES)
+                bias = load(buffers.bias, column * self.simd.panel + j * _LANES, lanes=_LANES)
                 store(finished, load(finished, i, j * _LANES, lanes=_LANES) + bias, i, j * _LANES, lanes=_LANES)
 
 
@@ -304,14 +297,14 @@ def _products(simd: Simd, instructions: str) -> Pairs | Tiles:
 
 
 def bf16_conv1d(
-    conv: Conv, given: Arguments, *, rows_in: Rows, rows_out: Rows, capacity: Index
+    conv: Conv, tensors: ConvTensors, *, rows_in: Rows, rows_out: Rows, capacity: Index
 ) -> tuple[nn.Tensor, Partials | None]:
     """`conv1d` on a target with a `bf16_instructions`."""
     simd, instructions = Simd.of(), bf16_instructions()
     assert instructions is not None
     function = bf16_conv1d_kernel(conv, rows_in, rows_out, simd, instructions)
     block = _products(simd, instructions).block
-    return call_convolution(function, "bf16_conv1d", conv, given, rows_out.of(capacity), block)
+    return call_convolution(function, "bf16_conv1d", conv, tensors, rows_out.of(capacity), block)
 
 
 def pack_words(packed: NDArray[np.float32]) -> NDArray[np.int32]:

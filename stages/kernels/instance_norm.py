@@ -17,7 +17,7 @@ from tvm import tirx
 from tvm.relax.frontend import nn
 from tvm.tirx.script import builder as T
 
-from stages.kernels.conv1d import Partials, Rows, block_moments
+from stages.kernels.rows import Partials, Rows, block_moments
 from stages.kernels.simd import Expr, Simd, arg, blocks, call, kernel, let, load, padded, registers, size, splat, store
 
 

@@ -16,7 +16,7 @@ from tvm import tirx
 from tvm.relax.frontend import nn
 from tvm.tirx.script import builder as T
 
-from stages.kernels.conv1d import Rows
+from stages.kernels.rows import Rows
 from stages.kernels.simd import Expr, Index, Simd, arg, blocks, call, kernel, let, load, padded, size, splat, store
 
 _BLOCK = 64  # rows of a task

@@ -15,7 +15,7 @@ from tvm.relax.frontend import nn
 from tvm.tirx.script import builder as T
 
 from stages.kernels import vector_math
-from stages.kernels.conv1d import Rows
+from stages.kernels.rows import Rows
 from stages.kernels.simd import (
     Expr,
     Simd,

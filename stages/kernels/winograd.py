@@ -33,17 +33,8 @@ from tvm import tirx
 from tvm.relax.frontend import nn
 from tvm.tirx.script import builder as T
 
-from stages.kernels.conv1d import (
-    Arguments,
-    Conv,
-    Partials,
-    Rows,
-    block_moments,
-    call_convolution,
-    epilogue,
-    operands,
-    prologue,
-)
+from stages.kernels.convolution import Conv, ConvTensors, call_convolution, declare_buffers, epilogue, prologue
+from stages.kernels.rows import Partials, Rows, block_moments
 from stages.kernels.simd import (
     VECS,
     Expr,
@@ -137,7 +128,7 @@ def _inverse(rows: list[list[Fraction]]) -> list[list[Fraction]]:
 def winograd_kernel(conv: Conv, winograd: Winograd, rows: Rows, simd: Simd) -> tirx.PrimFunc:
     """Loop nest of `conv`, of stride 1 and "same" padding, over `rows`.
 
-    Arguments as those of conv1d_kernel but for weight [columns / panel, chunks, n, inputs, panel], and partials whose
+    ConvTensors as those of conv1d_kernel but for weight [columns / panel, chunks, n, inputs, panel], and partials whose
     blocks have `Winograd.block` rows.
     """
     lanes, panel, m, n = simd.lanes, simd.panel, winograd.m, winograd.n
@@ -147,8 +138,8 @@ def winograd_kernel(conv: Conv, winograd: Winograd, rows: Rows, simd: Simd) -> t
     vectors = -(-conv.inputs // lanes)
     reach = block + (winograd.chunks * winograd.r - 1) * dilation  # rows of input that a block sees
     with kernel("winograd_conv1d") as function:
-        given = operands(conv, winograd.weights(conv.columns, conv.inputs, panel))
-        valid = let(rows.of(given.length[0]))
+        buffers = declare_buffers(conv, winograd.weights(conv.columns, conv.inputs, panel))
+        valid = let(rows.of(buffers.length[0]))
         count = let(blocks(valid, block))
         with T.parallel(count * groups) as task:
             group, first = let(tirx.truncdiv(task, count)), let(tirx.truncmod(task, count) * block)
@@ -164,32 +155,36 @@ def winograd_kernel(conv: Conv, winograd: Winograd, rows: Rows, simd: Simd) -> t
                     source = let(first + t - conv.padding)
                     with T.If(tirx.all(source >= 0, source < valid)):
                         with T.Then():
-                            value = let(load(given.x, source, c, lanes=lanes))
-                            store(strip, prologue(conv, value, given.norm, given.alpha, c, lanes), t, 0, lanes=lanes)
+                            value = let(load(buffers.x, source, c, lanes=lanes))
+                            store(
+                                strip, prologue(conv, value, buffers.norm, buffers.alpha, c, lanes), t, 0, lanes=lanes
+                            )
                         with T.Else():
                             store(strip, splat(0.0, lanes), t, 0, lanes=lanes)
                 _transform_input(winograd, strip, transformed, tiles, v, lanes)
             with T.serial(panels) as p:
                 column = let(group * panels + p)
-                _multiply(winograd, conv, transformed, given.weight, products, column, tiles, simd)
+                _multiply(winograd, conv, transformed, buffers.weight, products, column, tiles, simd)
                 with T.serial(tiles) as tile, T.serial(VECS) as j:
                     place = let(column * panel + j * lanes)
                     base = let(first + tirx.truncdiv(tile, dilation) * (m * dilation) + tirx.truncmod(tile, dilation))
-                    bias = let(load(given.bias, place, lanes=lanes))
+                    bias = let(load(buffers.bias, place, lanes=lanes))
                     outputs = _transform_output(winograd, products, tile, j * lanes, bias, lanes)
                     for i, value in enumerate(outputs):
                         out = let(base + i * dilation)
                         with when(out < valid):
                             store(
-                                given.y,
-                                epilogue(conv, value, given.residuals, out, place, lanes),
+                                buffers.y,
+                                epilogue(conv, value, buffers.residuals, out, place, lanes),
                                 out,
                                 place,
                                 lanes=lanes,
                             )
-                if given.partials is not None:
+                if buffers.partials is not None:
                     for j in range(VECS):
-                        block_moments(given.partials, given.y, first, here, column * panel + j * lanes, block, lanes)
+                        block_moments(
+                            buffers.partials, buffers.y, first, here, column * panel + j * lanes, block, lanes
+                        )
     return function.get()
 
 
@@ -304,11 +299,11 @@ def _transform_output(
 
 
 def winograd_conv1d(
-    conv: Conv, winograd: Winograd, given: Arguments, *, rows: Rows, capacity: Index
+    conv: Conv, winograd: Winograd, tensors: ConvTensors, *, rows: Rows, capacity: Index
 ) -> tuple[nn.Tensor, Partials | None]:
     """y [rows(capacity), padded(outputs)], and its partial statistics where `conv.statistics`."""
     function = winograd_kernel(conv, winograd, rows, Simd.of())
-    return call_convolution(function, "winograd_conv1d", conv, given, rows.of(capacity), winograd.block)
+    return call_convolution(function, "winograd_conv1d", conv, tensors, rows.of(capacity), winograd.block)
 
 
 def transformed_weight(folded: NDArray[Any], winograd: Winograd, panel: int) -> NDArray[np.float32]:

@@ -21,7 +21,8 @@ from stages.dispatch import by_target, filtering_pays, in_bf16, padded, panel
 from stages.kernels import conv1d as kernel
 from stages.kernels import filters
 from stages.kernels.bfloat16 import bf16_conv1d, pack_words
-from stages.kernels.conv1d import Arguments, Conv, Partials, Rows
+from stages.kernels.convolution import Conv, ConvTensors
+from stages.kernels.rows import Partials, Rows
 from stages.kernels.simd import Simd
 from stages.kernels.winograd import Winograd, transformed_weight, winograd_conv1d
 from stages.layers.packing import Array, Packed, Take, fold_weight_norm, pack_columns, pad_channels
@@ -53,14 +54,14 @@ class _Columns(Packed):
         alpha: nn.Tensor | None = None,
         residuals: Sequence[Signal] = (),
     ) -> Signal:
-        given = Arguments(x.axis.length, x.data, self.weight, self.bias, norm, alpha, [r.data for r in residuals])
-        data, partials = self.convolve(conv, given, x.axis, axis)
+        tensors = ConvTensors(x.axis.length, x.data, self.weight, self.bias, norm, alpha, [r.data for r in residuals])
+        data, partials = self.convolve(conv, tensors, x.axis, axis)
         return Signal(data, conv.outputs, axis, partials)
 
-    def convolve(self, conv: Conv, given: Arguments, here: Axis, there: Axis) -> tuple[nn.Tensor, Partials | None]:
+    def convolve(self, conv: Conv, tensors: ConvTensors, here: Axis, there: Axis) -> tuple[nn.Tensor, Partials | None]:
         """The kernel that reads these weights, from rows of axis `here` to rows of `there`."""
         convolution = bf16_conv1d if self.bf16 else _conv1d
-        return convolution(conv, given, rows_in=here.rows, rows_out=there.rows, capacity=there.capacity)
+        return convolution(conv, tensors, rows_in=here.rows, rows_out=there.rows, capacity=there.capacity)
 
     def pack_weight(self, weight: Array) -> NDArray[Any]:
         """[columns, inputs, taps] as the kernel reads it."""
@@ -144,10 +145,10 @@ class WinogradConv1d(Conv1d):
         if self.winograd is not None:
             self.weight = nn.Parameter(self.winograd.weights(padded(outputs), inputs, panel(outputs)), "float32")
 
-    def convolve(self, conv: Conv, given: Arguments, here: Axis, there: Axis) -> tuple[nn.Tensor, Partials | None]:
+    def convolve(self, conv: Conv, tensors: ConvTensors, here: Axis, there: Axis) -> tuple[nn.Tensor, Partials | None]:
         if self.winograd is None:
-            return super().convolve(conv, given, here, there)
-        return winograd_conv1d(conv, self.winograd, given, rows=there.rows, capacity=there.capacity)
+            return super().convolve(conv, tensors, here, there)
+        return winograd_conv1d(conv, self.winograd, tensors, rows=there.rows, capacity=there.capacity)
 
     def pack_weight(self, weight: Array) -> NDArray[Any]:
         if self.winograd is None:

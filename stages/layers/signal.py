@@ -8,7 +8,7 @@ from tvm.relax.frontend import nn
 
 from stages.dispatch import by_target
 from stages.kernels import instance_norm as kernel
-from stages.kernels.conv1d import Partials, Rows
+from stages.kernels.rows import Partials, Rows
 from stages.kernels.simd import Expr
 from stages.operators import instance_norm as operator
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from tvm import te, tirx
 from tvm.relax.frontend import nn
 
-from stages.kernels.conv1d import Rows
+from stages.kernels.rows import Rows
 from stages.kernels.simd import Expr, Index
 from stages.operators.call import expression, i64, tensor
 

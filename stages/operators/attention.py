@@ -11,7 +11,7 @@ import numpy as np
 from tvm import te
 from tvm.relax.frontend import nn
 
-from stages.kernels.conv1d import Rows
+from stages.kernels.rows import Rows
 from stages.kernels.simd import Expr
 from stages.operators.call import choose, expression, f32, is_valid, tensor
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tvm import relax, te, tirx
 from tvm.relax.frontend import nn
 
-from stages.kernels.conv1d import Rows
+from stages.kernels.rows import Rows
 from stages.kernels.simd import Expr, Index, size
 
 _OPAQUE = 8  # Relax's kOpaque: not to be fused, which would bring the caller's extents into the kernel

@@ -15,24 +15,25 @@ import math
 from tvm import te, tirx
 from tvm.relax.frontend import nn
 
-from stages.kernels.conv1d import Arguments, Conv, Partials, Rows
+from stages.kernels.convolution import Conv, ConvTensors
+from stages.kernels.rows import Partials, Rows
 from stages.kernels.simd import Expr, Index
 from stages.operators.call import choose, expression, f32, i64, is_valid, tensor
 
 
 def conv1d(
-    conv: Conv, given: Arguments, *, rows_in: Rows, rows_out: Rows, capacity: Index
+    conv: Conv, tensors: ConvTensors, *, rows_in: Rows, rows_out: Rows, capacity: Index
 ) -> tuple[nn.Tensor, Partials | None]:
     """y [rows_out(capacity), outputs], without statistics."""
-    x = given.x
+    x = tensors.x
     if conv.norm or conv.leaky is not None or conv.snake:
-        x = prologue(x, given.length, rows_in, norm=given.norm, leaky=conv.leaky, alpha=given.alpha)
+        x = prologue(x, tensors.length, rows_in, norm=tensors.norm, leaky=conv.leaky, alpha=tensors.alpha)
     total = rows_out.of(capacity)
     if conv.phases == 1:
-        return _product(conv, given, x, rows_in, total), None
+        return _product(conv, tensors, x, rows_in, total), None
     # a transposed convolution runs over input positions, depth - 1 more than there are inputs
     positions = rows_in.of(capacity) + (conv.taps - 1)
-    return _interleave(conv, _product(conv, given, x, rows_in, positions), total), None
+    return _interleave(conv, _product(conv, tensors, x, rows_in, positions), total), None
 
 
 def prologue(
@@ -68,7 +69,7 @@ def prologue(
     return expression("prologue", body, [length, x, *present], tensor(x.shape))
 
 
-def _product(conv: Conv, given: Arguments, x: nn.Tensor, rows: Rows, total: Index) -> nn.Tensor:
+def _product(conv: Conv, tensors: ConvTensors, x: nn.Tensor, rows: Rows, total: Index) -> nn.Tensor:
     """[total, columns]; the epilogue included, but not the phases' interleaving."""
 
     def body(
@@ -104,8 +105,8 @@ def _product(conv: Conv, given: Arguments, x: nn.Tensor, rows: Rows, total: Inde
 
         return te.compute((shape[0], columns), finish, name="finish")
 
-    args = [given.length, x, given.weight, given.bias, *given.residuals]
-    return expression("conv1d", body, args, tensor((total, given.weight.shape[3])))
+    args = [tensors.length, x, tensors.weight, tensors.bias, *tensors.residuals]
+    return expression("conv1d", body, args, tensor((total, tensors.weight.shape[3])))
 
 
 def _interleave(conv: Conv, x: nn.Tensor, total: Index) -> nn.Tensor:

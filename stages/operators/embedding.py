@@ -5,7 +5,7 @@ from __future__ import annotations
 from tvm import te, tirx
 from tvm.relax.frontend import nn
 
-from stages.kernels.conv1d import Rows
+from stages.kernels.rows import Rows
 from stages.kernels.simd import Expr
 from stages.operators.call import choose, expression, f32, i64, is_valid, tensor
 

@@ -14,7 +14,7 @@ from tvm import tirx
 from tvm.relax.frontend import nn
 from tvm.tirx.script import builder as T
 
-from stages.kernels.conv1d import Partials, Rows
+from stages.kernels.rows import Partials, Rows
 from stages.kernels.simd import Expr, Index, arg, blocks, kernel, let, size, when
 from stages.operators.call import f32, loop_nest, tensor
 from stages.operators.threads import threads

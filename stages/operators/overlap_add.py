@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tvm import te, tirx
 from tvm.relax.frontend import nn
 
-from stages.kernels.conv1d import Rows
+from stages.kernels.rows import Rows
 from stages.kernels.simd import Expr, Index
 from stages.kernels.spectrum import bins, cosine, hann, sine
 from stages.operators.call import choose, constant, expression, f32, i64, is_valid, tensor

@@ -10,7 +10,7 @@ import pytest
 from tvm.target import Target
 
 from stages.kernels.add_source import add_source_kernel
-from stages.kernels.conv1d import Rows
+from stages.kernels.rows import Rows
 from stages.kernels.simd import Simd, padded
 from tests.stages.kernels.conftest import Array, CompiledKernel, CompileKernel
 

@@ -18,7 +18,7 @@ from tvm.tirx import PrimFunc
 from runner.runtime import amx, devices
 from runner.runtime.threads import use_threads
 from stages.kernels.bfloat16 import AMX, BF16, PAIRS, TILES, bf16_conv1d_kernel, bf16_instructions, pack_words
-from stages.kernels.conv1d import Conv
+from stages.kernels.convolution import Conv
 from stages.kernels.simd import Simd
 from stages.layers.packing import pack_columns
 from tests.stages.kernels.conftest import Array, Arrays

@@ -17,7 +17,10 @@ import pytest
 from tvm.target import Target
 from tvm.tirx import PrimFunc
 
-from stages.kernels.conv1d import Conv, Rows, conv1d_kernel, pitch_of
+from stages.kernels.conv1d import conv1d_kernel
+from stages.kernels.convolution import Conv
+from stages.kernels.register_tile import pitch_of
+from stages.kernels.rows import Rows
 from stages.kernels.simd import Simd, padded
 from stages.layers.packing import pack_columns
 from tests.stages.kernels.conftest import Array, CompiledKernel, CompileKernel

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from tvm.target import Target
 
-from stages.kernels.conv1d import Rows
 from stages.kernels.instance_norm import adain_kernel, moments_kernel
+from stages.kernels.rows import Rows
 from stages.kernels.simd import Simd, padded
 from tests.stages.kernels.conftest import Array, CompiledKernel, CompileKernel
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stages.kernels.conv1d import Rows
 from stages.kernels.ports import concatenate_kernel, store_port_kernel, to_channel_major_kernel, to_time_major_kernel
+from stages.kernels.rows import Rows
 from stages.kernels.simd import padded
 from tests.stages.kernels.conftest import Array, CompileKernel
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stages.kernels.conv1d import Rows
+from stages.kernels.rows import Rows
 from stages.kernels.simd import padded
 from stages.kernels.upsample import depthwise_upsample_kernel, repeat_rows_kernel
 from tests.stages.kernels.conftest import Array, CompiledKernel, CompileKernel

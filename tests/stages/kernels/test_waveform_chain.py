@@ -16,10 +16,10 @@ from tvm import relax, tirx
 from tvm.relax.frontend import nn
 
 from runner.build.build import resolve_target
-from stages.kernels.conv1d import Rows
 from stages.kernels.harmonic_source import Source, harmonic_source
 from stages.kernels.overlap_add import overlap_add
 from stages.kernels.ports import concatenate, store_port, to_channel_major, to_time_major
+from stages.kernels.rows import Rows
 from stages.kernels.stft import stft
 from tests.stages.kernels.conftest import Array
 

@@ -13,8 +13,9 @@ import pytest
 from tvm.target import Target
 from tvm.tirx import PrimFunc
 
-from stages.kernels.conv1d import Conv, Rows
+from stages.kernels.convolution import Conv
 from stages.kernels.filters import CANDIDATES
+from stages.kernels.rows import Rows
 from stages.kernels.simd import Simd, padded
 from stages.kernels.winograd import Winograd, matrices, winograd_kernel
 from tests.stages.kernels.conftest import Array, CompileKernel

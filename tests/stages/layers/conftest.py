@@ -16,7 +16,7 @@ from tvm.relax.frontend import nn
 
 from runner.build import passes
 from runner.build.build import resolve_target
-from stages.kernels.conv1d import Rows
+from stages.kernels.rows import Rows
 from stages.layers.packing import pack_module
 from stages.layers.port import channel_port, row_port, to_channel_port
 from stages.layers.signal import Axis, Signal

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from tvm.target import Target
 
-from stages.kernels.conv1d import Rows
+from stages.kernels.rows import Rows
 from stages.kernels.simd import padded
 from stages.layers.adain import AdainResBlk1d, StyleProjection
 from tests.stages.layers.conftest import STYLE, Array, CompileLayer, assert_equal_then_zeros, random, voice

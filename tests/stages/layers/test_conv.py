@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 from tvm.target import Target
 
-from stages.kernels.conv1d import Rows
+from stages.kernels.rows import Rows
 from stages.layers.conv import Conv1d, ConvTranspose1d, Linear, WinogradConv1d
 from stages.layers.signal import Axis
 from tests.stages.layers.conftest import ROWS, CompileLayer, assert_equal_then_zeros, random
