@@ -14,21 +14,17 @@ from __future__ import annotations
 import numpy as np
 from tvm.relax.frontend import nn
 
+from stages import ops
 from stages.contract import In, Out, stage
 from stages.dims import BertDims, ModelDims
-from stages.dispatch import by_target, padded
-from stages.kernels import attention, embedding
+from stages.dispatch import padded
 from stages.layers.conv import Linear
 from stages.layers.norm import LayerNorm
 from stages.layers.packing import Array, Packed, Take, pad_channels
 from stages.layers.port import to_channel_port
 from stages.layers.signal import Axis, Signal
-from stages.operators import attention as attention_operators
-from stages.operators import embedding as embedding_operators
 
 _EPS = 1e-12
-_attention = by_target(attention.attention, attention_operators.attention)
-_embedding = by_target(embedding.embedding, embedding_operators.embedding)
 
 
 @stage(
@@ -85,7 +81,7 @@ class Tables(Packed):
         self.position = nn.Parameter((dims.positions, padded(dims.embedding)), "float32")
 
     def forward(self, input_ids: nn.Tensor, text: Axis) -> Signal:
-        data = _embedding(input_ids, self.word, text.length, self.position)
+        data = ops.embedding(ids=input_ids, table=self.word, length=text.length, positions=self.position)
         return Signal(data, self.dims.embedding, text)
 
     def pack(self, take: Take) -> dict[str, Array]:
@@ -144,7 +140,7 @@ class Attention(nn.Module):
 
     def forward(self, x: Signal) -> Signal:
         qkv = self.query_key_value(x)  # [text, 3*hidden]
-        data = _attention(qkv.data, x.axis.length, self.dims.heads, self.dims.head)
+        data = ops.attention(qkv=qkv.data, length=x.axis.length, heads=self.dims.heads, head_dim=self.dims.head)
         context = Signal(data, self.dims.hidden, x.axis)  # [text, hidden]
         return self.LayerNorm(self.dense(context, residuals=[x]))
 

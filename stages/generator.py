@@ -22,27 +22,18 @@ from collections.abc import Sequence
 import numpy as np
 from tvm.relax.frontend import nn
 
+from stages import ops
 from stages.dims import HALF_FRAMES, HARMONICS, SAMPLE_RATE_HZ, GeneratorDims
-from stages.dispatch import by_target, padded
-from stages.kernels import add_source, harmonic_source, overlap_add, stft
+from stages.dispatch import padded
 from stages.kernels.harmonic_source import Source
 from stages.layers.adain import AdaIN1d
 from stages.layers.conv import Conv1d, ConvTranspose1d, WinogradConv1d
 from stages.layers.packing import Array, Packed, Take, pad_channels
 from stages.layers.signal import Axis, Signal
-from stages.operators import add_source as add_source_operators
-from stages.operators import harmonic_source as harmonic_source_operators
-from stages.operators import overlap_add as overlap_add_operators
-from stages.operators import stft as stft_operators
 
 _NOISE_TAPS = (7, 11)  # of noise_res: before the last up-sampling, and at it
 _NOISE_DILATIONS = (1, 3, 5)
 _LEAKY_UPSAMPLING, _LEAKY_POST = 0.1, 0.01
-
-_add_source = by_target(add_source.add_source, add_source_operators.add_source)
-_harmonic_source = by_target(harmonic_source.harmonic_source, harmonic_source_operators.harmonic_source)
-_overlap_add = by_target(overlap_add.overlap_add, overlap_add_operators.overlap_add)
-_stft = by_target(stft.stft, stft_operators.stft)
 
 
 class Generator(nn.Module):
@@ -71,10 +62,10 @@ class Generator(nn.Module):
             x = self._join(up(x, leaky=_LEAKY_UPSAMPLING), source)  # [rows, width]
             x = _mean(self.resblocks[i * branches : (i + 1) * branches], x, style)  # [rows, width]
         spectrum = self.conv_post(x, leaky=_LEAKY_POST)  # [hops, 2 * spectrum]
-        return _overlap_add(x.axis.length, spectrum.data, capacity=x.axis.capacity, **self._fourier())
+        return ops.overlap_add(length=x.axis.length, x=spectrum.data, capacity=x.axis.capacity, **self._fourier())
 
     def _spectrum(self, source: nn.Tensor, axis: Axis) -> Signal:
-        data = _stft(axis.length, source, capacity=axis.capacity, **self._fourier())
+        data = ops.stft(length=axis.length, x=source, capacity=axis.capacity, **self._fourier())
         return Signal(data, 2 * self.dims.spectrum, axis.at(HALF_FRAMES * self.dims.hops, 1))
 
     def _fourier(self) -> dict[str, int]:
@@ -83,10 +74,10 @@ class Generator(nn.Module):
 
     def _join(self, x: Signal, source: Signal) -> Signal:
         axis = source.axis
-        data, partials = _add_source(
-            x.data,
-            source.data,
-            axis.length,
+        data, partials = ops.add_source(
+            x=x.data,
+            source=source.data,
+            length=axis.length,
             channels=x.channels,
             rows=axis.rows,
             capacity=axis.capacity,
@@ -105,7 +96,15 @@ class HarmonicSource(Packed):
 
     def forward(self, f0: nn.Tensor, seed: nn.Tensor, axis: Axis) -> nn.Tensor:
         source = Source(HARMONICS, SAMPLE_RATE_HZ, self.dims.half_frame_samples)
-        return _harmonic_source(axis.length, f0, seed, self.weight, self.bias, capacity=axis.capacity, source=source)
+        return ops.harmonic_source(
+            length=axis.length,
+            f0=f0,
+            seed=seed,
+            weight=self.weight,
+            bias=self.bias,
+            capacity=axis.capacity,
+            source=source,
+        )
 
     def pack(self, take: Take) -> dict[str, Array]:
         return {"weight": take("l_linear.weight", (1, HARMONICS))[0], "bias": take("l_linear.bias", (1,))}

@@ -11,21 +11,19 @@ from __future__ import annotations
 
 from tvm.relax.frontend import nn
 
+from stages import ops
 from stages.contract import In, Out, stage
 from stages.dims import ModelDims
-from stages.dispatch import by_target, padded
-from stages.kernels import embedding
+from stages.dispatch import padded
 from stages.layers.conv import Conv1d
 from stages.layers.lstm import LSTM
 from stages.layers.norm import LayerNorm
 from stages.layers.packing import Array, Packed, Take, pad_channels
 from stages.layers.port import to_channel_port
 from stages.layers.signal import Axis, Signal
-from stages.operators import embedding as embedding_operators
 
 _EPS = 1e-5
 _LEAKY = 0.2
-_embedding = by_target(embedding.embedding, embedding_operators.embedding)
 
 
 @stage(
@@ -60,7 +58,8 @@ class Embedding(Packed):
         self.weight = nn.Parameter((vocabulary, padded(channels)), "float32")
 
     def forward(self, input_ids: nn.Tensor, text: Axis) -> Signal:
-        return Signal(_embedding(input_ids, self.weight, text.length), self.channels, text)
+        data = ops.embedding(ids=input_ids, table=self.weight, length=text.length)
+        return Signal(data, self.channels, text)
 
     def pack(self, take: Take) -> dict[str, Array]:
         return {"weight": pad_channels(take("weight", (self.vocabulary, self.channels)), axis=1)}

@@ -13,7 +13,7 @@ from tvm.relax.frontend import nn
 from tvm.tirx.script import builder as T
 
 from stages.kernels.rows import Partials, Rows, block_moments
-from stages.kernels.simd import Expr, Simd, arg, blocks, call, kernel, let, load, padded, size, store
+from stages.kernels.simd import Index, Simd, arg, blocks, call, kernel, let, load, padded, size, store
 
 
 def add_source_kernel(channels: int, rows: Rows, reflect: int, simd: Simd) -> tirx.PrimFunc:
@@ -39,13 +39,13 @@ def add_source_kernel(channels: int, rows: Rows, reflect: int, simd: Simd) -> ti
 
 
 def add_source(
+    *,
     x: nn.Tensor,
     source: nn.Tensor,
     length: nn.Tensor,
-    *,
     channels: int,
     rows: Rows,
-    capacity: Expr | int,
+    capacity: Index,
     reflect: bool,
 ) -> tuple[nn.Tensor, Partials]:
     """y [rows(capacity), padded(channels)] and its partial statistics."""

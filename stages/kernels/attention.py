@@ -203,7 +203,7 @@ def _store_row(
         store(target, value if weight is None else value * weight, at[0], at[1] + j, lanes=tile.lanes)
 
 
-def attention(qkv: nn.Tensor, length: nn.Tensor, heads: int, head_dim: int) -> nn.Tensor:
+def attention(*, qkv: nn.Tensor, length: nn.Tensor, heads: int, head_dim: int) -> nn.Tensor:
     """y float32 [rows, padded(heads*head_dim)], heads side by side.
 
     qkv: float32 [rows, padded(3*heads*head_dim)], the queries of all heads, then the keys, then the values. length:

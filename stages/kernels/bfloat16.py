@@ -297,7 +297,7 @@ def _products(simd: Simd, instructions: str) -> Pairs | Tiles:
 
 
 def bf16_conv1d(
-    conv: Conv, tensors: ConvTensors, *, rows_in: Rows, rows_out: Rows, capacity: Index
+    *, conv: Conv, tensors: ConvTensors, rows_in: Rows, rows_out: Rows, capacity: Index
 ) -> tuple[nn.Tensor, Partials | None]:
     """`conv1d` on a target with a `bf16_instructions`."""
     simd, instructions = Simd.of(), bf16_instructions()

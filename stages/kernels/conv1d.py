@@ -138,7 +138,7 @@ def _fill(
 
 
 def conv1d(
-    conv: Conv, tensors: ConvTensors, *, rows_in: Rows, rows_out: Rows, capacity: Index
+    *, conv: Conv, tensors: ConvTensors, rows_in: Rows, rows_out: Rows, capacity: Index
 ) -> tuple[nn.Tensor, Partials | None]:
     """y [rows_out(capacity), padded(outputs)], and its partial statistics where `conv.statistics`."""
     simd = Simd.of()

@@ -35,7 +35,7 @@ def embedding_kernel(channels: int, simd: Simd, *, positions: bool = False) -> t
     return builder.get()
 
 
-def embedding(ids: nn.Tensor, table: nn.Tensor, length: nn.Tensor, positions: nn.Tensor | None = None) -> nn.Tensor:
+def embedding(*, ids: nn.Tensor, table: nn.Tensor, length: nn.Tensor, positions: nn.Tensor | None = None) -> nn.Tensor:
     """y float32 [tokens, padded(c)].
 
     ids: int64 [1, tokens]. table: float32 [n, padded(c)], one row a symbol. length: int64 [1], valid tokens. positions:

@@ -29,7 +29,22 @@ from tvm.tirx.script import builder as T
 
 from stages.kernels import double_math
 from stages.kernels.philox import normals, philox4x32
-from stages.kernels.simd import Expr, Simd, arg, call, kernel, let, load, registers, size, span, splat, store, when
+from stages.kernels.simd import (
+    Expr,
+    Index,
+    Simd,
+    arg,
+    call,
+    kernel,
+    let,
+    load,
+    registers,
+    size,
+    span,
+    splat,
+    store,
+    when,
+)
 
 
 @dataclass(frozen=True)
@@ -128,13 +143,13 @@ def _wave(lines: tirx.Buffer, segment: Expr, h: Expr, since: Expr, lanes: int) -
 
 
 def harmonic_source(
+    *,
     length: nn.Tensor,
     f0: nn.Tensor,
     seed: nn.Tensor,
     weight: nn.Tensor,
     bias: nn.Tensor,
-    *,
-    capacity: Expr | int,
+    capacity: Index,
     source: Source,
 ) -> nn.Tensor:
     """Excitation float64 [capacity * 2 * half_frame], undefined past sample length * 2 * half_frame.

@@ -18,7 +18,22 @@ from tvm.relax.frontend import nn
 from tvm.tirx.script import builder as T
 
 from stages.kernels.rows import Partials, Rows, block_moments
-from stages.kernels.simd import Expr, Simd, arg, blocks, call, kernel, let, load, padded, registers, size, splat, store
+from stages.kernels.simd import (
+    Expr,
+    Index,
+    Simd,
+    arg,
+    blocks,
+    call,
+    kernel,
+    let,
+    load,
+    padded,
+    registers,
+    size,
+    splat,
+    store,
+)
 
 
 def moments_kernel(channels: int, rows: Rows, simd: Simd) -> tirx.PrimFunc:
@@ -74,7 +89,7 @@ def adain_kernel(channels: int, rows: Rows, eps: float, block_rows: int, simd: S
     return function.get()
 
 
-def moments(x: nn.Tensor, length: nn.Tensor, channels: int, rows: Rows, capacity: Expr | int) -> Partials:
+def moments(*, x: nn.Tensor, length: nn.Tensor, channels: int, rows: Rows, capacity: Index) -> Partials:
     """Partial statistics [2, blocks, padded(channels)] of the valid rows of x."""
     simd = Simd.of()
     out = nn.Tensor.placeholder((2, blocks(rows.of(capacity), simd.block), padded(channels)), "float32")
@@ -82,6 +97,7 @@ def moments(x: nn.Tensor, length: nn.Tensor, channels: int, rows: Rows, capacity
 
 
 def adain(
+    *,
     partials: Partials,
     style: nn.Tensor,
     length: nn.Tensor,

@@ -138,13 +138,13 @@ def _across(value: Expr, lanes: int) -> Expr:
 
 
 def layer_norm(
+    *,
     x: nn.Tensor,
     gamma: nn.Tensor,
     beta: nn.Tensor,
     length: nn.Tensor,
     channels: int,
     eps: float,
-    *,
     residual: nn.Tensor | None = None,
     leaky: float | None = None,
 ) -> nn.Tensor:
@@ -158,7 +158,7 @@ def layer_norm(
     return call(function, "layer_norm", args, out=nn.Tensor.placeholder(x.shape, "float32"))
 
 
-def ada_layer_norm(x: nn.Tensor, gamma_beta: nn.Tensor, length: nn.Tensor, channels: int, eps: float) -> nn.Tensor:
+def ada_layer_norm(*, x: nn.Tensor, gamma_beta: nn.Tensor, length: nn.Tensor, channels: int, eps: float) -> nn.Tensor:
     """y float32 [rows, padded(channels)] with gain 1 + gamma, zero in the padding channels.
 
     gamma_beta: float32 [1, padded(2*channels)], the style's projection: gamma in its first `channels` columns, beta in

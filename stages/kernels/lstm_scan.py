@@ -114,7 +114,7 @@ def _unit(gates: list[Expr], cell: tirx.Buffer, unit: Expr, lanes: int) -> Expr:
     return let(vector_math.sigmoid(leave, lanes) * vector_math.tanh(now, lanes))
 
 
-def lstm_scan(xw: nn.Tensor, w_hh: nn.Tensor, length: nn.Tensor, hidden: int) -> nn.Tensor:
+def lstm_scan(*, xw: nn.Tensor, w_hh: nn.Tensor, length: nn.Tensor, hidden: int) -> nn.Tensor:
     """Hidden states of both directions, float32 [rows, padded(2*hidden)].
 
     xw: float32 [rows, padded(8*hidden)], W_ih x + b_ih + b_hh in the column order above. w_hh: float32

@@ -20,7 +20,7 @@ from tvm.relax.frontend import nn
 from tvm.tirx.script import builder as T
 
 from stages.kernels import vector_math
-from stages.kernels.simd import Expr, Simd, arg, call, kernel, let, load, padded, registers, size, splat, store
+from stages.kernels.simd import Expr, Index, Simd, arg, call, kernel, let, load, padded, registers, size, splat, store
 from stages.kernels.spectrum import COSINE, SINE, WINDOW, bins, circle, whole_vectors
 
 
@@ -121,7 +121,7 @@ def _add_row(
 
 
 def overlap_add(
-    length: nn.Tensor, x: nn.Tensor, *, capacity: Expr | int, samples_per_frame: int, n_fft: int, hop: int
+    *, length: nn.Tensor, x: nn.Tensor, capacity: Index, samples_per_frame: int, n_fft: int, hop: int
 ) -> nn.Tensor:
     """Port [1, capacity * samples_per_frame] float32, exact zeros past length * samples_per_frame.
 

@@ -133,33 +133,34 @@ def _fill_zeros(y: tirx.Buffer, target: list[Index], count: int, lanes: int) -> 
         T.buffer_store(y, tirx.const(0.0, "float32"), [*target[:-1], target[-1] + c])
 
 
-def to_time_major(length: nn.Tensor, x: nn.Tensor, rows: Rows | None = None) -> nn.Tensor:
+def to_time_major(*, length: nn.Tensor, x: nn.Tensor, rows: Rows) -> nn.Tensor:
     """Port [1, channels, t] as rows [t, padded(channels)]; valid are `rows`, by default one a token or frame."""
     _, channels, t = x.shape
-    function = to_time_major_kernel(int(channels), rows or Rows(), Simd.of())
+    function = to_time_major_kernel(int(channels), rows, Simd.of())
     out = nn.Tensor.placeholder((t, padded(int(channels))), "float32")
     return call(function, "to_time_major", [length, x], out=out)
 
 
-def to_channel_major(length: nn.Tensor, x: nn.Tensor, channels: int, rows: Rows | None = None) -> nn.Tensor:
+def to_channel_major(*, length: nn.Tensor, x: nn.Tensor, channels: int, rows: Rows) -> nn.Tensor:
     """Rows [t, padded(channels)] as port [1, channels, t], exact zeros past the valid rows."""
-    function = to_channel_major_kernel(channels, rows or Rows(), Simd.of())
+    function = to_channel_major_kernel(channels, rows, Simd.of())
     out = nn.Tensor.placeholder((1, channels, x.shape[0]), "float32")
     return call(function, "to_channel_major", [length, x], out=out)
 
 
-def store_port(length: nn.Tensor, x: nn.Tensor, channels: int, rows: Rows | None = None) -> nn.Tensor:
+def store_port(*, length: nn.Tensor, x: nn.Tensor, channels: int, rows: Rows) -> nn.Tensor:
     """Rows [t, padded(channels)] as port [1, t, channels], exact zeros past the valid rows."""
-    function = store_port_kernel(channels, rows or Rows(), Simd.of())
+    function = store_port_kernel(channels, rows, Simd.of())
     out = nn.Tensor.placeholder((1, x.shape[0], channels), "float32")
     return call(function, "store_port", [length, x], out=out)
 
 
 def concatenate(
+    *,
     length: nn.Tensor,
     parts: Sequence[tuple[nn.Tensor, int]],
-    rows: Rows | None = None,
-    capacity: Expr | int | None = None,
+    rows: Rows,
+    capacity: Index,
 ) -> nn.Tensor:
     """The first channels of several buffers side by side: rows [capacity, padded(sum of channels)].
 
@@ -167,14 +168,12 @@ def concatenate(
     for every row. `capacity` is needed only where all of them are: then this is a broadcast.
     """
     single = [_is_one(x.shape[0]) for x, _ in parts]
-    if capacity is None:
-        capacity = next((x.shape[0] for (x, _), one in zip(parts, single, strict=True) if not one), 1)
     channels = [count for _, count in parts]
     widths = [int(x.shape[1]) for x, _ in parts]
-    function = concatenate_kernel(channels, widths, single, rows or Rows(), Simd.of())
+    function = concatenate_kernel(channels, widths, single, rows, Simd.of())
     out = nn.Tensor.placeholder((capacity, padded(sum(channels))), "float32")
     return call(function, "concatenate", [length, *(x for x, _ in parts)], out=out)
 
 
-def _is_one(extent: Expr | int) -> bool:
+def _is_one(extent: Index) -> bool:
     return isinstance(extent, (int, tirx.IntImm)) and int(extent) == 1

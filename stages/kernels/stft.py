@@ -27,7 +27,22 @@ from tvm.relax.frontend import nn
 from tvm.tirx.script import builder as T
 
 from stages.kernels import vector_math
-from stages.kernels.simd import Expr, Simd, arg, blocks, call, kernel, let, load, padded, registers, size, splat, store
+from stages.kernels.simd import (
+    Expr,
+    Index,
+    Simd,
+    arg,
+    blocks,
+    call,
+    kernel,
+    let,
+    load,
+    padded,
+    registers,
+    size,
+    splat,
+    store,
+)
 from stages.kernels.spectrum import WINDOW, bins, circle, whole_vectors
 
 _BLOCK = 60  # rows of a task
@@ -108,7 +123,7 @@ def _store_polar(real: tirx.Buffer, imaginary: tirx.Buffer, y: tirx.Buffer, row:
 
 
 def stft(
-    length: nn.Tensor, x: nn.Tensor, *, capacity: Expr | int, samples_per_frame: int, n_fft: int, hop: int
+    *, length: nn.Tensor, x: nn.Tensor, capacity: Index, samples_per_frame: int, n_fft: int, hop: int
 ) -> nn.Tensor:
     """Rows [capacity * samples_per_frame / hop + 1, padded(n_fft + 2)] of a signal [capacity * samples_per_frame].
 

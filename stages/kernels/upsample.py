@@ -18,6 +18,7 @@ from stages.kernels import vector_math
 from stages.kernels.rows import Rows
 from stages.kernels.simd import (
     Expr,
+    Index,
     Simd,
     arg,
     blocks,
@@ -89,15 +90,15 @@ def repeat_rows_kernel(channels: int, rows: Rows, simd: Simd) -> tirx.PrimFunc:
 
 
 def depthwise_upsample(
+    *,
     x: nn.Tensor,
     weight: nn.Tensor,
     bias: nn.Tensor,
     norm: nn.Tensor,
     length: nn.Tensor,
-    *,
     channels: int,
     rows: Rows,
-    capacity: Expr | int,
+    capacity: Index,
     leaky: float,
 ) -> nn.Tensor:
     """y [2 * rows(capacity), padded(channels)]."""
@@ -106,7 +107,7 @@ def depthwise_upsample(
     return call(function, "depthwise_upsample", [length, x, weight, bias, norm], out=out)
 
 
-def repeat_rows(x: nn.Tensor, length: nn.Tensor, *, channels: int, rows: Rows, capacity: Expr | int) -> nn.Tensor:
+def repeat_rows(*, x: nn.Tensor, length: nn.Tensor, channels: int, rows: Rows, capacity: Index) -> nn.Tensor:
     """y [2 * rows(capacity), padded(channels)]: nearest-neighbour up-sampling by two."""
     out = nn.Tensor.placeholder((rows.of(capacity) * 2, padded(channels)), "float32")
     return call(repeat_rows_kernel(channels, rows, Simd.of()), "repeat_rows", [length, x], out=out)

@@ -299,7 +299,7 @@ def _transform_output(
 
 
 def winograd_conv1d(
-    conv: Conv, winograd: Winograd, tensors: ConvTensors, *, rows: Rows, capacity: Index
+    *, conv: Conv, winograd: Winograd, tensors: ConvTensors, rows: Rows, capacity: Index
 ) -> tuple[nn.Tensor, Partials | None]:
     """y [rows(capacity), padded(outputs)], and its partial statistics where `conv.statistics`."""
     function = winograd_kernel(conv, winograd, rows, Simd.of())

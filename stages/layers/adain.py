@@ -14,17 +14,11 @@ import math
 import numpy as np
 from tvm.relax.frontend import nn
 
-from stages.dispatch import by_target, padded
-from stages.kernels import instance_norm, upsample
+from stages import ops
+from stages.dispatch import padded
 from stages.layers.conv import Conv1d, Linear
 from stages.layers.packing import Array, Packed, Take, fold_weight_norm, pad_channels
 from stages.layers.signal import Signal
-from stages.operators import instance_norm as instance_norm_operators
-from stages.operators import upsample as upsample_operators
-
-_adain = by_target(instance_norm.adain, instance_norm_operators.adain)
-_depthwise_upsample = by_target(upsample.depthwise_upsample, upsample_operators.depthwise_upsample)
-_repeat_rows = by_target(upsample.repeat_rows, upsample_operators.repeat_rows)
 
 
 class StyleProjection(Linear):
@@ -52,7 +46,13 @@ class AdaIN1d(nn.Module):
 
     def forward(self, x: Signal, style: Signal) -> nn.Tensor:
         axis = x.axis
-        return _adain(x.moments(), self.fc(style).data, axis.length, self.channels, axis.rows)
+        return ops.adain(
+            partials=x.moments(),
+            style=self.fc(style).data,
+            length=axis.length,
+            channels=self.channels,
+            rows=axis.rows,
+        )
 
 
 class DepthwiseUpsample(Packed):
@@ -65,12 +65,12 @@ class DepthwiseUpsample(Packed):
 
     def forward(self, x: Signal, norm: nn.Tensor, leaky: float) -> Signal:
         axis = x.axis
-        data = _depthwise_upsample(
-            x.data,
-            self.weight,
-            self.bias,
-            norm,
-            axis.length,
+        data = ops.depthwise_upsample(
+            x=x.data,
+            weight=self.weight,
+            bias=self.bias,
+            norm=norm,
+            length=axis.length,
             channels=x.channels,
             rows=axis.rows,
             capacity=axis.capacity,
@@ -120,5 +120,7 @@ class AdainResBlk1d(nn.Module):
         if not self.upsample:
             return x
         axis = x.axis
-        data = _repeat_rows(x.data, axis.length, channels=x.channels, rows=axis.rows, capacity=axis.capacity)
+        data = ops.repeat_rows(
+            x=x.data, length=axis.length, channels=x.channels, rows=axis.rows, capacity=axis.capacity
+        )
         return Signal(data, x.channels, axis.at(axis.rows.scale * 2, axis.rows.extra * 2))

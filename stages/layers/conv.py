@@ -17,19 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 from tvm.relax.frontend import nn
 
-from stages.dispatch import by_target, filtering_pays, in_bf16, padded, panel
-from stages.kernels import conv1d as kernel
+from stages import ops
+from stages.dispatch import filtering_pays, in_bf16, padded, panel
 from stages.kernels import filters
-from stages.kernels.bfloat16 import bf16_conv1d, pack_words
+from stages.kernels.bfloat16 import pack_words
 from stages.kernels.convolution import Conv, ConvTensors
 from stages.kernels.rows import Partials, Rows
 from stages.kernels.simd import Simd
-from stages.kernels.winograd import Winograd, transformed_weight, winograd_conv1d
+from stages.kernels.winograd import Winograd, transformed_weight
 from stages.layers.packing import Array, Packed, Take, fold_weight_norm, pack_columns, pad_channels
 from stages.layers.signal import Axis, Signal
-from stages.operators import conv1d as operator
-
-_conv1d = by_target(kernel.conv1d, operator.conv1d)
 
 
 class _Columns(Packed):
@@ -60,8 +57,8 @@ class _Columns(Packed):
 
     def convolve(self, conv: Conv, tensors: ConvTensors, here: Axis, there: Axis) -> tuple[nn.Tensor, Partials | None]:
         """The kernel that reads these weights, from rows of axis `here` to rows of `there`."""
-        convolution = bf16_conv1d if self.bf16 else _conv1d
-        return convolution(conv, tensors, rows_in=here.rows, rows_out=there.rows, capacity=there.capacity)
+        conv1d = ops.bf16_conv1d if self.bf16 else ops.conv1d
+        return conv1d(conv=conv, tensors=tensors, rows_in=here.rows, rows_out=there.rows, capacity=there.capacity)
 
     def pack_weight(self, weight: Array) -> NDArray[Any]:
         """[columns, inputs, taps] as the kernel reads it."""
@@ -148,7 +145,9 @@ class WinogradConv1d(Conv1d):
     def convolve(self, conv: Conv, tensors: ConvTensors, here: Axis, there: Axis) -> tuple[nn.Tensor, Partials | None]:
         if self.winograd is None:
             return super().convolve(conv, tensors, here, there)
-        return winograd_conv1d(conv, self.winograd, tensors, rows=there.rows, capacity=there.capacity)
+        return ops.winograd_conv1d(
+            conv=conv, winograd=self.winograd, tensors=tensors, rows=there.rows, capacity=there.capacity
+        )
 
     def pack_weight(self, weight: Array) -> NDArray[Any]:
         if self.winograd is None:

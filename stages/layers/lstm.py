@@ -11,16 +11,14 @@ from __future__ import annotations
 import numpy as np
 from tvm.relax.frontend import nn
 
-from stages.dispatch import by_target, uses_kernels
-from stages.kernels import lstm_scan as kernel
+from stages import ops
+from stages.dispatch import uses_kernels
 from stages.kernels.lstm_scan import GATES, gate_order, unit_tile
 from stages.kernels.simd import Simd
 from stages.layers.conv import Linear
 from stages.layers.packing import Array, Packed, Take
 from stages.layers.signal import Signal
-from stages.operators import lstm_scan as operator
 
-_lstm_scan = by_target(kernel.lstm_scan, operator.lstm_scan)
 _DIRECTIONS = ("", "_reverse")
 
 
@@ -35,7 +33,7 @@ class LSTM(Packed):
 
     def forward(self, x: Signal) -> Signal:
         xw = self.product(x)  # [rows, 8*hidden]
-        states = _lstm_scan(xw.data, self.w_hh, x.axis.length, self.hidden)  # [rows, 2*hidden]
+        states = ops.lstm_scan(xw=xw.data, w_hh=self.w_hh, length=x.axis.length, hidden=self.hidden)  # [rows, 2*hidden]
         return Signal(states, 2 * self.hidden, x.axis)
 
     def pack(self, take: Take) -> dict[str, Array]:

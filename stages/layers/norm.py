@@ -10,15 +10,12 @@ from __future__ import annotations
 
 from tvm.relax.frontend import nn
 
-from stages.dispatch import by_target, padded
-from stages.kernels import layer_norm as kernel
+from stages import ops
+from stages.dispatch import padded
 from stages.layers.conv import Linear
 from stages.layers.packing import Array, Packed, Take, pad_channels
 from stages.layers.signal import Signal
-from stages.operators import layer_norm as operator
 
-_layer_norm = by_target(kernel.layer_norm, operator.layer_norm)
-_ada_layer_norm = by_target(kernel.ada_layer_norm, operator.ada_layer_norm)
 _ADAPTIVE_EPS = 1e-5
 
 
@@ -33,7 +30,15 @@ class LayerNorm(Packed):
         self.bias = nn.Parameter((padded(channels),), "float32")
 
     def forward(self, x: Signal) -> Signal:
-        data = _layer_norm(x.data, self.gain, self.bias, x.axis.length, self.channels, self.eps, leaky=self.leaky)
+        data = ops.layer_norm(
+            x=x.data,
+            gamma=self.gain,
+            beta=self.bias,
+            length=x.axis.length,
+            channels=self.channels,
+            eps=self.eps,
+            leaky=self.leaky,
+        )
         return Signal(data, self.channels, x.axis)
 
     def pack(self, take: Take) -> dict[str, Array]:
@@ -50,5 +55,11 @@ class AdaLayerNorm(nn.Module):
 
     def forward(self, x: Signal, style: Signal) -> Signal:
         projection = self.fc(style)  # [1, 2*channels]
-        data = _ada_layer_norm(x.data, projection.data, x.axis.length, self.channels, _ADAPTIVE_EPS)
+        data = ops.ada_layer_norm(
+            x=x.data,
+            gamma_beta=projection.data,
+            length=x.axis.length,
+            channels=self.channels,
+            eps=_ADAPTIVE_EPS,
+        )
         return Signal(data, self.channels, x.axis)

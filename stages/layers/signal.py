@@ -6,13 +6,10 @@ from dataclasses import dataclass, replace
 
 from tvm.relax.frontend import nn
 
-from stages.dispatch import by_target
-from stages.kernels import instance_norm as kernel
+from stages import ops
 from stages.kernels.rows import Partials, Rows
 from stages.kernels.simd import Expr
-from stages.operators import instance_norm as operator
 
-_moments = by_target(kernel.moments, operator.moments)
 PER_UNIT = Rows()  # one row a token or frame
 
 
@@ -51,4 +48,6 @@ class Signal:
         if self.partials is not None:
             return self.partials
         axis = self.axis
-        return _moments(self.data, axis.length, self.channels, axis.rows, axis.capacity)
+        return ops.moments(
+            x=self.data, length=axis.length, channels=self.channels, rows=axis.rows, capacity=axis.capacity
+        )

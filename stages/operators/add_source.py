@@ -12,10 +12,10 @@ from stages.operators.call import expression, i64, tensor
 
 
 def add_source(
+    *,
     x: nn.Tensor,
     source: nn.Tensor,
     length: nn.Tensor,
-    *,
     channels: int,
     rows: Rows,
     capacity: Index,

@@ -18,7 +18,7 @@ from stages.operators.call import choose, expression, f32, is_valid, tensor
 _ALL = Rows()
 
 
-def attention(qkv: nn.Tensor, length: nn.Tensor, heads: int, head_dim: int) -> nn.Tensor:
+def attention(*, qkv: nn.Tensor, length: nn.Tensor, heads: int, head_dim: int) -> nn.Tensor:
     """y float32 [rows, heads*head_dim] of qkv [rows, 3*heads*head_dim]."""
     rows = qkv.shape[0]
     parts = [_heads(qkv, length, part, heads, head_dim) for part in range(3)]

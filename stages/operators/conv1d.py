@@ -22,7 +22,7 @@ from stages.operators.call import choose, expression, f32, i64, is_valid, tensor
 
 
 def conv1d(
-    conv: Conv, tensors: ConvTensors, *, rows_in: Rows, rows_out: Rows, capacity: Index
+    *, conv: Conv, tensors: ConvTensors, rows_in: Rows, rows_out: Rows, capacity: Index
 ) -> tuple[nn.Tensor, Partials | None]:
     """y [rows_out(capacity), outputs], without statistics."""
     x = tensors.x

@@ -10,7 +10,7 @@ from stages.kernels.simd import Expr
 from stages.operators.call import choose, expression, f32, i64, is_valid, tensor
 
 
-def embedding(ids: nn.Tensor, table: nn.Tensor, length: nn.Tensor, positions: nn.Tensor | None = None) -> nn.Tensor:
+def embedding(*, ids: nn.Tensor, table: nn.Tensor, length: nn.Tensor, positions: nn.Tensor | None = None) -> nn.Tensor:
     """y float32 [tokens, c] = table[ids[t]] (+ positions[t]), 0 past the valid tokens."""
 
     def body(shape: list[Expr], length: te.Tensor, ids: te.Tensor, table: te.Tensor, *added: te.Tensor) -> te.Tensor:

@@ -100,12 +100,12 @@ def _draw(source: Source, t: Expr, seed: Expr) -> tirx.Buffer:
 
 
 def harmonic_source(
+    *,
     length: nn.Tensor,
     f0: nn.Tensor,
     seed: nn.Tensor,
     weight: nn.Tensor,
     bias: nn.Tensor,
-    *,
     capacity: Index,
     source: Source,
 ) -> nn.Tensor:

@@ -84,14 +84,14 @@ def _sum(count: Expr, term: Callable[[Expr], Expr]) -> Expr:
     return let(total[0])
 
 
-def moments(x: nn.Tensor, length: nn.Tensor, channels: int, rows: Rows, capacity: Index) -> Partials:
+def moments(*, x: nn.Tensor, length: nn.Tensor, channels: int, rows: Rows, capacity: Index) -> Partials:
     """Partial statistics [2, blocks, channels] of the valid rows of x."""
     out = tensor((2, blocks(rows.of(capacity), BLOCK), channels))
     return Partials(loop_nest(moments_kernel(channels, rows), "moments", [length, x], out), BLOCK)
 
 
 def adain(
-    partials: Partials, style: nn.Tensor, length: nn.Tensor, channels: int, rows: Rows, eps: float = 1e-5
+    *, partials: Partials, style: nn.Tensor, length: nn.Tensor, channels: int, rows: Rows, eps: float = 1e-5
 ) -> nn.Tensor:
     """norm [3, channels]: mean, scale, shift for a convolution's prologue."""
     function = adain_kernel(channels, rows, eps)

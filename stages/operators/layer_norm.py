@@ -13,13 +13,13 @@ from stages.operators.call import constant
 
 
 def layer_norm(
+    *,
     x: nn.Tensor,
     gamma: nn.Tensor,
     beta: nn.Tensor,
     length: nn.Tensor,
     channels: int,
     eps: float,
-    *,
     residual: nn.Tensor | None = None,
     leaky: float | None = None,
 ) -> nn.Tensor:
@@ -29,7 +29,7 @@ def layer_norm(
     return y if leaky is None else _operator(relax.op.nn.leakyrelu(y._expr, leaky), "leaky_relu")
 
 
-def ada_layer_norm(x: nn.Tensor, gamma_beta: nn.Tensor, length: nn.Tensor, channels: int, eps: float) -> nn.Tensor:
+def ada_layer_norm(*, x: nn.Tensor, gamma_beta: nn.Tensor, length: nn.Tensor, channels: int, eps: float) -> nn.Tensor:
     """y float32 [rows, channels] with gain 1 + gamma; gamma_beta [1, 2*channels]."""
     ones, zeros = (constant(np.full(channels, value, np.float32)) for value in (1.0, 0.0))
     gamma, beta = nn.op.split(gamma_beta, 2, axis=1)

@@ -74,7 +74,7 @@ def _sigmoid(x: Expr) -> Expr:
     return f32(1) / (f32(1) + T.exp(f32(0) - x))
 
 
-def lstm_scan(xw: nn.Tensor, w_hh: nn.Tensor, length: nn.Tensor, hidden: int) -> nn.Tensor:
+def lstm_scan(*, xw: nn.Tensor, w_hh: nn.Tensor, length: nn.Tensor, hidden: int) -> nn.Tensor:
     """Hidden states of both directions, float32 [rows, 2*hidden], undefined past `length`; see kernels.lstm_scan."""
     if hidden > most_members():
         raise ValueError(f"lstm_scan has a thread a unit: {hidden} units, the target has {most_members()} threads")

@@ -17,7 +17,7 @@ from stages.operators.call import choose, constant, expression, f32, i64, is_val
 
 
 def overlap_add(
-    length: nn.Tensor, x: nn.Tensor, *, capacity: Index, samples_per_frame: int, n_fft: int, hop: int
+    *, length: nn.Tensor, x: nn.Tensor, capacity: Index, samples_per_frame: int, n_fft: int, hop: int
 ) -> nn.Tensor:
     """Port [1, capacity * samples_per_frame], zeros past the valid samples, of rows [.., n_fft + 2] (see stft)."""
     hops = samples_per_frame // hop

@@ -15,19 +15,19 @@ from stages.kernels.simd import Expr, Index
 from stages.operators.call import choose, expression, f32, i64, is_valid, tensor
 
 
-def to_time_major(length: nn.Tensor, x: nn.Tensor, rows: Rows | None = None) -> nn.Tensor:
+def to_time_major(*, length: nn.Tensor, x: nn.Tensor, rows: Rows) -> nn.Tensor:
     """Port [1, channels, t] as rows [t, channels]."""
     _, channels, t = x.shape
     return _copy("to_time_major", length, x, rows, (t, channels), lambda x, t, c: x[i64(0), c, t], time=0)
 
 
-def to_channel_major(length: nn.Tensor, x: nn.Tensor, channels: int, rows: Rows | None = None) -> nn.Tensor:
+def to_channel_major(*, length: nn.Tensor, x: nn.Tensor, channels: int, rows: Rows) -> nn.Tensor:
     """Rows [t, channels] as port [1, channels, t]."""
     shape = (1, channels, x.shape[0])
     return _copy("to_channel_major", length, x, rows, shape, lambda x, _, c, t: x[t, c], time=2)
 
 
-def store_port(length: nn.Tensor, x: nn.Tensor, channels: int, rows: Rows | None = None) -> nn.Tensor:
+def store_port(*, length: nn.Tensor, x: nn.Tensor, channels: int, rows: Rows) -> nn.Tensor:
     """Rows [t, channels] as port [1, t, channels]."""
     shape = (1, x.shape[0], channels)
     return _copy("store_port", length, x, rows, shape, lambda x, _, t, c: x[t, c], time=1)
@@ -37,7 +37,7 @@ def _copy(
     name: str,
     length: nn.Tensor,
     x: nn.Tensor,
-    rows: Rows | None,
+    rows: Rows,
     shape: Sequence[Index],
     read: Callable[..., Expr],
     time: int,
@@ -47,7 +47,7 @@ def _copy(
     def body(extents: list[Expr], length: te.Tensor, x: te.Tensor) -> te.Tensor:
         return te.compute(
             extents,
-            lambda *at: choose(is_valid(at[time], length, rows or Rows()), read(x, *at), f32(0)),
+            lambda *at: choose(is_valid(at[time], length, rows), read(x, *at), f32(0)),
             name="copy",
         )
 
@@ -55,10 +55,11 @@ def _copy(
 
 
 def concatenate(
+    *,
     length: nn.Tensor,
     parts: Sequence[tuple[nn.Tensor, int]],
-    rows: Rows | None = None,
-    capacity: Index | None = None,
+    rows: Rows,
+    capacity: Index,
 ) -> nn.Tensor:
     """The channels of several buffers side by side: rows [capacity, sum of channels].
 
@@ -66,7 +67,6 @@ def concatenate(
     have one.
     """
     channels = [count for _, count in parts]
-    total = next((x.shape[0] for x, _ in parts if not _is_one(x.shape[0])), 1) if capacity is None else capacity
 
     def body(shape: list[Expr], length: te.Tensor, *xs: te.Tensor) -> te.Tensor:
         def value(t: Expr, c: Expr) -> Expr:
@@ -75,12 +75,12 @@ def concatenate(
                 first -= count
                 here = x[i64(0) if _is_one(buffer.shape[0]) else t, c - first]
                 found = here if found is None else choose(c < first + count, here, found)
-            return choose(is_valid(t, length, rows or Rows()), found, f32(0))
+            return choose(is_valid(t, length, rows), found, f32(0))
 
         return te.compute(shape, value, name="concatenate")
 
     args = [length, *(x for x, _ in parts)]
-    return expression("concatenate", body, args, tensor((total, sum(channels))))
+    return expression("concatenate", body, args, tensor((capacity, sum(channels))))
 
 
 def _is_one(extent: Index) -> bool:

@@ -68,7 +68,7 @@ def analysis_basis(n_fft: int) -> NDArray[np.float64]:
 
 
 def stft(
-    length: nn.Tensor, x: nn.Tensor, *, capacity: Index, samples_per_frame: int, n_fft: int, hop: int
+    *, length: nn.Tensor, x: nn.Tensor, capacity: Index, samples_per_frame: int, n_fft: int, hop: int
 ) -> nn.Tensor:
     """Rows [capacity * samples_per_frame / hop + 1, n_fft + 2] of a signal [capacity * samples_per_frame]."""
     out = tensor((capacity * (samples_per_frame // hop) + 1, n_fft + 2))

@@ -12,12 +12,12 @@ from stages.operators.conv1d import prologue
 
 
 def depthwise_upsample(
+    *,
     x: nn.Tensor,
     weight: nn.Tensor,
     bias: nn.Tensor,
     norm: nn.Tensor,
     length: nn.Tensor,
-    *,
     channels: int,
     rows: Rows,
     capacity: Index,
@@ -39,7 +39,7 @@ def depthwise_upsample(
     return expression("depthwise_upsample", body, [activated, weight, bias], out)
 
 
-def repeat_rows(x: nn.Tensor, length: nn.Tensor, *, channels: int, rows: Rows, capacity: Index) -> nn.Tensor:
+def repeat_rows(*, x: nn.Tensor, length: nn.Tensor, channels: int, rows: Rows, capacity: Index) -> nn.Tensor:
     """y [2 * rows(capacity), channels]: nearest-neighbour up-sampling by two."""
 
     def body(shape: list[Expr], x: te.Tensor) -> te.Tensor:

@@ -39,11 +39,16 @@ class Chain(nn.Module):
         self, f0: nn.Tensor, length: nn.Tensor, seed: nn.Tensor, spectrum: nn.Tensor, asr: nn.Tensor
     ) -> Any:
         frames = asr.shape[2]
-        x = harmonic_source(length, f0, seed, self.weight, self.bias, capacity=frames, source=Source())
-        har = to_channel_major(length, stft(length, x, capacity=frames, **SIZES), 22, ROWS)
-        audio = overlap_add(length, to_time_major(length, spectrum, ROWS), capacity=frames, **SIZES)
-        rows = concatenate(length, [(to_time_major(length, asr), 3), (nn.op.reshape(self.bias, (1, 1)), 1)])
-        return har, audio, store_port(length, rows, 4)
+        x = harmonic_source(
+            length=length, f0=f0, seed=seed, weight=self.weight, bias=self.bias, capacity=frames, source=Source()
+        )
+        transform = stft(length=length, x=x, capacity=frames, **SIZES)
+        har = to_channel_major(length=length, x=transform, channels=22, rows=ROWS)
+        tail = to_time_major(length=length, x=spectrum, rows=ROWS)
+        audio = overlap_add(length=length, x=tail, capacity=frames, **SIZES)
+        parts = [(to_time_major(length=length, x=asr, rows=Rows()), 3), (nn.op.reshape(self.bias, (1, 1)), 1)]
+        beside = concatenate(length=length, parts=parts, rows=Rows(), capacity=frames)
+        return har, audio, store_port(length=length, x=beside, channels=4, rows=Rows())
 
 
 @pytest.fixture(scope="module")
