@@ -30,7 +30,7 @@ from stages.generator import AdaINResBlock1, Generator
 from stages.kernels import filter_table
 from stages.kernels.conv1d import conv1d_kernel
 from stages.kernels.convolution import Conv
-from stages.kernels.filters import CANDIDATES, chosen, name_of
+from stages.kernels.filters import CANDIDATES, choose, cpu_name
 from stages.kernels.register_tile import Float32
 from stages.kernels.rows import Rows
 from stages.kernels.simd import Simd, blocks
@@ -48,7 +48,7 @@ DIRECT = "direct"
 
 
 class Shape(NamedTuple):
-    """A convolution as `filters.chosen` knows it, and the rows that it has in a frame."""
+    """A convolution as `filters.choose` takes it, and the rows that it has in a frame."""
 
     inputs: int
     outputs: int
@@ -63,7 +63,7 @@ def measure(session: Session) -> dict[str, Any]:
     use_threads(session.threads)
     frames = QUICK_FRAMES if session.quick else FRAMES
     rows = [_row(shape, target, frames, session.rounds) for shape in shapes(target)]
-    return {"cpu": name_of(target), "frames": frames, "direct": DIRECT, "rows": rows}
+    return {"cpu": cpu_name(target), "frames": frames, "direct": DIRECT, "rows": rows}
 
 
 def shapes(target: Target) -> list[Shape]:
@@ -91,7 +91,7 @@ def _shapes(dims: GeneratorDims, generator: Generator) -> Iterator[Shape]:
 def _row(shape: Shape, target: Target, frames: int, rounds: int) -> dict[str, Any]:
     inputs, outputs, taps, dilation, rows = shape
     click.echo(f"{inputs} to {outputs}, {taps} taps, dilation {dilation} ...", err=True)
-    now = chosen(inputs, outputs, taps, dilation, target)
+    now = choose(inputs, outputs, taps, dilation, target)
     calls = {_name(filtering): _call(shape, filtering, target, frames) for filtering in (None, *CANDIDATES[taps])}
     seconds = {name: timing.median for name, timing in interleave(calls, rounds).items()}
     best = min(seconds, key=lambda name: seconds[name])

@@ -1,9 +1,6 @@
-"""The harmonic source joins the generator's signal; one pass, with the partial statistics of the norms that follow.
+"""Addition of the harmonic source to the generator's signal, with the statistics of the sum, in one pass over memory.
 
-    y[t] = x[t] + source[t]                  or, with `reflect` = 1 (the last stage),
-    y[t] = x[|t - 1|] + source[t]            the signal reflection-padded by one row on its left
-
-Partial statistics as in instance_norm.
+A task computes one block of rows.
 """
 
 from __future__ import annotations
@@ -17,8 +14,10 @@ from stages.kernels.simd import Index, Simd, arg, blocks, call, kernel, let, loa
 
 
 def add_source_kernel(channels: int, rows: Rows, reflect: int, simd: Simd) -> tirx.PrimFunc:
-    """length int64[1], x [n, w], source [m, w] -> y [m, w], partials [2, blocks, w]; `rows` are those of source and
-    y."""
+    """Build the loop nest of `add_source`; `reflect` is 1 or 0.
+
+    Arguments: length int64[1], x [n, w], source [m, w], y [m, w], partials [2, blocks, w], where w = padded(channels).
+    """
     lanes, width = simd.lanes, padded(channels)
     with kernel("add_source") as function:
         n, m, b = size("n"), size("m"), size("b")
@@ -48,7 +47,31 @@ def add_source(
     capacity: Index,
     reflect: bool,
 ) -> tuple[nn.Tensor, Partials]:
-    """y [rows(capacity), padded(channels)] and its partial statistics."""
+    """Add the harmonic source's features to the generator's signal.
+
+    Computes:
+        y[t, c] = x[t, c] + source[t, c]
+        y[t, c] = x[|t - 1|, c] + source[t, c]        with `reflect`: x is reflected by one row on its left
+    Arguments:
+        x: float32 [n, padded(channels)], the signal; with `reflect` it has one valid row less than `source`.
+        source: float32 [rows(capacity), padded(channels)], the features of the harmonic source.
+        length: int64 [1], valid frames.
+        channels: channels of x, source and y.
+        rows: rows of source and y for a length.
+        capacity: frames that the buffers hold.
+        reflect: whether x is reflected, as in the last up-sampling.
+    Returns:
+        y float32 [rows(capacity), padded(channels)], undefined past the valid rows, and its partial statistics.
+    Needs:
+        With `reflect` at least two valid rows of x.
+    Numerics:
+        One float32 addition a value, which is bit-exact; the statistics are those of `moments`.
+    Variants:
+        kernel: vectors of the target's lanes; the statistics are made in the same pass.
+        operator: a tensor expression; the statistics are None, and `moments` computes them.
+    Source:
+        kokoro 0.9.4, istftnet.py, Generator.forward.
+    """
     simd = Simd.of()
     total = rows.of(capacity)
     out = [

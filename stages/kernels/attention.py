@@ -1,14 +1,8 @@
-"""Self-attention of one utterance, its valid tokens only.
-
-    s[k, q] = sum_d key[k, d] * query[q, d] / sqrt(head_dim)
-    p[k, q] = exp(s[k, q] - max_k s[k, q])
-    y[q, d] = sum_k p[k, q] * value[k, d] / sum_k p[k, q]          k, q < length
+"""Self-attention of one utterance, over its valid tokens.
 
 A task is a block of queries of one head. Scores lie with the queries along the lanes: the softmax then reduces over
 rows, without a step across lanes, and only the block's own queries have to be transposed. Both products are register
 tiles that stream the rows of one matrix and broadcast values of the other.
-
-Source: Vaswani et al. 2017.
 """
 
 from __future__ import annotations
@@ -43,7 +37,7 @@ from stages.kernels.simd import (
 
 @dataclass(frozen=True)
 class Tile:
-    """Sizes of a task. rows: of a register tile, which is VECS vectors of `lanes` wide."""
+    """The sizes of a task. rows: rows of a register tile, which is VECS vectors of `lanes` wide."""
 
     head_dim: int
     lanes: int
@@ -56,7 +50,9 @@ class Tile:
 
     @staticmethod
     def of(head_dim: int, simd: Simd) -> Tile:
-        """Narrower vectors than the target's serve a `head_dim` that a tile of its lanes does not divide."""
+        """Return the tile for a head. Vectors are narrower than the target's where its lanes do not divide
+        `head_dim`.
+        """
         if head_dim % VECS:
             raise ValueError(f"attention takes an even head_dim, got {head_dim}")
         lanes = next(n for n in (16, 8, 4, 2, 1) if n <= simd.lanes and head_dim % (VECS * n) == 0)
@@ -65,7 +61,10 @@ class Tile:
 
 
 def attention_kernel(heads: int, head_dim: int, simd: Simd) -> tirx.PrimFunc:
-    """Arguments: qkv [rows, padded(3*heads*head_dim)], length, y [rows, padded(heads*head_dim)]."""
+    """Build the loop nest of `attention`.
+
+    Arguments: qkv [rows, padded(3*heads*head_dim)], length int64[1], y [rows, padded(heads*head_dim)].
+    """
     tile = Tile.of(head_dim, simd)
     channels = heads * head_dim
     with kernel("attention") as builder:
@@ -96,7 +95,7 @@ def attention_kernel(heads: int, head_dim: int, simd: Simd) -> tirx.PrimFunc:
 
 
 def _transpose(tile: Tile, queries: tirx.Buffer, qkv: tirx.Buffer, first: Expr, column: Expr, here: Expr) -> None:
-    """queries[d, q] of a block, scaled; zeros past the valid ones."""
+    """Fill queries[d, q] with a block of scaled queries; the columns past the valid ones are zeros."""
     lanes = tile.lanes
     rows = T.alloc_buffer((tile.width, tile.head_dim))
     _copy_rows(tile, rows, qkv, first, column, here)
@@ -108,7 +107,10 @@ def _transpose(tile: Tile, queries: tirx.Buffer, qkv: tirx.Buffer, first: Expr, 
 
 
 def _transposed(square: list[Expr], lanes: int) -> list[Expr]:
-    """Columns of a square of vectors, by exchange of the off-diagonal quarters of ever larger squares in it."""
+    """Return the columns of a square of vectors.
+
+    Each step exchanges the off-diagonal quarters of ever larger squares in it.
+    """
     step = 1
     while step < lanes:
         upper = [lane if lane & step == 0 else lanes + lane - step for lane in range(lanes)]
@@ -120,7 +122,7 @@ def _transposed(square: list[Expr], lanes: int) -> list[Expr]:
 
 
 def _copy_rows(tile: Tile, scratch: tirx.Buffer, qkv: tirx.Buffer, first: Expr, column: Expr, here: Expr) -> None:
-    """`here` rows of one head to scratch, zeros after them."""
+    """Copy `here` rows of one head to scratch, and fill the rows after them with zeros."""
     lanes = tile.lanes
     with T.serial(scratch.shape[0]) as r, T.serial(tile.head_dim // lanes) as i, T.If(r < here):
         with T.Then():
@@ -130,7 +132,7 @@ def _copy_rows(tile: Tile, scratch: tirx.Buffer, qkv: tirx.Buffer, first: Expr, 
 
 
 def _score(tile: Tile, scores: tirx.Buffer, queries: tirx.Buffer, qkv: tirx.Buffer, column: Expr, valid: Expr) -> None:
-    """scores[k, q] of the valid keys; the last tile's other rows come from zeros and are not used."""
+    """Compute scores[k, q] of the valid keys; the other rows of the last tile come from zeros and are not used."""
 
     def finish(keys: tirx.Buffer, corner: tuple[Index, Index], row: Expr) -> None:
         sums = _product(tile, keys, corner, queries, (0, 0), tile.head_dim, transposed=False)
@@ -149,7 +151,9 @@ def _score(tile: Tile, scores: tirx.Buffer, queries: tirx.Buffer, qkv: tirx.Buff
 
 
 def _softmax(tile: Tile, scores: tirx.Buffer, inverse: tirx.Buffer, valid: Expr) -> None:
-    """Scores to their exponentials, shifted by each query's largest, and the inverse of each query's sum."""
+    """Replace scores by their exponentials, shifted by each query's largest, and store the inverse of each query's
+    sum.
+    """
     lanes = tile.lanes
     largest, total = registers((tile.width,)), registers((tile.width,))
     starts = range(0, tile.width, lanes)
@@ -178,7 +182,9 @@ def _product(
     *,
     transposed: bool,
 ) -> tirx.Buffer:
-    """Register tile sum_k a[i, k] * matrix[start + k, :]; a is `values` from `corner` on, or its transpose."""
+    """Compute the register tile sum_k a[i, k] * matrix[start + k, :]; a is `values` from `corner` on, or its
+    transpose.
+    """
     lanes = tile.lanes
     sums = registers((tile.rows * tile.width,))
     for i in range(0, tile.rows * tile.width, lanes):
@@ -197,20 +203,37 @@ def _product(
 def _store_row(
     tile: Tile, target: tirx.Buffer, sums: tirx.Buffer, i: int, at: tuple[Expr, Index], weight: Expr | None = None
 ) -> None:
-    """Row i of a register tile, times `weight`."""
+    """Store row i of a register tile, times `weight` where there is one."""
     for j in range(0, tile.width, tile.lanes):
         value = load(sums, i * tile.width + j, lanes=tile.lanes)
         store(target, value if weight is None else value * weight, at[0], at[1] + j, lanes=tile.lanes)
 
 
 def attention(*, qkv: nn.Tensor, length: nn.Tensor, heads: int, head_dim: int) -> nn.Tensor:
-    """y float32 [rows, padded(heads*head_dim)], heads side by side.
+    """Compute the self-attention of the valid tokens, for all heads.
 
-    qkv: float32 [rows, padded(3*heads*head_dim)], the queries of all heads, then the keys, then the values. length:
-    int64 [1], valid rows: each of them attends to all of them. Rows past it and padding channels of y are not written.
-
-    Precondition: `head_dim` even; a multiple of 32 for speed. Sums are float32; their order depends on nothing but the
-    length, their last bits on whether the target has fused multiply-adds.
+    Computes:
+        s[k, q] = sum_d key[k, d] * query[q, d] / sqrt(head_dim)
+        p[k, q] = exp(s[k, q] - max_k s[k, q])
+        y[q, d] = sum_k p[k, q] * value[k, d] / sum_k p[k, q]          k, q < length
+    Arguments:
+        qkv: float32 [rows, padded(3*heads*head_dim)], the queries of all heads, then the keys, then the values.
+        length: int64 [1], valid tokens; each of them attends to all of them.
+        heads: number of heads.
+        head_dim: channels of one head.
+    Returns:
+        y float32 [rows, padded(heads*head_dim)], heads side by side; rows past the length and padding channels are not
+        written.
+    Needs:
+        An even `head_dim`, else the kernel raises ValueError; a multiple of 32 is fastest.
+    Numerics:
+        Sums are float32. Their order depends on the length alone; their last bits depend on whether the target has
+        fused multiply-adds.
+    Variants:
+        kernel: vectors of the target's lanes, narrower where these do not divide `head_dim`.
+        operator: Relax's matrix products and softmax, over all rows of the buffers.
+    Source:
+        Vaswani et al. 2017.
     """
     function = attention_kernel(heads, head_dim, Simd.of())
     out = nn.Tensor.placeholder((qkv.shape[0], padded(heads * head_dim)), "float32")

@@ -1,14 +1,10 @@
-"""Products of a convolution in bfloat16, summed in float32: inputs and weights are rounded, nothing else is.
+"""Products of a convolution in bfloat16, by one of two kinds of instructions.
 
     TILES   AMX: 32 rows x 32 columns from four tile registers, 32 channels an instruction
     PAIRS   AVX512-BF16: the register tile of conv1d, two channels an instruction
 
 Two neighbouring channels lie in one 32-bit word, since TVM rewrites vectors of bfloat16 into float32. The instructions
-come from functions of LLVM's, imported with the kernel and inlined. Weights are [columns / panel, taps,
-padded(inputs) / 2, panel] words.
-
-Rounding is to the nearest, ties to even; the hardware takes subnormal numbers as zero. Sums run over taps, then
-channels, in the same order for every row; the last bits differ between the two kinds of instructions.
+come from functions in LLVM's language, which are imported with the kernel and inlined.
 
 Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, VDPBF16PS and TDPBF16PS.
 """
@@ -43,7 +39,7 @@ from stages.kernels.simd import (
     store,
 )
 
-BF16 = "bf16"  # among a target's keys: what may be computed in bfloat16 is
+BF16 = "bf16"  # a target with this key asks for bfloat16 wherever a layer allows it
 PAIRS, TILES = "avx512bf16", "amx-bf16"  # LLVM's names of the features
 AMX = ("amx-tile", TILES)
 _LANES = 16  # of AVX-512's registers, and rows of a tile register
@@ -70,10 +66,10 @@ define linkonce_odr <16 x float> @kokoro_dot_bf16(<16 x float> %sum, <16 x i32> 
 
 
 def bf16_instructions(target: Target | None = None) -> str | None:
-    """PAIRS or TILES where `target`, by default the current one, computes in bfloat16; None where it does not.
+    """Return PAIRS or TILES where `target`, by default the current one, asks for bfloat16, else None.
 
     Raises:
-        ValueError: it is to, and has neither.
+        ValueError: the target asks for bfloat16, and its CPU has neither kind of instructions.
     """
     target = target or Target.current(allow_none=False)
     if BF16 not in target.keys:
@@ -84,8 +80,8 @@ def bf16_instructions(target: Target | None = None) -> str | None:
 
 
 @dataclass(frozen=True)
-class _Words:
-    """What both kinds of instructions share: rows of scratch as words of two channels."""
+class _Bf16Products:
+    """The common part of both kinds of instructions: rows of scratch as words of two channels."""
 
     simd: Simd
 
@@ -93,10 +89,10 @@ class _Words:
         return (conv.columns // panel, conv.taps, padded(conv.inputs) // 2, panel), "int32"
 
     def reads_in_place(self, conv: Conv) -> bool:
-        return False  # words are not what the signals between kernels are made of
+        return False  # signals between kernels are float32, products take words
 
     def pitch(self, conv: Conv) -> int:
-        """Words from one row of scratch to the next."""
+        """Return how many words lie from one row of scratch to the next."""
         raise NotImplementedError
 
     def allocate_scratch(self, conv: Conv, rows: int) -> tirx.Buffer:
@@ -105,22 +101,22 @@ class _Words:
     def fill_row(self, conv: Conv, scratch: tirx.Buffer, row: Expr, value: Callable[[Index], Expr]) -> None:
         whole = conv.inputs // CHANNELS
         with T.serial(whole) as v:
-            self._put(
+            self._store_words(
                 scratch,
                 let(row * self.pitch(conv) + v * _LANES),
                 value(let(v * CHANNELS)),
                 value(let(v * CHANNELS + _LANES)),
             )
         if whole * CHANNELS < conv.inputs:
-            low, high = (self._valid(conv, value, whole * CHANNELS + at) for at in (0, _LANES))
-            self._put(scratch, let(row * self.pitch(conv) + whole * _LANES), low, high)
+            low, high = (self._load_valid(conv, value, whole * CHANNELS + at) for at in (0, _LANES))
+            self._store_words(scratch, let(row * self.pitch(conv) + whole * _LANES), low, high)
 
-    def _put(self, scratch: tirx.Buffer, word: Expr, low: Expr, high: Expr) -> None:
+    def _store_words(self, scratch: tirx.Buffer, word: Expr, low: Expr, high: Expr) -> None:
         words = T.call_extern("int32x16", "kokoro_round_bf16", let(low), let(high))
         store(scratch, words, word, lanes=_LANES)
 
-    def _valid(self, conv: Conv, value: Callable[[Index], Expr], first: int) -> Expr:
-        """Channels from `first` on, zero from the last input on: what lies there is no number, perhaps."""
+    def _load_valid(self, conv: Conv, value: Callable[[Index], Expr], first: int) -> Expr:
+        """Load channels from `first` on, and zeros from the last input on: the padding may hold NaN."""
         zero = splat(0.0, _LANES)
         if first >= conv.inputs:
             return zero
@@ -132,8 +128,8 @@ class _Words:
 
 
 @dataclass(frozen=True)
-class Pairs(_Words):
-    """The register tile of conv1d, `vdpbf16ps` in the place of the multiply-add."""
+class Pairs(_Bf16Products):
+    """The register tile of conv1d, with `vdpbf16ps` in place of the multiply-add."""
 
     @property
     def tile_rows(self) -> int:
@@ -164,7 +160,7 @@ class Pairs(_Words):
 
 
 @dataclass(frozen=True)
-class Tiles(_Words):
+class Tiles(_Bf16Products):
     """Two tile registers of rows by two of columns; each tile is configured as 16 rows of 64 bytes."""
 
     @property
@@ -224,8 +220,11 @@ declare void @llvm.x86.tdpbf16ps(i8, i8, i8)
 
 
 def _amx(tiles: int) -> str:
-    """kokoro_amx_N: c [16 * N, 32] float32 = sum over taps and steps of a [16 * N rows, 32 channels] by b [32
-    channels, 32 columns], for N tiles of rows; `pitch` and `tap` are the bytes between a's rows and taps."""
+    """Return kokoro_amx_N in LLVM's language, for N tiles of rows.
+
+    c [16 * N, 32] float32 = sum over taps and steps of a [16 * N rows, 32 channels] by b [32 channels, 32 columns];
+    `pitch` and `tap` are the bytes between a's rows and between its taps.
+    """
     row_tiles, column_tiles, lines = range(tiles), range(2), "\n  ".join
     zero = [f"call void @llvm.x86.tilezero(i8 {2 * r + c})" for r in row_tiles for c in column_tiles]
     read = [f"call void @llvm.x86.tileloadd64(i8 {4 + r}, ptr %a{r}, i64 %pitch)" for r in row_tiles]
@@ -286,29 +285,56 @@ _IMPORTED = {PAIRS: _ROUND + _DOT, TILES: _ROUND + _AMX + _amx(1) + _amx(2)}
 
 
 def bf16_conv1d_kernel(conv: Conv, rows_in: Rows, rows_out: Rows, simd: Simd, instructions: str) -> tirx.PrimFunc:
-    """`conv1d_kernel` with products in bfloat16; weight is int32 [columns / panel, taps, padded(inputs) / 2, panel]."""
-    function = conv1d_kernel(conv, rows_in, rows_out, simd, _products(simd, instructions))
+    """Build the loop nest of `bf16_conv1d` with one kind of instructions.
+
+    Arguments: those of `conv1d_kernel`, but weight is int32 [columns / panel, taps, padded(inputs) / 2, panel].
+    """
+    function = conv1d_kernel(conv, rows_in, rows_out, simd, _products_of(simd, instructions))
     imported = tirx.AttrStmt(tirx.const(0, "int32"), "pragma_import_llvm", _IMPORTED[instructions], function.body)
     return function.with_body(imported)
 
 
-def _products(simd: Simd, instructions: str) -> Pairs | Tiles:
+def _products_of(simd: Simd, instructions: str) -> Pairs | Tiles:
     return Tiles(simd) if instructions == TILES else Pairs(simd)
 
 
 def bf16_conv1d(
     *, conv: Conv, tensors: ConvTensors, rows_in: Rows, rows_out: Rows, capacity: Index
 ) -> tuple[nn.Tensor, Partials | None]:
-    """`conv1d` on a target with a `bf16_instructions`."""
+    """Compute a convolution as `conv1d` does, from inputs and weights rounded to bfloat16.
+
+    Computes:
+        The formula of `conv1d`, with p(x) and w rounded to bfloat16.
+    Arguments:
+        conv: sizes, prologue and epilogue of the convolution.
+        tensors: those of `conv1d`, but weight is int32 [columns / panel, taps, padded(inputs) / 2, panel], words of two
+            channels.
+        rows_in: rows of x for a length.
+        rows_out: rows of y and of each residual for a length.
+        capacity: tokens or frames that the buffers hold.
+    Returns:
+        y float32 and its partial statistics, as `conv1d`; blocks of statistics have 128 rows with AMX.
+    Needs:
+        A target with `bf16_instructions`. Weights packed by `pack_words`.
+    Numerics:
+        Rounding is to the nearest, ties to even; the hardware takes subnormal numbers as zero. Nothing else is rounded:
+        products are summed in float32, over taps, then channels, in the same order for every row. The last bits differ
+        between the two kinds of instructions.
+    Variants:
+        kernel: TILES where the CPU has AMX, else PAIRS.
+        operator: none.
+    Source:
+        Decision 0012.
+    """
     simd, instructions = Simd.of(), bf16_instructions()
     assert instructions is not None
     function = bf16_conv1d_kernel(conv, rows_in, rows_out, simd, instructions)
-    block = _products(simd, instructions).block
+    block = _products_of(simd, instructions).block
     return call_convolution(function, "bf16_conv1d", conv, tensors, rows_out.of(capacity), block)
 
 
 def pack_words(packed: NDArray[np.float32]) -> NDArray[np.int32]:
-    """[columns / panel, taps, inputs, panel] as the words of two channels that the kernel reads."""
+    """Pack [columns / panel, taps, inputs, panel] into the words of two channels that the kernel reads."""
     inputs = packed.shape[2]
     whole = np.pad(packed, [(0, 0), (0, 0), (0, padded(inputs) - inputs), (0, 0)])
     bits = np.ascontiguousarray(whole).view(np.uint32)

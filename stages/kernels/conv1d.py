@@ -1,25 +1,8 @@
 """Convolution over time, and with one tap the matrix product: one pass over memory.
 
-    y[t, o] = gain * (bias[o] + sum_{k, i} p(x[t * stride - padding + k * dilation, i]) w[o, i, k] + residuals[t, o])
-
-`p` is applied while a block of rows is copied into cache-resident scratch, and is 0 past the valid rows; a product
-without `p` reads its input where it lies:
-
-    norm    (x - mean[i]) * scale[i] + shift[i]     (AdaIN; `norm` is [3, padded(inputs)])
-    leaky   max(x, slope * x)
-    snake   x + sin^2(alpha[i] * x) / alpha[i]      (`alpha` is [2, padded(inputs)]: alpha and its inverse)
-
-In the epilogue come bias, up to two residuals, `gain`, GELU, and the partial statistics of the next instance norm.
-
-With `phases` = s > 1 it is a transposed convolution of stride s: row q of a convolution over the input gives the
-output rows q * s + phase - shift, one block of padded(outputs) columns a phase.
-
-The register tile is tile_rows x VECS accumulators over [taps, inputs]; weights are packed [column panel, tap, input,
-panel], so the inner loop streams them. Tasks are blocks of rows times groups of column panels. Sums run over taps,
-then inputs, in float32: the same order for every row.
-
-Source: the register tile is that of BLIS (Van Zee & van de Geijn 2015) with time as rows; a dilated tap is just
-another row.
+A task is a block of rows times a group of column panels. It copies the rows that it reads into cache-resident scratch,
+the prologue applied, and multiplies them register tile by register tile; a product without a prologue reads its input
+where it lies. In the epilogue come residuals, `gain`, GELU, and the partial statistics of the next instance norm.
 """
 
 from __future__ import annotations
@@ -45,11 +28,11 @@ from stages.kernels.simd import VECS, Expr, Index, Simd, blocks, kernel, let, lo
 def conv1d_kernel(
     conv: Conv, rows_in: Rows, rows_out: Rows, simd: Simd, products: Products | None = None
 ) -> tirx.PrimFunc:
-    """Loop nest of `conv`, its products in float32 if not told otherwise.
+    """Build the loop nest of `conv1d`; `products` says how products are summed, by default in float32.
 
     Arguments: length int64[1], x [n, padded(inputs)], weight [columns / panel, taps, inputs, panel], bias [columns],
     then norm, alpha and the residuals as `conv` says, y [m, padded(outputs)], and with statistics partials [2, blocks,
-    padded(outputs)] (mean and sum of squared deviations of each block of `products.block` rows).
+    padded(outputs)], whose blocks have `products.block` rows.
     """
     products = products or Float32(simd)
     lanes, block, panel, tile_rows = simd.lanes, products.block, simd.panel, products.tile_rows
@@ -73,13 +56,13 @@ def conv1d_kernel(
             scratch = products.allocate_scratch(conv, tile_rows if in_place else (block - 1) * conv.stride + reach)
             finished = T.alloc_buffer((tile_rows, panel))
             if in_place:
-                _fill(conv, buffers, products, scratch, let(first + tiled), let(halves * half), valid_in, lanes)
+                _fill_scratch(conv, buffers, products, scratch, let(first + tiled), let(halves * half), valid_in, lanes)
             else:
                 used = let((tiled + halves * half - 1) * conv.stride + reach)
-                _fill(conv, buffers, products, scratch, first, used, valid_in, lanes)
+                _fill_scratch(conv, buffers, products, scratch, first, used, valid_in, lanes)
 
             def tile(column: Expr, row: Expr, height: int, source: tirx.Buffer, at: Expr) -> None:
-                """`height` rows of one column panel, from `at` of `source` on: sum, then finish row by row."""
+                """Sum `height` rows of one column panel, from `at` of `source` on, then finish them row by row."""
                 products.multiply(conv, buffers, source, column, at, height, finished)
                 if conv.phases == 1:
                     base, out_column = let(first + row), let(column * panel)
@@ -113,7 +96,7 @@ def conv1d_kernel(
     return function.get()
 
 
-def _fill(
+def _fill_scratch(
     conv: Conv,
     buffers: ConvBuffers,
     products: Products,
@@ -123,7 +106,7 @@ def _fill(
     valid: Expr,
     lanes: int,
 ) -> None:
-    """Copy the rows that a block reads into scratch, the prologue applied; zeros outside the valid rows."""
+    """Copy the rows that a block reads into scratch, the prologue applied; rows outside the valid ones become zeros."""
     with T.serial(used) as r:
         source = let(first * conv.stride + r - conv.padding)
 
@@ -140,7 +123,38 @@ def _fill(
 def conv1d(
     *, conv: Conv, tensors: ConvTensors, rows_in: Rows, rows_out: Rows, capacity: Index
 ) -> tuple[nn.Tensor, Partials | None]:
-    """y [rows_out(capacity), padded(outputs)], and its partial statistics where `conv.statistics`."""
+    """Compute a convolution over time, or with one tap a matrix product.
+
+    Computes:
+        y[t, o] = gain * (bias[o] + sum_{k, i} p(x[t * stride - padding + k * dilation, i]) w[o, i, k] + residuals[t,
+        o])
+
+        p is the prologue, and 0 past the valid rows; with `gelu` GELU is applied to y at the end
+        (`kernels.convolution`). With `phases` = s > 1 this is a transposed convolution of stride s: row q of a
+        convolution over the input gives the output rows q * s + phase - shift, one block of padded(outputs) columns a
+        phase.
+    Arguments:
+        conv: sizes, prologue and epilogue of the convolution.
+        tensors: length int64 [1], x float32 [rows_in(capacity), padded(inputs)], weight float32 [columns / panel, taps,
+            inputs, panel], bias float32 [columns], and norm, alpha and residuals where `conv` has them.
+        rows_in: rows of x for a length.
+        rows_out: rows of y and of each residual for a length.
+        capacity: tokens or frames that the buffers hold.
+    Returns:
+        y float32 [rows_out(capacity), padded(outputs)], undefined past the valid rows, and where `conv.statistics` its
+        partial statistics, else None.
+    Needs:
+        Weights in the layout of the target's panels (`layers.packing.pack_columns`), 0 in the padding columns.
+    Numerics:
+        Sums begin with the bias and run over taps, then inputs, in float32: the same order for every row. Last bits
+        depend on whether the target has fused multiply-adds.
+    Variants:
+        kernel: register tiles of the target's lanes; `bf16_conv1d` and `winograd_conv1d` are kernels of their own.
+        operator: an implicit matrix product behind a pass for the prologue; without statistics, which `moments`
+            computes.
+    Source:
+        torch.nn.Conv1d, torch.nn.ConvTranspose1d, torch.nn.Linear. Snake: Ziyin et al. 2020.
+    """
     simd = Simd.of()
     function = conv1d_kernel(conv, rows_in, rows_out, simd)
     return call_convolution(function, "conv1d", conv, tensors, rows_out.of(capacity), simd.block)

@@ -23,7 +23,25 @@ from stages.kernels.simd import Expr, Index, Simd, arg, blocks, call, let, load,
 
 @dataclass(frozen=True)
 class Conv:
-    """What is known of a convolution when it is compiled. `leaky` is the slope of the prologue's leaky ReLU."""
+    """The sizes, prologue and epilogue of a convolution: all that is known of it when it is compiled.
+
+    Attributes:
+        inputs: channels of the input.
+        outputs: channels of the output.
+        taps: taps of the filter.
+        dilation: input rows between two taps.
+        stride: input rows between two output rows.
+        padding: zero rows before the input.
+        phases: stride of a transposed convolution, else 1.
+        shift: output rows that a transposed convolution drops at the begin.
+        norm: whether the prologue has AdaIN.
+        leaky: slope of the prologue's leaky ReLU, or None for none.
+        snake: whether the prologue has Snake.
+        residuals: number of residuals that the epilogue adds.
+        gain: factor of the epilogue.
+        gelu: whether the epilogue has GELU.
+        statistics: whether partial statistics of the output are made.
+    """
 
     inputs: int
     outputs: int
@@ -43,18 +61,19 @@ class Conv:
 
     @property
     def plain(self) -> bool:
-        """Whether each output row is the product of the input row of its number, as it is."""
+        """Whether each output row is the product of the input row of the same number, without a prologue."""
         moved = self.taps > 1 or self.stride > 1 or self.padding > 0 or self.phases > 1
         return not (moved or self.norm or self.snake or self.leaky is not None)
 
     @property
     def columns(self) -> int:
-        """Columns of the packed weights: padded outputs, for each phase."""
+        """The columns of the packed weights: padded outputs, for each phase."""
         return self.phases * padded(self.outputs)
 
     def groups(self, rows: Rows, simd: Simd) -> int:
-        """Groups of column panels that are tasks of their own: several where a short utterance has few blocks of
-        rows."""
+        """Return the number of groups of column panels, each a task: several where a short utterance has few blocks of
+        rows.
+        """
         panels = self.columns // simd.panel
         wanted = max(1, 16 // rows.scale) if rows.scale else 2
         return max(g for g in range(1, panels + 1) if panels % g == 0 and g <= wanted)
@@ -95,7 +114,7 @@ def declare_buffers(conv: Conv, weight: tuple[int, ...], dtype: str = "float32")
 def prologue(
     conv: Conv, value: Expr, norm: tirx.Buffer | None, alpha: tirx.Buffer | None, c: Index, lanes: int
 ) -> Expr:
-    """`p` of channels c, c + 1, ... of one row."""
+    """Apply the prologue to channels c, c + 1, ... of one row."""
     if norm is not None:
         mean, scale, shift = (load(norm, i, c, lanes=lanes) for i in range(3))
         value = let((value - mean) * scale + shift)
@@ -108,7 +127,7 @@ def prologue(
 
 
 def epilogue(conv: Conv, value: Expr, residuals: Sequence[tirx.Buffer], row: Expr, channel: Expr, lanes: int) -> Expr:
-    """Residuals, gain and GELU on a finished sum."""
+    """Apply residuals, gain and GELU to a finished sum."""
     for residual in residuals:
         value = let(value + load(residual, row, channel, lanes=lanes))
     if conv.gain != 1.0:
@@ -132,7 +151,7 @@ class ConvTensors:
 def call_convolution(
     function: tirx.PrimFunc, name: str, conv: Conv, tensors: ConvTensors, rows: Index, block: int
 ) -> tuple[nn.Tensor, Partials | None]:
-    """Call a convolution's kernel for `rows` output rows, whose statistics it takes by `block` rows."""
+    """Call a convolution's kernel for `rows` output rows; it makes statistics of blocks of `block` rows."""
     width = padded(conv.outputs)
     args = [tensors.length, tensors.x, tensors.weight, tensors.bias]
     args += [tensor for tensor in (tensors.norm, tensors.alpha, *tensors.residuals) if tensor is not None]

@@ -1,6 +1,6 @@
-"""Rows of a table, one for each token: y[t] = table[ids[t]] + positions[t].
+"""Embedding: one row of a table for each token.
 
-Source: BERT's word and position embeddings (Devlin et al. 2019); without positions torch.nn.Embedding.
+A task copies a block of tokens.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ BLOCK = 32  # tokens of a task
 
 
 def embedding_kernel(channels: int, simd: Simd, *, positions: bool = False) -> tirx.PrimFunc:
-    """Arguments: ids [1, tokens], table [n, padded(channels)], [positions [m, padded(channels)]], length, y."""
+    """Build the loop nest of `embedding`.
+
+    Arguments: ids [1, tokens], table [n, padded(channels)], [positions [m, padded(channels)]], length int64[1], y.
+    """
     width, lanes = padded(channels), simd.lanes
     with kernel("embedding") as builder:
         tokens = size("tokens")
@@ -36,13 +39,27 @@ def embedding_kernel(channels: int, simd: Simd, *, positions: bool = False) -> t
 
 
 def embedding(*, ids: nn.Tensor, table: nn.Tensor, length: nn.Tensor, positions: nn.Tensor | None = None) -> nn.Tensor:
-    """y float32 [tokens, padded(c)].
+    """Look up the table's row of each token, and add the row of the token's position.
 
-    ids: int64 [1, tokens]. table: float32 [n, padded(c)], one row a symbol. length: int64 [1], valid tokens. positions:
-    float32 [m, padded(c)], one row a position from 0. Padding channels are whatever the tables hold there.
-
-    Preconditions, not checked: 0 <= ids < n in the valid tokens (`tokenize` gives no others), and with positions
-    length <= m (the graph's largest text).
+    Computes:
+        y[t, c] = table[ids[t], c] + positions[t, c]          the second term where `positions` is given
+    Arguments:
+        ids: int64 [1, tokens], symbol ids.
+        table: float32 [n, padded(c)], one row a symbol.
+        length: int64 [1], valid tokens.
+        positions: float32 [m, padded(c)], one row a position from 0, or None.
+    Returns:
+        y float32 [tokens, padded(c)]; padding channels hold what the tables hold there; undefined past the length.
+    Needs:
+        0 <= ids < n in the valid tokens (`tokenize` gives no others), and with positions length <= m (the graph's
+        largest text); neither is checked. The kernel raises ValueError for a table whose rows are not padded.
+    Numerics:
+        One float32 addition a value at most: bit-exact.
+    Variants:
+        kernel: vectors of the target's lanes.
+        operator: a tensor expression; 0 past the length.
+    Source:
+        BERT's word and position embeddings (Devlin et al. 2019); without positions torch.nn.Embedding.
     """
     width = int(table.shape[1])
     if width % CHANNELS:

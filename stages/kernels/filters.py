@@ -1,4 +1,4 @@
-"""Which convolutions run by minimal filtering, and by which F(m, r): what was measured on this CPU, else a rule.
+"""The choice of F(m, r) for the convolutions that may run by minimal filtering: measured on this CPU, else by a rule.
 
 `python -m benchmarks.bench --only filters` measures the models' shapes and rewrites the rows of its CPU in
 `filter_table`.
@@ -18,21 +18,23 @@ CANDIDATES: dict[int, tuple[Filtering, ...]] = {
     7: ((5, 4), (4, 7)),
     11: ((5, 4), (5, 6)),
 }
-"""Taps -> what may be worth its while; the direct sum always may."""
+"""The filterings that are measured for a number of taps, beside the direct sum."""
 
 
-def chosen(inputs: int, outputs: int, taps: int, dilation: int, target: Target | None = None) -> Filtering | None:
-    """(m, r) for a convolution of stride 1 on `target`, by default the current one; None for the direct sum."""
-    rows = CHOSEN.get(name_of(target or Target.current(allow_none=False)), {})
-    return rows.get((inputs, outputs, taps, dilation), _usual(taps))
+def choose(inputs: int, outputs: int, taps: int, dilation: int, target: Target | None = None) -> Filtering | None:
+    """Return (m, r) for a convolution of stride 1 on `target`, by default the current one; None for the direct sum."""
+    rows = CHOSEN.get(cpu_name(target or Target.current(allow_none=False)), {})
+    return rows.get((inputs, outputs, taps, dilation), _rule(taps))
 
 
-def name_of(target: Target) -> str:
-    """LLVM's name of the CPU and the lanes of its vectors, under which `filter_table` has its rows."""
+def cpu_name(target: Target) -> str:
+    """Return LLVM's name of the CPU and the lanes of its vectors, under which `filter_table` has its rows."""
     return f"{target.attrs.get('mcpu', 'generic')}, {Simd.of(target).lanes} lanes"
 
 
-def _usual(taps: int) -> Filtering:
-    """F(6, 3) for three taps, F(4, 7) for up to seven, F(5, 6) in chunks for more: on every CPU seen so far at least as
-    fast as the direct sum."""
+def _rule(taps: int) -> Filtering:
+    """Return F(6, 3) for up to three taps, F(4, 7) for up to seven, F(5, 6) in chunks for more.
+
+    On every CPU measured so far these are at least as fast as the direct sum.
+    """
     return (6, 3) if taps <= 3 else (4, 7) if taps <= 7 else (5, 6)

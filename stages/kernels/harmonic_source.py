@@ -1,22 +1,10 @@
-"""Excitation of the generator: harmonics of F0, phase-locked to it, and noise where there is no voice.
+"""Excitation of the generator: harmonics of F0, phase-locked to it, and noise.
 
-    r[i, h] = ((h + 1) f0[i] / sample_rate) mod 1     turns a sample in half-frame i, floored: f0 may be negative
-    P[i, h] = S sum_{j <= i} r[j, h]                  turns; S samples a half-frame
-    phase[t, h] = P[s, h], s = (t + 1/2) / S - 1/2    linear between half-frames, constant beyond the first and last
-    v[t, h] = sine_amp sin(2 pi phase[t, h]) + noise_std z[t, h]   where f0[t // S] > threshold
-              sine_amp / 3 z[t, h]                                 elsewhere
-    y[t] = tanh(bias + sum_h weight[h] v[t, h])
+A segment is the S samples between the centres of two half-frames. The reference interpolates the phase P, in turns,
+linearly between the centres. This computes the same line as phase at the segment's begin + r * (samples since): the
+begin is reduced modulo 1, since all samples of the segment share it, and the product never is.
 
-z is normal noise addressed by (seed, t, h): Philox4x32-10 with key (seed's low, high word) and counter (t's low, high
-word, j, 0) gives z for h = 4j..4j+3, see philox.py.
-
-A segment is the S samples between the centres of two half-frames. Where the reference interpolates P, here is the same
-line, phase at the segment's begin + r * (samples since): the begin is reduced mod 1, being common to the segment, the
-product never. All is float64, the result too: what follows takes angles that jump with its last bit (see double_math).
-
-Differs: the reference draws its noise from torch's generator, and a random initial phase that its own down-sampling
-drops.
-Source: SineGen and SourceModuleHnNSF of kokoro's istftnet.py; Wang, Takaki, Yamagishi (2019).
+The phases of all segments are computed first, in order; then a task computes the samples of one half-frame.
 """
 
 from __future__ import annotations
@@ -49,7 +37,7 @@ from stages.kernels.simd import (
 
 @dataclass(frozen=True)
 class Source:
-    """What is known of the source when it is compiled: rates [Hz], samples, amplitudes (of a waveform in [-1, 1])."""
+    """The constants of the source: rates [Hz], samples, and amplitudes (of a waveform in [-1, 1])."""
 
     harmonics: int = 9
     sample_rate: int = 24000
@@ -60,10 +48,10 @@ class Source:
 
 
 def harmonic_source_kernel(source: Source, simd: Simd) -> tirx.PrimFunc:
-    """The loop nest of `harmonic_source`.
+    """Build the loop nest of `harmonic_source`.
 
     Arguments: length int64[1], f0 [1, half_frames], seed int64[], weight [harmonics], bias [1],
-    y [half_frames * half_frame].
+    y float64 [half_frames * half_frame].
     """
     lanes, step, half = simd.lanes, source.half_frame, source.half_frame // 2
     with kernel("harmonic_source") as function:
@@ -103,9 +91,10 @@ def harmonic_source_kernel(source: Source, simd: Simd) -> tirx.PrimFunc:
 
 
 def _segments(source: Source, f0: tirx.Buffer, half_frames: Expr, count: Expr) -> tirx.Buffer:
-    """float64 [half_frames + 1, 2, harmonics]: turns at the begin of each segment, modulo 1, and turns a sample in it.
+    """Compute the lines of all segments: float64 [half_frames + 1, 2, harmonics].
 
-    Segment k ends at the centre of half-frame k. Segment 0, before the first centre, is flat, as is the last one.
+    lines[k, 0] are the turns at the begin of segment k, modulo 1; lines[k, 1] are the turns a sample in it. Segment k
+    ends at the centre of half-frame k. Segment 0, before the first centre, is flat, and so is the last one.
     """
     zero = tirx.const(0.0, "float64")
     lines = T.alloc_buffer((half_frames + 1, 2, source.harmonics), "float64")
@@ -126,7 +115,7 @@ def _segments(source: Source, f0: tirx.Buffer, half_frames: Expr, count: Expr) -
 
 
 def _draw(noise: tirx.Buffer, t: Expr, key: list[Expr], lanes: int) -> None:
-    """Deviates of the harmonics of samples t, t + 1, ...: noise[h, :]."""
+    """Draw the deviates of the harmonics of samples t, t + 1, ...: noise[h, :]."""
     place = let(span(t, lanes))
     low = let(T.Cast(f"uint32x{lanes}", place))
     high = let(T.Cast(f"uint32x{lanes}", T.shift_right(place, splat(32, lanes, "int64"))))
@@ -137,7 +126,7 @@ def _draw(noise: tirx.Buffer, t: Expr, key: list[Expr], lanes: int) -> None:
 
 
 def _wave(lines: tirx.Buffer, segment: Expr, h: Expr, since: Expr, lanes: int) -> Expr:
-    """sin(2 pi phase)."""
+    """Compute sin(2 pi phase)."""
     phase = let(splat(lines[segment, 0, h], lanes) + splat(lines[segment, 1, h], lanes) * since)
     return double_math.sin_turns(phase, lanes)
 
@@ -152,13 +141,44 @@ def harmonic_source(
     capacity: Index,
     source: Source,
 ) -> nn.Tensor:
-    """Excitation float64 [capacity * 2 * half_frame], undefined past sample length * 2 * half_frame.
+    """Compute the excitation of the generator from F0: sines where voiced, and noise.
 
-    f0 float32 [1, 2 * capacity] [Hz]; seed int64[]; weight [harmonics], bias [1]: the merging layer `l_linear`.
+    Computes:
+        r[i, h] = ((h + 1) f0[i] / sample_rate) mod 1     turns a sample in half-frame i, floored: f0 may be negative
+        P[i, h] = S sum_{j <= i} r[j, h]                  turns; S samples a half-frame
+        phase[t, h] = P[s, h], s = (t + 1/2) / S - 1/2    linear between half-frames, constant beyond the first and last
+        v[t, h] = sine_amp sin(2 pi phase[t, h]) + noise_std z[t, h]   where f0[t // S] > voiced_above
+                  sine_amp / 3 z[t, h]                                 elsewhere
+        y[t] = tanh(bias + sum_h weight[h] v[t, h])
+
+        z is normal noise addressed by (seed, t, h): Philox4x32-10 with key (seed's low, high word) and counter (t's
+        low, high word, j, 0) gives z for h = 4j..4j+3 (`kernels.philox`).
+    Arguments:
+        length: int64 [1], valid frames.
+        f0: float32 [1, 2 * capacity], pitch of each half-frame [Hz].
+        seed: int64 [], seed of the noise.
+        weight: float32 [harmonics], weights of the merging layer `l_linear`.
+        bias: float32 [1], its bias.
+        capacity: frames that the buffers hold.
+        source: the constants of the source.
+    Returns:
+        y float64 [capacity * 2 * half_frame], samples in [-1, 1]; undefined past sample length * 2 * half_frame.
+    Needs:
+        For the kernel an even number of samples a half-frame, at least 32, else ValueError. A target with float64.
+    Numerics:
+        All is float64, the result too: the spectrum's angles jump with the last bit of a sample
+        (`kernels.double_math`). Phases are summed over half-frames in order, harmonics in ascending order.
+    Variants:
+        kernel: vectors of the target's lanes over samples.
+        operator: a thread a harmonic for the phases, then a thread a sample.
+    Source:
+        SineGen and SourceModuleHnNSF of kokoro 0.9.4, istftnet.py; Wang, Takaki, Yamagishi (2019).
+        Differs: the reference draws its noise from torch's generator, and a random initial phase that its own
+        down-sampling drops.
     """
     if source.half_frame % 2 or source.half_frame < 32:
         raise ValueError(
-            f"harmonic_source takes an even number of samples a half-frame, at least 32: {source.half_frame}"
+            f"harmonic_source takes an even number of samples a half-frame, at least 32; got {source.half_frame}"
         )
     function = harmonic_source_kernel(source, Simd.of())
     out = nn.Tensor.placeholder((capacity * (2 * source.half_frame),), "float64")

@@ -1,12 +1,6 @@
 """Layer norm: every row to mean 0 and variance 1 over its channels, then an affine map of each channel.
 
-    z = x + residual
-    y[t, c] = leaky( (z[t, c] - mean_c z[t]) / sqrt(var_c z[t] + eps) * gamma[c] + beta[c] )
-
-`layer_norm` has gamma and beta of its own; `ada_layer_norm` takes them from a style's projection, with 1 + gamma.
-The mean comes first and the variance is of the deviations from it (biased, as PyTorch's): no cancellation.
-
-Source: Ba et al. 2016; AdaLayerNorm of kokoro 0.9.4, modules.py (StyleTTS2, Li et al. 2023).
+A task computes a few rows, one after the other.
 """
 
 from __future__ import annotations
@@ -24,7 +18,7 @@ BLOCK = 8  # rows of a task
 CHAINS = 4  # independent partial sums: an addition takes four cycles
 
 Place = Callable[[Expr, int], Expr]
-"""(first channel, lanes) -> a vector of that many channels."""
+"""`place(first_channel, lanes)` is a vector of that many channels."""
 
 
 def layer_norm_kernel(
@@ -36,7 +30,10 @@ def layer_norm_kernel(
     residual: bool = False,
     leaky: float | None = None,
 ) -> tirx.PrimFunc:
-    """Arguments: x, [residual], gamma and beta (if `adaptive` one buffer, [1, padded(2*channels)]), length, y."""
+    """Build the loop nest of `layer_norm`, or with `adaptive` of `ada_layer_norm`.
+
+    Arguments: x, [residual], gamma and beta (if `adaptive` one buffer, [1, padded(2*channels)]), length int64[1], y.
+    """
     width = padded(channels)
     with kernel("layer_norm") as builder:
         rows = size("rows")
@@ -82,7 +79,7 @@ def _adaptive(channels: int) -> Callable[[Expr, int], tuple[Expr, Expr]]:
 
 
 def _moments(row: Place, channels: int, eps: float, lanes: int) -> tuple[Expr, Expr]:
-    """Mean of a row over its channels, and 1 / sqrt(variance + eps)."""
+    """Compute the mean of a row over its channels, and 1 / sqrt(variance + eps)."""
     mean = let(_sum(row, channels, lanes) / tirx.const(float(channels), "float32"))
 
     def square(c: Expr, lanes: int) -> Expr:
@@ -94,7 +91,7 @@ def _moments(row: Place, channels: int, eps: float, lanes: int) -> tuple[Expr, E
 
 
 def _each(channels: int, lanes: int, body: Callable[[Expr, int], None]) -> None:
-    """`body` on every channel, once: whole vectors first, then the narrower ones that are left."""
+    """Call `body` for every channel once: for whole vectors first, then for narrower ones."""
     whole = channels // lanes * lanes
     with T.serial(channels // lanes) as i:
         body(let(i * lanes), lanes)
@@ -129,7 +126,7 @@ def _sum(term: Place, channels: int, lanes: int) -> Expr:
 
 
 def _across(value: Expr, lanes: int) -> Expr:
-    """Sum of the lanes, by halves."""
+    """Sum the lanes of a vector, by halves."""
     while lanes > 1:
         lanes //= 2
         low, high = (tirx.Shuffle([value], [tirx.const(s + i, "int32") for i in range(lanes)]) for s in (0, lanes))
@@ -148,10 +145,32 @@ def layer_norm(
     residual: nn.Tensor | None = None,
     leaky: float | None = None,
 ) -> nn.Tensor:
-    """y float32 [rows, padded(channels)], zero in the padding channels.
+    """Normalise every row over its channels, with a gain and a bias of each channel.
 
-    x and residual: float32 [rows, padded(channels)]. gamma, beta: float32 [padded(channels)]. length: int64 [1], valid
-    rows. leaky: slope of the leaky ReLU at the end. Sums are float32 and depend on the target's lanes in the last bits.
+    Computes:
+        z[t, c] = x[t, c] + residual[t, c]                    the second term where `residual` is given
+        y[t, c] = leaky( (z[t, c] - mean_c z[t]) / sqrt(var_c z[t] + eps) * gamma[c] + beta[c] )
+    Arguments:
+        x: float32 [rows, padded(channels)], the input.
+        gamma: float32 [padded(channels)], gain of each channel.
+        beta: float32 [padded(channels)], bias of each channel.
+        length: int64 [1], valid rows.
+        channels: channels of x.
+        eps: added to the variance.
+        residual: float32 [rows, padded(channels)], added to x first, or None.
+        leaky: slope of the leaky ReLU at the end, or None for none.
+    Returns:
+        y float32 [rows, padded(channels)]; zero in the padding channels, undefined past the length.
+    Needs:
+        Nothing.
+    Numerics:
+        Sums are float32 and depend on the target's lanes in the last bits. The mean comes first, and the variance is of
+        the deviations from it (biased, as PyTorch's): no digits cancel.
+    Variants:
+        kernel: vectors of the target's lanes over channels, in up to four chains of sums.
+        operator: Relax's layer norm, which takes the variance from the deviations too.
+    Source:
+        Ba et al. 2016.
     """
     function = layer_norm_kernel(channels, eps, Simd.of(), residual=residual is not None, leaky=leaky)
     args = [x, *([] if residual is None else [residual]), gamma, beta, length]
@@ -159,10 +178,27 @@ def layer_norm(
 
 
 def ada_layer_norm(*, x: nn.Tensor, gamma_beta: nn.Tensor, length: nn.Tensor, channels: int, eps: float) -> nn.Tensor:
-    """y float32 [rows, padded(channels)] with gain 1 + gamma, zero in the padding channels.
+    """Normalise every row over its channels, with a gain and a bias that the style gives.
 
-    gamma_beta: float32 [1, padded(2*channels)], the style's projection: gamma in its first `channels` columns, beta in
-    the next. The rest as in `layer_norm`.
+    Computes:
+        y[t, c] = (x[t, c] - mean_c x[t]) / sqrt(var_c x[t] + eps) * (1 + gamma[c]) + beta[c]
+    Arguments:
+        x: float32 [rows, padded(channels)], the input.
+        gamma_beta: float32 [1, padded(2*channels)], gamma in its first `channels` columns, beta in the next.
+        length: int64 [1], valid rows.
+        channels: channels of x.
+        eps: added to the variance.
+    Returns:
+        y float32 [rows, padded(channels)]; zero in the padding channels, undefined past the length.
+    Needs:
+        Nothing.
+    Numerics:
+        Those of `layer_norm`.
+    Variants:
+        kernel: that of `layer_norm`.
+        operator: Relax's layer norm, then the affine map.
+    Source:
+        kokoro 0.9.4, modules.py, AdaLayerNorm (StyleTTS2, Li et al. 2023).
     """
     function = layer_norm_kernel(channels, eps, Simd.of(), adaptive=True)
     out = nn.Tensor.placeholder(x.shape, "float32")

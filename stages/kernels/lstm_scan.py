@@ -1,20 +1,13 @@
-"""Recurrence of a bidirectional LSTM over the valid rows, given the input products.
+"""Recurrence of a bidirectional LSTM over the valid rows.
 
-    [i f g o](t) = xw(t) + W_hh h(t-1)
-    c(t) = sigmoid(f) c(t-1) + sigmoid(i) tanh(g)
-    h(t) = sigmoid(o) tanh(c(t))
-
-The forward direction runs t = 0..length-1, the backward one t = length-1..0, both from h = c = 0: the semantics of a
-packed sequence. A step cannot begin before the one before it has ended, so each direction is one task. A step reads all
-of W_hh, 1 MiB a direction at 256 units: its time is the time to stream that out of the second-level cache, and the
-weights lie in the order in which they are read.
+A step cannot begin before the one before it has ended, so each direction is one task. A step reads all of W_hh, 1 MiB a
+direction at 256 units: its time is the time to stream that out of the second-level cache, and the weights lie in the
+order in which they are read.
 
 The hidden units are taken in groups of G (`unit_tile`), whose four gates fill the accumulators of one register tile:
 
     column of xw     direction, group, gate (i f g o), unit in the group      (`gate_order`)
     w_hh             [direction, group, input unit, gate x unit in the group]
-
-Source: torch.nn.LSTM (gate order i f g o).
 """
 
 from __future__ import annotations
@@ -30,9 +23,10 @@ GATES = 4
 
 
 def unit_tile(hidden: int, simd: Simd) -> tuple[int, int]:
-    """Lanes of a vector and vectors of a gate in one register tile; a group is their product, and divides `hidden`.
+    """Return the lanes of a vector and the vectors of a gate in one register tile.
 
-    Narrower vectors than the target's serve a `hidden` that its lanes do not divide.
+    A group is their product, and divides `hidden`. Vectors are narrower than the target's where its lanes do not divide
+    `hidden`.
     """
     lanes = next(n for n in (16, 8, 4, 2, 1) if n <= simd.lanes and hidden % n == 0)
     most = 4 if simd.lanes == 16 else 2  # 16 accumulators of 32 registers, 8 of 16
@@ -40,7 +34,9 @@ def unit_tile(hidden: int, simd: Simd) -> tuple[int, int]:
 
 
 def gate_order(hidden: int, group: int) -> list[int]:
-    """The row of PyTorch's weights [4*hidden, ...] (gates i f g o) that belongs in each column of a direction."""
+    """Return the row of PyTorch's weights [4*hidden, ...] (gates i f g o) that belongs in each column of a
+    direction.
+    """
     return [
         gate * hidden + first + unit
         for first in range(0, hidden, group)
@@ -50,7 +46,10 @@ def gate_order(hidden: int, group: int) -> list[int]:
 
 
 def lstm_scan_kernel(hidden: int, simd: Simd) -> tirx.PrimFunc:
-    """The loop nest of `lstm_scan`."""
+    """Build the loop nest of `lstm_scan`.
+
+    Arguments: xw, w_hh, length int64[1], out [rows, padded(2*hidden)].
+    """
     lanes, vectors = unit_tile(hidden, simd)
     group = lanes * vectors
     groups = hidden // group
@@ -91,7 +90,7 @@ def _gates(
     where: tuple[Expr, Expr, Expr],
     sizes: tuple[int, int, int],
 ) -> list[Expr]:
-    """Pre-activations of one group: i f g o, `vectors` each."""
+    """Compute the pre-activations of one group: i f g o, `vectors` each."""
     (row, column), (direction, g, turn), (hidden, vectors, lanes) = inputs, where, sizes
     count = GATES * vectors
     sums = registers((count * lanes,))
@@ -106,7 +105,7 @@ def _gates(
 
 
 def _unit(gates: list[Expr], cell: tirx.Buffer, unit: Expr, lanes: int) -> Expr:
-    """h of one vector of units; their cell is updated."""
+    """Compute h of one vector of units, and update their cell."""
     enter, forget, candidate, leave = gates
     kept = vector_math.sigmoid(forget, lanes) * load(cell, unit, lanes=lanes)
     now = let(kept + vector_math.sigmoid(enter, lanes) * vector_math.tanh(candidate, lanes))
@@ -115,14 +114,34 @@ def _unit(gates: list[Expr], cell: tirx.Buffer, unit: Expr, lanes: int) -> Expr:
 
 
 def lstm_scan(*, xw: nn.Tensor, w_hh: nn.Tensor, length: nn.Tensor, hidden: int) -> nn.Tensor:
-    """Hidden states of both directions, float32 [rows, padded(2*hidden)].
+    """Compute the hidden states of both directions of an LSTM, from the products of its inputs.
 
-    xw: float32 [rows, padded(8*hidden)], W_ih x + b_ih + b_hh in the column order above. w_hh: float32
-    [2, hidden/G, hidden, 4*G]. length: int64 [1], valid rows. The forward direction is in channels 0..hidden-1, the
-    backward one in hidden..2*hidden-1; padding channels and rows past `length` are not written.
+    Computes:
+        [i f g o](t) = xw(t) + W_hh h(t-1)
+        c(t) = sigmoid(f) c(t-1) + sigmoid(i) tanh(g)
+        h(t) = sigmoid(o) tanh(c(t))
 
-    Precondition: `hidden` a multiple of 8 for speed; others are right, but slow. Sums are float32, over input units in
-    ascending order whatever the target; with fused multiply-adds where it has them.
+        The forward direction runs t = 0..length-1, the backward one t = length-1..0, both from h = c = 0: the semantics
+        of a packed sequence.
+    Arguments:
+        xw: float32 [rows, padded(8*hidden)], W_ih x + b_ih + b_hh in the column order of `gate_order`.
+        w_hh: float32 [2, hidden/G, hidden, 4*G], the recurrent weights, packed; the operator has one group.
+        length: int64 [1], valid rows.
+        hidden: hidden units of one direction.
+    Returns:
+        h float32 [rows, padded(2*hidden)], the forward direction in channels 0..hidden-1, the backward one in the next;
+        padding channels and rows past the length are not written.
+    Needs:
+        A `hidden` that is a multiple of 8 is fastest. The operator raises ValueError for more units than a block has
+        threads.
+    Numerics:
+        Sums are float32, over input units in ascending order on every target; with fused multiply-adds where it has
+        them.
+    Variants:
+        kernel: a task a direction; vectors of the target's lanes, narrower where these do not divide `hidden`.
+        operator: a block of threads a direction, a thread a hidden unit.
+    Source:
+        torch.nn.LSTM (gate order i f g o).
     """
     out = nn.Tensor.placeholder((xw.shape[0], padded(2 * hidden)), "float32")
     return call(lstm_scan_kernel(hidden, Simd.of()), "lstm_scan", [xw, w_hh, length], out=out)

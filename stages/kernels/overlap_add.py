@@ -1,16 +1,7 @@
 """Waveform from log-magnitudes and phases: exponential, sine, inverse real Fourier transform, overlap-add.
 
-    X[r, k] = e^a[r, k] e^(i sin b[r, k])                                 sin b is the phase, in radians
-    f[r, n] = 1 / n_fft sum_k c[k] (Re X[r, k] cos(2 pi k n / n_fft) - Im X[r, k] sin(2 pi k n / n_fft))
-    y[t] = sum_r w[m] f[r, m] / sum_r w[m]^2,  m = t + n_fft / 2 - r * hop in 0..n_fft-1
-
-with c = 1 for the bins 0 and n_fft/2, whose imaginary parts do not count, and 2 for the others; w is Hann (periodic).
-Half a window is trimmed at both ends, so `frames` frames give exactly samples_per_frame * frames samples.
-
-A task makes one frame of samples in scratch from all rows that reach into it, those of its neighbours included: nobody
-writes where another does, and every sample is summed over ascending rows. All in float32.
-
-Source: torch.istft with center=True.
+A task makes one frame of samples in scratch from all rows that reach into it, those of its neighbours included: no task
+writes into another's samples.
 """
 
 from __future__ import annotations
@@ -21,11 +12,14 @@ from tvm.tirx.script import builder as T
 
 from stages.kernels import vector_math
 from stages.kernels.simd import Expr, Index, Simd, arg, call, kernel, let, load, padded, registers, size, splat, store
-from stages.kernels.spectrum import COSINE, SINE, WINDOW, bins, circle, whole_vectors
+from stages.kernels.spectrum import COSINE, SINE, WINDOW, bins, fourier_table, whole_vectors
 
 
 def overlap_add_kernel(samples_per_frame: int, n_fft: int, hop: int, simd: Simd) -> tirx.PrimFunc:
-    """The loop nest of `overlap_add`. Arguments: length int64[1], x [rows, padded(n_fft + 2)], y [1, samples]."""
+    """Build the loop nest of `overlap_add`.
+
+    Arguments: length int64[1], x [rows, padded(n_fft + 2)], y [1, samples].
+    """
     lanes, hops = simd.lanes, samples_per_frame // hop
     reach = n_fft // 2 // hop
     count = hops + 2 * reach - 1  # rows that reach into a frame
@@ -63,12 +57,13 @@ def overlap_add_kernel(samples_per_frame: int, n_fft: int, hop: int, simd: Simd)
 
 
 def _basis(n_fft: int, width: int) -> tirx.Buffer:
-    """float32 [3, bins, width]: what a unit real, then imaginary, part of bin k adds to sample n, at [:, k, n].
+    """Fill a table float32 [3, bins, width] that turns a spectrum into samples.
 
-    The window is applied; [2, 0, n] is its square. 0 for n past the last sample.
+    [0, k, n] and [1, k, n] are what a unit real and a unit imaginary part of bin k add to sample n, the window applied;
+    [2, 0, n] is the window's square. Entries are 0 for n past the last sample.
     """
     half, zero, one = n_fft // 2, tirx.const(0.0, "float64"), tirx.const(1.0, "float64")
-    table = circle(n_fft)
+    table = fourier_table(n_fft)
     basis = T.alloc_buffer((3, bins(n_fft), width))
     with T.serial(2) as part, T.serial(bins(n_fft)) as k, T.serial(width) as n:
         scale = T.if_then_else(tirx.any(k == 0, k == half), one, one * 2) / n_fft
@@ -83,10 +78,12 @@ def _basis(n_fft: int, width: int) -> tirx.Buffer:
 
 
 def _to_cartesian(x: tirx.Buffer, row: Expr, spectrum: tirx.Buffer, n_fft: int, lanes: int) -> None:
-    """Real parts, then imaginary ones, of a row of log-magnitudes and arcs; lanes past the last bin are not used."""
+    """Compute the real, then the imaginary parts of a row of log-magnitudes and arcs; lanes past the last bin are not
+    used.
+    """
     with T.serial(whole_vectors(bins(n_fft), lanes) // lanes) as v:
         at = let(v * lanes)
-        # by way of memory: TVM's simplifier takes seconds over a sine in a sine, whose bindings it sees through
+        # through memory: TVM's simplifier sees through bindings, and takes seconds for a sine in a sine
         store(spectrum, vector_math.sin(load(x, row, bins(n_fft) + at, lanes=lanes), lanes), SINE, at, lanes=lanes)
         store(spectrum, vector_math.exp(load(x, row, at, lanes=lanes), lanes), COSINE, at, lanes=lanes)
         magnitude, phase = (let(load(spectrum, part, at, lanes=lanes)) for part in (COSINE, SINE))
@@ -103,7 +100,7 @@ def _add_row(
     n_fft: int,
     lanes: int,
 ) -> None:
-    """Add a row's windowed samples, and the squared window, from `start` on."""
+    """Add a row's windowed samples to `total`, and the squared window to `weight`, from `start` on."""
     width = whole_vectors(n_fft, lanes)
     signal = registers((width,))
     for at in range(0, width, lanes):
@@ -123,9 +120,35 @@ def _add_row(
 def overlap_add(
     *, length: nn.Tensor, x: nn.Tensor, capacity: Index, samples_per_frame: int, n_fft: int, hop: int
 ) -> nn.Tensor:
-    """Port [1, capacity * samples_per_frame] float32, exact zeros past length * samples_per_frame.
+    """Compute the waveform of a spectrum by the inverse short-time Fourier transform.
 
-    x: rows [capacity * samples_per_frame / hop + 1, padded(n_fft + 2)]: log-magnitudes of bins 0..n_fft/2, arcs.
+    Computes:
+        X[r, k] = e^a[r, k] e^(i sin b[r, k])                                 sin b is the phase, in radians
+        f[r, n] = 1 / n_fft sum_k c[k] (Re X[r, k] cos(2 pi k n / n_fft) - Im X[r, k] sin(2 pi k n / n_fft))
+        y[t] = sum_r w[m] f[r, m] / sum_r w[m]^2,  m = t + n_fft / 2 - r * hop in 0..n_fft-1
+
+        with c = 1 for the bins 0 and n_fft/2, whose imaginary parts do not count, and 2 for the others; w is Hann
+        (periodic). Half a window is trimmed at both ends, so `length` frames give exactly samples_per_frame * length
+        samples.
+    Arguments:
+        length: int64 [1], valid frames.
+        x: float32 [capacity * samples_per_frame / hop + 1, padded(n_fft + 2)], a for bins 0..n_fft/2, then b.
+        capacity: frames that the buffers hold.
+        samples_per_frame: samples of one frame.
+        n_fft: samples of a window.
+        hop: samples between two rows.
+    Returns:
+        y float32 [1, capacity * samples_per_frame], a port: exact zeros past length * samples_per_frame.
+    Needs:
+        `hop` divides a frame and half a window, and a window is no longer than a frame; else the kernel raises
+        ValueError.
+    Numerics:
+        All in float32. Every sample is summed over ascending rows.
+    Variants:
+        kernel: a task a frame; vectors of the target's lanes over samples.
+        operator: tensor expressions: the transform is a matrix product, and a sample gathers its rows.
+    Source:
+        torch.istft with center=True.
     """
     if samples_per_frame % hop or n_fft % (2 * hop) or n_fft > samples_per_frame:
         raise ValueError(

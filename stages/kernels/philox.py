@@ -6,7 +6,7 @@
 Words and uniforms are exact, the same on every target. Deviates are float64, within 1e-14 of the true ones for the same
 uniforms.
 
-Emitters on vectors of `lanes` counters: they return expressions and bind temporaries in the enclosing block.
+The functions work on vectors of `lanes` counters: they return expressions and bind temporaries in the enclosing block.
 
 Source: Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3 (SC 2011).
 """
@@ -26,7 +26,7 @@ _WEYL = 0x9E3779B9, 0xBB67AE85
 
 
 def philox4x32(counter: Sequence[Expr], key: Sequence[Expr], lanes: int) -> list[Expr]:
-    """Four uint32 vectors from a counter of four uint32 vectors and a key of two uint32 scalars.
+    """Compute four uint32 vectors from a counter of four uint32 vectors and a key of two uint32 scalars.
 
     The words live in registers: TVM's interval analysis sees through bindings, and fails on sums that wrap.
     """
@@ -48,20 +48,20 @@ def philox4x32(counter: Sequence[Expr], key: Sequence[Expr], lanes: int) -> list
 
 
 def _product(word: Expr, factor: int, lanes: int) -> tuple[Expr, Expr]:
-    """High and low words of a 64-bit product."""
+    """Compute the high and low words of a 64-bit product."""
     wide = let(T.Cast(f"uint64x{lanes}", word) * splat(T.uint64(factor), lanes))
     high = T.Cast(f"uint32x{lanes}", T.shift_right(wide, splat(T.uint64(32), lanes)))
     return let(high), let(T.Cast(f"uint32x{lanes}", wide))
 
 
 def uniform(word: Expr, lanes: int) -> Expr:
-    """float32 in (0, 1] from the high 24 bits of a word; the greatest word rounds to exactly 1."""
+    """Compute a float32 in (0, 1] from the high 24 bits of a word; the greatest word rounds to exactly 1."""
     bits = T.Cast(f"int32x{lanes}", T.shift_right(word, splat(T.uint32(8), lanes)))
     return let(T.Cast(f"float32x{lanes}", bits) * splat(2.0**-24, lanes) + splat(2.0**-25, lanes))
 
 
 def normals(words: Sequence[Expr], lanes: int) -> list[Expr]:
-    """As many standard normal deviates, float64, as there are words (an even number)."""
+    """Compute as many standard normal deviates, float64, as there are words (an even number)."""
     deviates = []
     for word0, word1 in zip(words[::2], words[1::2], strict=True):
         logarithm = double_math.log(uniform(word0, lanes), lanes)

@@ -1,11 +1,11 @@
-"""Layouts where a stage begins and ends, and rows put side by side.
+"""Changes of layout where a stage begins and ends, and rows put side by side.
 
     port [1, c, t]  --to_time_major-->     rows [t, padded(c)]   --to_channel_major-->  port [1, c, t]
                                            rows [t, padded(c)]   --store_port-->        port [1, t, c]
     rows [t, *] and single rows [1, *]  --concatenate-->  rows [t, padded(sum of channels)]
 
-Rows past the valid ones are never read. What becomes rows again leaves them undefined, what becomes a port has exact
-zeros there. What these kernels write as rows has zeros in its padded channels. They copy: every result is bit-exact.
+A port has the graph's layout and exact zeros past its valid rows; rows are undefined there. These kernels never read
+the rows past the valid ones, and write zeros into the padding channels of rows. They copy: every result is bit-exact.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ _BLOCK = 64  # rows of a task
 
 
 def to_time_major_kernel(channels: int, rows: Rows, simd: Simd) -> tirx.PrimFunc:
-    """x [1, channels, t] -> y [t, padded(channels)]. Arguments: length int64[1], x, y."""
+    """Build the loop nest of `to_time_major`.
+
+    Arguments: length int64[1], x [1, channels, t], y [t, padded(channels)].
+    """
     lanes, whole = simd.lanes, channels // simd.lanes * simd.lanes
     with kernel("to_time_major") as function:
         t = size("t")
@@ -46,7 +49,10 @@ def to_time_major_kernel(channels: int, rows: Rows, simd: Simd) -> tirx.PrimFunc
 
 
 def to_channel_major_kernel(channels: int, rows: Rows, simd: Simd) -> tirx.PrimFunc:
-    """x [t, padded(channels)] -> y [1, channels, t]. Arguments: length int64[1], x, y."""
+    """Build the loop nest of `to_channel_major`.
+
+    Arguments: length int64[1], x [t, padded(channels)], y [1, channels, t].
+    """
     lanes = simd.lanes
     with kernel("to_channel_major") as function:
         t = size("t")
@@ -70,7 +76,10 @@ def to_channel_major_kernel(channels: int, rows: Rows, simd: Simd) -> tirx.PrimF
 
 
 def store_port_kernel(channels: int, rows: Rows, simd: Simd) -> tirx.PrimFunc:
-    """x [t, padded(channels)] -> y [1, t, channels]. Arguments: length int64[1], x, y."""
+    """Build the loop nest of `store_port`.
+
+    Arguments: length int64[1], x [t, padded(channels)], y [1, t, channels].
+    """
     with kernel("store_port") as function:
         t = size("t")
         length = arg("length", (1,), "int64")
@@ -89,7 +98,8 @@ def store_port_kernel(channels: int, rows: Rows, simd: Simd) -> tirx.PrimFunc:
 def concatenate_kernel(
     channels: Sequence[int], widths: Sequence[int], single: Sequence[bool], rows: Rows, simd: Simd
 ) -> tirx.PrimFunc:
-    """y[t, :] = the first `channels[i]` values of x_i[t, :] for each i, one after the other.
+    """Build the loop nest of `concatenate`, for buffers of `widths` values a row, the first `channels` of which are
+    copied.
 
     Arguments: length int64[1], every x_i [t, widths[i]], or [1, widths[i]] where `single`: the same row for all t; then
     y [t, padded(sum of channels)].
@@ -113,12 +123,12 @@ def concatenate_kernel(
 
 
 def _pack(values: Sequence[Expr]) -> Expr:
-    """A vector of scalars: a buffer's last index alone may be a vector, so this is how one loads across rows."""
+    """Make a vector of scalars. Only a buffer's last index may be a vector, so this is how one loads across rows."""
     return tirx.Shuffle(list(values), [tirx.const(i, "int32") for i in range(len(values))])
 
 
 def _copy(x: tirx.Buffer, source: list[Index], y: tirx.Buffer, target: list[Index], count: int, lanes: int) -> None:
-    """`count` neighbours along the last axes, and not one more: what follows may belong to another task."""
+    """Copy `count` neighbours along the last axes, and not one more: the next value may belong to another task."""
     with T.serial(count // lanes) as v:
         value = load(x, *source[:-1], source[-1] + v * lanes, lanes=lanes)
         store(y, value, *target[:-1], target[-1] + v * lanes, lanes=lanes)
@@ -134,7 +144,26 @@ def _fill_zeros(y: tirx.Buffer, target: list[Index], count: int, lanes: int) -> 
 
 
 def to_time_major(*, length: nn.Tensor, x: nn.Tensor, rows: Rows) -> nn.Tensor:
-    """Port [1, channels, t] as rows [t, padded(channels)]; valid are `rows`, by default one a token or frame."""
+    """Transpose a port into rows.
+
+    Computes:
+        y[t, c] = x[0, c, t]
+    Arguments:
+        length: int64 [1], valid tokens or frames.
+        x: float32 [1, channels, t], the port.
+        rows: valid rows of x for a length.
+    Returns:
+        y float32 [t, padded(channels)]; zero in the padding channels, undefined past the valid rows.
+    Needs:
+        Nothing.
+    Numerics:
+        A copy: bit-exact.
+    Variants:
+        kernel: a task a block of rows; a vector is loaded from as many strided channels.
+        operator: a tensor expression; 0 past the valid rows.
+    Source:
+        Decision 0003.
+    """
     _, channels, t = x.shape
     function = to_time_major_kernel(int(channels), rows, Simd.of())
     out = nn.Tensor.placeholder((t, padded(int(channels))), "float32")
@@ -142,14 +171,54 @@ def to_time_major(*, length: nn.Tensor, x: nn.Tensor, rows: Rows) -> nn.Tensor:
 
 
 def to_channel_major(*, length: nn.Tensor, x: nn.Tensor, channels: int, rows: Rows) -> nn.Tensor:
-    """Rows [t, padded(channels)] as port [1, channels, t], exact zeros past the valid rows."""
+    """Transpose rows into a port.
+
+    Computes:
+        y[0, c, t] = x[t, c]          0 past the valid rows
+    Arguments:
+        length: int64 [1], valid tokens or frames.
+        x: float32 [t, padded(channels)], the rows.
+        channels: channels of x that the port has.
+        rows: valid rows of x for a length.
+    Returns:
+        y float32 [1, channels, t], exact zeros past the valid rows.
+    Needs:
+        Nothing.
+    Numerics:
+        A copy: bit-exact.
+    Variants:
+        kernel: a task as many channels as the target has lanes.
+        operator: a tensor expression.
+    Source:
+        Decision 0003.
+    """
     function = to_channel_major_kernel(channels, rows, Simd.of())
     out = nn.Tensor.placeholder((1, channels, x.shape[0]), "float32")
     return call(function, "to_channel_major", [length, x], out=out)
 
 
 def store_port(*, length: nn.Tensor, x: nn.Tensor, channels: int, rows: Rows) -> nn.Tensor:
-    """Rows [t, padded(channels)] as port [1, t, channels], exact zeros past the valid rows."""
+    """Copy rows into a port of the same order of axes.
+
+    Computes:
+        y[0, t, c] = x[t, c]          0 past the valid rows
+    Arguments:
+        length: int64 [1], valid tokens or frames.
+        x: float32 [t, padded(channels)], the rows.
+        channels: channels of x that the port has.
+        rows: valid rows of x for a length.
+    Returns:
+        y float32 [1, t, channels], exact zeros past the valid rows.
+    Needs:
+        Nothing.
+    Numerics:
+        A copy: bit-exact.
+    Variants:
+        kernel: a task a block of rows.
+        operator: a tensor expression.
+    Source:
+        Decision 0003.
+    """
     function = store_port_kernel(channels, rows, Simd.of())
     out = nn.Tensor.placeholder((1, x.shape[0], channels), "float32")
     return call(function, "store_port", [length, x], out=out)
@@ -162,10 +231,27 @@ def concatenate(
     rows: Rows,
     capacity: Index,
 ) -> nn.Tensor:
-    """The first channels of several buffers side by side: rows [capacity, padded(sum of channels)].
+    """Put the first channels of several buffers side by side.
 
-    parts: (buffer [capacity, *], its real channels); a buffer of one row, [1, *], such as the style vector, is repeated
-    for every row. `capacity` is needed only where all of them are: then this is a broadcast.
+    Computes:
+        y[t, :] = the first n_i values of x_i[t, :] for each i, one after the other
+    Arguments:
+        length: int64 [1], valid tokens or frames.
+        parts: pairs of a buffer x_i float32 [t, *] and its n_i channels; a buffer of one row, such as the style vector,
+            is repeated for every row.
+        rows: valid rows of y for a length.
+        capacity: rows of y.
+    Returns:
+        y float32 [capacity, padded(sum of channels)]; zero in the padding channels, undefined past the valid rows.
+    Needs:
+        Buffers of one row or of `capacity` rows.
+    Numerics:
+        A copy: bit-exact.
+    Variants:
+        kernel: a task a block of rows.
+        operator: a tensor expression; 0 past the valid rows.
+    Source:
+        Decision 0003.
     """
     single = [_is_one(x.shape[0]) for x, _ in parts]
     channels = [count for _, count in parts]

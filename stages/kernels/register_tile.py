@@ -24,21 +24,21 @@ _ALIASING = 1024  # inputs, or a multiple: all rows of the input then lie in one
 
 
 def pitch_of(elements: int) -> int:
-    """Elements from one row of scratch to the next: an odd number of cache lines.
+    """Return how many elements lie from one row of scratch to the next: an odd number of cache lines.
 
     A register tile reads a line of each of its rows at once, and these should lie in different sets of the first-level
-    cache: with all in one, a product of 1024 inputs loses a fifth of its speed on Zen 4. Scratch has one axis, since
-    from two TVM would take the columns that nobody reads.
+    cache: with all in one, a product of 1024 inputs loses a fifth of its speed on Zen 4. Scratch has one axis: of two,
+    TVM would drop the columns that nobody reads.
     """
     lines = -(-elements // _LINE)
     return (lines | 1) * _LINE
 
 
 class Products(Protocol):
-    """How a register tile's sums of products are made: `float32` below, or in `kernels.bfloat16`.
+    """A way to sum the products of a register tile: `Float32` below, or one of `kernels.bfloat16`.
 
-    tile_rows: rows of the tile; what is left of a block is done in tiles of half of them. block: rows that one task
-    computes, whole tiles.
+    tile_rows: rows of the tile; the rest of a block is done in tiles of half of them. block: rows that one task
+    computes, a multiple of tile_rows.
     """
 
     @property
@@ -48,13 +48,15 @@ class Products(Protocol):
     def block(self) -> int: ...
 
     def weights(self, conv: Conv, panel: int) -> tuple[tuple[int, ...], str]:
-        """Shape and dtype of the packed weights."""
+        """Return shape and dtype of the packed weights."""
 
     def reads_in_place(self, conv: Conv) -> bool:
-        """Whether the input is multiplied where it lies; only the rows that fill no tile then go through scratch."""
+        """Return whether the input is multiplied where it lies; only the rows that fill no tile then go through
+        scratch.
+        """
 
     def allocate_scratch(self, conv: Conv, rows: int) -> tirx.Buffer:
-        """Input rows in the layout in which they are multiplied."""
+        """Allocate `rows` input rows in the layout in which they are multiplied."""
 
     def fill_row(self, conv: Conv, scratch: tirx.Buffer, row: Expr, value: Callable[[Index], Expr]) -> None:
         """Fill one row of scratch; `value(c)` are `lanes` channels from c on."""
@@ -69,7 +71,7 @@ class Products(Protocol):
         height: int,
         finished: tirx.Buffer,
     ) -> None:
-        """finished[:height] = bias + the sums over taps and inputs of `height` rows by one column panel."""
+        """Set finished[:height] to bias + the sums over taps and inputs of `height` rows by one column panel."""
 
 
 @dataclass(frozen=True)
@@ -129,9 +131,9 @@ def register_tile(
     depth: int,
     add: Callable[[Expr, Expr, Expr], Expr],
 ) -> None:
-    """`Products.multiply` in vector registers.
+    """Do `Products.multiply` in vector registers.
 
-    depth: elements of a row of `source`, each of which is spread over a vector. add(x, w, sum): the new sum.
+    depth: elements of a row of `source`, each of which is spread over a vector. add(x, w, total): the new total.
     """
     lanes = simd.lanes
     sums = registers((height * VECS * lanes,))
@@ -152,5 +154,5 @@ def register_tile(
 
 
 def _element(source: tirx.Buffer, row: Expr, c: Expr, depth: int) -> Expr:
-    """Element c of a row of the input, which has two axes, or of scratch."""
+    """Return element c of a row of the input, which has two axes, or of scratch."""
     return source[row, c] if len(source.shape) == 2 else source[row * pitch_of(depth) + c]

@@ -13,18 +13,21 @@ from stages.kernels.simd import Expr, Index, let, load, registers, splat, store
 
 @dataclass(frozen=True)
 class Rows:
-    """Valid rows of a buffer: scale * length + extra, `length` being the utterance's tokens or frames."""
+    """How many rows a buffer has for a length, in tokens or frames: scale * length + extra."""
 
     scale: int = 1
     extra: int = 0
 
     def of(self, length: Index) -> Index:
+        """Return how many rows a length has."""
         return length * self.scale + self.extra
 
 
 @dataclass(frozen=True)
 class Partials:
-    """Statistics of a buffer's blocks of `block` rows: data [2, blocks, padded(channels)] (see instance_norm)."""
+    """Statistics of the blocks of a buffer, each of `block` rows: data float32 [2, blocks, padded(channels)] (see
+    `moments`).
+    """
 
     data: nn.Tensor
     block: int
@@ -33,8 +36,10 @@ class Partials:
 def block_moments(
     partials: tirx.Buffer, y: tirx.Buffer, first: Expr, rows: Expr, channel: Expr, block: int, lanes: int
 ) -> None:
-    """partials[:, first / block, channel:channel + lanes] = mean and sum of squared deviations of rows first:first +
-    rows of y."""
+    """Store the mean and the sum of squared deviations of rows first:first + rows of y.
+
+    They go to partials[:, first / block, channel:channel + lanes].
+    """
     total = registers((lanes,))
     store(total, splat(0.0, lanes), 0, lanes=lanes)
     with T.serial(rows) as r:

@@ -1,8 +1,8 @@
-"""The vocabulary in which the kernels are written: explicit vectors, emitted by plain Python.
+"""The vocabulary of the kernels: explicit vectors, emitted by plain Python.
 
 A kernel is a Python function that emits TIR with the IR builder. `load` and `store` move one vector register, `when`
-is a branch, `Simd` says what the target's registers look like. A register tile is `tile_rows` x `VECS` accumulators,
-chosen so that accumulators, one row of weights and one broadcast value fit into the register file:
+is a branch, `Simd` describes the target's registers. A register tile is `tile_rows` x `VECS` accumulators, chosen so
+that accumulators, one row of weights and one broadcast value fit into the register file:
 
     AVX-512   16 lanes, 32 registers:  14 x 2 accumulators
     AVX2       8 lanes, 16 registers:   6 x 2
@@ -43,17 +43,17 @@ class Simd:
 
     @property
     def panel(self) -> int:
-        """Output channels of one register tile."""
+        """The output channels of one register tile."""
         return VECS * self.lanes
 
     @property
     def block(self) -> int:
-        """Rows that one task computes, and over which the partial statistics of a norm run."""
+        """The rows that one task computes, and over which the partial statistics of a norm run."""
         return 8 * self.tile_rows if self.lanes == 16 else 16 * self.tile_rows
 
     @staticmethod
     def of(target: Target | None = None) -> Simd:
-        """Registers of `target`, by default the current one."""
+        """Return the registers of `target`, by default the current one."""
         target = target or Target.current(allow_none=False)
         arch = str(target.attrs.get("mtriple", "x86_64"))
         x86 = arch.startswith(("x86_64", "i686", "amd64"))
@@ -65,13 +65,13 @@ class Simd:
 
 
 def padded(channels: int) -> int:
-    """Channels of an activation as it lies in memory."""
+    """Return the number of channels that an activation has in memory."""
     return -(-channels // CHANNELS) * CHANNELS
 
 
 @contextmanager
 def kernel(name: str) -> Iterator[IRBuilder]:
-    """A PrimFunc under construction; `builder.get()` after the block."""
+    """Hold a PrimFunc under construction; `builder.get()` after the block returns it."""
     with IRBuilder() as builder, T.prim_func(s_tir=True):
         T.func_name(name)
         T.func_attr({"tirx.noalias": True, "global_symbol": name})
@@ -79,41 +79,41 @@ def kernel(name: str) -> Iterator[IRBuilder]:
 
 
 def arg(name: str, shape: Sequence[Index], dtype: str = "float32") -> tirx.Buffer:
-    """The next argument: a buffer. Arrays handed to a library are 64-byte aligned (runner.runtime.values)."""
+    """Declare the next argument, a buffer. Arrays handed to a library are 64-byte aligned (runner.runtime.values)."""
     return T.match_buffer(T.arg(name, T.handle()), shape, dtype)
 
 
 def size(name: str) -> tirx.Var:
-    """A symbolic extent, bound by the buffer that it is a dimension of."""
+    """Make a symbolic extent, bound by the buffer that it is a dimension of."""
     return tirx.Var(name, "int64")
 
 
 def let(value: Expr) -> tirx.Var:
-    """A value computed once."""
+    """Bind a value to a variable, so that it is computed once."""
     return T.Bind(value)
 
 
 @contextmanager
 def when(condition: Expr) -> Iterator[None]:
-    """The statements inside run only where `condition` holds."""
+    """Run the statements inside only where `condition` holds."""
     with T.If(condition), T.Then():
         yield
 
 
 @contextmanager
 def otherwise() -> Iterator[None]:
-    """The other branch of an enclosing `T.If`."""
+    """Hold the other branch of an enclosing `T.If`."""
     with T.Else():
         yield
 
 
 def span(start: Index, lanes: int) -> Index:
-    """Index of `lanes` neighbours."""
+    """Return the index of `lanes` neighbours."""
     return T.ramp(start, 1, lanes) if lanes > 1 else start
 
 
 def load(buffer: tirx.Buffer, *index: Index, lanes: int) -> Expr:
-    """`lanes` neighbours along the last axis."""
+    """Load `lanes` neighbours along the last axis."""
     return buffer[(*index[:-1], span(index[-1], lanes))]
 
 
@@ -123,22 +123,24 @@ def store(buffer: tirx.Buffer, value: Expr, *index: Index, lanes: int) -> None:
 
 
 def splat(value: Expr | float, lanes: int, dtype: str = "float32") -> Expr:
-    """One value in every lane."""
+    """Put one value into every lane."""
     scalar = value if isinstance(value, ir.Expr) else tirx.const(value, dtype)
     return T.broadcast(scalar, lanes) if lanes > 1 else scalar
 
 
 def registers(shape: Sequence[int], dtype: str = "float32") -> tirx.Buffer:
-    """Values that stay in vector registers; indexed by constants only."""
+    """Allocate values that stay in vector registers; they are indexed by constants only."""
     return T.alloc_buffer(shape, dtype, scope="local")
 
 
 def blocks(rows: Expr | int, block: int) -> Expr:
-    """Number of tasks of `block` rows."""
+    """Return the number of tasks of `block` rows."""
     return tirx.truncdiv(rows + (block - 1), block) if isinstance(rows, ir.Expr) else -(-rows // block)
 
 
 def call(function: tirx.PrimFunc, name: str, args: Sequence[nn.Tensor], out: Out) -> Out:
-    """Call a kernel from an `nn.Module`. One name may stand for many shapes of a kernel, so the symbol becomes
-    private."""
+    """Call a kernel from an `nn.Module`.
+
+    The symbol becomes private, since one name may stand for many shapes of a kernel.
+    """
     return nn.op.tensor_ir_op(function.without_attr("global_symbol"), name, args, out=out)

@@ -1,4 +1,4 @@
-"""What the STFT and its inverse share: where a row keeps its spectrum, and the tables of the transform.
+"""The layout of a spectrum and the tables of the transform, which the STFT and its inverse share.
 
 A row of a spectrum is [magnitude of bins 0..n_fft/2 | phase of bins 0..n_fft/2 | zeros], `padded(n_fft + 2)` values.
 """
@@ -14,17 +14,17 @@ COSINE, SINE, WINDOW = range(3)
 
 
 def bins(n_fft: int) -> int:
-    """Bins of a real signal's spectrum."""
+    """Return the number of bins of a real signal's spectrum."""
     return n_fft // 2 + 1
 
 
 def whole_vectors(values: int, lanes: int) -> int:
-    """`values` rounded up to a multiple of `lanes`."""
+    """Round `values` up to a multiple of `lanes`."""
     return -(-values // lanes) * lanes
 
 
-def circle(n_fft: int) -> tirx.Buffer:
-    """A table float64 [3, n_fft]: cos(2 pi j / n_fft), sin(2 pi j / n_fft), and the periodic Hann window."""
+def fourier_table(n_fft: int) -> tirx.Buffer:
+    """Fill a table float64 [3, n_fft]: cos(2 pi j / n_fft), sin(2 pi j / n_fft), and the periodic Hann window."""
     table = T.alloc_buffer((3, n_fft), "float64")
     for j in range(n_fft):
         for row, value in ((COSINE, cosine(j, n_fft)), (SINE, sine(j, n_fft)), (WINDOW, hann(j, n_fft))):

@@ -1,10 +1,7 @@
 """Magnitude and phase of the short-time Fourier transform of the harmonic source.
 
-    X[r, k] = sum_n w[n] x[r * hop + n - n_fft / 2] e^(-2 pi i k n / n_fft)
-    y[r] = [ |X[r, 0..n_fft/2]| , angle X[r, 0..n_fft/2] , 0 ... ]
-
-x is reflected at its valid ends; w is Hann (periodic), hence symmetric, so the sum runs over pairs: for the samples
-x[0..n_fft-1] of a window, with e[n] = w[n] (x[n] + x[n_fft - n]) and o[n] = w[n] (x[n] - x[n_fft - n]),
+The window is symmetric, so the sum runs over pairs: for the samples x[0..n_fft-1] of a window, with
+e[n] = w[n] (x[n] + x[n_fft - n]) and o[n] = w[n] (x[n] - x[n_fft - n]),
 
     Re X[k] = w[n_fft/2] x[n_fft/2] cos(pi k) + sum_{0 < n < n_fft/2} e[n] cos(2 pi k n / n_fft)
     Im X[k] =                                 - sum_{0 < n < n_fft/2} o[n] sin(2 pi k n / n_fft)
@@ -13,11 +10,7 @@ Row 0 is mirror-symmetric, since the reflection is about its centre: there o[n] 
 for the bins 0 and n_fft/2 of every row. The phase is then defined: 0 or +pi. No other row is symmetric: the reflection
 at the end is about the last sample, one before the last row's centre.
 
-The phase of a bin whose imaginary part is nearly 0 jumps between -pi and +pi with the rounding, hence sums in float64;
-their results are rounded to float32, magnitude and angle are taken in float32.
-
-Differs: where torch.stft gives +pi or -pi by chance (row 0), this gives +pi.
-Source: torch.stft with center=True, pad_mode="reflect", onesided; torch.abs, torch.angle.
+A task computes a block of rows.
 """
 
 from __future__ import annotations
@@ -43,13 +36,16 @@ from stages.kernels.simd import (
     splat,
     store,
 )
-from stages.kernels.spectrum import WINDOW, bins, circle, whole_vectors
+from stages.kernels.spectrum import WINDOW, bins, fourier_table, whole_vectors
 
 _BLOCK = 60  # rows of a task
 
 
 def stft_kernel(samples_per_frame: int, n_fft: int, hop: int, simd: Simd) -> tirx.PrimFunc:
-    """The loop nest of `stft`. Arguments: length int64[1], x [samples], y [rows, padded(n_fft + 2)]."""
+    """Build the loop nest of `stft`.
+
+    Arguments: length int64[1], x float64 [samples], y [rows, padded(n_fft + 2)].
+    """
     half = n_fft // 2
     with kernel("stft") as function:
         samples, rows = size("samples"), size("rows")
@@ -75,16 +71,16 @@ def stft_kernel(samples_per_frame: int, n_fft: int, hop: int, simd: Simd) -> tir
 
 
 def _basis(n_fft: int, width: int) -> tirx.Buffer:
-    """float64 [2, n_fft/2 + 1, width]: w[n] cos, then w[n] sin, of 2 pi k n / n_fft at [:, n, k].
+    """Fill a table float64 [2, n_fft/2 + 1, width] with w[n] cos, then w[n] sin, of 2 pi k n / n_fft at [:, n, k].
 
-    It is 0 for k past the last bin: those become the zeros of the padded channels.
+    Entries are 0 for k past the last bin: those become the zeros of the padded channels.
     """
     half = n_fft // 2
-    table = circle(n_fft)
+    table = fourier_table(n_fft)
     basis = T.alloc_buffer((2, half + 1, width), "float64")
     with T.serial(2) as part, T.serial(half) as i, T.serial(width) as k:
         n = let(i + 1)
-        # the middle sample is its own partner, and counted twice
+        # the middle sample is its own partner, and the sum counts it twice
         weight = table[WINDOW, n] * T.if_then_else(n == half, tirx.const(0.5, "float64"), tirx.const(1.0, "float64"))
         value = T.if_then_else(k <= half, weight * table[part, k * n % n_fft], tirx.const(0.0, "float64"))
         T.buffer_store(basis, value, [part, n, k])
@@ -94,7 +90,7 @@ def _basis(n_fft: int, width: int) -> tirx.Buffer:
 def _transform(
     around: tirx.Buffer, start: Expr, basis: tirx.Buffer, n_fft: int, lanes: int
 ) -> tuple[tirx.Buffer, tirx.Buffer]:
-    """Real and imaginary parts, float64 [bins, rounded up], from `n_fft` samples of `around`."""
+    """Compute real and imaginary parts, float64 [bins, rounded up], from `n_fft` samples of `around`."""
     width = whole_vectors(bins(n_fft), lanes)
     parts = registers((width,), "float64"), registers((width,), "float64")
     for at in range(0, width, lanes):
@@ -110,7 +106,9 @@ def _transform(
 
 
 def _store_polar(real: tirx.Buffer, imaginary: tirx.Buffer, y: tirx.Buffer, row: Expr, n_fft: int, lanes: int) -> None:
-    """Magnitudes, then phases: in ascending order, as the vectors overlap and the zeros of one give way to the next."""
+    """Store magnitudes, then phases, in ascending order: vectors overlap, and the zeros of one are replaced by the
+    next.
+    """
     for at in range(0, padded(n_fft + 2), lanes):
         store(y, splat(0.0, lanes), row, at, lanes=lanes)
     phases = []
@@ -125,9 +123,36 @@ def _store_polar(real: tirx.Buffer, imaginary: tirx.Buffer, y: tirx.Buffer, row:
 def stft(
     *, length: nn.Tensor, x: nn.Tensor, capacity: Index, samples_per_frame: int, n_fft: int, hop: int
 ) -> nn.Tensor:
-    """Rows [capacity * samples_per_frame / hop + 1, padded(n_fft + 2)] of a signal [capacity * samples_per_frame].
+    """Compute magnitude and phase of the short-time Fourier transform of a signal.
 
-    Valid are length * samples_per_frame samples, and length * samples_per_frame / hop + 1 rows.
+    Computes:
+        X[r, k] = sum_n w[n] x[r * hop + n - n_fft / 2] e^(-2 pi i k n / n_fft)
+        y[r] = [ |X[r, 0..n_fft/2]| , angle X[r, 0..n_fft/2] , 0 ... ]
+
+        x is reflected at its valid ends; w is Hann (periodic).
+    Arguments:
+        length: int64 [1], valid frames.
+        x: float64 [capacity * samples_per_frame], the signal; length * samples_per_frame samples are valid.
+        capacity: frames that the buffers hold.
+        samples_per_frame: samples of one frame.
+        n_fft: samples of a window.
+        hop: samples between two rows.
+    Returns:
+        y float32 [capacity * samples_per_frame / hop + 1, padded(n_fft + 2)]: magnitudes, then phases [radians], then
+        zeros; undefined past row length * samples_per_frame / hop.
+    Needs:
+        An even n_fft, a hop that divides a frame, and a frame longer than half a window; else the kernel raises
+        ValueError.
+    Numerics:
+        Sums are float64, over pairs of samples from the window's ends to its middle: the phase of a bin whose imaginary
+        part is nearly 0 jumps between -pi and +pi with the rounding. Sums are then rounded to float32, in which
+        magnitude and angle are taken.
+    Variants:
+        kernel: vectors of the target's lanes over bins.
+        operator: a thread a row and bin.
+    Source:
+        torch.stft with center=True, pad_mode="reflect", onesided; torch.abs, torch.angle.
+        Differs: where torch.stft gives +pi or -pi by chance (row 0), this gives +pi.
     """
     if n_fft % 2 or samples_per_frame % hop or samples_per_frame <= n_fft // 2:
         raise ValueError(

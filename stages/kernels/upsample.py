@@ -1,11 +1,7 @@
 """Doubling of the frame rate in an up-sampling AdainResBlk1d: `depthwise_upsample` in the residual path, `repeat_rows`
 in the shortcut.
 
-    depthwise_upsample   y[2t] = w1 * p(x[t]) + b,   y[2t + 1] = w2 * p(x[t]) + w0 * p(x[t + 1]) + b     per channel
-    repeat_rows          y[2t] = y[2t + 1] = x[t]
-
-The first is ConvTranspose1d(groups=channels, kernel 3, stride 2, padding 1, output_padding 1); `p` is AdaIN and leaky
-ReLU (see conv1d), and 0 past the valid rows. Every output is one sum in a fixed order.
+A task computes a few input rows.
 """
 
 from __future__ import annotations
@@ -38,7 +34,10 @@ _ROWS = 16  # input rows of a task
 
 
 def depthwise_upsample_kernel(channels: int, rows: Rows, leaky: float, simd: Simd) -> tirx.PrimFunc:
-    """length int64[1], x [n, w], weight [3, w], bias [w], norm [3, w] -> y [2n, w], where w = padded(channels)."""
+    """Build the loop nest of `depthwise_upsample`.
+
+    Arguments: length int64[1], x [n, w], weight [3, w], bias [w], norm [3, w], y [2n, w], where w = padded(channels).
+    """
     lanes, width = simd.lanes, padded(channels)
     with kernel("depthwise_upsample") as function:
         n, m = size("n"), size("m")
@@ -72,7 +71,10 @@ def depthwise_upsample_kernel(channels: int, rows: Rows, leaky: float, simd: Sim
 
 
 def repeat_rows_kernel(channels: int, rows: Rows, simd: Simd) -> tirx.PrimFunc:
-    """length int64[1], x [n, padded(channels)] -> y [2n, padded(channels)]."""
+    """Build the loop nest of `repeat_rows`.
+
+    Arguments: length int64[1], x [n, padded(channels)], y [2n, padded(channels)].
+    """
     lanes, width = simd.lanes, padded(channels)
     with kernel("repeat_rows") as function:
         n, m = size("n"), size("m")
@@ -101,13 +103,63 @@ def depthwise_upsample(
     capacity: Index,
     leaky: float,
 ) -> nn.Tensor:
-    """y [2 * rows(capacity), padded(channels)]."""
+    """Double the rate by a transposed convolution of each channel, behind AdaIN and leaky ReLU.
+
+    Computes:
+        y[2t, c] = w1[c] * p(x[t, c]) + b[c]
+        y[2t + 1, c] = w2[c] * p(x[t, c]) + w0[c] * p(x[t + 1, c]) + b[c]
+
+        p is AdaIN and leaky ReLU (`kernels.convolution`), and 0 past the valid rows.
+    Arguments:
+        x: float32 [rows(capacity), padded(channels)], the input.
+        weight: float32 [3, padded(channels)], w0, w1, w2.
+        bias: float32 [padded(channels)], b.
+        norm: float32 [3, padded(channels)], mean, scale and shift of AdaIN (`adain`).
+        length: int64 [1], valid tokens or frames.
+        channels: channels of x.
+        rows: rows of x for a length.
+        capacity: tokens or frames that the buffers hold.
+        leaky: slope of the leaky ReLU.
+    Returns:
+        y float32 [2 * rows(capacity), padded(channels)], undefined past the valid rows.
+    Needs:
+        Nothing.
+    Numerics:
+        Every output is one float32 sum in a fixed order.
+    Variants:
+        kernel: vectors of the target's lanes over channels; p is computed twice for each value.
+        operator: p is a tensor expression of its own, and the sum another.
+    Source:
+        kokoro 0.9.4, istftnet.py, AdainResBlk1d.pool: ConvTranspose1d(groups=channels, kernel 3, stride 2, padding 1,
+        output_padding 1).
+    """
     out = nn.Tensor.placeholder((rows.of(capacity) * 2, padded(channels)), "float32")
     function = depthwise_upsample_kernel(channels, rows, leaky, Simd.of())
     return call(function, "depthwise_upsample", [length, x, weight, bias, norm], out=out)
 
 
 def repeat_rows(*, x: nn.Tensor, length: nn.Tensor, channels: int, rows: Rows, capacity: Index) -> nn.Tensor:
-    """y [2 * rows(capacity), padded(channels)]: nearest-neighbour up-sampling by two."""
+    """Double the rate by repeating every row: nearest-neighbour up-sampling.
+
+    Computes:
+        y[2t, c] = y[2t + 1, c] = x[t, c]
+    Arguments:
+        x: float32 [rows(capacity), padded(channels)], the input.
+        length: int64 [1], valid tokens or frames.
+        channels: channels of x.
+        rows: rows of x for a length.
+        capacity: tokens or frames that the buffers hold.
+    Returns:
+        y float32 [2 * rows(capacity), padded(channels)], undefined past the valid rows.
+    Needs:
+        Nothing.
+    Numerics:
+        A copy: bit-exact.
+    Variants:
+        kernel: vectors of the target's lanes over channels.
+        operator: a tensor expression.
+    Source:
+        kokoro 0.9.4, istftnet.py, UpSample1d.
+    """
     out = nn.Tensor.placeholder((rows.of(capacity) * 2, padded(channels)), "float32")
     return call(repeat_rows_kernel(channels, rows, Simd.of()), "repeat_rows", [length, x], out=out)

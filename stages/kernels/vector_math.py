@@ -30,8 +30,10 @@ _LN2_LOW = math.log(2) - _LN2_HIGH
 
 
 def fit(function: Callable[[float], float], low: float, high: float, degree: int) -> list[float]:
-    """Polynomial through `function` at the Chebyshev nodes, lowest power first (Newton's interpolation polynomial,
-    expanded in float64)."""
+    """Fit a polynomial through `function` at the Chebyshev nodes; its coefficients come lowest power first.
+
+    It is Newton's interpolation polynomial, expanded in float64.
+    """
     middle, half = (low + high) / 2, (high - low) / 2
     nodes = [middle + half * math.cos(math.pi * (i + 0.5) / (degree + 1)) for i in range(degree + 1)]
     divided = [function(x) for x in nodes]
@@ -46,21 +48,21 @@ def fit(function: Callable[[float], float], low: float, high: float, degree: int
     return powers
 
 
-def series(function: Callable[[float], float], limit: float, at_zero: float) -> Callable[[float], float]:
-    """`function`, with its limit at 0."""
+def with_limit(function: Callable[[float], float], limit: float, at_zero: float) -> Callable[[float], float]:
+    """Return `function` with its limit at 0, which it has within `limit` of 0."""
     return lambda x: function(x) if abs(x) > limit else at_zero
 
 
-_SIN = fit(series(lambda z: math.sin(math.sqrt(z)) / math.sqrt(z), 1e-12, 1.0), 0.0, (math.pi / 2) ** 2 * 1.01, 5)
+_SIN = fit(with_limit(lambda z: math.sin(math.sqrt(z)) / math.sqrt(z), 1e-12, 1.0), 0.0, (math.pi / 2) ** 2 * 1.01, 5)
 _COS = fit(lambda z: math.cos(math.sqrt(z)), 0.0, (math.pi / 2) ** 2 * 1.01, 6)
 _EXP = fit(math.exp, -math.log(2) / 2 * 1.01, math.log(2) / 2 * 1.01, 6)
 _TANH_SMALL = 0.625
-_TANH = fit(series(lambda z: math.tanh(math.sqrt(z)) / math.sqrt(z), 1e-12, 1.0), 0.0, _TANH_SMALL**2 * 1.01, 5)
+_TANH = fit(with_limit(lambda z: math.tanh(math.sqrt(z)) / math.sqrt(z), 1e-12, 1.0), 0.0, _TANH_SMALL**2 * 1.01, 5)
 _ATAN = fit(
-    series(lambda z: math.atan(math.sqrt(z)) / math.sqrt(z), 1e-12, 1.0), 0.0, (math.sqrt(2) - 1) ** 2 * 1.01, 5
+    with_limit(lambda z: math.atan(math.sqrt(z)) / math.sqrt(z), 1e-12, 1.0), 0.0, (math.sqrt(2) - 1) ** 2 * 1.01, 5
 )
 _LOG = fit(
-    series(lambda z: 2 * math.atanh(math.sqrt(z)) / math.sqrt(z), 1e-12, 2.0),
+    with_limit(lambda z: 2 * math.atanh(math.sqrt(z)) / math.sqrt(z), 1e-12, 2.0),
     0.0,
     ((math.sqrt(2) - 1) / (math.sqrt(2) + 1)) ** 2 * 1.01,
     4,
@@ -82,7 +84,7 @@ def _floats(lanes: int) -> str:
     return f"float32x{lanes}" if lanes > 1 else "float32"
 
 
-def _remainder_of_pi(x: Expr, multiple: Expr, lanes: int) -> Expr:
+def _reduce_by_pi(x: Expr, multiple: Expr, lanes: int) -> Expr:
     rest = (
         x - multiple * splat(_PI_HIGH, lanes) - multiple * splat(_PI_MIDDLE, lanes) - multiple * splat(_PI_LOW, lanes)
     )
@@ -90,37 +92,37 @@ def _remainder_of_pi(x: Expr, multiple: Expr, lanes: int) -> Expr:
 
 
 def sin_squared(x: Expr, lanes: int) -> Expr:
-    """sin(x)^2, |x| < 10^4. Its period is pi, so the sign of the reduced sine does not matter."""
+    """Compute sin(x)^2, |x| < 10^4. Its period is pi, so the sign of the reduced sine does not matter."""
     x = let(x)
     multiple = let(T.nearbyint(x * splat(1 / math.pi, lanes)))
-    rest = _remainder_of_pi(x, multiple, lanes)
+    rest = _reduce_by_pi(x, multiple, lanes)
     square = let(rest * rest)
     ratio = _horner(_SIN, square, lanes)
     return let(square * ratio * ratio)
 
 
 def sin(x: Expr, lanes: int) -> Expr:
-    """sin(x), |x| < 10^4."""
+    """Compute sin(x), |x| < 10^4."""
     x = let(x)
     multiple = let(T.nearbyint(x * splat(1 / math.pi, lanes)))
-    rest = _remainder_of_pi(x, multiple, lanes)
+    rest = _reduce_by_pi(x, multiple, lanes)
     odd = T.bitwise_and(T.Cast(_integers(lanes), multiple), splat(1, lanes, "int32"))
     sign = splat(1.0, lanes) - splat(2.0, lanes) * T.Cast(_floats(lanes), odd)
     return let(sign * rest * _horner(_SIN, let(rest * rest), lanes))
 
 
 def cos(x: Expr, lanes: int) -> Expr:
-    """cos(x), |x| < 10^4."""
+    """Compute cos(x), |x| < 10^4."""
     x = let(x)
     multiple = let(T.nearbyint(x * splat(1 / math.pi, lanes)))
-    rest = _remainder_of_pi(x, multiple, lanes)
+    rest = _reduce_by_pi(x, multiple, lanes)
     odd = T.bitwise_and(T.Cast(_integers(lanes), multiple), splat(1, lanes, "int32"))
     sign = splat(1.0, lanes) - splat(2.0, lanes) * T.Cast(_floats(lanes), odd)
     return let(sign * _horner(_COS, let(rest * rest), lanes))
 
 
 def exp(x: Expr, lanes: int) -> Expr:
-    """e^x; 0 below -87.3 (no subnormals), infinity above 88.7, NaN of NaN."""
+    """Compute e^x; it is 0 below -87.3 (no subnormals), infinity above 88.7, and NaN of NaN."""
     x = let(x)
     # the bound stands first: of two numbers, one of them NaN, LLVM's comparison then takes the second
     clamped = let(T.max(splat(-88.0, lanes), T.min(splat(89.0, lanes), x)))
@@ -139,7 +141,7 @@ def power_of_two(exponent: Expr, lanes: int) -> Expr:
 
 
 def log(x: Expr, lanes: int) -> Expr:
-    """ln(x) of a normal positive x."""
+    """Compute ln(x) of a normal positive x."""
     power, mantissa = exponent_and_mantissa(x, lanes)
     ratio = let((mantissa - splat(1.0, lanes)) / (mantissa + splat(1.0, lanes)))
     logarithm = ratio * _horner(_LOG, let(ratio * ratio), lanes)
@@ -148,7 +150,7 @@ def log(x: Expr, lanes: int) -> Expr:
 
 
 def exponent_and_mantissa(x: Expr, lanes: int) -> tuple[Expr, Expr]:
-    """int32 e and m in [sqrt(1/2), sqrt(2)) with x = m * 2^e, of a normal positive x."""
+    """Return int32 e and m in [sqrt(1/2), sqrt(2)) with x = m * 2^e, of a normal positive x."""
     bits = let(T.reinterpret(_integers(lanes), let(x)))
     # 0x3f3504f3 is the bit pattern of sqrt(1/2)
     power = let(T.shift_right(bits - splat(0x3F3504F3, lanes, "int32"), splat(23, lanes, "int32")))
@@ -156,12 +158,12 @@ def exponent_and_mantissa(x: Expr, lanes: int) -> tuple[Expr, Expr]:
 
 
 def sigmoid(x: Expr, lanes: int) -> Expr:
-    """1 / (1 + e^-x)."""
+    """Compute 1 / (1 + e^-x)."""
     return let(splat(1.0, lanes) / (splat(1.0, lanes) + exp(splat(0.0, lanes) - x, lanes)))
 
 
 def tanh(x: Expr, lanes: int) -> Expr:
-    """tanh(x): a polynomial near 0, where 1 - 2 / (e^2x + 1) cancels."""
+    """Compute tanh(x); a polynomial serves near 0, where 1 - 2 / (e^2x + 1) cancels."""
     x = let(x)
     small = x * _horner(_TANH, let(x * x), lanes)
     large = splat(1.0, lanes) - splat(2.0, lanes) / (exp(x + x, lanes) + splat(1.0, lanes))
@@ -170,38 +172,42 @@ def tanh(x: Expr, lanes: int) -> Expr:
 
 
 def gelu(x: Expr, lanes: int) -> Expr:
-    """GELU by its tanh approximation (`gelu_new`)."""
+    """Compute GELU by its tanh approximation (`gelu_new`)."""
     x = let(x)
     inner = splat(math.sqrt(2 / math.pi), lanes) * (x + splat(0.044715, lanes) * x * x * x)
     return let(splat(0.5, lanes) * x * (splat(1.0, lanes) + tanh(inner, lanes)))
 
 
 def leaky_relu(x: Expr, slope: float, lanes: int) -> Expr:
-    """x where positive, slope * x elsewhere (0 <= slope <= 1)."""
+    """Return x where positive, slope * x elsewhere (0 <= slope <= 1)."""
     x = let(x)
     return let(T.max(x, x * splat(slope, lanes)))
 
 
 def atan2(y: Expr, x: Expr, lanes: int) -> Expr:
-    """Angle of x + iy in (-pi, pi]; atan2(+0, x) is 0 or +pi, as is atan2(-0, x); atan2(0, 0) is 0."""
+    """Compute the angle of x + iy in (-pi, pi]; atan2(+0, x) is 0 or +pi, as is atan2(-0, x); atan2(0, 0) is 0."""
     x, y = let(x), let(y)
     zero = splat(0.0, lanes)
     across, up = let(T.max(x, zero - x)), let(T.max(y, zero - y))
     large, small = let(T.max(across, up)), let(T.min(across, up))
-    ratio = _opaque(T.Select(large > zero, small / T.Select(large > zero, large, splat(1.0, lanes)), zero), lanes)
+    ratio = _through_register(
+        T.Select(large > zero, small / T.Select(large > zero, large, splat(1.0, lanes)), zero), lanes
+    )
     # atan(r) = pi/4 + atan((r - 1) / (r + 1)) beyond tan(pi/8), so that the polynomial's argument stays below it
     far = ratio > splat(math.sqrt(2) - 1, lanes)
     reduced = let(T.Select(far, (ratio - splat(1.0, lanes)) / (ratio + splat(1.0, lanes)), ratio))
     angle = reduced * _horner(_ATAN, let(reduced * reduced), lanes) + T.Select(far, splat(math.pi / 4, lanes), zero)
-    angle = _opaque(angle, lanes)
-    steep = _opaque(T.Select(up > across, splat(math.pi / 2, lanes) - angle, angle), lanes)
-    left = _opaque(T.Select(x < zero, splat(math.pi, lanes) - steep, steep), lanes)
+    angle = _through_register(angle, lanes)
+    steep = _through_register(T.Select(up > across, splat(math.pi / 2, lanes) - angle, angle), lanes)
+    left = _through_register(T.Select(x < zero, splat(math.pi, lanes) - steep, steep), lanes)
     return let(T.Select(y < zero, zero - left, left))
 
 
-def _opaque(value: Expr, lanes: int) -> Expr:
-    """`value`, through a register: TVM's simplifier sees through a binding, and takes seconds over selects of
-    selects."""
+def _through_register(value: Expr, lanes: int) -> Expr:
+    """Pass `value` through a register.
+
+    TVM's simplifier sees through a binding, and takes seconds for selects of selects.
+    """
     register = registers((lanes,))
     store(register, value, 0, lanes=lanes)
     return let(load(register, 0, lanes=lanes))

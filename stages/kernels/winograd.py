@@ -1,21 +1,16 @@
 """Convolution of stride 1 by Winograd's minimal filtering: fewer products than taps, the rest as in conv1d.
 
-F(m, r) gives m neighbouring outputs of an r-tap filter from n = m + r - 1 products an input and output channel, not m
-r:
-
-    y = A^T [ sum_i (G w_i) * (B^T x_i) ]           x_i: n neighbouring rows of input channel i,  y: m rows
+F(m, r) computes m neighbouring outputs of an r-tap filter from n = m + r - 1 products an input and output channel, not
+from m r.
 
 A longer filter is cut into chunks of r taps, whose products are summed before A^T. A dilated filter works on each of
-its `dilation` interleaved sub-sequences. The weights G w are made at build (`WinogradConv1d.pack`), the rows B^T x
-strip by strip of one vector of channels in cache, then each of the n positions is a matrix product with the register
-tile of conv1d, and A^T comes with the epilogue. With n = 8 and points 0, +-1, +-2, +-1/2, infinity the error stays
-near that of the direct sum; +-4/3 besides, for n = 10, cost half a digit, and more points lose digits fast. B^T and
-A^T are applied by their even and odd halves: rows of the points a and -a share them.
+its `dilation` interleaved sub-sequences. The weights G w are made at build (`WinogradConv1d.pack`). A task makes the
+rows B^T x strip by strip, a strip being one vector of channels in cache; then each of the n positions is a matrix
+product with the register tile of conv1d, and A^T comes with the epilogue. B^T and A^T are applied by their even and odd
+halves: rows of the points a and -a share them.
 
 A block is `tiles` * m rows, and the norm's partial statistics run over blocks of that size (`Winograd.block`). Decision
 0007 has errors and speeds.
-
-Source: Winograd 1980; Lavin & Gray 2016; Toom-Cook construction by Vandermonde matrices.
 """
 
 from __future__ import annotations
@@ -51,17 +46,16 @@ from stages.kernels.simd import (
 )
 
 _POINTS = [Fraction(p) for p in ("0", "1", "-1", "2", "-2", "1/2", "-1/2", "4/3", "-4/3")]
-_TILES = 28  # of a block, about: its transformed rows and the weights then share the second-level cache
+_TILES = 28  # tiles of a block, about: its transformed rows and the weights then share the second-level cache
 
 Filtering = tuple[int, int]
-"""(m, r) of F(m, r)"""
+"""(m, r) of F(m, r)."""
 Matrix = list[list[float]]
 
 
 @dataclass(frozen=True)
 class Winograd:
-    """F(m, r) for a filter of up to `chunks` * r taps, dilated. `tiles` are those of a block, over all
-    sub-sequences."""
+    """F(m, r) for a filter of up to `chunks` * r taps, dilated. tiles: tiles of a block, over all sub-sequences."""
 
     m: int
     r: int
@@ -79,12 +73,12 @@ class Winograd:
         return self.tiles * self.m
 
     def weights(self, columns: int, inputs: int, panel: int) -> tuple[int, ...]:
-        """Shape of the packed weights G w."""
+        """Return the shape of the packed weights G w."""
         return columns // panel, self.chunks, self.n, inputs, panel
 
     @staticmethod
     def of(filtering: Filtering, taps: int, dilation: int, simd: Simd) -> Winograd:
-        """`filtering` for a filter of `taps`: chunks enough, and whole register tiles in each block."""
+        """Return `filtering` for a filter of `taps`, with enough chunks, and whole register tiles in each block."""
         m, r = filtering
         unit = math.lcm(dilation, simd.tile_rows)
         return Winograd(m, r, -(-taps // r), dilation, unit * max(1, round(_TILES / unit)))
@@ -92,7 +86,7 @@ class Winograd:
 
 @cache
 def matrices(m: int, r: int) -> tuple[Matrix, Matrix, Matrix]:
-    """A^T [m, n], G [n, r], B^T [n, n] with rows of B^T scaled to at most 1 (the scale is in G)."""
+    """Return A^T [m, n], G [n, r] and B^T [n, n], with rows of B^T scaled to at most 1 (the scale is in G)."""
     n = m + r - 1
     points = _POINTS[: n - 1]
 
@@ -112,7 +106,7 @@ def _floats(rows: list[list[Fraction]]) -> Matrix:
 
 
 def _inverse(rows: list[list[Fraction]]) -> list[list[Fraction]]:
-    """Gauss-Jordan elimination, exact."""
+    """Invert a matrix by Gauss-Jordan elimination, exactly."""
     size = len(rows)
     work = [[*row, *(Fraction(int(i == j)) for j in range(size))] for i, row in enumerate(rows)]
     for column in range(size):
@@ -126,10 +120,10 @@ def _inverse(rows: list[list[Fraction]]) -> list[list[Fraction]]:
 
 
 def winograd_kernel(conv: Conv, winograd: Winograd, rows: Rows, simd: Simd) -> tirx.PrimFunc:
-    """Loop nest of `conv`, of stride 1 and "same" padding, over `rows`.
+    """Build the loop nest of `winograd_conv1d`.
 
-    ConvTensors as those of conv1d_kernel but for weight [columns / panel, chunks, n, inputs, panel], and partials whose
-    blocks have `Winograd.block` rows.
+    Arguments: those of `conv1d_kernel`, but weight is [columns / panel, chunks, n, inputs, panel], and blocks of
+    partials have `Winograd.block` rows.
     """
     lanes, panel, m, n = simd.lanes, simd.panel, winograd.m, winograd.n
     dilation, block = winograd.dilation, winograd.block
@@ -191,7 +185,7 @@ def winograd_kernel(conv: Conv, winograd: Winograd, rows: Rows, simd: Simd) -> t
 def _transform_input(
     winograd: Winograd, strip: tirx.Buffer, transformed: tirx.Buffer, tiles: Expr, v: Expr, lanes: int
 ) -> None:
-    """transformed[v, chunk, :, tile] = B^T applied to the rows that the tile sees in that chunk."""
+    """Compute transformed[v, chunk, :, tile]: B^T applied to the rows that the tile sees in that chunk."""
     _, _, bt = matrices(winograd.m, winograd.r)
     with T.serial(winograd.chunks) as chunk, T.serial(tiles) as tile:
         start = let(
@@ -205,7 +199,9 @@ def _transform_input(
 
 
 def _by_halves(matrix: Matrix, values: Sequence[Expr], lanes: int) -> list[Expr]:
-    """matrix times values; neighbouring rows that differ in the sign of odd entries share their even and odd sums."""
+    """Multiply a matrix by values. Neighbouring rows that differ in the sign of odd entries share their even and odd
+    sums.
+    """
     results: list[Expr] = []
     i = 0
     while i < len(matrix):
@@ -245,8 +241,11 @@ def _multiply(
     tiles: Expr,
     simd: Simd,
 ) -> None:
-    """products[p, tile, :] = sum over chunks and inputs i of transformed[i / lanes, chunk, p, tile, i % lanes] *
-    weight[column, chunk, p, i, :]."""
+    """Compute products[p, tile, :] for all positions and tiles of one column panel.
+
+    It is the sum over chunks and inputs i of transformed[i / lanes, chunk, p, tile, i % lanes] * weight[column, chunk,
+    p, i, :].
+    """
     height, half = simd.tile_rows, simd.tile_rows // 2
     whole = let(tirx.truncdiv(tiles, height))
     rest = let(tiles - whole * height)
@@ -282,7 +281,9 @@ def _multiply(
 def _transform_output(
     winograd: Winograd, products: tirx.Buffer, tile: Expr, column: Expr, bias: Expr, lanes: int
 ) -> list[Expr]:
-    """The m output rows of a tile: bias + A^T times its products. The points but 0 and infinity come in pairs a, -a."""
+    """Compute the m output rows of a tile: bias + A^T times its products. The points but 0 and infinity come in pairs
+    a, -a.
+    """
     at, _, _ = matrices(winograd.m, winograd.r)
     found = [let(load(products, p, tile, column, lanes=lanes)) for p in range(winograd.n)]
     pairs = range(1, winograd.n - 1, 2)
@@ -301,13 +302,39 @@ def _transform_output(
 def winograd_conv1d(
     *, conv: Conv, winograd: Winograd, tensors: ConvTensors, rows: Rows, capacity: Index
 ) -> tuple[nn.Tensor, Partials | None]:
-    """y [rows(capacity), padded(outputs)], and its partial statistics where `conv.statistics`."""
+    """Compute a convolution of stride 1 as `conv1d` does, by minimal filtering.
+
+    Computes:
+        y = A^T [ sum_i (G w_i) * (B^T x_i) ]           x_i: n neighbouring rows of input channel i,  y: m rows
+
+        which is the formula of `conv1d` without phases, rounded otherwise.
+    Arguments:
+        conv: sizes, prologue and epilogue of the convolution; stride 1 and "same" padding.
+        winograd: the filtering, its chunks and its tiles.
+        tensors: those of `conv1d`, but weight is float32 [columns / panel, chunks, n, inputs, panel].
+        rows: rows of x, y and each residual for a length.
+        capacity: tokens or frames that the buffers hold.
+    Returns:
+        y float32 [rows(capacity), padded(outputs)] and its partial statistics, as `conv1d`; their blocks have
+        `winograd.block` rows.
+    Needs:
+        Weights packed by `transformed_weight`.
+    Numerics:
+        All in float32. With n = 8 and points 0, +-1, +-2, +-1/2, infinity the error stays near that of the direct sum;
+        +-4/3 besides, for n = 10, cost half a digit, and more points lose digits fast. The order of sums depends on the
+        valid length alone.
+    Variants:
+        kernel: register tiles of the target's lanes.
+        operator: none.
+    Source:
+        Winograd 1980; Lavin & Gray 2016; Toom-Cook construction by Vandermonde matrices.
+    """
     function = winograd_kernel(conv, winograd, rows, Simd.of())
     return call_convolution(function, "winograd_conv1d", conv, tensors, rows.of(capacity), winograd.block)
 
 
 def transformed_weight(folded: NDArray[Any], winograd: Winograd, panel: int) -> NDArray[np.float32]:
-    """G w as the kernel reads it, of a filter [padded(outputs), inputs, taps]; sums in float64."""
+    """Compute G w, as the kernel reads it, of a filter [padded(outputs), inputs, taps]; sums are float64."""
     columns, inputs, taps = folded.shape
     filters = np.zeros((columns, inputs, winograd.chunks * winograd.r))
     filters[:, :, :taps] = folded

@@ -136,7 +136,7 @@ class WinogradConv1d(Conv1d):
     """
 
     def __init__(self, inputs: int, outputs: int, taps: int, *, dilation: int = 1) -> None:
-        filtering = filters.chosen(inputs, outputs, taps, dilation) if filtering_pays() else None
+        filtering = filters.choose(inputs, outputs, taps, dilation) if filtering_pays() else None
         super().__init__(inputs, outputs, taps, dilation=dilation, exact=filtering is not None)
         self.winograd = filtering and Winograd.of(filtering, taps, dilation, Simd.of())
         if self.winograd is not None:

@@ -1,5 +1,4 @@
-"""The harmonic source joins the generator's signal; see kernels.add_source. Statistics are left to
-`instance_norm.moments`."""
+"""Addition of the harmonic source to the generator's signal, as a tensor expression."""
 
 from __future__ import annotations
 
@@ -8,7 +7,7 @@ from tvm.relax.frontend import nn
 
 from stages.kernels.rows import Rows
 from stages.kernels.simd import Expr, Index
-from stages.operators.call import expression, i64, tensor
+from stages.operators.call import expression, i64, placeholder
 
 
 def add_source(
@@ -21,7 +20,7 @@ def add_source(
     capacity: Index,
     reflect: bool,
 ) -> tuple[nn.Tensor, None]:
-    """y [rows(capacity), channels] = x + source; with `reflect` x is first reflected by one row on its left."""
+    """Add as `kernels.add_source`; y is [rows(capacity), channels], and the statistics are None."""
 
     def body(shape: list[Expr], x: te.Tensor, source: te.Tensor) -> te.Tensor:
         def row(t: Expr, c: Expr) -> Expr:
@@ -30,4 +29,4 @@ def add_source(
 
         return te.compute(shape, row, name="sum")
 
-    return expression("add_source", body, [x, source], tensor((rows.of(capacity), channels))), None
+    return expression("add_source", body, [x, source], placeholder((rows.of(capacity), channels))), None

@@ -1,4 +1,4 @@
-"""Self-attention of one utterance by Relax's matrix products and softmax; see kernels.attention.
+"""Self-attention of one utterance by Relax's matrix products and softmax.
 
 Keys past the valid ones get the score -infinity, hence the weight 0, and their values are taken as 0.
 """
@@ -13,13 +13,13 @@ from tvm.relax.frontend import nn
 
 from stages.kernels.rows import Rows
 from stages.kernels.simd import Expr
-from stages.operators.call import choose, expression, f32, is_valid, tensor
+from stages.operators.call import choose, expression, f32, is_valid, placeholder
 
 _ALL = Rows()
 
 
 def attention(*, qkv: nn.Tensor, length: nn.Tensor, heads: int, head_dim: int) -> nn.Tensor:
-    """y float32 [rows, heads*head_dim] of qkv [rows, 3*heads*head_dim]."""
+    """Attend as `kernels.attention`; qkv is [rows, 3*heads*head_dim], y [rows, heads*head_dim]."""
     rows = qkv.shape[0]
     parts = [_heads(qkv, length, part, heads, head_dim) for part in range(3)]
     query, key, value = parts
@@ -30,7 +30,7 @@ def attention(*, qkv: nn.Tensor, length: nn.Tensor, heads: int, head_dim: int) -
 
 
 def _heads(qkv: nn.Tensor, length: nn.Tensor, part: int, heads: int, head_dim: int) -> nn.Tensor:
-    """[heads, rows, head_dim] of queries, keys or values; 0 past the valid rows."""
+    """Select queries, keys or values as [heads, rows, head_dim]; they are 0 past the valid rows."""
     first = part * heads * head_dim
 
     def body(shape: list[Expr], length: te.Tensor, x: te.Tensor) -> te.Tensor:
@@ -39,11 +39,11 @@ def _heads(qkv: nn.Tensor, length: nn.Tensor, part: int, heads: int, head_dim: i
 
         return te.compute(shape, value, name="heads")
 
-    return expression("heads", body, [length, qkv], tensor((heads, qkv.shape[0], head_dim)))
+    return expression("heads", body, [length, qkv], placeholder((heads, qkv.shape[0], head_dim)))
 
 
 def _mask(scores: nn.Tensor, length: nn.Tensor, scale: float) -> nn.Tensor:
-    """Scores times `scale`, -infinity where the key is not valid."""
+    """Multiply scores by `scale`, and set them to -infinity where the key is not valid."""
 
     def body(shape: list[Expr], length: te.Tensor, x: te.Tensor) -> te.Tensor:
         def value(h: Expr, q: Expr, k: Expr) -> Expr:
@@ -51,4 +51,4 @@ def _mask(scores: nn.Tensor, length: nn.Tensor, scale: float) -> nn.Tensor:
 
         return te.compute(shape, value, name="masked")
 
-    return expression("mask", body, [length, scores], tensor(scores.shape))
+    return expression("mask", body, [length, scores], placeholder(scores.shape))

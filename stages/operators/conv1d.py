@@ -1,11 +1,7 @@
-"""Convolution over time as an implicit matrix product: dlight schedules it on tiles in shared memory.
+"""Convolution over time as an implicit matrix product, which dlight schedules on tiles in shared memory.
 
-    y[t, o] = gain * (bias[o] + sum_{k, i} p(x[t * stride - padding + k * dilation, i]) w[k, i, o] + residuals[t, o])
-
-The prologue `p` is a pass of its own, since every tap would repeat its sine; rows past the valid ones become zeros
-when a tile is read. Statistics are left to `instance_norm.moments`. Weights lie as [1, taps, inputs, columns].
-
-Source and formula: kernels.conv1d.
+The prologue is a pass of its own, since every tap would repeat its sine; rows past the valid ones become zeros when a
+tile is read.
 """
 
 from __future__ import annotations
@@ -18,13 +14,16 @@ from tvm.relax.frontend import nn
 from stages.kernels.convolution import Conv, ConvTensors
 from stages.kernels.rows import Partials, Rows
 from stages.kernels.simd import Expr, Index
-from stages.operators.call import choose, expression, f32, i64, is_valid, tensor
+from stages.operators.call import choose, expression, f32, i64, is_valid, placeholder
 
 
 def conv1d(
     *, conv: Conv, tensors: ConvTensors, rows_in: Rows, rows_out: Rows, capacity: Index
 ) -> tuple[nn.Tensor, Partials | None]:
-    """y [rows_out(capacity), outputs], without statistics."""
+    """Convolve as `kernels.conv1d`; y is [rows_out(capacity), outputs], and there are no statistics.
+
+    Weights are [1, taps, inputs, columns]; buffers have no padding channels.
+    """
     x = tensors.x
     if conv.norm or conv.leaky is not None or conv.snake:
         x = prologue(x, tensors.length, rows_in, norm=tensors.norm, leaky=conv.leaky, alpha=tensors.alpha)
@@ -45,7 +44,10 @@ def prologue(
     leaky: float | None = None,
     alpha: nn.Tensor | None = None,
 ) -> nn.Tensor:
-    """p(x) [rows, channels]: AdaIN's norm [3, channels], leaky ReLU, Snake with alpha [2, channels]; 0 past `rows`."""
+    """Apply a prologue to x [rows, channels]: AdaIN's norm [3, channels], leaky ReLU, Snake with alpha [2, channels].
+
+    The result is 0 past the valid rows.
+    """
     present = [tensor for tensor in (norm, alpha) if tensor is not None]
 
     def body(shape: list[Expr], length: te.Tensor, x: te.Tensor, *tables: te.Tensor) -> te.Tensor:
@@ -66,11 +68,11 @@ def prologue(
 
         return te.compute(shape, value, name="prologue")
 
-    return expression("prologue", body, [length, x, *present], tensor(x.shape))
+    return expression("prologue", body, [length, x, *present], placeholder(x.shape))
 
 
 def _product(conv: Conv, tensors: ConvTensors, x: nn.Tensor, rows: Rows, total: Index) -> nn.Tensor:
-    """[total, columns]; the epilogue included, but not the phases' interleaving."""
+    """Compute the sums [total, columns] and the epilogue, but not the interleaving of phases."""
 
     def body(
         shape: list[Expr],
@@ -106,11 +108,11 @@ def _product(conv: Conv, tensors: ConvTensors, x: nn.Tensor, rows: Rows, total: 
         return te.compute((shape[0], columns), finish, name="finish")
 
     args = [tensors.length, x, tensors.weight, tensors.bias, *tensors.residuals]
-    return expression("conv1d", body, args, tensor((total, tensors.weight.shape[3])))
+    return expression("conv1d", body, args, placeholder((total, tensors.weight.shape[3])))
 
 
 def _interleave(conv: Conv, x: nn.Tensor, total: Index) -> nn.Tensor:
-    """Rows q of `phases` blocks of columns -> rows q * phases + phase - shift."""
+    """Move rows q of `phases` blocks of columns to rows q * phases + phase - shift."""
     outputs = conv.outputs
 
     def body(shape: list[Expr], x: te.Tensor) -> te.Tensor:
@@ -120,10 +122,10 @@ def _interleave(conv: Conv, x: nn.Tensor, total: Index) -> nn.Tensor:
 
         return te.compute(shape, row, name="rows")
 
-    return expression("interleave", body, [x], tensor((total, outputs)))
+    return expression("interleave", body, [x], placeholder((total, outputs)))
 
 
 def _gelu(x: Expr) -> Expr:
-    """GELU by its tanh approximation (`gelu_new`)."""
+    """Compute GELU by its tanh approximation (`gelu_new`)."""
     inner = f32(math.sqrt(2 / math.pi)) * (x + f32(0.044715) * x * x * x)
     return f32(0.5) * x * (f32(1) + tirx.tanh(inner))

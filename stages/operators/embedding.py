@@ -1,4 +1,4 @@
-"""Rows of a table, one for each token; see kernels.embedding."""
+"""Embedding as a tensor expression."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from tvm.relax.frontend import nn
 
 from stages.kernels.rows import Rows
 from stages.kernels.simd import Expr
-from stages.operators.call import choose, expression, f32, i64, is_valid, tensor
+from stages.operators.call import choose, expression, f32, i64, is_valid, placeholder
 
 
 def embedding(*, ids: nn.Tensor, table: nn.Tensor, length: nn.Tensor, positions: nn.Tensor | None = None) -> nn.Tensor:
-    """y float32 [tokens, c] = table[ids[t]] (+ positions[t]), 0 past the valid tokens."""
+    """Look up as `kernels.embedding`; y is [tokens, c], and 0 past the length."""
 
     def body(shape: list[Expr], length: te.Tensor, ids: te.Tensor, table: te.Tensor, *added: te.Tensor) -> te.Tensor:
         def row(t: Expr, c: Expr) -> Expr:
@@ -23,4 +23,4 @@ def embedding(*, ids: nn.Tensor, table: nn.Tensor, length: nn.Tensor, positions:
         return te.compute(shape, row, name="embedding")
 
     args = [length, ids, table, *([] if positions is None else [positions])]
-    return expression("embedding", body, args, tensor((ids.shape[1], table.shape[1])))
+    return expression("embedding", body, args, placeholder((ids.shape[1], table.shape[1])))

@@ -1,7 +1,6 @@
 """Excitation of the generator: a thread a harmonic for the phases, then a thread a sample.
 
-Formulae, noise and float64 arithmetic are those of kernels.harmonic_source, one value at a time; a target without
-float64, such as Metal, is refused.
+Formulae, noise and float64 arithmetic are those of `kernels.harmonic_source`, one value at a time.
 """
 
 from __future__ import annotations
@@ -14,15 +13,16 @@ from stages.kernels import double_math
 from stages.kernels.harmonic_source import Source
 from stages.kernels.philox import normals, philox4x32
 from stages.kernels.simd import Expr, Index, arg, kernel, let, registers, size, when
-from stages.operators.call import loop_nest, tensor
+from stages.operators.call import loop_nest, placeholder
 from stages.operators.threads import threads
 
 
 def segments_kernel(source: Source) -> tirx.PrimFunc:
-    """length int64[1], f0 [1, half_frames] -> lines float64 [half_frames + 1, 2, harmonics].
+    """Build the loop nest that computes the lines of all segments.
 
-    Turns at the begin of each segment, modulo 1, and turns a sample in it. Segment k ends at the centre of half-frame
-    k; the first and the last are flat.
+    Arguments: length int64[1], f0 [1, half_frames], lines float64 [half_frames + 1, 2, harmonics]: turns at the begin
+    of each segment, modulo 1, and turns a sample in it. Segment k ends at the centre of half-frame k; the first and the
+    last are flat.
     """
     zero = tirx.const(0.0, "float64")
     with kernel("source_segments") as function:
@@ -49,7 +49,10 @@ def segments_kernel(source: Source) -> tirx.PrimFunc:
 
 
 def samples_kernel(source: Source) -> tirx.PrimFunc:
-    """length int64[1], f0, lines, seed int64[], weight [harmonics], bias [1] -> y float64 [samples]."""
+    """Build the loop nest that computes the samples.
+
+    Arguments: length int64[1], f0, lines, seed int64[], weight [harmonics], bias [1], y float64 [samples].
+    """
     step, half = source.half_frame, source.half_frame // 2
     with kernel("source_samples") as function:
         half_frames, segments, samples = size("half_frames"), size("segments"), size("samples")
@@ -65,7 +68,7 @@ def samples_kernel(source: Source) -> tirx.PrimFunc:
             with when(i < length[0] * 2):
                 side = let(T.Cast("int64", place >= half))
                 since = let(T.Cast("float64", place + half - side * step) + tirx.const(0.5, "float64"))
-                tone, level = _levels(source, f0[0, i])
+                tone, level = _amplitudes(source, f0[0, i])
                 noise = _draw(source, t, seed[()])
                 total = registers((1,), "float64")
                 T.buffer_store(total, T.Cast("float64", bias[0]), [0])
@@ -77,8 +80,8 @@ def samples_kernel(source: Source) -> tirx.PrimFunc:
     return function.get()
 
 
-def _levels(source: Source, f0_hz: Expr) -> tuple[Expr, Expr]:
-    """Amplitudes of the sine waves and of the noise, where voiced and elsewhere."""
+def _amplitudes(source: Source, f0_hz: Expr) -> tuple[Expr, Expr]:
+    """Return the amplitudes of the sine waves and of the noise, voiced or not."""
     voiced = let(T.Cast("float32", f0_hz > tirx.const(source.voiced_above, "float32")))
     tone = let(T.Cast("float64", voiced) * source.sine_amp)
     # the reference has the noise level in float32, whatever the model is in
@@ -86,7 +89,7 @@ def _levels(source: Source, f0_hz: Expr) -> tuple[Expr, Expr]:
 
 
 def _draw(source: Source, t: Expr, seed: Expr) -> tirx.Buffer:
-    """Deviates of the harmonics of sample t."""
+    """Draw the deviates of the harmonics of sample t."""
     drawn = -(-source.harmonics // 4)
     noise = registers((4 * drawn,), "float64")
     halves = tirx.const(32, "int64")
@@ -109,9 +112,9 @@ def harmonic_source(
     capacity: Index,
     source: Source,
 ) -> nn.Tensor:
-    """Excitation float64 [capacity * 2 * half_frame], undefined past sample length * 2 * half_frame."""
-    segments = tensor((capacity * 2 + 1, 2, source.harmonics), "float64")
+    """Compute the excitation as `kernels.harmonic_source`; the target needs float64, which Metal lacks."""
+    segments = placeholder((capacity * 2 + 1, 2, source.harmonics), "float64")
     lines = loop_nest(segments_kernel(source), "source_segments", [length, f0], segments)
-    samples = tensor((capacity * (2 * source.half_frame),), "float64")
+    samples = placeholder((capacity * (2 * source.half_frame),), "float64")
     args = [length, f0, lines, seed, weight, bias]
     return loop_nest(samples_kernel(source), "source_samples", args, samples)

@@ -1,9 +1,6 @@
-"""Instance norm over the valid rows, in the two steps of kernels.instance_norm.
+"""Instance norm over the valid rows: a thread a block of rows and channel, then a thread a channel.
 
-    moments    a thread a block of rows and channel: mean, and sum of squared deviations from it
-    adain      a thread a channel: the blocks' moments combined in order; norm = mean, (1 + gamma) / deviation, beta
-
-Blocks hold a fixed number of rows, so the sums' order depends on the valid length alone.
+Blocks have a fixed number of rows, and are combined in order: sums depend on the valid length alone.
 """
 
 from __future__ import annotations
@@ -16,14 +13,17 @@ from tvm.tirx.script import builder as T
 
 from stages.kernels.rows import Partials, Rows
 from stages.kernels.simd import Expr, Index, arg, blocks, kernel, let, size, when
-from stages.operators.call import f32, loop_nest, tensor
+from stages.operators.call import f32, loop_nest, placeholder
 from stages.operators.threads import threads
 
 BLOCK = 128  # rows of a block
 
 
 def moments_kernel(channels: int, rows: Rows) -> tirx.PrimFunc:
-    """length int64[1], x [n, channels] -> partials [2, b, channels]."""
+    """Build the loop nest of `moments`.
+
+    Arguments: length int64[1], x [n, channels], partials [2, b, channels].
+    """
     with kernel("moments") as function:
         n, b = size("n"), size("b")
         length = arg("length", (1,), "int64")
@@ -47,7 +47,10 @@ def moments_kernel(channels: int, rows: Rows) -> tirx.PrimFunc:
 
 
 def adain_kernel(channels: int, rows: Rows, eps: float) -> tirx.PrimFunc:
-    """length int64[1], partials [2, b, channels], style [1, 2*channels] (gamma, then beta) -> norm [3, channels]."""
+    """Build the loop nest of `adain`.
+
+    Arguments: length int64[1], partials [2, b, channels], style [1, 2*channels] (gamma, then beta), norm [3, channels].
+    """
     with kernel("adain") as function:
         b = size("b")
         length = arg("length", (1,), "int64")
@@ -76,7 +79,7 @@ def adain_kernel(channels: int, rows: Rows, eps: float) -> tirx.PrimFunc:
 
 
 def _sum(count: Expr, term: Callable[[Expr], Expr]) -> Expr:
-    """The terms 0..count-1, added in order."""
+    """Sum the terms 0..count-1, in order."""
     total = T.alloc_buffer((1,), scope="local")
     T.buffer_store(total, f32(0), [0])
     with T.serial(count) as i:
@@ -85,14 +88,14 @@ def _sum(count: Expr, term: Callable[[Expr], Expr]) -> Expr:
 
 
 def moments(*, x: nn.Tensor, length: nn.Tensor, channels: int, rows: Rows, capacity: Index) -> Partials:
-    """Partial statistics [2, blocks, channels] of the valid rows of x."""
-    out = tensor((2, blocks(rows.of(capacity), BLOCK), channels))
+    """Compute partial statistics as `kernels.instance_norm.moments`: [2, blocks, channels], of 128 rows a block."""
+    out = placeholder((2, blocks(rows.of(capacity), BLOCK), channels))
     return Partials(loop_nest(moments_kernel(channels, rows), "moments", [length, x], out), BLOCK)
 
 
 def adain(
     *, partials: Partials, style: nn.Tensor, length: nn.Tensor, channels: int, rows: Rows, eps: float = 1e-5
 ) -> nn.Tensor:
-    """norm [3, channels]: mean, scale, shift for a convolution's prologue."""
+    """Compute the norm [3, channels] as `kernels.instance_norm.adain`; style is [1, 2*channels]."""
     function = adain_kernel(channels, rows, eps)
-    return loop_nest(function, "adain", [length, partials.data, style], tensor((3, channels)))
+    return loop_nest(function, "adain", [length, partials.data, style], placeholder((3, channels)))

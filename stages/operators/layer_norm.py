@@ -1,6 +1,6 @@
-"""Layer norm over the channels of each row, by Relax's operator; see kernels.layer_norm.
+"""Layer norm over the channels of each row, by Relax's operator.
 
-Relax's takes the mean first, and the variance of the deviations from it.
+It takes the mean first, and the variance of the deviations from it.
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ def layer_norm(
     residual: nn.Tensor | None = None,
     leaky: float | None = None,
 ) -> nn.Tensor:
-    """y float32 [rows, channels]; each row for itself, so `length` is not asked for."""
+    """Normalise as `kernels.layer_norm`; y is [rows, channels]. Rows do not depend on each other, so `length` is not
+    read.
+    """
     z = x if residual is None else nn.op.add(x, residual)
     y = _normalise(z, gamma, beta, eps)
     return y if leaky is None else _operator(relax.op.nn.leakyrelu(y._expr, leaky), "leaky_relu")
 
 
 def ada_layer_norm(*, x: nn.Tensor, gamma_beta: nn.Tensor, length: nn.Tensor, channels: int, eps: float) -> nn.Tensor:
-    """y float32 [rows, channels] with gain 1 + gamma; gamma_beta [1, 2*channels]."""
+    """Normalise as `kernels.layer_norm.ada_layer_norm`; gamma_beta is [1, 2*channels]."""
     ones, zeros = (constant(np.full(channels, value, np.float32)) for value in (1.0, 0.0))
     gamma, beta = nn.op.split(gamma_beta, 2, axis=1)
     gain = nn.op.add(gamma, nn.Tensor.from_scalar(1.0, "float32"))

@@ -1,6 +1,5 @@
-"""Waveform from log-magnitudes and phases: spectrum, inverse Fourier transform as a product, overlap-add by gathering.
-
-Formulae are those of kernels.overlap_add; every sample is summed over ascending rows.
+"""Waveform from log-magnitudes and phases: spectrum, inverse Fourier transform as a product, overlap-add by
+gathering.
 """
 
 from __future__ import annotations
@@ -13,13 +12,13 @@ from tvm.relax.frontend import nn
 from stages.kernels.rows import Rows
 from stages.kernels.simd import Expr, Index
 from stages.kernels.spectrum import bins, cosine, hann, sine
-from stages.operators.call import choose, constant, expression, f32, i64, is_valid, tensor
+from stages.operators.call import choose, constant, expression, f32, i64, is_valid, placeholder
 
 
 def overlap_add(
     *, length: nn.Tensor, x: nn.Tensor, capacity: Index, samples_per_frame: int, n_fft: int, hop: int
 ) -> nn.Tensor:
-    """Port [1, capacity * samples_per_frame], zeros past the valid samples, of rows [.., n_fft + 2] (see stft)."""
+    """Compute the waveform as `kernels.overlap_add`; x is [.., n_fft + 2]."""
     hops = samples_per_frame // hop
     frames = _product(_to_cartesian(length, x, n_fft, Rows(hops, 1)), constant(synthesis_basis(n_fft)))
     squares = constant(np.array([hann(n, n_fft) ** 2 for n in range(n_fft)], np.float32))
@@ -38,11 +37,11 @@ def overlap_add(
 
         return te.compute(shape, sample, name="audio")
 
-    return expression("overlap_add", body, [length, frames, squares], tensor((1, capacity * samples_per_frame)))
+    return expression("overlap_add", body, [length, frames, squares], placeholder((1, capacity * samples_per_frame)))
 
 
 def _to_cartesian(length: nn.Tensor, x: nn.Tensor, n_fft: int, rows: Rows) -> nn.Tensor:
-    """Real parts, then imaginary ones, of rows of log-magnitudes and arcs."""
+    """Compute the real, then the imaginary parts of rows of log-magnitudes and arcs."""
     count = bins(n_fft)
 
     def body(shape: list[Expr], length: te.Tensor, x: te.Tensor) -> te.Tensor:
@@ -54,7 +53,7 @@ def _to_cartesian(length: nn.Tensor, x: nn.Tensor, n_fft: int, rows: Rows) -> nn
 
         return te.compute(shape, value, name="spectrum")
 
-    return expression("spectrum", body, [length, x], tensor((x.shape[0], 2 * count)))
+    return expression("spectrum", body, [length, x], placeholder((x.shape[0], 2 * count)))
 
 
 def _product(x: nn.Tensor, matrix: nn.Tensor) -> nn.Tensor:
@@ -62,11 +61,14 @@ def _product(x: nn.Tensor, matrix: nn.Tensor) -> nn.Tensor:
         i = te.reduce_axis((i64(0), matrix.shape[0]), "i")
         return te.compute(shape, lambda t, o: te.sum(x[t, i] * matrix[i, o], axis=i), name="product")
 
-    return expression("inverse_fourier", body, [x, matrix], tensor((x.shape[0], matrix.shape[1])))
+    return expression("inverse_fourier", body, [x, matrix], placeholder((x.shape[0], matrix.shape[1])))
 
 
 def synthesis_basis(n_fft: int) -> NDArray[np.float32]:
-    """[2 * bins, n_fft]: what a unit real, then imaginary, part of bin k adds to sample n; the window is applied."""
+    """Return a table [2 * bins, n_fft] that turns a spectrum into samples, the window applied.
+
+    Its rows are what a unit real, then a unit imaginary part of bin k add to each sample.
+    """
     half = n_fft // 2
     scale = [(1 if k in (0, half) else 2) / n_fft for k in range(half + 1)]
     table = [

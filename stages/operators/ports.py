@@ -1,4 +1,4 @@
-"""Layouts where a stage begins and ends, and rows put side by side; see kernels.ports.
+"""Changes of layout where a stage begins and ends, and rows put side by side, as tensor expressions.
 
 Rows past the valid ones are zeros in all of them.
 """
@@ -12,23 +12,23 @@ from tvm.relax.frontend import nn
 
 from stages.kernels.rows import Rows
 from stages.kernels.simd import Expr, Index
-from stages.operators.call import choose, expression, f32, i64, is_valid, tensor
+from stages.operators.call import choose, expression, f32, i64, is_valid, placeholder
 
 
 def to_time_major(*, length: nn.Tensor, x: nn.Tensor, rows: Rows) -> nn.Tensor:
-    """Port [1, channels, t] as rows [t, channels]."""
+    """Transpose as `kernels.ports.to_time_major`: port [1, channels, t] to rows [t, channels]."""
     _, channels, t = x.shape
     return _copy("to_time_major", length, x, rows, (t, channels), lambda x, t, c: x[i64(0), c, t], time=0)
 
 
 def to_channel_major(*, length: nn.Tensor, x: nn.Tensor, channels: int, rows: Rows) -> nn.Tensor:
-    """Rows [t, channels] as port [1, channels, t]."""
+    """Transpose as `kernels.ports.to_channel_major`: rows [t, channels] to port [1, channels, t]."""
     shape = (1, channels, x.shape[0])
     return _copy("to_channel_major", length, x, rows, shape, lambda x, _, c, t: x[t, c], time=2)
 
 
 def store_port(*, length: nn.Tensor, x: nn.Tensor, channels: int, rows: Rows) -> nn.Tensor:
-    """Rows [t, channels] as port [1, t, channels]."""
+    """Copy as `kernels.ports.store_port`: rows [t, channels] to port [1, t, channels]."""
     shape = (1, x.shape[0], channels)
     return _copy("store_port", length, x, rows, shape, lambda x, _, t, c: x[t, c], time=1)
 
@@ -42,7 +42,7 @@ def _copy(
     read: Callable[..., Expr],
     time: int,
 ) -> nn.Tensor:
-    """`read(x, *index)` where the index along axis `time` is a valid row, else 0."""
+    """Compute `read(x, *index)` where the index along axis `time` is a valid row, else 0."""
 
     def body(extents: list[Expr], length: te.Tensor, x: te.Tensor) -> te.Tensor:
         return te.compute(
@@ -51,7 +51,7 @@ def _copy(
             name="copy",
         )
 
-    return expression(name, body, [length, x], tensor(shape))
+    return expression(name, body, [length, x], placeholder(shape))
 
 
 def concatenate(
@@ -61,11 +61,7 @@ def concatenate(
     rows: Rows,
     capacity: Index,
 ) -> nn.Tensor:
-    """The channels of several buffers side by side: rows [capacity, sum of channels].
-
-    A buffer of one row where the others have more is repeated for every row; `capacity` is needed where all of them
-    have one.
-    """
+    """Put side by side as `kernels.ports.concatenate`: rows [capacity, sum of channels]."""
     channels = [count for _, count in parts]
 
     def body(shape: list[Expr], length: te.Tensor, *xs: te.Tensor) -> te.Tensor:
@@ -80,7 +76,7 @@ def concatenate(
         return te.compute(shape, value, name="concatenate")
 
     args = [length, *(x for x, _ in parts)]
-    return expression("concatenate", body, args, tensor((capacity, sum(channels))))
+    return expression("concatenate", body, args, placeholder((capacity, sum(channels))))
 
 
 def _is_one(extent: Index) -> bool:

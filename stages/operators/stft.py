@@ -1,6 +1,6 @@
 """Magnitude and phase of the harmonic source's spectrum: a thread a row and bin.
 
-Formulae and precision are those of kernels.stft: sums over pairs of samples in float64, in one fixed order.
+Sums run over pairs of samples in float64, in one fixed order, as in `kernels.stft`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from tvm.tirx.script import builder as T
 from stages.kernels import vector_math
 from stages.kernels.simd import Expr, Index, arg, kernel, let, registers, size, when
 from stages.kernels.spectrum import bins, cosine, hann, sine
-from stages.operators.call import constant, loop_nest, tensor
+from stages.operators.call import constant, loop_nest, placeholder
 from stages.operators.threads import threads
 
 
 def stft_kernel(samples_per_frame: int, n_fft: int, hop: int) -> tirx.PrimFunc:
-    """length int64[1], x float64 [samples], basis float64 [2, n_fft/2, bins] -> y [rows, n_fft + 2]."""
+    """Build the loop nest of `stft`.
+
+    Arguments: length int64[1], x float64 [samples], basis float64 [2, n_fft/2, bins], y [rows, n_fft + 2].
+    """
     half, width = n_fft // 2, bins(n_fft)
     with kernel("stft") as function:
         samples, rows = size("samples"), size("rows")
@@ -51,9 +54,9 @@ def _reflected(place: Expr, valid: Expr) -> Expr:
 
 
 def analysis_basis(n_fft: int) -> NDArray[np.float64]:
-    """w[n] cos, then w[n] sin, of 2 pi k n / n_fft at [:, n - 1, k] for n = 1..n_fft/2.
+    """Return a table of w[n] cos, then w[n] sin, of 2 pi k n / n_fft at [:, n - 1, k] for n = 1..n_fft/2.
 
-    The middle sample is its own partner and counted twice, hence half of it.
+    The middle sample is its own partner and the sum counts it twice, hence half of it.
     """
     half = n_fft // 2
     return np.array(
@@ -70,7 +73,7 @@ def analysis_basis(n_fft: int) -> NDArray[np.float64]:
 def stft(
     *, length: nn.Tensor, x: nn.Tensor, capacity: Index, samples_per_frame: int, n_fft: int, hop: int
 ) -> nn.Tensor:
-    """Rows [capacity * samples_per_frame / hop + 1, n_fft + 2] of a signal [capacity * samples_per_frame]."""
-    out = tensor((capacity * (samples_per_frame // hop) + 1, n_fft + 2))
+    """Transform as `kernels.stft`; rows are [capacity * samples_per_frame / hop + 1, n_fft + 2]."""
+    out = placeholder((capacity * (samples_per_frame // hop) + 1, n_fft + 2))
     args = [length, x, constant(analysis_basis(n_fft))]
     return loop_nest(stft_kernel(samples_per_frame, n_fft, hop), "stft", args, out)

@@ -1,6 +1,6 @@
 """Loops whose iterations are a GPU's threads; on a target without threads, plain loops.
 
-The second kind serves tests: what runs on a CPU is the GPU's code but for these loops.
+Plain loops serve tests: apart from them, a CPU runs the GPU's code.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from tvm.target import Target
 from tvm.tirx.script import builder as T
 
-from stages.kernels.simd import Expr, blocks, let, when
+from stages.kernels.simd import Expr, Index, blocks, let, when
 
-_BLOCK = 128  # threads of a block: no device has fewer
+_BLOCK = 128  # threads of a block: every device allows as many
 
 
 @contextmanager
-def threads(count: Expr | int) -> Iterator[Expr]:
-    """`count` independent iterations, one a thread."""
+def threads(count: Index) -> Iterator[Expr]:
+    """Run `count` independent iterations, one a thread."""
     if not has_threads():
         with T.parallel(count) as i:
             yield i
@@ -31,30 +31,30 @@ def threads(count: Expr | int) -> Iterator[Expr]:
 
 
 @contextmanager
-def teams(count: int) -> Iterator[Expr]:
-    """`count` blocks of threads, each with memory of its own (`shared`)."""
+def thread_blocks(count: int) -> Iterator[Expr]:
+    """Run `count` blocks of threads, each with memory of its own (`shared_scope`)."""
     with T.thread_binding(count, thread="blockIdx.x") if has_threads() else T.serial(count) as i:
         yield i
 
 
 @contextmanager
-def members(count: int) -> Iterator[Expr]:
-    """The `count` threads of a team; TVM puts a barrier between what some of them write and others read."""
+def block_threads(count: int) -> Iterator[Expr]:
+    """Run the `count` threads of a block. TVM puts a barrier between writes of some and reads of others."""
     with T.thread_binding(count, thread="threadIdx.x") if has_threads() else T.serial(count) as i:
         yield i
 
 
-def shared() -> str:
-    """Scope of memory that the members of a team share."""
+def shared_scope() -> str:
+    """Return the scope of memory that the threads of a block share."""
     return "shared" if has_threads() else "global"
 
 
-def most_members() -> int:
-    """Threads that a team may have at most."""
+def max_block_threads() -> int:
+    """Return how many threads a block may have at most."""
     target = Target.current(allow_none=False)
     return int(target.attrs["max_num_threads"]) if has_threads() else 1 << 31
 
 
 def has_threads() -> bool:
-    """Whether the current target is a GPU."""
+    """Return whether the current target is a GPU."""
     return "gpu" in Target.current(allow_none=False).keys

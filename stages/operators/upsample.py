@@ -1,4 +1,4 @@
-"""Doubling of the frame rate in an up-sampling AdainResBlk1d; see kernels.upsample."""
+"""Doubling of the frame rate in an up-sampling AdainResBlk1d, as tensor expressions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tvm.relax.frontend import nn
 
 from stages.kernels.rows import Rows
 from stages.kernels.simd import Expr, Index
-from stages.operators.call import choose, expression, f32, i64, tensor
+from stages.operators.call import choose, expression, f32, i64, placeholder
 from stages.operators.conv1d import prologue
 
 
@@ -23,7 +23,7 @@ def depthwise_upsample(
     capacity: Index,
     leaky: float,
 ) -> nn.Tensor:
-    """y [2 * rows(capacity), channels]: y[2t] = w1 p(x[t]) + b, y[2t + 1] = w2 p(x[t]) + w0 p(x[t + 1]) + b."""
+    """Convolve as `kernels.upsample.depthwise_upsample`; y is [2 * rows(capacity), channels]."""
     activated = prologue(x, length, rows, norm=norm, leaky=leaky)  # 0 past the valid rows
 
     def body(shape: list[Expr], x: te.Tensor, weight: te.Tensor, bias: te.Tensor) -> te.Tensor:
@@ -35,14 +35,14 @@ def depthwise_upsample(
 
         return te.compute(shape, row, name="upsampled")
 
-    out = tensor((rows.of(capacity) * 2, channels))
+    out = placeholder((rows.of(capacity) * 2, channels))
     return expression("depthwise_upsample", body, [activated, weight, bias], out)
 
 
 def repeat_rows(*, x: nn.Tensor, length: nn.Tensor, channels: int, rows: Rows, capacity: Index) -> nn.Tensor:
-    """y [2 * rows(capacity), channels]: nearest-neighbour up-sampling by two."""
+    """Repeat rows as `kernels.upsample.repeat_rows`; y is [2 * rows(capacity), channels]."""
 
     def body(shape: list[Expr], x: te.Tensor) -> te.Tensor:
         return te.compute(shape, lambda t, c: x[tirx.truncdiv(t, i64(2)), c], name="repeated")
 
-    return expression("repeat_rows", body, [x], tensor((rows.of(capacity) * 2, channels)))
+    return expression("repeat_rows", body, [x], placeholder((rows.of(capacity) * 2, channels)))

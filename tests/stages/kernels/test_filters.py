@@ -15,15 +15,15 @@ HASWELL = Target({"kind": "llvm", "mcpu": "haswell"})
 @pytest.mark.parametrize("row", [None, (4, 3)])
 def test_a_measured_row_is_followed(row: tuple[int, int] | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(filters, "CHOSEN", {"haswell, 8 lanes": {SHAPE: row}, "znver4, 16 lanes": {SHAPE: (2, 3)}})
-    assert filters.chosen(*SHAPE, target=HASWELL) == row
+    assert filters.choose(*SHAPE, target=HASWELL) == row
 
 
 def test_a_shape_or_a_cpu_without_a_row_follows_the_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(filters, "CHOSEN", {"haswell, 8 lanes": {SHAPE: None}})
-    assert filters.chosen(64, 64, 7, 1, target=HASWELL) == (4, 7)
-    assert filters.chosen(64, 64, 11, 3, target=HASWELL) == (5, 6)
-    assert filters.chosen(*SHAPE, target=Target({"kind": "llvm", "mcpu": "znver4"})) == (6, 3)
-    assert filters.chosen(*SHAPE, target=Target({"kind": "llvm"})) == (6, 3)
+    assert filters.choose(64, 64, 7, 1, target=HASWELL) == (4, 7)
+    assert filters.choose(64, 64, 11, 3, target=HASWELL) == (5, 6)
+    assert filters.choose(*SHAPE, target=Target({"kind": "llvm", "mcpu": "znver4"})) == (6, 3)
+    assert filters.choose(*SHAPE, target=Target({"kind": "llvm"})) == (6, 3)
 
 
 def test_every_row_of_the_table_is_a_form_that_is_tested() -> None:
