@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Self
 
-from runner.batch.rows import Utterance
+from runner.batch.rows import Row
 from runner.build import staleness
 from runner.engine import pipeline
 from runner.engine.plan import Plan
@@ -154,9 +154,9 @@ class Pipeline(pipeline.Pipeline):
     def _parts(self, speaker: Speaker, lines: Iterable[str]) -> Iterator[Part]:
         try:
             for number, line in enumerate(lines, 1):
-                utterance = Utterance(line.encode("utf-8", "surrogatepass"), f"line {number}")
-                speaker.check(utterance)
-                yield from speaker.say(utterance)
+                row = Row(line.encode("utf-8", "surrogatepass"), f"line {number}")
+                speaker.check(row)
+                yield from speaker.run(row)
         finally:
             self.tidy()
 

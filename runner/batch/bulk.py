@@ -1,10 +1,10 @@
-"""Many lines in bounded memory: all are checked, then each is spoken, and what fails or is finished is kept count of.
+"""Runs many rows in bounded memory: all are checked first, then each is run, and failures are counted.
 
-    lines --> check --> (stale stages are built) --> for each: finished before? --> say --> place --> Summary
-                |                                                                    |
-                +---- bad lines: all are told, and nothing is spoken; or with --keep-going they are left out
+    rows --> check --> (stale stages are built) --> each row: finished before? --> run --> place --> Summary
+               |                                                                    |
+               +---- bad rows: one error lists them all, and nothing is run; with `keep_going` they are left out
 
-Lines are read once for each arrow: what stays in memory is a few bytes a line, and the message of each bad one.
+The rows are read once for each arrow: what stays in memory is a few bytes a row, and the message of each bad one.
 """
 
 from __future__ import annotations
@@ -12,178 +12,201 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from runner.batch.output import digest_of
 from runner.batch.summary import Summary
 from runner.errors import LineError, RunError, SizeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from runner.batch.output import Destination, Place
-    from runner.batch.rows import Utterance
-    from runner.cli.progress import Speaking
-    from runner.engine.pipeline import Result
-    from runner.engine.run_state import Request
-    from runner.speech.speaker import Part, Speaker
+    from runner.batch.rows import Row
+
+
+class Part(Protocol):
+    """One of the pieces that the output of a row comes in."""
+
+    @property
+    def timings(self) -> Mapping[str, float]:
+        """Stage -> wall time [s], of the stages that ran."""
+
+
+PartT = TypeVar("PartT", bound=Part)
+PartT_co = TypeVar("PartT_co", bound=Part, covariant=True)
+PartT_contra = TypeVar("PartT_contra", bound=Part, contravariant=True)
+
+
+class RowRunner(Protocol[PartT_co]):
+    """Runs a graph on one row after the other."""
+
+    def check(self, row: Row) -> None:
+        """Find out whether a row could be run.
+
+        Raises:
+            LineError: it could not.
+        """
+
+    def run(self, row: Row, *, last: bool = False) -> Iterator[PartT_co]:
+        """Run a row that has been checked, a part whenever the next one is asked for.
+
+        Args:
+            last: no other row follows.
+
+        Raises:
+            LineError: a stage refused what it got.
+        """
+
+
+class Place(Protocol[PartT_contra]):
+    """Takes the output of rows in any order, each row once."""
+
+    def resume(self, number: int, row: Row) -> bool:
+        """Take over the output that an earlier run has made of row `number`, from 1; whether there is any."""
+
+    def take(self, number: int, row: Row, parts: Iterable[PartT_contra]) -> int:
+        """Write the output of a row; if `parts` raises, nothing of it stays. Returns its samples."""
+
+    def finish(self, rows: Iterable[Row], *, failed: bool) -> tuple[int, bool]:
+        """Complete the output of the rows that were taken.
+
+        Args:
+            failed: whether other rows have failed.
+
+        Returns:
+            the samples of the output, and whether a repetition of the run would have nothing to resume.
+        """
+
+    def close(self, *, complete: bool) -> bool:
+        """Remove all but the output if `complete`; else, whether something is left to resume from."""
+
+
+class Progress(Protocol):
+    """Is told which row is run, and what has been done so far."""
+
+    def begin(self, origin: str) -> None:
+        """Note that a row is about to be run."""
+
+    def end(self, summary: Summary) -> None:
+        """Note that a row has been run, was finished before, or has failed."""
+
+    def keep(self, summary: Summary, condition: str = "") -> None:
+        """Note that the run ends early, and that its finished rows are kept.
+
+        Args:
+            condition: on which a repetition goes on from there; '' where it does in any case.
+        """
 
 
 @dataclass
-class Checked:
-    """What a first look at all lines has found.
+class CheckResult:
+    """The findings of a check of all rows.
 
     Attributes:
-        total: utterances, the bad ones included.
-        failed: number (from 1) -> what is wrong.
+        total: rows, the bad ones included.
+        failed: number (from 1) -> the error of each bad row.
     """
 
     total: int = 0
     failed: dict[int, LineError] = field(default_factory=dict)
 
-    def well(self, utterances: Iterable[Utterance]) -> Well:
-        """Those of `utterances`, which were checked, that are not among `failed`."""
-        return Well(utterances, self.failed)
+    def passed(self, rows: Iterable[Row]) -> Iterable[Row]:
+        """The good ones of `rows`, which were checked; each loop over them reads `rows` anew."""
+        return _Passed(rows, self.failed)
 
 
-class Well:
-    """The utterances that a check has found well; each loop over them reads them anew."""
+class _Passed:
+    def __init__(self, rows: Iterable[Row], failed: Collection[int]) -> None:
+        self._rows, self._failed = rows, failed
 
-    def __init__(self, utterances: Iterable[Utterance], failed: Collection[int]) -> None:
-        self._utterances, self._failed = utterances, failed
-
-    def __iter__(self) -> Iterator[Utterance]:
-        """Give them in their order."""
-        return (utterance for number, utterance in enumerate(self._utterances, 1) if number not in self._failed)
+    def __iter__(self) -> Iterator[Row]:
+        return (row for number, row in enumerate(self._rows, 1) if number not in self._failed)
 
 
-def check(speaker: Speaker, utterances: Iterable[Utterance], *, keep_going: bool = False) -> Checked:
-    """Check every utterance before the first is spoken.
+def check(runner: RowRunner[Part], rows: Iterable[Row], *, keep_going: bool = False) -> CheckResult:
+    """Check every row before the first is run.
 
     Raises:
-        RunError: the bad lines, all of them, unless `keep_going`.
+        RunError: the errors of all bad rows, unless `keep_going`.
     """
-    checked = Checked()
+    result = CheckResult()
     first: LineError | None = None
-    for number, utterance in enumerate(utterances, 1):
-        checked.total = number
+    for number, row in enumerate(rows, 1):
+        result.total = number
         try:
-            speaker.check(utterance)
+            runner.check(row)
         except LineError as error:
-            checked.failed[number] = LineError(error.origin, error.fact)  # without the frames that it came through
+            result.failed[number] = LineError(error.origin, error.fact)  # without the frames that it came through
             first = first or error
-    if checked.failed and not keep_going:
-        raise RunError("\n".join(map(str, checked.failed.values()))) from first
-    return checked
+    if result.failed and not keep_going:
+        raise RunError("\n".join(map(str, result.failed.values()))) from first
+    return result
 
 
-def speak(
-    speaker: Speaker,
-    utterances: Iterable[Utterance],
-    checked: Checked,
-    destination: Destination,
-    settings: str,
-    progress: Speaking,
+def run(
+    runner: RowRunner[PartT],
+    rows: Iterable[Row],
+    checked: CheckResult,
+    place: Place[PartT],
+    progress: Progress,
     *,
+    rate_hz: int,
     keep_going: bool = False,
     against: Sequence[str] = (),
 ) -> Summary:
-    """Speak what `check` has found well.
+    """Run the rows that `check` has found good.
 
     Args:
-        settings: `speaker.identity`: what finished lines of a run before must have been made with to be left alone.
-        keep_going: leave out lines that a stage refuses.
-        against: the options that were given for which what a run before has finished is not taken up.
+        rate_hz: samples of output in a second.
+        keep_going: leave out rows that a stage refuses.
+        against: the options that were given for which the finished rows of an earlier run are not resumed.
 
     Raises:
-        LineError: a stage refused a line.
+        LineError: a stage refused a row.
         RunError: a file could not be written.
     """
-    summary = Summary(checked.total)
+    summary = Summary(checked.total, rate_hz)
     failed = dict(checked.failed)
     begin = time.perf_counter()
-    with destination.open(checked.total, resume=not against) as place:
-        complete = False
-        try:
-            for number, utterance in enumerate(utterances, 1):
-                if number in failed:
-                    continue
-                progress.begin(utterance.origin)
-                try:
-                    _line(speaker, number, utterance, digest_of(utterance, settings, destination), place, summary)
-                except LineError as error:
-                    if not keep_going:
-                        raise
-                    failed[number] = LineError(error.origin, error.fact)
-                progress.end(summary)
-            summary.failed = [failed[number] for number in sorted(failed)]
-            summary.samples, written = place.finish(utterances)
-            complete = written and not (failed and destination.is_folder)
-        finally:
-            kept = place.close(complete=complete)
-            if kept and not complete and not isinstance(sys.exception(), SizeError):  # which says how to go on
-                progress.keep(summary, _condition(against))
+    complete = False
+    try:
+        for number, row in enumerate(rows, 1):
+            if number in failed:
+                continue
+            progress.begin(row.origin)
+            try:
+                _run_row(runner, number, row, place, summary)
+            except LineError as error:
+                if not keep_going:
+                    raise
+                failed[number] = LineError(error.origin, error.fact)
+            progress.end(summary)
+        summary.failed = [failed[number] for number in sorted(failed)]
+        summary.samples, complete = place.finish(rows, failed=bool(failed))
+    finally:
+        kept = place.close(complete=complete)
+        if kept and not complete and not isinstance(sys.exception(), SizeError):  # which says how to go on
+            progress.keep(summary, _condition(against))
     summary.seconds = time.perf_counter() - begin
     return summary
 
 
+def _run_row(runner: RowRunner[PartT], number: int, row: Row, place: Place[PartT], summary: Summary) -> None:
+    if place.resume(number, row):
+        summary.resumed += 1
+        return
+
+    def parts() -> Iterator[PartT]:
+        for part in runner.run(row, last=number == summary.total):
+            summary.timings.update(part.timings)
+            yield part
+
+    summary.samples_computed += place.take(number, row, parts())
+    summary.computed += 1
+
+
 def _condition(against: Sequence[str]) -> str:
-    """On what a repetition would go on from here: an error that has a cause would only come again."""
+    """The condition on which a repetition would go on: an error that has a cause would only come again."""
     conditions = [] if isinstance(sys.exception(), KeyboardInterrupt) else ["once the cause of the error is removed"]
     if against:
         conditions.append(f"without {' and '.join(against)}")
     return " and ".join(conditions)
-
-
-def compute(
-    speaker: Speaker,
-    utterances: Iterable[Utterance],
-    checked: Checked,
-    tell: Callable[[str, Request, Result], object],
-    *,
-    keep_going: bool = False,
-) -> Summary:
-    """Run a part of the graph that gives no audio on what `check` has found well; a line that is run counts as spoken.
-
-    Args:
-        tell: is given where a line was written, and what came of it, part by part.
-        keep_going: leave out lines that a stage refuses.
-
-    Raises:
-        LineError: a stage refused a line.
-    """
-    summary = Summary(checked.total)
-    failed = dict(checked.failed)
-    begin = time.perf_counter()
-    for number, utterance in enumerate(utterances, 1):
-        if number in failed:
-            continue
-        try:
-            for request, result in speaker.compute(utterance):
-                summary.timings.update(result.timings)
-                tell(utterance.origin, request, result)
-        except LineError as error:
-            if not keep_going:
-                raise
-            failed[number] = LineError(error.origin, error.fact)
-        else:
-            summary.spoken += 1
-    summary.failed = [failed[number] for number in sorted(failed)]
-    summary.seconds = time.perf_counter() - begin
-    return summary
-
-
-def _line(speaker: Speaker, number: int, utterance: Utterance, digest: str, place: Place, summary: Summary) -> None:
-    entry = place.finished(number, digest)
-    if entry is not None:
-        summary.resumed += 1
-        return
-
-    def parts() -> Iterator[Part]:
-        for part in speaker.say(utterance, last=number == summary.total):
-            summary.timings.update(part.timings)
-            yield part
-
-    entry = place.take(number, utterance, digest, parts())
-    summary.spoken += 1
-    summary.samples_spoken += entry.samples

@@ -1,12 +1,12 @@
-"""What a run has finished, line by line, so that a run that was killed need not do it again.
+"""Records the rows that a run has finished, so that a run that was killed can be resumed.
 
-    out/.kokoro-run.jsonl        of a folder: which line became which file
-    .ipa.wav.kokoro-run.jsonl    of one file: where the line's samples lie in ...
-    .ipa.wav.kokoro-run.f32      ... the samples so far, as they came
+    out/.kokoro-run.jsonl        of a folder: which row became which file
+    .ipa.wav.kokoro-run.jsonl    of one file: where the row's samples lie in ...
+    .ipa.wav.kokoro-run.f32      ... the samples so far
 
-An entry is written after what it tells of, and names the digest of the line and of all that its audio depends on: what
-has changed since is done again, and a torn entry is none. The journal is locked while a run is under way. Only the
-places of the entries are in memory, eight bytes a line.
+An entry is written after the output that it describes. It holds a digest of the row and of everything that the output
+depends on, so a row of which something has changed since is run again; a torn entry is ignored. The journal is locked
+while a run is under way. Only the positions of the entries are in memory, eight bytes a row.
 """
 
 from __future__ import annotations
@@ -27,20 +27,22 @@ from runner.files.errors import writing
 if TYPE_CHECKING:
     from types import TracebackType
 
-_NOWHERE = -1
+TextSpan = tuple[str, int, int, int]  # text, its column in the row from 1, first sample, the sample after the last
+_ABSENT = -1
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A finished line.
+    """A finished row.
 
     Attributes:
-        number: of the utterance, from 1.
-        digest: of the line and of all that its audio depends on.
-        samples: of its audio.
-        offset: samples before it where many lines share a file.
-        file: the name and sha256 of the file that holds it alone.
-        chunks: the spans of each part as [text, column, start, end], from the start of the line; empty if not timed.
+        number: of the row, from 1.
+        digest: of the row and of everything that its output depends on.
+        samples: length of its output.
+        offset: samples before it in a file of many rows.
+        file: name and sha256 of the file that holds it alone.
+        chunks: of each part, the pieces of text and the samples at which they start and end, from the start of the row:
+            [text, column, start, end]; empty if nobody asked for times.
     """
 
     number: int
@@ -48,29 +50,29 @@ class Entry:
     samples: int
     offset: int = 0
     file: tuple[str, str] | None = None
-    chunks: list[list[tuple[str, int, int, int]]] = field(default_factory=list)
+    chunks: list[list[TextSpan]] = field(default_factory=list)
 
 
 class Journal:
     """The entries of one output, found by number."""
 
     def __init__(self, path: Path | None, *, resume: bool) -> None:
-        """Open the journal at `path`, made if it is not there; None for one that nobody else will see.
+        """Open the journal at `path`, created if it is not there; None for a temporary one.
 
         Args:
             resume: keep the entries that are there.
 
         Raises:
-            RunError: it cannot be written, or another run is at it.
+            RunError: it cannot be written, or another run has it open.
         """
         self.path = path
-        self._places = array("q")
+        self._positions = array("q")
         with self._writing():
             self._file = _open(path)
             try:
                 if not resume:
                     self._file.truncate(0)
-                self._index()
+                self._index_all()
             except BaseException:
                 self._file.close()
                 raise
@@ -84,32 +86,32 @@ class Journal:
         self._file.close()
 
     def __len__(self) -> int:
-        return sum(place != _NOWHERE for place in self._places)
+        return sum(position != _ABSENT for position in self._positions)
 
     def find(self, number: int) -> Entry | None:
-        """The entry of utterance `number`."""
-        place = self._places[number] if number < len(self._places) else _NOWHERE
-        if place == _NOWHERE:
+        """The entry of row `number`; None if there is none."""
+        position = self._positions[number] if number < len(self._positions) else _ABSENT
+        if position == _ABSENT:
             return None
         with self._writing():
-            self._file.seek(place)
+            self._file.seek(position)
             return _entry(self._file.readline())
 
     def add(self, entry: Entry) -> None:
-        """Note a finished line.
+        """Append the entry of a finished row.
 
         Raises:
-            RunError: the disk is full, or the like.
+            RunError: the journal cannot be written.
         """
         with self._writing():
             self._file.seek(0, 2)
-            place = self._file.tell()
+            position = self._file.tell()
             self._file.write(json.dumps(asdict(entry)).encode() + b"\n")
             self._file.flush()
-        self._put(entry.number, place)
+        self._index(entry.number, position)
 
     def rename(self, path: Path) -> None:
-        """Give the journal another place.
+        """Move the journal to `path`.
 
         Raises:
             RunError: it cannot be written there.
@@ -119,34 +121,34 @@ class Journal:
                 self.path = self.path.rename(path)
 
     def remove(self) -> None:
-        """Take the journal away: the work is done."""
+        """Delete the journal, when the work is done."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
 
-    def _index(self) -> None:
+    def _index_all(self) -> None:
         self._file.seek(0)
-        place = 0
+        position = 0
         line = b""
         for line in self._file:
             entry = _entry(line)
             if entry is not None:
-                self._put(entry.number, place)
-            place += len(line)
+                self._index(entry.number, position)
+            position += len(line)
         if line and not line.endswith(b"\n"):
-            self._file.write(b"\n")  # ends what a kill has torn
+            self._file.write(b"\n")  # ends an entry that a kill has torn
 
-    def _put(self, number: int, place: int) -> None:
-        missing = number + 1 - len(self._places)
+    def _index(self, number: int, position: int) -> None:
+        missing = number + 1 - len(self._positions)
         if missing > 0:
-            self._places.extend([_NOWHERE] * missing)
-        self._places[number] = place
+            self._positions.extend([_ABSENT] * missing)
+        self._positions[number] = position
 
     def _writing(self) -> contextlib.AbstractContextManager[None]:
         return writing(self.path or "temporary file")
 
 
 def _open(path: Path | None) -> BinaryIO:
-    """The journal's file, locked."""
+    """Open the journal's file and lock it."""
     if path is None:
         return tempfile.TemporaryFile()
     while True:
@@ -158,11 +160,11 @@ def _open(path: Path | None) -> BinaryIO:
             raise RunError(f"{path}: another run is writing there; wait for its end, or choose another -o") from None
         if os.fstat(file.fileno()).st_nlink:
             return file
-        file.close()  # the run that held it has taken it away: what is locked is no file that others would find
+        file.close()  # the run that held the lock has deleted the file: no other run would find this one
 
 
 def _entry(line: bytes) -> Entry | None:
-    """The entry in a line of the journal; None if it is torn, or not of this form."""
+    """Read a line of the journal; None if it is torn, or of another format."""
     try:
         fields: Any = json.loads(line)
         chunks = [[(str(t), int(c), int(s), int(e)) for t, c, s, e in chunk] for chunk in fields["chunks"]]

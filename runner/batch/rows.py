@@ -1,10 +1,9 @@
-"""The utterances of an input: one a line, `#` comments and blank lines aside.
+"""Reads the rows of an input: one a line, `#` comments and blank lines aside.
 
-Spaces at the end of a line are no part of it. Those at its start are, so that a column in a message is the line's; and
-so is a `#` that is not the line's first mark.
+Spaces at the end of a line are dropped. Those at its start are kept, so that a column in a message is the line's; so is
+a `#` that is not the line's first character.
 
-An input may be gone through more than once, and only the line at hand is in memory: what is no regular file is copied
-to a temporary one first.
+An input may be read more than once, with only the line at hand in memory: a pipe is copied to a temporary file first.
 """
 
 from __future__ import annotations
@@ -26,24 +25,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 STDIN = "-"
-_OPTION = "--phonemes"
 _SPACES = " \t\r"  # what Python strips beyond these may be a symbol
-_MARK = b"\xef\xbb\xbf"  # of UTF-8, at the start of a file
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
-class Utterance:
-    """What is spoken in one go, and where it was written: `ipa.txt:7`, or `--phonemes`.
+class Row:
+    """A line of an input.
 
     Attributes:
-        data: the line, in UTF-8 if it is well.
+        data: the line, in UTF-8 unless the file is damaged.
+        origin: where it was written: `ipa.txt:7`, or the option that gave it.
     """
 
     data: bytes
     origin: str
 
     @property
-    def phonemes(self) -> str:
+    def text(self) -> str:
         """The line.
 
         Raises:
@@ -56,14 +55,14 @@ class Utterance:
             raise RunError(f"not UTF-8: byte 0x{byte:02x}; save the file as UTF-8") from None
 
 
-class Lines:
-    """The utterances in a file, read anew by each loop over them."""
+class FileRows:
+    """The rows of a file, read anew by each loop over them."""
 
     def __init__(self, file: BinaryIO, name: str) -> None:
         self._file, self._name = file, name
 
-    def __iter__(self) -> Iterator[Utterance]:
-        """Give the lines that hold an utterance.
+    def __iter__(self) -> Iterator[Row]:
+        """Give the rows in their order.
 
         Raises:
             RunError: the file cannot be read.
@@ -73,7 +72,7 @@ class Lines:
         while line := self._line_at(position):
             number += 1
             position += len(line)
-            yield from _spoken(line, number, self._name)
+            yield from _row(line, number, self._name)
 
     def _line_at(self, position: int) -> bytes:
         # Loops over one file may be under way at the same time: each seeks its own place.
@@ -82,33 +81,50 @@ class Lines:
             return self._file.readline()
 
 
-def _spoken(line: bytes, number: int, name: str) -> Iterator[Utterance]:
-    """The utterance of a line, if it holds one."""
-    text = line.removeprefix(_MARK) if number == 1 else line
+def _row(line: bytes, number: int, name: str) -> Iterator[Row]:
+    """Give the row of a line, if it holds one."""
+    text = line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
     stripped = text.removesuffix(b"\n").rstrip(_SPACES.encode())
     if stripped and not stripped.lstrip(_SPACES.encode()).startswith(b"#"):
-        yield Utterance(stripped, f"{name}:{number}")
+        yield Row(stripped, f"{name}:{number}")
 
 
 @contextlib.contextmanager
-def as_they_come(source: str | None, phonemes: str | None) -> Iterator[Iterable[Utterance]]:
-    """As `utterances`, but read once, each when it is asked for: a pipe may still be written to.
+def open_rows(source: str | None, text: str | None, option: str) -> Iterator[Iterable[Row]]:
+    """Open the rows of the file `source` or, where it is None, the one row `text`; they may be read repeatedly.
+
+    Args:
+        option: the option that gave `text`.
 
     Raises:
-        RunError: the file cannot be read.
+        RunError: as `from_option` and `from_file`.
     """
     if source is None:
-        yield from_option(phonemes or "")
+        yield from_option(text or "", option)
+        return
+    with from_file(source) as rows:
+        yield rows
+
+
+@contextlib.contextmanager
+def stream_rows(source: str | None, text: str | None, option: str) -> Iterator[Iterable[Row]]:
+    """Open rows as `open_rows` does, but to be read once, each when it is asked for: a pipe may still be written to.
+
+    Raises:
+        RunError: the file cannot be read, or `text` is blank.
+    """
+    if source is None:
+        yield from_option(text or "", option)
         return
     name = _name(source)
     with contextlib.ExitStack() as stack:
         with reading(name):
             file = sys.stdin.buffer if source == STDIN else stack.enter_context(Path(source).open("rb"))
-        yield _each(file, name)
+        yield _read_once(file, name)
 
 
 def _name(path: str) -> str:
-    """How messages call what is read."""
+    """The name of an input in messages."""
     if path != STDIN:
         return printable(path)
     if sys.stdin is None:
@@ -116,7 +132,7 @@ def _name(path: str) -> str:
     return "standard input"
 
 
-def _each(file: BinaryIO, name: str) -> Iterator[Utterance]:
+def _read_once(file: BinaryIO, name: str) -> Iterator[Row]:
     number = 0
     while True:
         with reading(name):
@@ -124,40 +140,26 @@ def _each(file: BinaryIO, name: str) -> Iterator[Utterance]:
         if not line:
             return
         number += 1
-        yield from _spoken(line, number, name)
+        yield from _row(line, number, name)
 
 
-@contextlib.contextmanager
-def utterances(source: str | None, phonemes: str | None) -> Iterator[Iterable[Utterance]]:
-    """The utterances of `--input` or, where `source` is None, of `--phonemes`; they may be looped over repeatedly.
-
-    Raises:
-        RunError: as `from_option` and `from_file`.
-    """
-    if source is None:
-        yield from_option(phonemes or "")
-        return
-    with from_file(source) as lines:
-        yield lines
-
-
-def from_option(phonemes: str) -> list[Utterance]:
-    """The one utterance of `--phonemes`.
+def from_option(text: str, option: str) -> list[Row]:
+    """The one row that an option gives.
 
     Raises:
         RunError: it is blank.
     """
-    if not phonemes.strip(_SPACES):
-        raise RunError(f"{_OPTION}: nothing to say; give at least one symbol")
-    return [Utterance(phonemes.rstrip(_SPACES).encode("utf-8", "surrogateescape"), _OPTION)]
+    if not text.strip(_SPACES):
+        raise RunError(f"{option}: is blank; give at least one symbol")
+    return [Row(text.rstrip(_SPACES).encode("utf-8", "surrogateescape"), option)]
 
 
 @contextlib.contextmanager
-def from_file(path: str) -> Iterator[Lines]:
-    """The utterances in the UTF-8 file at `path`, or on standard input where `path` is '-'.
+def from_file(path: str) -> Iterator[FileRows]:
+    """Open the rows of the UTF-8 file at `path`, or of standard input where `path` is '-'.
 
     Raises:
-        RunError: the file cannot be read, or holds no utterance.
+        RunError: the file cannot be read, or has no row.
     """
     name = _name(path)
     with contextlib.ExitStack() as stack:
@@ -167,7 +169,7 @@ def from_file(path: str) -> Iterator[Lines]:
                 spooled = stack.enter_context(tempfile.TemporaryFile())
                 shutil.copyfileobj(file, spooled)
                 file = spooled
-        lines = Lines(file, name)
-        if next(iter(lines), None) is None:
-            raise RunError(f"{name}: holds no utterance; each line is one, blank lines and # comments aside")
-        yield lines
+        rows = FileRows(file, name)
+        if next(iter(rows), None) is None:
+            raise RunError(f"{name}: has no line but blank ones and # comments")
+        yield rows

@@ -1,12 +1,10 @@
-"""What a run has done with its lines: for those who watch it, and for those who read about it afterwards."""
+"""Counts what a run has done with its rows: for a display of progress, and for the report at its end."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-
-from stages.dims import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
     from runner.errors import LineError
@@ -16,47 +14,59 @@ _FORMAT = 1
 
 @dataclass
 class Summary:
-    """What a run has done.
+    """The work of a run.
 
     Attributes:
-        total: utterances, however they ended.
-        spoken, resumed: those that this run has spoken, and those that one before had finished.
-        failed: what is wrong with the others, in their order.
-        samples: of audio in the output, pauses included; 0 if nothing was written.
-        samples_spoken: of audio that this run has made.
-        seconds: of wall time that speaking took.
+        total: rows of the input.
+        rate_hz: samples of output in a second.
+        computed, resumed: rows that this run has computed, and that an earlier one had finished.
+        failed: the errors of the other rows, in their order.
+        samples: length of the output, pauses included; 0 if nothing was written.
+        samples_computed: length of the output that this run has computed.
+        seconds: wall time of the work.
         timings: seconds of work by stage.
     """
 
     total: int
-    spoken: int = 0
+    rate_hz: int
+    computed: int = 0
     resumed: int = 0
     failed: list[LineError] = field(default_factory=list)
     samples: int = 0
-    samples_spoken: int = 0
+    samples_computed: int = 0
     seconds: float = 0.0
     timings: Counter[str] = field(default_factory=Counter)
 
     @property
+    def done(self) -> int:
+        """The rows whose output is there, whichever run computed it."""
+        return self.computed + self.resumed
+
+    @property
+    def seconds_computed(self) -> float:
+        """Seconds of output that this run has computed."""
+        return self.samples_computed / self.rate_hz
+
+    @property
     def real_time_factor(self) -> float | None:
-        """Seconds of work for a second of audio; None if none was made."""
-        return self.seconds * SAMPLE_RATE_HZ / self.samples_spoken if self.samples_spoken else None
+        """Seconds of work for a second of output; None if there was no output."""
+        return self.seconds / self.seconds_computed if self.samples_computed else None
 
     def table(self) -> dict[str, Any]:
-        """What `run --json` says of it; docs/bulk.md has the schema."""
+        """Give what `run --json` prints; docs/bulk.md has the schema."""
         factor = self.real_time_factor
         return {
             "format": _FORMAT,
             "status": "failed" if self.failed else "ok",
             "utterances": {
                 "total": self.total,
-                "spoken": self.spoken,
+                "spoken": self.computed,
                 "resumed": self.resumed,
                 "failed": len(self.failed),
             },
             "failed": [{"line": error.origin, "error": error.fact} for error in self.failed],
-            "sample_rate": SAMPLE_RATE_HZ,
-            "audio_seconds": round(self.samples / SAMPLE_RATE_HZ, 6),
+            "sample_rate": self.rate_hz,
+            "audio_seconds": round(self.samples / self.rate_hz, 6),
             "real_time_factor": None if factor is None else round(factor, 4),
             "stages": {name: round(spent, 6) for name, spent in self.timings.items()},
         }

@@ -228,15 +228,15 @@ def _spoken(side: GraphSide, options: Mapping[str, Any]) -> list[Case]:
     """The lines that were given, cut as the model takes them."""
     from runner.batch import rows
     from runner.inspect.compare import Case
-    from runner.speech.speaker import PHONEMES, Speaker
+    from runner.speech.line_runner import PHONEMES, OutputRunner
 
     params = cli_options.parameters(options)
-    speaker = Speaker(side.pipeline, options["voice"], params, spoken=False)
-    with rows.utterances(options["source"], options["phonemes"]) as utterances:
+    runner = OutputRunner(side.pipeline, options["voice"], params)
+    with rows.open_rows(options["source"], options["phonemes"], "--phonemes") as lines:
         return [
-            Case(one.origin, {PHONEMES: request.given[f"input.{PHONEMES}"]}, options["voice"], params)
-            for one in utterances
-            for request in speaker.requests(one)
+            Case(row.origin, {PHONEMES: request.given[f"input.{PHONEMES}"]}, options["voice"], params)
+            for row in lines
+            for request in runner.requests(row)
         ]
 
 

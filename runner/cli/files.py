@@ -29,15 +29,15 @@ _STDIN, _STDOUT = Path("/dev/stdin"), Path("/dev/stdout")  # which lead to the f
 
 
 def check_files(
-    graph: Graph, options: Mapping[str, Any], place: Destination | None = None, lines: int = 1, runs: int = 1
+    graph: Graph, options: Mapping[str, Any], place: Destination[Any] | None = None, lines: int = 1, runs: int = 1
 ) -> None:
     """Refuse options that would write over a file that the run reads, or over one another.
 
     Args:
         options: of the command `run`.
-        place: where the audio goes; None for a run that speaks into no file.
-        lines: how many are spoken.
-        runs: of the graph, that takes.
+        place: where the output goes; None for a run that writes none.
+        lines: of the input.
+        runs: of the graph, that the lines take.
 
     Raises:
         RunError: naming the file and both options; or a report cannot be a file there.
@@ -47,11 +47,23 @@ def check_files(
         place_of(path)
     written = [
         *([("standard output", _STDOUT)] if options["as_json"] or place is None else []),
-        *([] if place is None else place.files(lines)),
+        *([] if place is None else _output(place, lines)),
         *reports,
     ]
     many = _tensors(graph, options["save_tensors"], runs)
-    refuse_overwriting(_read(graph, options), written, many if place is None else chain(place.line_files(lines), many))
+    refuse_overwriting(_read(graph, options), written, many if place is None else chain(_row_files(place, lines), many))
+
+
+def _output(place: Destination[Any], lines: int) -> Iterator[Use]:
+    yield from (("-o", path) for path in place.files(lines))
+    yield from (("--timestamps", path) for path in place.side_files())
+
+
+def _row_files(place: Destination[Any], lines: int) -> Iterator[Use]:
+    for path, side in place.row_files(lines):
+        yield "-o", path
+        if side is not None:
+            yield "--timestamps", side
 
 
 def _read(graph: Graph, options: Mapping[str, Any]) -> Iterator[Use]:

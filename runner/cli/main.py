@@ -125,9 +125,9 @@ def run(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **options:
         check_options(options)
     cache = cli_options.cache_of(options)
     checked = cli_options.load(graph, overlays, sets, cache)
-    read = rows.as_they_come if options["stream"] else rows.utterances
-    with read(options["source"], options["phonemes"]) as utterances:
-        execute(checked, options, utterances, cache)
+    open_rows = rows.stream_rows if options["stream"] else rows.open_rows
+    with open_rows(options["source"], options["phonemes"], "--phonemes") as lines:
+        execute(checked, options, lines, cache)
 
 
 @cli.command(cls=Verb)

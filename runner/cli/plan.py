@@ -29,7 +29,7 @@ def plan(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **options
     cache = cli_options.cache_of(options)
     checked = cli_options.load(graph, overlays, sets, cache)
     check_checkpoint_path(checked, options["build_dir"])
-    with rows.utterances(options["source"], options["phonemes"]) as utterances:
+    with rows.open_rows(options["source"], options["phonemes"], "--phonemes") as lines:
         vocab = cli_options.vocabulary(options["vocab"])
         pipeline = Pipeline(checked, options["build_dir"], config=vocab, cache=cache)
         speaker = Speaker(
@@ -37,4 +37,4 @@ def plan(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **options
             scope=cli_options.scope(options),
             override=cli_options.arrays(options),
         )
-        click.echo(explain(pipeline, speaker, utterances, dict(stale(checked, options["build_dir"]))))
+        click.echo(explain(pipeline, speaker, lines, dict(stale(checked, options["build_dir"]))))

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stages.dims import SAMPLE_RATE_HZ
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -73,21 +71,21 @@ def _live(stages: int) -> Iterator[Progress]:
 
 
 class Speaking:
-    """Is told which line is spoken, and what has been done so far; this one keeps it to itself."""
+    """A `batch.bulk.Progress` that shows nothing but what is kept of a run that ends early."""
 
     def begin(self, origin: str) -> None:
-        """A line is about to be spoken."""
+        """Show that a line is about to be spoken."""
 
     def end(self, summary: Summary) -> None:
-        """It is spoken, was finished before, or has failed."""
+        """Show what has been done so far."""
 
     def keep(self, summary: Summary, condition: str = "") -> None:
-        """The run ends early, and what it has finished can be taken up.
+        """Say that the run ends early, and that its finished lines are kept.
 
         Args:
             condition: on which the same command goes on from there; '' where it does in any case.
         """
-        done = summary.spoken + summary.resumed
+        done = summary.done
         click.echo(
             f"{done} finished {'line is' if done == 1 else 'lines are'} kept: the same command goes on from there"
             f"{condition and ', ' + condition}",
@@ -106,7 +104,7 @@ class PlainSpeaking(Speaking):
         now = time.perf_counter()
         if now - self._told >= self._every_s:
             self._told = now
-            click.echo(f"{_done(summary)} of {summary.total} utterances{_rate(summary, now - self._begin)}", err=True)
+            click.echo(f"{summary.done} of {summary.total} utterances{_rate(summary, now - self._begin)}", err=True)
 
 
 class _LiveSpeaking(Speaking):
@@ -121,7 +119,7 @@ class _LiveSpeaking(Speaking):
 
     def end(self, summary: Summary) -> None:
         rate = _rate(summary, time.perf_counter() - self._begin)
-        self._bars.update(self._task, completed=_done(summary), rate=rate)
+        self._bars.update(self._task, completed=summary.done, rate=rate)
 
 
 @contextlib.contextmanager
@@ -165,10 +163,6 @@ def _bar(total: int, stage: Callable[[], str]) -> Iterator[Speaking]:
         yield _LiveSpeaking(bars, bars.add_task("speaking", total=total, line="", rate=""))
 
 
-def _done(summary: Summary) -> int:
-    return summary.spoken + summary.resumed
-
-
 def _rate(summary: Summary, elapsed: float) -> str:
-    audio = summary.samples_spoken / SAMPLE_RATE_HZ
+    audio = summary.seconds_computed
     return f", {audio:.1f} s of audio, real-time factor {elapsed / audio:.3f}" if audio else ""

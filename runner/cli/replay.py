@@ -27,7 +27,7 @@ def replay(name: str | None, overlays: tuple[str, ...], sets: tuple[str, ...], *
     RUN is an id that `kokoro-run runs` lists, or either end of one. Only what depends on a change runs. A voice or
     another input that has changed since, or is gone, is refused.
     """
-    from runner.batch.rows import Utterance
+    from runner.batch.rows import Row
     from runner.cli.run import execute
     from runner.engine.replay import check_inputs, graph_of
 
@@ -40,7 +40,7 @@ def replay(name: str | None, overlays: tuple[str, ...], sets: tuple[str, ...], *
         options["voice"] = then["voice"]
     else:
         check_inputs(found, graph, ("vocab", "load"))
-    lines = [Utterance(text.encode("utf-8", "surrogateescape"), origin) for origin, text in found.lines]
+    lines = [Row(text.encode("utf-8", "surrogateescape"), origin) for origin, text in found.lines]
     execute(graph, {**then, **options, **_output(found, options)}, lines, cache, found)
 
 

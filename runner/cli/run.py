@@ -19,25 +19,27 @@ from runner.cli.files import check_files, run_folder
 from runner.engine.pipeline import Pipeline
 from runner.errors import RunError
 from runner.runtime import process, tvm_runtime
-from runner.speech.speaker import AUDIO, Speaker, with_durations
+from runner.speech.speaker import AUDIO, with_durations
+from stages.dims import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from runner.batch.output import Destination
-    from runner.batch.rows import Utterance
+    from runner.batch.rows import Row
     from runner.batch.summary import Summary
     from runner.cache.cache import Cache
     from runner.engine.pipeline import Result
     from runner.engine.record import Recorder, RunRecord
     from runner.engine.run_state import Request
     from runner.graph.types import Graph, StageSpec
+    from runner.speech.line_runner import LineRunner, OutputPart
 
 
 def execute(
     graph: Graph,
     options: Mapping[str, Any],
-    utterances: Iterable[Utterance],
+    rows: Iterable[Row],
     cache: Cache | None,
     replayed: RunRecord | None = None,
 ) -> None:
@@ -65,13 +67,13 @@ def execute(
             pipeline.check_devices(scope)
         build_stale(graph, options["build_dir"], reasons, quiet=options["quiet"])
         process.use_heap()
-        stream(pipeline, options, utterances)
+        stream(pipeline, options, rows)
         return
     is_part = scope.until is not None or scope.only is not None
     if is_part and AUDIO not in scope.outputs(graph):
-        _compute(pipeline, options, utterances, replayed)
+        _compute(pipeline, options, rows, replayed)
     else:
-        _speak(pipeline, options, utterances, replayed)
+        _speak(pipeline, options, rows, replayed)
 
 
 _ANEW = ("no_resume", "save_tensors", "report", "trace")  # with these, every line is spoken anew
@@ -106,30 +108,35 @@ def _write_times(pipeline: Pipeline, options: Mapping[str, Any]) -> None:
         replace_text(options["report"], page(pipeline, time.perf_counter() - cli_options.STARTED))
 
 
-def _speak(
-    pipeline: Pipeline, options: Mapping[str, Any], utterances: Iterable[Utterance], replayed: RunRecord | None
-) -> None:
+def _speak(pipeline: Pipeline, options: Mapping[str, Any], rows: Iterable[Row], replayed: RunRecord | None) -> None:
     from runner.batch.output import Destination
+    from runner.speech.audio_output import AudioWriter
+    from runner.speech.speaker import Speaker
 
     build_dir, keep_going = options["build_dir"], options["keep_going"]
-    place = Destination(
-        *(options["output"], options["source"], options["subtype"], options["pause"], options["timestamps"])
-    )
-    speaker = _speaker(pipeline, options, timed=place.timed)
-    found = bulk.check(speaker, utterances, keep_going=keep_going)
-    _refuse_many(options, found.total)
-    well = found.well(utterances)
-    runs = _runs(speaker, options, well)
-    check_files(pipeline.graph, options, place, found.total, runs)
-    if len(found.failed) < found.total:
-        _make_ready(pipeline, speaker, options, well)
-    recorder = _watch(pipeline, runs, options, utterances, replayed)
-    settings = speaker.identity(build_dir) if found.total > 1 else ""  # of no use to a single line: 50 ms
-    with progress.speaking(found.total, lambda: speaker.stage, quiet=options["quiet"]) as shown:
-        summary = bulk.speak(
-            *(speaker, utterances, found, place, settings, shown),
+    writer = AudioWriter(options["subtype"], options["pause"])
+    place = Destination(options["output"], options["source"], writer, options["timestamps"])
+    parameters = cli_options.parameters(options)
+    speaker = Speaker(pipeline, options["voice"], parameters, timed=place.side is not None, **_how(options))
+    checked = bulk.check(speaker, rows, keep_going=keep_going)
+    _refuse_many(options, checked.total)
+    passed = checked.passed(rows)
+    runs = _runs(speaker, options, passed)
+    check_files(pipeline.graph, options, place, checked.total, runs)
+    if len(checked.failed) < checked.total:
+        _make_ready(pipeline, speaker, options, passed)
+    recorder = _watch(pipeline, runs, options, rows, replayed)
+    settings = speaker.identity(build_dir) if checked.total > 1 else ""  # of no use to a single line: 50 ms
+    against = [f"--{name.replace('_', '-')}" for name in _ANEW if options[name]]
+    with (
+        progress.speaking(checked.total, lambda: speaker.stage, quiet=options["quiet"]) as shown,
+        place.open(checked.total, settings, resume=not against) as output,
+    ):
+        summary = bulk.run(
+            *(speaker, rows, checked, output, shown),
+            rate_hz=SAMPLE_RATE_HZ,
             keep_going=keep_going,
-            against=[f"--{name.replace('_', '-')}" for name in _ANEW if options[name]],
+            against=against,
         )
     pipeline.tidy()
     _write_times(pipeline, options)
@@ -140,24 +147,26 @@ def _speak(
         click.get_current_context().exit(1)
 
 
-def _compute(
-    pipeline: Pipeline, options: Mapping[str, Any], utterances: Iterable[Utterance], replayed: RunRecord | None
-) -> None:
+def _compute(pipeline: Pipeline, options: Mapping[str, Any], rows: Iterable[Row], replayed: RunRecord | None) -> None:
     """Run a part of the graph that gives no audio, and list what it gives."""
     for name in ("output", "timestamps"):
         if options[name] is not None:
             raise click.UsageError(f"--{name}: this part of the graph gives no audio; use --save-tensors")
-    speaker = _speaker(pipeline, options, spoken=False)
-    found = bulk.check(speaker, utterances, keep_going=options["keep_going"])
-    _refuse_many(options, found.total)
-    well = found.well(utterances)
-    runs = _runs(speaker, options, well)
+    from runner.batch.listing import Listing
+    from runner.speech.line_runner import OutputRunner
+
+    runner = OutputRunner(pipeline, options["voice"], cli_options.parameters(options), **_how(options))
+    checked = bulk.check(runner, rows, keep_going=options["keep_going"])
+    _refuse_many(options, checked.total)
+    passed = checked.passed(rows)
+    runs = _runs(runner, options, passed)
     check_files(pipeline.graph, options, runs=runs)
-    if len(found.failed) < found.total:
-        _make_ready(pipeline, speaker, options, well)
-    recorder = _watch(pipeline, runs, options, utterances, replayed)
-    tell = partial(_list, options)
-    summary = bulk.compute(speaker, utterances, found, tell, keep_going=options["keep_going"])
+    if len(checked.failed) < checked.total:
+        _make_ready(pipeline, runner, options, passed)
+    recorder = _watch(pipeline, runs, options, rows, replayed)
+    place, silent = Listing(partial(_list, options)), progress.Speaking()
+    keep_going = options["keep_going"]
+    summary = bulk.run(runner, rows, checked, place, silent, rate_hz=SAMPLE_RATE_HZ, keep_going=keep_going)
     pipeline.tidy()
     _write_times(pipeline, options)
     if recorder is not None:
@@ -167,23 +176,20 @@ def _compute(
         click.get_current_context().exit(1)
 
 
-def _list(options: Mapping[str, Any], origin: str, request: Request, result: Result) -> None:
+def _list(options: Mapping[str, Any], part: OutputPart) -> None:
     """Say what a part of the graph gave: on standard error, where --json has standard output for itself."""
     if options["quiet"]:
         return
-    lines = [f"  {name}: {a.dtype.name}{list(a.shape)}" for name, a in result.items() if name in request.outputs]
-    click.echo("\n".join([f"{origin}:", *lines]), err=options["as_json"])
+    lines = [f"  {name}: {a.dtype.name}{list(a.shape)}" for name, a in part.outputs.items()]
+    click.echo("\n".join([f"{part.origin}:", *lines]), err=options["as_json"])
 
 
-def _speaker(pipeline: Pipeline, options: Mapping[str, Any], *, timed: bool = False, spoken: bool = True) -> Speaker:
-    return Speaker(
-        *(pipeline, options["voice"], cli_options.parameters(options)),
-        timed=timed,
-        spoken=spoken,
-        scope=cli_options.scope(options),
-        override=cli_options.arrays(options),
-        keep=options["save_tensors"] is not None or options["report"] is not None,
-    )
+def _how(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "scope": cli_options.scope(options),
+        "override": cli_options.arrays(options),
+        "keep": options["save_tensors"] is not None or options["report"] is not None,
+    }
 
 
 def _refuse_many(options: Mapping[str, Any], total: int) -> None:
@@ -195,16 +201,14 @@ def _refuse_many(options: Mapping[str, Any], total: int) -> None:
         check_count(total)
 
 
-def _runs(speaker: Speaker, options: Mapping[str, Any], utterances: Iterable[Utterance]) -> int:
+def _runs(runner: LineRunner[Any], options: Mapping[str, Any], rows: Iterable[Row]) -> int:
     """How many runs of the graph the lines take, where that names files."""
     if options["save_tensors"] is None:
         return 1
-    return sum(1 for utterance in utterances for _ in speaker.requests(utterance))
+    return sum(1 for row in rows for _ in runner.requests(row))
 
 
-def _make_ready(
-    pipeline: Pipeline, speaker: Speaker, options: Mapping[str, Any], utterances: Iterable[Utterance]
-) -> None:
+def _make_ready(pipeline: Pipeline, runner: LineRunner[Any], options: Mapping[str, Any], rows: Iterable[Row]) -> None:
     """Say what will be done if asked, build what is stale, and load what the first utterance needs."""
     from runner.build.staleness import stale
 
@@ -212,14 +216,14 @@ def _make_ready(
     if options["explain"]:
         from runner.inspect.plan_text import explain
 
-        click.echo(explain(pipeline, speaker, utterances, dict(reasons)), err=True)
+        click.echo(explain(pipeline, runner, rows, dict(reasons)), err=True)
     if reasons:
-        speaker.check_devices()  # before minutes go into compiling for one that is not there
+        runner.check_devices()  # before minutes go into compiling for one that is not there
     build_stale(pipeline.graph, options["build_dir"], reasons, quiet=options["quiet"])
     process.use_heap()  # not before: a build in this process frees much that it would keep
-    first = next(iter(utterances), None)
+    first = next(iter(rows), None)
     if first is not None:
-        speaker.load(first)
+        runner.load(first)
 
 
 def build_stale(graph: Graph, build_dir: Path | None, reasons: list[tuple[str, str]], *, quiet: bool) -> None:
@@ -239,14 +243,14 @@ def _watch(
     pipeline: Pipeline,
     runs: int,
     options: Mapping[str, Any],
-    utterances: Iterable[Utterance],
+    rows: Iterable[Row],
     replayed: RunRecord | None,
 ) -> Recorder | None:
     """Save and record what runs give, as far as the options want it."""
     watchers: list[Callable[[Request, Result], None]] = []
     if options["save_tensors"] is not None:
         watchers.append(_saver(options["save_tensors"], runs))
-    recorder = None if pipeline.keeper is None else _recorder(pipeline, options, utterances, replayed)
+    recorder = None if pipeline.keeper is None else _recorder(pipeline, options, rows, replayed)
     if recorder is not None:
         watchers.append(lambda request, _result: recorder.add(request, _identities(pipeline, request.needed)))
     pipeline.finished = lambda request, result: [watch(request, result) for watch in watchers]
@@ -268,7 +272,7 @@ def _saver(folder: Path, runs: int) -> Callable[[Request, Result], None]:
 
 
 def _recorder(
-    pipeline: Pipeline, options: Mapping[str, Any], utterances: Iterable[Utterance], replayed: RunRecord | None
+    pipeline: Pipeline, options: Mapping[str, Any], rows: Iterable[Row], replayed: RunRecord | None
 ) -> Recorder:
     from runner.engine.record import Recorder, absolute
     from runner.graph import snapshot
@@ -279,7 +283,7 @@ def _recorder(
     if replayed is not None:
         tell_differences(replayed, pipeline)
     head = {"asked": asked, "graph": snapshot.to_fields(pipeline.graph), "versions": _versions()}
-    return Recorder(pipeline.keeper.cache.root / "runs", head, utterances)
+    return Recorder(pipeline.keeper.cache.root / "runs", head, rows)
 
 
 def tell_differences(record: RunRecord, pipeline: Pipeline) -> None:
@@ -307,7 +311,7 @@ def _identities(pipeline: Pipeline, stages: Iterable[StageSpec]) -> dict[str, An
     return {} if keeper is None else {spec.name: keeper.identity(spec) for spec in stages}
 
 
-def _report(graph: Graph, place: Destination | None, summary: Summary, options: Mapping[str, Any]) -> None:
+def _report(graph: Graph, place: Destination[Any] | None, summary: Summary, options: Mapping[str, Any]) -> None:
     total = time.perf_counter() - cli_options.STARTED
     if options["timings"]:
         other = max(0.0, total - sum(summary.timings.values()))  # stages may have run side by side
@@ -325,5 +329,5 @@ def _report(graph: Graph, place: Destination | None, summary: Summary, options: 
     if options["as_json"]:
         written = {"graph": str(graph.path), "output": None, "timestamps": None, "wall_seconds": round(total, 6)}
         if place is not None and summary.samples:
-            written |= {"output": str(place.path), "timestamps": place.times_spelled}
+            written |= {"output": str(place.path), "timestamps": place.side_pattern}
         click.echo(json.dumps({**summary.table(), **written}))

@@ -21,7 +21,7 @@ from stages.dims import SAMPLE_RATE_HZ
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from runner.batch.rows import Utterance
+    from runner.batch.rows import Row
     from runner.engine.pipeline import Pipeline
     from runner.speech.speaker import Part
 
@@ -49,8 +49,8 @@ def check_options(options: Mapping[str, Any]) -> None:
         )
 
 
-def stream(pipeline: Pipeline, options: Mapping[str, Any], utterances: Iterable[Utterance]) -> None:
-    """Speak `utterances`, which are read one at a time.
+def stream(pipeline: Pipeline, options: Mapping[str, Any], rows: Iterable[Row]) -> None:
+    """Speak `rows`, which are read one at a time.
 
     Raises:
         LineError: a line cannot be spoken, and `--keep-going` was not given; what precedes it has been delivered.
@@ -64,7 +64,7 @@ def stream(pipeline: Pipeline, options: Mapping[str, Any], utterances: Iterable[
     first_s = None
     try:
         with PcmWriter(sys.stdout.buffer, options["subtype"] or "PCM_16") as writer:
-            for is_new_line, part in _parts(speaker, utterances, failed, keep_going=options["keep_going"]):
+            for is_new_line, part in _parts(speaker, rows, failed, keep_going=options["keep_going"]):
                 if is_new_line and writer.samples:
                     writer.write(pause)
                 writer.write(part.audio)
@@ -75,14 +75,14 @@ def stream(pipeline: Pipeline, options: Mapping[str, Any], utterances: Iterable[
 
 
 def _parts(
-    speaker: Speaker, utterances: Iterable[Utterance], failed: list[LineError], *, keep_going: bool
+    speaker: Speaker, rows: Iterable[Row], failed: list[LineError], *, keep_going: bool
 ) -> Iterator[tuple[bool, Part]]:
     """Part after part, and whether it is the first of a line."""
-    for utterance in utterances:
+    for row in rows:
         try:
-            speaker.check(utterance)
-            speaker.load(utterance)  # what is wrong with a library or a device is not the line's fault
-            for number, part in enumerate(speaker.say(utterance)):
+            speaker.check(row)
+            speaker.load(row)  # what is wrong with a library or a device is not the line's fault
+            for number, part in enumerate(speaker.run(row)):
                 yield number == 0, part
         except LineError as error:
             if not keep_going:

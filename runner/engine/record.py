@@ -28,7 +28,7 @@ from runner.files.errors import reading
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from runner.batch.rows import Utterance
+    from runner.batch.rows import Row
     from runner.engine.run_state import Request, StageRun
 
 FORMAT = 1
@@ -119,7 +119,7 @@ class Recorder:
         id: of the run.
     """
 
-    def __init__(self, folder: Path, head: Mapping[str, Any], lines: Iterable[Utterance]) -> None:
+    def __init__(self, folder: Path, head: Mapping[str, Any], lines: Iterable[Row]) -> None:
         """Nothing is written yet.
 
         Args:

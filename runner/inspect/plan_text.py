@@ -12,19 +12,19 @@ from runner.inspect.cache_text import spell_bytes
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from runner.batch.rows import Utterance
+    from runner.batch.rows import Row
     from runner.engine.pipeline import Pipeline
-    from runner.speech.speaker import Speaker
+    from runner.speech.line_runner import LineRunner
 
 
-def explain(pipeline: Pipeline, speaker: Speaker, utterances: Iterable[Utterance], stale: dict[str, str]) -> str:
+def explain(pipeline: Pipeline, runner: LineRunner[Any], rows: Iterable[Row], stale: dict[str, str]) -> str:
     """What would become of each utterance; those that fare alike are told of once."""
     groups: dict[tuple[Any, ...], tuple[Plan, list[str]]] = {}
-    for utterance in utterances:
-        for request in speaker.requests(utterance):
+    for row in rows:
+        for request in runner.requests(row):
             made = make(pipeline, request, stale)
             fate = tuple((stage.name, stage.status, stage.reason) for stage in made.stages.values())
-            groups.setdefault(fate, (made, []))[1].append(utterance.origin)
+            groups.setdefault(fate, (made, []))[1].append(row.origin)
     return "\n".join(line for made, origins in groups.values() for line in (_heading(origins), *table(made)))
 
 

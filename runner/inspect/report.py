@@ -20,7 +20,8 @@ from runner.engine.trace import HIT as HIT_EVENT
 from runner.errors import RunError
 from runner.inspect.cache_text import spell_bytes
 from runner.inspect.svg import Fate, graph_svg, spell_time, timeline_svg
-from runner.speech.speaker import AUDIO, DURATIONS, PHONEMES
+from runner.speech.line_runner import PHONEMES
+from runner.speech.speaker import AUDIO, DURATIONS
 from stages.dims import END_TOKENS, SAMPLE_RATE_HZ
 from stages.symbols import normalise
 

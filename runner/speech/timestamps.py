@@ -128,7 +128,7 @@ def moved(given: Iterable[Span], *, columns: int, samples: int, limit: int) -> l
     ]
 
 
-def check_form(path: Path) -> None:
+def check_format(path: Path) -> None:
     """Refuse a name that says no form of timestamps.
 
     Raises:

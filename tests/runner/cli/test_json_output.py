@@ -100,7 +100,7 @@ def test_a_part_without_audio_and_failed_lines(run: Run) -> None:
 
 
 def test_a_fault_of_the_program(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "speak", lambda *_given, **_how: {"a": 1}["gain"])
+    monkeypatch.setattr(bulk, "run", lambda *_given, **_how: {"a": 1}["gain"])
     code, table = run("--phonemes", "h")
     assert (code, table["status"]) == (2, "error")
     assert table["error"] == "internal error: KeyError: 'gain'"

@@ -19,7 +19,7 @@ RATE = 24_000
 
 
 def summary(spoken: int, seconds: float) -> Summary:
-    return Summary(100, spoken=spoken, resumed=2, samples_spoken=round(seconds * RATE))
+    return Summary(100, RATE, computed=spoken, resumed=2, samples_computed=round(seconds * RATE))
 
 
 def test_plain_lines_come_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,13 +44,13 @@ def test_quiet_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_what_is_kept_is_told_even_if_quiet(capsys: pytest.CaptureFixture[str]) -> None:
     with speaking(2, lambda: "tones", quiet=True) as shown:
-        shown.keep(Summary(3, spoken=1))
+        shown.keep(Summary(3, RATE, computed=1))
     assert capsys.readouterr().err == "1 finished line is kept: the same command goes on from there\n"
 
 
 def test_what_is_kept_is_told_with_the_condition(capsys: pytest.CaptureFixture[str]) -> None:
     with speaking(2, lambda: "tones", quiet=True) as shown:
-        shown.keep(Summary(3, spoken=2), "once the cause of the error is removed")
+        shown.keep(Summary(3, RATE, computed=2), "once the cause of the error is removed")
     told = "2 finished lines are kept: the same command goes on from there, once the cause of the error is removed\n"
     assert capsys.readouterr().err == told
 
@@ -86,7 +86,7 @@ from runner.cli.progress import speaking
 
 with speaking(4, lambda: "decoder") as shown:
     shown.begin("ipa[1].txt:3")
-    shown.end(Summary(4, spoken=1, resumed=1, samples_spoken=48_000))
+    shown.end(Summary(4, 24_000, computed=1, resumed=1, samples_computed=48_000))
     time.sleep(0.4)
 """
 

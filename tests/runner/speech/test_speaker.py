@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runner.batch.rows import Utterance
+from runner.batch.rows import Row
 from runner.cache.cache import Cache
 from runner.engine.pipeline import Pipeline, Result
 from runner.engine.run_state import Request
 from runner.errors import LineError, RunError
 from runner.graph.load import load_graph
 from runner.graph.types import Ref
-from runner.speech.speaker import Speaker, _about, _silenced, with_durations
+from runner.speech.line_runner import _about, _silenced
+from runner.speech.speaker import Speaker, with_durations
 from tests.runner.timed_speech import LIMIT, TOKEN
 from tests.runner.toys import offer_stage
 
@@ -61,8 +62,8 @@ def resampled(graph: Path, edits: dict[str, str], folder: Path, monkeypatch: pyt
     return graph
 
 
-def line(text: str) -> Utterance:
-    return Utterance(text.encode(), "ipa.txt:7")
+def line(text: str) -> Row:
+    return Row(text.encode(), "ipa.txt:7")
 
 
 def test_durations_are_found_by_name_and_type() -> None:
@@ -81,7 +82,7 @@ def test_graph_without_durations_tells_no_times(tones_graph: Path) -> None:
 
 
 def test_a_line_is_one_part_with_the_times_of_its_symbols(timed_graph: Path) -> None:
-    (part,) = speaker(timed_graph, timed=True).say(line("hɛ"))
+    (part,) = speaker(timed_graph, timed=True).run(line("hɛ"))
     assert part.audio.size == 4 * TOKEN
     assert [(span.text, span.column, span.start, span.end) for span in part.spans] == [
         ("h", 1, TOKEN, 2 * TOKEN),
@@ -91,13 +92,13 @@ def test_a_line_is_one_part_with_the_times_of_its_symbols(timed_graph: Path) -> 
 
 
 def test_nobody_pays_for_times_that_are_not_wanted(timed_graph: Path) -> None:
-    (part,) = speaker(timed_graph).say(line("hɛ"))
+    (part,) = speaker(timed_graph).run(line("hɛ"))
     assert part.spans == []
 
 
 def test_a_line_is_split_at_the_limit_of_the_graph(timed_graph: Path) -> None:
-    assert len(list(speaker(timed_graph).say(line("h" * (LIMIT - 2) + " h")))) == 1
-    assert len(list(speaker(timed_graph).say(line("h" * (LIMIT - 1) + " h")))) == 2
+    assert len(list(speaker(timed_graph).run(line("h" * (LIMIT - 2) + " h")))) == 1
+    assert len(list(speaker(timed_graph).run(line("h" * (LIMIT - 1) + " h")))) == 2
 
 
 def test_a_line_longer_than_a_fixed_size_is_refused_and_not_split(timed_graph: Path) -> None:
@@ -115,7 +116,7 @@ def test_unknown_symbols_of_a_later_chunk_have_the_column_of_the_line(timed_grap
 
 
 def test_times_skip_what_is_dropped(timed_graph: Path) -> None:
-    (part,) = speaker(timed_graph, timed=True, skip_unknown=True).say(line("h%ɛ"))
+    (part,) = speaker(timed_graph, timed=True, skip_unknown=True).run(line("h%ɛ"))
     assert [(span.text, span.column) for span in part.spans] == [("h", 1), ("ɛ", 3)]
 
 
@@ -138,7 +139,7 @@ def test_the_stage_at_work_is_known_to_those_who_watch(timed_graph: Path, monkey
 
     monkeypatch.setattr(pipeline, "finish", watched)
     assert talker.stage == ""
-    list(talker.say(line("h")))
+    list(talker.run(line("h")))
     assert seen == ["tones"]
     assert talker.stage == ""
 
@@ -155,7 +156,7 @@ def test_only_the_last_part_of_the_last_line_is_the_last_run(timed_graph: Path) 
     pipeline = Watched(load_graph(str(timed_graph)))
     talker = Speaker(pipeline, None, {})
     two_parts = line("h" * (LIMIT - 1) + " h")
-    assert len(list(talker.say(two_parts))) == len(list(talker.say(two_parts, last=True))) == 2
+    assert len(list(talker.run(two_parts))) == len(list(talker.run(two_parts, last=True))) == 2
     assert pipeline.said == [False, False, False, True]
 
 
@@ -181,7 +182,7 @@ def test_audio_of_another_sample_rate_is_refused(
 ) -> None:
     edits, wanted, cause = LENGTHS[known]
     with pytest.raises(LineError) as caught:
-        list(speaker(resampled(timed_graph, edits, tmp_path, monkeypatch)).say(line("hɛ")))
+        list(speaker(resampled(timed_graph, edits, tmp_path, monkeypatch)).run(line("hɛ")))
     message = str(caught.value)
     assert message.startswith(f"ipa.txt:7: output 'audio' (resample.audio): got 1600 samples, expected {wanted}a frame")
     assert message.endswith(f"A stage resamples{cause}, or changes the length: let it keep 600 samples a frame")
@@ -195,13 +196,13 @@ def test_audio_of_another_sample_rate_is_refused_when_it_is_kept(
     pipeline = Pipeline(load_graph(str(resampled(timed_graph, edits, tmp_path, monkeypatch))), cache=Cache(stage_cache))
     for _ in range(2):
         with pytest.raises(LineError, match="got 2400 samples, expected 3600"):  # a multiple of 600 as well
-            list(Speaker(pipeline, None, {}).say(line("hɛhh")))
+            list(Speaker(pipeline, None, {}).run(line("hɛhh")))
 
 
 def test_an_array_of_the_caller_has_the_length_that_it_has(timed_graph: Path) -> None:
     pipeline = Pipeline(load_graph(str(timed_graph)))
     given = {"tones.audio": np.zeros(7, np.float32)}
-    (part,) = Speaker(pipeline, None, {}, override=given).say(line("hɛ"))
+    (part,) = Speaker(pipeline, None, {}, override=given).run(line("hɛ"))
     assert part.audio.size == 7
 
 
@@ -219,5 +220,5 @@ def test_warnings_of_another_thread_are_neither_dropped_nor_given_a_line(caplog:
 def test_audio_of_durations_that_were_given_may_be_of_any_number_of_frames(timed_graph: Path) -> None:
     pipeline = Pipeline(load_graph(str(timed_graph)))
     given = {"tones.durations": np.array([[1, 7, 1, 1]])}
-    (part,) = Speaker(pipeline, None, {}, override=given).say(line("hɛ"))
+    (part,) = Speaker(pipeline, None, {}, override=given).run(line("hɛ"))
     assert part.audio.size == 4 * TOKEN

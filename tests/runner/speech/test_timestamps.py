@@ -170,7 +170,7 @@ def test_textgrid_doubles_quotes_and_leaves_out_what_has_no_length(tmp_path: Pat
 
 def test_unknown_form_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"no form of timestamps is called '.txt'; there are .json, .tsv, .TextGrid"):
-        timestamps.check_form(tmp_path / "t.txt")
+        timestamps.check_format(tmp_path / "t.txt")
 
 
 def test_nothing_is_left_of_a_file_that_fails(tmp_path: Path) -> None:

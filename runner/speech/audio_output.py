@@ -1,0 +1,91 @@
+"""Makes audio files from the parts of spoken lines, each with a file of timestamps if asked."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from runner.speech import timestamps
+from runner.speech.audio_file import AudioFile, choose_format
+from runner.speech.timestamps import Span, Timing
+from stages.dims import SAMPLE_RATE_HZ
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from runner.batch.journal import Entry, TextSpan
+    from runner.batch.rows import Row
+    from runner.batch.spool import Spool
+    from runner.runtime.values import Array
+    from runner.speech.speaker import Part
+
+_LOG = logging.getLogger("kokoro_run")
+
+
+class AudioWriter:
+    """The `batch.output.Writer` of audio.
+
+    Attributes:
+        gap: samples of silence between two lines of one file.
+        settings: the subtype.
+    """
+
+    default_name = "speech.wav"
+    unlimited = ".w64"
+
+    def __init__(self, subtype: str | None, pause: float) -> None:
+        """Choose how audio is stored.
+
+        Args:
+            subtype: of a sample: 'PCM_16', 'FLOAT', ...; None for the format's default.
+            pause: silence between two lines of one file [s].
+        """
+        self.settings = [subtype]
+        self.gap = round(pause * SAMPLE_RATE_HZ)
+        self._subtype = subtype
+
+    def check(self, path: Path, samples: int = 0) -> None:
+        choose_format(path, self._subtype, samples)
+
+    def check_side(self, path: Path) -> None:
+        timestamps.check_format(path)
+
+    def unpack(self, part: Part) -> tuple[Array, list[TextSpan]]:
+        return part.audio, [(span.text, span.column, span.start, span.end) for span in part.spans]
+
+    def write(
+        self,
+        path: Path,
+        side: Path | None,
+        entries: Callable[[], Iterable[tuple[Row, Entry]]],
+        spool: Spool,
+        total: int,
+    ) -> int:
+        with AudioFile(path, SAMPLE_RATE_HZ, self._subtype, total) as file:
+            for _, entry in entries():
+                if file.samples:
+                    file.write(np.zeros(self.gap, np.float32))
+                for block in spool.read(entry.offset, entry.samples):
+                    file.write(block)
+        _warn_of_clipping(file)
+        if side is not None:
+            timestamps.write(side, lambda: self._timings(entries()), file.samples)
+        return file.samples
+
+    def _timings(self, entries: Iterable[tuple[Row, Entry]]) -> Iterator[Timing]:
+        start = 0
+        for row, entry in entries:
+            chunks = [[Span(*fields).later(start) for fields in chunk] for chunk in entry.chunks]
+            yield Timing(row.origin, row.text, start, start + entry.samples, chunks)
+            start += entry.samples + self.gap
+
+
+def _warn_of_clipping(file: AudioFile) -> None:
+    if file.clipped:
+        _LOG.warning(
+            "%s: %d of %d samples are beyond [-1, 1] (up to %.3g) and were clipped; --subtype FLOAT keeps them",
+            *(file.path, file.clipped, file.samples, file.peak),
+        )
