@@ -73,10 +73,10 @@ def verify(ctx: click.Context, cache_dir: Path | None) -> None:
 @cache_option
 def gc(max_size: str | None, max_age: str | None, cache_dir: Path | None) -> None:
     """Remove what is beyond the limits: arrays unused for longest go first, their records stay."""
-    from runner.inspect import cache_text
+    from runner.inspect import cache_text, units
 
-    size = None if max_size is None else cache_text.parse_bytes(max_size)
-    age = None if max_age is None else cache_text.parse_seconds(max_age)
+    size = None if max_size is None else units.parse_bytes(max_size)
+    age = None if max_age is None else units.parse_seconds(max_age)
     found = _open(cache_dir, size, age)
     click.echo(cache_text.removed(found, found.evict(now=True)))
 

@@ -234,9 +234,8 @@ def _spoken(side: GraphSide, options: Mapping[str, Any]) -> list[Case]:
     runner = OutputRunner(side.pipeline, options["voice"], params)
     with rows.open_rows(options["source"], options["phonemes"], "--phonemes") as lines:
         return [
-            Case(row.origin, {PHONEMES: request.given[f"input.{PHONEMES}"]}, options["voice"], params)
-            for row in lines
-            for request in runner.requests(row)
+            Case(origin, {PHONEMES: request.given[f"input.{PHONEMES}"]}, options["voice"], params)
+            for origin, request in runner.requests(lines)
         ]
 
 

@@ -37,4 +37,4 @@ def plan(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **options
             scope=cli_options.scope(options),
             override=cli_options.arrays(options),
         )
-        click.echo(explain(pipeline, speaker, lines, dict(stale(checked, options["build_dir"]))))
+        click.echo(explain(pipeline, speaker.requests(lines), dict(stale(checked, options["build_dir"]))))

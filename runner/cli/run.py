@@ -82,7 +82,7 @@ _ANEW = ("no_resume", "save_tensors", "report", "trace")  # with these, every li
 def _pipeline_class(options: Mapping[str, Any]) -> type[Pipeline]:
     """One that notes times, where these are to be written."""
     if options["report"] is not None:
-        from runner.inspect.report import check_drawing
+        from runner.speech.sound_panel import check_drawing
 
         check_drawing()
     if options["report"] is None and options["trace"] is None:
@@ -102,10 +102,14 @@ def _write_times(pipeline: Pipeline, options: Mapping[str, Any]) -> None:
     if options["report"] is not None:
         from runner.engine.trace import Traced
         from runner.files.replace import replace_text
-        from runner.inspect.report import page
+        from runner.inspect.report import kept_runs, page
+        from runner.speech import sound_panel
 
         assert isinstance(pipeline, Traced)
-        replace_text(options["report"], page(pipeline, time.perf_counter() - cli_options.STARTED))
+        facts = sound_panel.facts(pipeline.graph, kept_runs(pipeline))
+        wall_s = time.perf_counter() - cli_options.STARTED
+        text = page(pipeline, wall_s, facts=facts, panels=partial(sound_panel.panels, pipeline))
+        replace_text(options["report"], text)
 
 
 def _speak(pipeline: Pipeline, options: Mapping[str, Any], rows: Iterable[Row], replayed: RunRecord | None) -> None:
@@ -205,7 +209,7 @@ def _runs(runner: LineRunner[Any], options: Mapping[str, Any], rows: Iterable[Ro
     """How many runs of the graph the lines take, where that names files."""
     if options["save_tensors"] is None:
         return 1
-    return sum(1 for row in rows for _ in runner.requests(row))
+    return sum(1 for _ in runner.requests(rows))
 
 
 def _make_ready(pipeline: Pipeline, runner: LineRunner[Any], options: Mapping[str, Any], rows: Iterable[Row]) -> None:
@@ -216,7 +220,7 @@ def _make_ready(pipeline: Pipeline, runner: LineRunner[Any], options: Mapping[st
     if options["explain"]:
         from runner.inspect.plan_text import explain
 
-        click.echo(explain(pipeline, runner, rows, dict(reasons)), err=True)
+        click.echo(explain(pipeline, runner.requests(rows), dict(reasons)), err=True)
     if reasons:
         runner.check_devices()  # before minutes go into compiling for one that is not there
     build_stale(pipeline.graph, options["build_dir"], reasons, quiet=options["quiet"])

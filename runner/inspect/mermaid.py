@@ -1,4 +1,4 @@
-"""A graph for the eye: a mermaid diagram, and where each of its values was written."""
+"""Shows a graph: as a mermaid diagram, and as a list of its values with the places where they were written."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from runner.graph.yaml_node import Scalar
 
 
 def mermaid(graph: Graph) -> str:
-    """The graph as the text of a mermaid flowchart: Python stages round, compiled ones square, types on the edges."""
+    """Draw the graph as a mermaid flowchart: Python stages round, compiled ones square, types on the edges."""
     lines = ["flowchart LR"]
     lines += [f'    {GRAPH_INPUTS}_{name}(["{name}"])' for name in graph.inputs]
-    lines += [f'    {PARAMETERS}_{name}{{{{"{name} = {_said(value)}"}}}}' for name, value in graph.params.items()]
+    lines += [f'    {PARAMETERS}_{name}{{{{"{name} = {_escape(value)}"}}}}' for name, value in graph.params.items()]
     lines += [f"    {_box(stage)}" for stage in graph.stages.values()]
     lines += [f'    output_{name}(["{name}"])' for name in graph.outputs]
     for stage in graph.stages.values():
@@ -33,15 +33,15 @@ def _box(stage: StageSpec) -> str:
 
 
 def _node(stage: str, port: str) -> str:
-    """A mermaid identifier; prefixed, since names such as `end` and `style` are words of mermaid's."""
+    """Make a mermaid identifier; the prefix keeps it apart from mermaid's own words, such as `end` and `style`."""
     return f"{stage}_{port}" if stage in (GRAPH_INPUTS, PARAMETERS) else f"stage_{stage}"
 
 
-def _said(value: Parameter) -> str:
+def _escape(value: Parameter) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def origins(graph: Graph) -> list[tuple[str, Scalar | list[object], Origin]]:
-    """Every value that was written, in the graph's order: its path (`stages.bert.device`), itself, and where."""
+    """List the values that were written, in the graph's order: path (`stages.bert.device`), value, and place."""
     return [(".".join(path), node.plain(), node.origin) for path, node in graph.tree.leaves()]

@@ -1,4 +1,4 @@
-"""A plan in words: what `kokoro-run plan` prints, and what `run --explain` says first."""
+"""Describes plans in text, for `kokoro-run plan` and `run --explain`."""
 
 from __future__ import annotations
 
@@ -7,24 +7,27 @@ from typing import TYPE_CHECKING, Any
 from runner.engine.plan import DEPENDS, Plan, StagePlan
 from runner.engine.plan import plan as make
 from runner.engine.run_state import UNNEEDED
-from runner.inspect.cache_text import spell_bytes
+from runner.inspect.units import spell_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from runner.batch.rows import Row
     from runner.engine.pipeline import Pipeline
-    from runner.speech.line_runner import LineRunner
+    from runner.engine.run_state import Request
 
 
-def explain(pipeline: Pipeline, runner: LineRunner[Any], rows: Iterable[Row], stale: dict[str, str]) -> str:
-    """What would become of each utterance; those that fare alike are told of once."""
+def explain(pipeline: Pipeline, runs: Iterable[tuple[str, Request]], stale: dict[str, str]) -> str:
+    """Describe the plans of `runs`; runs whose stages have the same statuses and reasons are described once.
+
+    Args:
+        runs: each with the place where its input was written.
+        stale: stage -> why it has to be built.
+    """
     groups: dict[tuple[Any, ...], tuple[Plan, list[str]]] = {}
-    for row in rows:
-        for request in runner.requests(row):
-            made = make(pipeline, request, stale)
-            fate = tuple((stage.name, stage.status, stage.reason) for stage in made.stages.values())
-            groups.setdefault(fate, (made, []))[1].append(row.origin)
+    for origin, request in runs:
+        made = make(pipeline, request, stale)
+        key = tuple((stage.name, stage.status, stage.reason) for stage in made.stages.values())
+        groups.setdefault(key, (made, []))[1].append(origin)
     return "\n".join(line for made, origins in groups.values() for line in (_heading(origins), *table(made)))
 
 
@@ -34,9 +37,9 @@ def _heading(origins: list[str]) -> str:
 
 
 def table(made: Plan) -> list[str]:
-    """A plan as lines of text."""
+    """Give a plan as lines of text."""
     width = max(map(len, made.stages), default=0)
-    rows = [f"  {stage.name:{width}}  {_fate(stage)}" for stage in made.stages.values()]
+    rows = [f"  {stage.name:{width}}  {_outcome(stage)}" for stage in made.stages.values()]
     copies = [
         f"  copy {copy.port} {copy.source} -> {copy.target}, {_size(copy.bytes)}"
         for stage in made.stages.values()
@@ -45,7 +48,7 @@ def table(made: Plan) -> list[str]:
     return [*rows, *(copies or ["  no copies between devices"]), f"  {_dims(made)}", f"  {_memory(made)}"]
 
 
-def _fate(stage: StagePlan) -> str:
+def _outcome(stage: StagePlan) -> str:
     if stage.status == DEPENDS:
         return f"depends on what {stage.reason} will give"
     reason = f": {stage.reason}" if stage.reason and stage.status != UNNEEDED else ""

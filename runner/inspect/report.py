@@ -1,6 +1,7 @@
-"""One HTML page about a run: graph, times, sound and ports, with all it needs inside; a browser loads nothing else.
+"""Makes one HTML page about runs of a graph, which needs no other file and no network.
 
-Request, Result, events --> Spoken --> graph and timeline (`drawing`), pictures (`pictures`), tables --> page
+request, values, events --> graph (svg), timeline, ports --+--> page
+panels and facts of the caller: what the values mean ------'
 """
 
 from __future__ import annotations
@@ -8,124 +9,115 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from html import escape
-from importlib import metadata, util
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from runner.engine.run_state import HIT, RUN
 from runner.engine.trace import BESIDE, STAGE
 from runner.engine.trace import HIT as HIT_EVENT
 from runner.errors import RunError
-from runner.inspect.cache_text import spell_bytes
-from runner.inspect.svg import Fate, graph_svg, spell_time, timeline_svg
-from runner.speech.line_runner import PHONEMES
-from runner.speech.speaker import AUDIO, DURATIONS
-from stages.dims import END_TOKENS, SAMPLE_RATE_HZ
-from stages.symbols import normalise
+from runner.graph.types import GRAPH_INPUTS, PARAMETERS
+from runner.inspect.svg import StageOutcome, graph_svg
+from runner.inspect.timeline import timeline_svg
+from runner.inspect.units import spell_bytes, spell_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from runner.engine.run_state import Request
     from runner.engine.trace import Traced
     from runner.graph.types import Graph, StageSpec
     from runner.runtime.values import Array
-    from runner.speech.sound_plots import Sound
 
-MOST = 16  # utterances of a page: each takes about a megabyte
-_INSTALL = "pip install 'kokoro-run[report]'"
-_F0, _ENERGY = "f0", "n"
-_TYPES = {DURATIONS: "int64[1, text]", _F0: "float32[1, 2*frames]", _ENERGY: "float32[1, 2*frames]"}  # to be drawn
-_SILENCE = "·"  # stands for the zero token at either end
-
-
-def check_drawing() -> None:
-    """Refuse a report that could not be drawn, before anything runs.
-
-    Raises:
-        RunError: matplotlib is not installed.
-    """
-    if util.find_spec("matplotlib") is None:
-        raise RunError(f"--report draws with matplotlib, which is not installed: {_INSTALL}")
+MOST = 16  # runs of a page: each takes about a megabyte
 
 
 @dataclass(frozen=True)
-class Spoken:
-    """One run of the graph: what became of it, and every port's array by 'stage.port', outputs by name."""
+class KeptRun:
+    """One run of the graph, with every port's array by 'stage.port', and the outputs by name."""
 
     request: Request
     values: Mapping[str, Any]
 
 
 def check_count(total: int) -> None:
-    """Refuse a page without end.
+    """Refuse an empty page, and one that a browser could not show.
 
     Raises:
-        RunError: it would hold no utterance, or more than `MOST`.
+        RunError: it would hold no run, or more than `MOST`.
     """
     if not 0 < total <= MOST:
         raise RunError(f"--report: a page holds 1 to {MOST} utterances, this run has {total}; give fewer lines")
 
 
-def page(pipeline: Traced, wall_s: float) -> str:
-    """The page about all that `pipeline` has run with `keep`.
+def kept_runs(pipeline: Traced) -> list[KeptRun]:
+    """The runs of `pipeline` with `keep`, in their order."""
+    return [KeptRun(*run) for run in pipeline.spoken]
+
+
+def page(
+    pipeline: Traced,
+    wall_s: float,
+    *,
+    facts: Sequence[tuple[str, str]] = (),
+    panels: Callable[[KeptRun], Iterable[tuple[str, str]]] = lambda _run: (),
+) -> str:
+    """Make the page about all runs of `pipeline` with `keep`.
 
     Args:
         wall_s: of the whole command so far.
+        facts: (name, value), for the head of the page, before those of the runs.
+        panels: gives (title, HTML) of what is to be shown of a run between its timeline and its ports.
 
     Raises:
-        RunError: there are none, or more than `MOST`.
+        RunError: there is no such run, or more than `MOST`.
     """
     check_count(len(pipeline.spoken))
-    graph, spoken = pipeline.graph, [Spoken(*one) for one in pipeline.spoken]
-    sections = "".join(_utterance(pipeline, number, one) for number, one in enumerate(spoken, 1))
+    graph, runs = pipeline.graph, kept_runs(pipeline)
+    sections = "".join(_section(pipeline, number, run, panels(run)) for number, run in enumerate(runs, 1))
     when = time.strftime("%Y-%m-%d %H:%M:%S %Z")
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("kokoro-run", "apache-tvm", "numpy"))
-    total = sum(_audio_s(graph, one) for one in spoken)
-    facts = [
-        ("audio", f"{total:.2f} s"),
+    statuses = [stage.status for run in runs for stage in run.request.stages.values()]
+    shown = [
+        *facts,
         ("wall time", spell_time(wall_s)),
-        ("stages that ran", str(sum(run.status == RUN for one in spoken for run in one.request.stages.values()))),
-        ("stages kept", str(sum(run.status == HIT for one in spoken for run in one.request.stages.values()))),
+        ("stages that ran", str(statuses.count(RUN))),
+        ("stages kept", str(statuses.count(HIT))),
         ("model", graph.model.name),
         ("devices", ", ".join(dict.fromkeys(graph.devices.values()))),
     ]
     return _PAGE.format(
-        title=escape(f"{graph.name}: {_line(spoken[0])}"),
+        title=escape(f"{graph.name}: {_title(runs[0])}"),
         style=Path(__file__).with_name("report.css").read_text("utf-8"),
         name=escape(graph.name),
         path=escape(str(graph.path)),
         when=escape(when),
-        facts="".join(f"<div><b>{escape(value)}</b><span>{escape(name)}</span></div>" for name, value in facts),
+        facts="".join(f"<div><b>{escape(value)}</b><span>{escape(name)}</span></div>" for name, value in shown),
         sections=sections,
         versions=escape(versions),
     )
 
 
-def _line(one: Spoken) -> str:
-    return str(one.request.given.get(f"input.{PHONEMES}", ""))
+def _title(run: KeptRun) -> str:
+    """The texts that the run was given."""
+    given = run.request.given.items()
+    return ", ".join(value for ref, value in given if ref.startswith(f"{GRAPH_INPUTS}.") and isinstance(value, str))
 
 
-def _audio_s(graph: Graph, one: Spoken) -> float:
-    audio = _output(graph, one, AUDIO)
-    return 0.0 if audio is None else float(audio.size) / SAMPLE_RATE_HZ
-
-
-def _utterance(pipeline: Traced, number: int, one: Spoken) -> str:
-    graph, request = pipeline.graph, one.request
-    fates = _fates(request)
+def _section(pipeline: Traced, number: int, run: KeptRun, panels: Iterable[tuple[str, str]]) -> str:
+    graph, request = pipeline.graph, run.request
+    outcomes = _outcomes(request)
     own = [
         event for event in pipeline.events if event.owner == id(request) and event.kind in (STAGE, BESIDE, HIT_EVENT)
     ]
     parts = [
-        f'<section><h2><span class="count">{number}</span>{escape(_line(one))}</h2>',
+        f'<section><h2><span class="count">{number}</span>{escape(_title(run))}</h2>',
         f"<p class=params>{escape(_values({**_params(request), **request.sizes.known()}))}</p>",
-        _panel("Graph", _LEGEND + graph_svg(graph, fates, _params(request))),
-        _panel("Timeline", timeline_svg(list(graph.stages), own, fates)) if own else "",
-        _pictures(pipeline, one),
-        _panel("Ports", _table(graph, one, fates)),
+        _panel("Graph", _LEGEND + graph_svg(graph, outcomes, _params(request))),
+        _panel("Timeline", timeline_svg(list(graph.stages), own, outcomes)) if own else "",
+        *(_panel(title, body) for title, body in panels),
+        _panel("Ports", _table(graph, run, outcomes)),
         "</section>",
     ]
     return "".join(parts)
@@ -136,86 +128,31 @@ def _panel(title: str, body: str) -> str:
 
 
 def _params(request: Request) -> dict[str, Any]:
-    return {ref.partition(".")[2]: value for ref, value in request.given.items() if ref.startswith("params.")}
+    prefix = f"{PARAMETERS}."
+    return {ref.removeprefix(prefix): value for ref, value in request.given.items() if ref.startswith(prefix)}
 
 
 def _values(named: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} = {value}" for name, value in named.items())
 
 
-def _fates(request: Request) -> dict[str, Fate]:
+def _outcomes(request: Request) -> dict[str, StageOutcome]:
     total = sum(request.timings.values()) or 1.0
-    return {name: Fate(run.status, run.seconds, run.seconds / total) for name, run in request.stages.items()}
+    return {name: StageOutcome(run.status, run.seconds, run.seconds / total) for name, run in request.stages.items()}
 
 
-def _pictures(pipeline: Traced, one: Spoken) -> str:
-    from runner.speech import sound_plots  # noqa: PLC0415 - matplotlib takes 0.3 s
-
-    given = _sound(pipeline, one)
-    drawn = {"Sound": sound_plots.sound(given), "Alignment": sound_plots.alignment(given)}
-    shown = [
-        _panel(title, f'<img style="width:{picture.width}px" src="{picture.uri}" alt="{escape(picture.shows)}">')
-        for title, picture in drawn.items()
-        if picture is not None
-    ]
-    return "".join(shown) or _panel("Sound", "<p>This graph gives neither audio nor durations to draw.</p>")
-
-
-def _sound(pipeline: Traced, one: Spoken) -> Sound:
-    from runner.speech.sound_plots import Sound  # noqa: PLC0415
-
-    durations = _port(pipeline.graph, one, DURATIONS)
-    symbols = [symbol.text for symbol in normalise(_line(one), pipeline.config["vocab"])]
-    symbols = [text for text in symbols if text in pipeline.config["vocab"]]
-    if durations is not None:
-        durations = durations.reshape(-1)
-        used = int(np.count_nonzero(durations))
-        labels = [_SILENCE, *symbols, _SILENCE] if used == len(symbols) + END_TOKENS else [str(n) for n in range(used)]
-        durations, symbols = durations[:used], labels
-    return Sound(
-        audio=_output(pipeline.graph, one, AUDIO),
-        durations=durations,
-        symbols=symbols,
-        f0_hz=_prosody(pipeline.graph, one, _F0),
-        energy=_prosody(pipeline.graph, one, _ENERGY),
-        frame_s=pipeline.dims.frame_samples / SAMPLE_RATE_HZ,
-    )
-
-
-def _output(graph: Graph, one: Spoken, name: str) -> Array | None:
-    """An output of the graph, whether or not this run was to give it."""
-    ref = graph.outputs.get(name)
-    return None if ref is None else one.values.get(str(ref))
-
-
-def _port(graph: Graph, one: Spoken, port: str) -> Array | None:
-    """What the first stage gives that has an output of this name and of the type that goes with it."""
-    for spec in graph.stages.values():
-        if port in spec.outputs and str(spec.outputs[port]) == _TYPES[port]:
-            return one.values.get(f"{spec.name}.{port}")
-    return None
-
-
-def _prosody(graph: Graph, one: Spoken, port: str) -> Array | None:
-    """A value each half-frame, without padding."""
-    value, durations = _port(graph, one, port), _port(graph, one, DURATIONS)
-    if value is None:
-        return None
-    return value.reshape(-1)[: None if durations is None else 2 * int(durations.sum())]
-
-
-def _table(graph: Graph, one: Spoken, fates: Mapping[str, Fate]) -> str:
+def _table(graph: Graph, run: KeptRun, outcomes: Mapping[str, StageOutcome]) -> str:
     names = ("stage", "port", "type", "shape", "dtype", "device")
     head = "".join(f"<th>{name}</th>" for name in names)
     head += "".join(f"<th class=num>{name}</th>" for name in ("size", "smallest", "largest"))
-    rows = "".join(row for spec in graph.stages.values() for row in _rows(spec, one, fates[spec.name]))
+    rows = "".join(row for spec in graph.stages.values() for row in _rows(spec, run, outcomes[spec.name]))
     return f'<table class="ports"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
 
 
-def _rows(spec: StageSpec, one: Spoken, fate: Fate) -> Iterator[str]:
+def _rows(spec: StageSpec, run: KeptRun, outcome: StageOutcome) -> Iterator[str]:
     for number, (port, type_) in enumerate(spec.outputs.items()):
-        value = one.values.get(f"{spec.name}.{port}")
-        dot = f'<i style="background:{fate.colour}"></i>{escape(spec.name)} <small>{escape(fate.words)}</small>'
+        value = run.values.get(f"{spec.name}.{port}")
+        dot = f'<i style="background:{outcome.colour}"></i>{escape(spec.name)} <small>{escape(outcome.label)}</small>'
         first = f'<td class=stage rowspan="{len(spec.outputs)}">{dot}</td>' if number == 0 else ""
         cells = [f"<code>{escape(port)}</code>", f"<code>{escape(str(type_))}</code>", *_facts(value, spec.device)]
         classes = ["", "", "", "", "", " class=num", " class=num", " class=num"]

@@ -1,8 +1,8 @@
-"""A graph and the times of its stages as SVG: layers from left to right, no two boxes on one another.
+"""Draws a graph as SVG, in layers from left to right, so that no two boxes overlap.
 
-    layer    longest way from an input; a parameter stands just before what takes it
-    order    within a layer by the mean place of the neighbours, swept back and forth
-    height   as near to the neighbours as the order allows; a wire that passes a layer keeps a lane there
+    layer    length of the longest path from an input; a parameter is one layer before the first stage that takes it
+    order    within a layer by the mean position of the neighbours, swept back and forth
+    height   as near to the neighbours as the order allows; a wire that crosses a layer has a lane of its own there
 
 Source: Sugiyama, Tagawa and Toda, Visual understanding of hierarchical system structures (IEEE SMC 11, 1981).
 """
@@ -10,7 +10,6 @@ Source: Sugiyama, Tagawa and Toda, Visual understanding of hierarchical system s
 from __future__ import annotations
 
 import json
-import math
 from collections import defaultdict
 from dataclasses import dataclass, field
 from html import escape
@@ -19,19 +18,17 @@ from typing import TYPE_CHECKING
 
 from runner.engine.run_state import HIT, INJECTED, RUN
 from runner.graph.types import GRAPH_INPUTS, PARAMETERS
+from runner.inspect.units import spell_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from runner.engine.trace import Event
     from runner.graph.types import Graph
 
 _WIDTH, _HEIGHT, _PILL, _LANE = 118, 62, 30, 12  # of a stage's box, of a value's, and of a wire that passes [px]
 _GAP_X, _GAP_Y = 44, 20
 _SWEEPS = 12
 _OUTPUT = "output"
-_BAR, _ROW, _LABELS, _TIMELINE = 16, 26, 120, 1160  # of the timeline [px]
-_TICKS = 8  # at most
 _LETTER = 6.6  # width of a letter [px]
 _ARROW = (
     '<defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" '
@@ -40,10 +37,12 @@ _ARROW = (
 
 
 @dataclass(frozen=True)
-class Fate:
-    """What became of a stage.
+class StageOutcome:
+    """The status of a stage after a run.
 
     Attributes:
+        status: `run_state`'s.
+        seconds: that it ran.
         share: of the time of all stages that ran.
     """
 
@@ -53,21 +52,15 @@ class Fate:
 
     @property
     def colour(self) -> str:
-        """Of its box: by status and, where it ran, the hotter the longer."""
+        """The colour of its box: by status and, where it ran, by its share of the time."""
         return {HIT: "#d3efdf", INJECTED: "#e4dcf8"}.get(self.status) or (
             _mix("#fff0d9", "#f58442", self.share) if self.status == RUN else "#f0f1f4"
         )
 
     @property
-    def words(self) -> str:
+    def label(self) -> str:
+        """Its time and share or, where it did not run, its status."""
         return f"{spell_time(self.seconds)}, {self.share:.0%}" if self.status == RUN else self.status
-
-
-def spell_time(seconds: float) -> str:
-    """With three digits and its unit: 12.3 ms."""
-    if seconds >= 1:
-        return f"{seconds:.3g} s"
-    return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.0f} µs"
 
 
 def _mix(cold: str, hot: str, share: float) -> str:
@@ -91,11 +84,12 @@ class _Box:
         return self.layer * (_WIDTH + _GAP_X)
 
 
-def graph_svg(graph: Graph, fates: Mapping[str, Fate], params: Mapping[str, object]) -> str:
-    """The graph, each stage in the colour of its fate; wires tell their ports and types to the mouse.
+def graph_svg(graph: Graph, outcomes: Mapping[str, StageOutcome], params: Mapping[str, object]) -> str:
+    """Draw a graph; a stage has the colour of its outcome, and a wire shows its ports and types under the mouse.
 
     Args:
-        params: their values in the run.
+        outcomes: of each stage.
+        params: the values of the graph's parameters in the run.
     """
     wires = _wires(graph)
     boxes, lines = _layout(graph, wires)
@@ -103,7 +97,10 @@ def graph_svg(graph: Graph, fates: Mapping[str, Fate], params: Mapping[str, obje
     top, bottom = min(box.y for box in boxes), max(box.y + box.height for box in boxes)
     width = max(box.x for box in named) + _WIDTH
     curves = [_curve(line, wires[ends]) for ends, line in lines.items()]
-    drawn = [_stage(graph, box, fates[box.name]) if box.name in fates else _value(box, params) for box in named]
+    drawn = [
+        _draw_stage(graph, box, outcomes[box.name]) if box.name in outcomes else _draw_value(box, params)
+        for box in named
+    ]
     view = f"-4 {top - 4:.0f} {width + 8} {bottom - top + 8:.0f}"
     label = f"graph {escape(graph.name)}"
     head = f'<svg class="graph" viewBox="{view}" role="img" aria-label="{label}">'
@@ -111,7 +108,7 @@ def graph_svg(graph: Graph, fates: Mapping[str, Fate], params: Mapping[str, obje
 
 
 def _wires(graph: Graph) -> dict[tuple[str, str], list[str]]:
-    """(from, to) -> what goes there, of all pairs of boxes."""
+    """(source box, target box) -> the wires between them, each as text."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for spec in graph.stages.values():
         for port, wire in spec.inputs.items():
@@ -126,7 +123,7 @@ def _wires(graph: Graph) -> dict[tuple[str, str], list[str]]:
 def _layout(
     graph: Graph, wires: Mapping[tuple[str, str], Sequence[str]]
 ) -> tuple[list[_Box], dict[tuple[str, str], list[_Box]]]:
-    """Boxes with their places, and the boxes and lanes that each wire passes."""
+    """Place the boxes and lanes, and list those that each wire passes."""
     layers = _layers(graph, wires)
     boxes = {name: _Box(name, layer, _HEIGHT if name in graph.stages else _PILL) for name, layer in layers.items()}
     every, lines = list(boxes.values()), {}
@@ -168,7 +165,7 @@ def _place(boxes: Sequence[_Box]) -> None:
             for box in columns[layer]:
                 beside = (box.before if forward else box.after) or box.before or box.after
                 box.y = sum(_middle(other) for other in beside) / len(beside) - box.height / 2 if beside else box.y
-            if sweep < _SWEEPS - 4:  # the last sweeps move, but no longer change who stands above whom
+            if sweep < _SWEEPS - 4:  # the last sweeps move boxes, but keep their order
                 columns[layer].sort(key=_middle)
             _separate(columns[layer])
 
@@ -184,7 +181,7 @@ def _stack(column: Sequence[_Box]) -> None:
 
 
 def _separate(column: Sequence[_Box]) -> None:
-    """Push apart what overlaps, and keep the column where it wanted to be on the whole."""
+    """Push overlapping boxes apart, and keep the mean position of the column."""
     wanted = [box.y for box in column]
     for above, below in pairwise(column):
         below.y = max(below.y, above.y + above.height + _GAP_Y)
@@ -193,13 +190,13 @@ def _separate(column: Sequence[_Box]) -> None:
         box.y -= moved
 
 
-def _curve(line: Sequence[_Box], says: Sequence[str]) -> str:
-    title = f"<title>{escape(chr(10).join(says))}</title>"
+def _curve(line: Sequence[_Box], wires: Sequence[str]) -> str:
+    title = f"<title>{escape(chr(10).join(wires))}</title>"
     return f'<path class="wire" d="{_path(line)}" marker-end="url(#arrow)">{title}</path>'
 
 
 def _path(line: Sequence[_Box]) -> str:
-    """A curve through the middles of its lanes, level where it leaves and where it arrives."""
+    """A curve through the middles of the lanes, horizontal at both ends."""
     start = line[0]
     parts = [f"M{start.x + _WIDTH} {_middle(start):.1f}"]
     for one, other in pairwise(line):
@@ -210,69 +207,27 @@ def _path(line: Sequence[_Box]) -> str:
     return "".join(parts)
 
 
-def _stage(graph: Graph, box: _Box, fate: Fate) -> str:
+def _draw_stage(graph: Graph, box: _Box, outcome: StageOutcome) -> str:
     spec, middle = graph.stages[box.name], box.x + _WIDTH / 2
-    kind = f"stage {fate.status.replace(' ', '-')}"
-    what = f"{spec.module}, {spec.device}: {fate.words}"
-    round_ = 4 if spec.is_library else 16
+    kind = f"stage {outcome.status.replace(' ', '-')}"
+    what = f"{spec.module}, {spec.device}: {outcome.label}"
+    corner = 4 if spec.is_library else 16
+    place = f'x="{box.x}" y="{box.y:.1f}" width="{_WIDTH}" height="{box.height}" rx="{corner}"'
     return (
         f'<g class="{kind}" data-stage="{escape(box.name)}"><title>{escape(what)}</title>'
-        f'<rect x="{box.x}" y="{box.y:.1f}" width="{_WIDTH}" height="{box.height}" rx="{round_}" fill="{fate.colour}"/>'
+        f'<rect {place} fill="{outcome.colour}"/>'
         f'<text class="name" x="{middle}" y="{box.y + 22:.1f}">{escape(box.name)}</text>'
-        f'<text x="{middle}" y="{box.y + 38:.1f}">{escape(fate.words)}</text>'
+        f'<text x="{middle}" y="{box.y + 38:.1f}">{escape(outcome.label)}</text>'
         f'<text class="faint" x="{middle}" y="{box.y + 53:.1f}">{escape(spec.device)}</text></g>'
     )
 
 
-def _value(box: _Box, params: Mapping[str, object]) -> str:
-    """An input, an output or a parameter, with its value."""
+def _draw_value(box: _Box, params: Mapping[str, object]) -> str:
+    """Draw an input, an output, or a parameter with its value."""
     place, _, name = box.name.partition(".")
     text = f"{name} = {json.dumps(params[name], ensure_ascii=False)}" if place == PARAMETERS else name
     size = min(12.5, 12.5 * (_WIDTH - 14) / (_LETTER * len(text)))
     return (
         f'<g class="{place}"><rect x="{box.x}" y="{box.y:.1f}" width="{_WIDTH}" height="{box.height}" rx="15"/>'
         f'<text x="{box.x + _WIDTH / 2}" y="{box.y + 19:.1f}" style="font-size:{size:.1f}px">{escape(text)}</text></g>'
-    )
-
-
-def timeline_svg(stages: Sequence[str], events: Sequence[Event], fates: Mapping[str, Fate]) -> str:
-    """When each stage was at work; a diamond is a hit."""
-    begin = min(event.start for event in events)
-    span = max(max(event.start + event.seconds for event in events) - begin, 1e-6)
-    scale = (_TIMELINE - _LABELS - 60) / span
-    height = _ROW * len(stages) + 30
-    drawn = []
-    step = _step(span / _TICKS)
-    for tick in range(int(span / step) + 1):
-        x = _LABELS + tick * step * scale
-        drawn.append(f'<path class="grid" d="M{x:.1f} 0V{height - 24}"/>')
-        drawn.append(
-            f'<text class="faint" x="{x:.1f}" y="{height - 8}">{spell_time(tick * step) if tick else 0}</text>'
-        )
-    for row, name in enumerate(stages):
-        drawn.append(f'<text class="label" x="{_LABELS - 10}" y="{row * _ROW + 18}">{escape(name)}</text>')
-        drawn += [_bar(row, event, begin, scale, fates[name]) for event in events if event.name == name]
-    return (
-        f'<svg class="timeline" viewBox="0 0 {_TIMELINE} {height}" role="img" aria-label="timeline">'
-        f"{''.join(drawn)}</svg>"
-    )
-
-
-def _step(least: float) -> float:
-    """The next of ... 0.1, 0.2, 0.5, 1, 2, 5 ... that is not below `least`."""
-    power = 10.0 ** math.floor(math.log10(least))
-    return next(power * digit for digit in (1, 2, 5, 10) if power * digit >= least * (1 - 1e-9))
-
-
-def _bar(row: int, event: Event, begin: float, scale: float, fate: Fate) -> str:
-    x, y = _LABELS + (event.start - begin) * scale, row * _ROW + (_ROW - _BAR) / 2
-    if not event.seconds:
-        middle = y + _BAR / 2
-        title = f"<title>{escape(event.name)}: hit</title>"
-        return f'<path class="hit" d="M{x:.1f} {middle - 6}l6 6l-6 6l-6 -6z">{title}</path>'
-    width, words = max(event.seconds * scale, 2), spell_time(event.seconds)
-    return (
-        f'<g class="bar"><title>{escape(event.name)}: {words}</title>'
-        f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{_BAR}" rx="3" fill="{fate.colour}"/>'
-        f'<text x="{x + width + 6:.1f}" y="{y + 12}">{words}</text></g>'
     )

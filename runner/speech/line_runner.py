@@ -20,7 +20,7 @@ from runner.speech.split import split
 from stages.dims import END_TOKENS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from runner.batch.rows import Row
     from runner.engine.pipeline import Pipeline, Result
@@ -116,16 +116,17 @@ class LineRunner(ABC, Generic[PartT]):
             RunError: the graph gave something that is no such output.
         """
 
-    def requests(self, row: Row) -> Iterator[Request]:
-        """Give the runs of the graph that a line takes, none of them begun.
+    def requests(self, rows: Iterable[Row]) -> Iterator[tuple[str, Request]]:
+        """Give the runs of the graph that lines take, none of them begun, each with the origin of its line.
 
         Raises:
-            LineError: the line cannot be run.
+            LineError: a line cannot be run.
         """
-        with _about(row.origin), _silenced():
-            chunks = self._chunks(row)
-        for chunk in chunks:
-            yield self._pipeline.request(params=self._params, **self._how, **self._inputs_of(chunk))
+        for row in rows:
+            with _about(row.origin), _silenced():
+                chunks = self._chunks(row)
+            for chunk in chunks:
+                yield row.origin, self._pipeline.request(params=self._params, **self._how, **self._inputs_of(chunk))
 
     def check_devices(self) -> None:
         """Find out whether this machine has the devices that a line may take.
@@ -143,7 +144,7 @@ class LineRunner(ABC, Generic[PartT]):
         Raises:
             RunError: a device is absent, or a library is missing or unfit.
         """
-        for request in self.requests(row):
+        for _, request in self.requests([row]):
             self._pipeline.load(self._pipeline.misses(request), wait=False)
 
     def _chunks(self, row: Row) -> list[Chunk]:

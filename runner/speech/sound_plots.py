@@ -1,4 +1,4 @@
-"""What an utterance sounds like, drawn by matplotlib: an extra, `pip install 'kokoro-run[report]'`.
+"""Draws the sound of an utterance with matplotlib, which is an extra: `pip install 'kokoro-run[report]'`.
 
 waveform | spectrogram | F0 and energy over the symbols      one picture, one axis of time
 alignment: which frames each token has                       another
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from runner.runtime.values import Array
 
 _INK, _ACCENT, _WARM, _COOL = "#1f2430", "#3056d3", "#e8590c", "#2b8a6b"
-_INCHES_A_SECOND, _LEAST_INCHES, _MOST_INCHES = 3.2, 11.0, 120.0
-_DPI, _SEEN_DPI = 150, 106  # more dots than a plain screen shows
+_INCHES_PER_SECOND, _LEAST_INCHES, _MOST_INCHES = 3.2, 11.0, 120.0
+_DPI, _SEEN_DPI = 150, 106  # of the file and of a plain screen
 _WINDOW, _HOP = 1024, 128  # of the spectrogram [samples]
 _RANGE_DB = 80.0
 _TOP_HZ = 10_000
@@ -46,16 +46,22 @@ _STYLE: Any = {
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG as a data URI, what it shows, and how wide it is meant to be seen [CSS px]."""
+    """A PNG.
+
+    Attributes:
+        uri: the picture as a data URI.
+        alt: names the rows of the picture.
+        width: at which it is to be seen [CSS px].
+    """
 
     uri: str
-    shows: str
+    alt: str
     width: int
 
 
 @dataclass(frozen=True)
 class Sound:
-    """What there is to draw of one utterance; None where the graph has no such port.
+    """The values of one utterance; None where the graph has no such port.
 
     Attributes:
         audio: [samples].
@@ -74,26 +80,27 @@ class Sound:
 
     @property
     def seconds(self) -> float:
+        """The length of the axis of time."""
         lengths = [0.0 if self.audio is None else self.audio.size / SAMPLE_RATE_HZ]
         lengths.append(0.0 if self.durations is None else float(self.durations.sum()) * self.frame_s)
         return max(lengths)
 
     def edges(self) -> Array:
-        """Where each token begins, and the last one ends [s]."""
+        """The times at which the tokens begin, and at which the last one ends [s]."""
         assert self.durations is not None
         edges: Array = np.concatenate([[0], np.cumsum(self.durations)]) * self.frame_s
         return edges
 
 
-def sound(given: Sound) -> Picture | None:
-    """Waveform, spectrogram, F0 and energy, symbols; None where there is nothing of that."""
+def draw_sound(given: Sound) -> Picture | None:
+    """Draw waveform, spectrogram, F0 with energy, and symbols, as far as they are known; None if none of them is."""
     rows: list[tuple[str, float]] = []
     rows += [("waveform", 1.0), ("spectrogram", 2.0)] if given.audio is not None else []
     rows += [("F0 and energy", 1.7)] if given.f0_hz is not None or given.energy is not None else []
     rows += [("symbols", 0.32)] if given.durations is not None else []
     if not rows:
         return None
-    draw = {"waveform": _waveform, "spectrogram": _spectrogram, "F0 and energy": _prosody, "symbols": _symbols}
+    draw = {"waveform": _waveform, "spectrogram": _spectrogram, "F0 and energy": _contours, "symbols": _symbols}
     with mpl.rc_context(_STYLE):
         figure = _figure(given, 1.5 * sum(height for _, height in rows) + 0.7)
         axes = figure.subplots(len(rows), sharex=True, height_ratios=[height for _, height in rows], squeeze=False)
@@ -104,8 +111,8 @@ def sound(given: Sound) -> Picture | None:
         return _picture(figure, ", ".join(name for name, _ in rows))
 
 
-def alignment(given: Sound) -> Picture | None:
-    """The frames of each token; None where they are not known."""
+def draw_alignment(given: Sound) -> Picture | None:
+    """Draw the time of each token; None if the durations are not known."""
     if given.durations is None:
         return None
     edges, count = given.edges(), len(given.durations)
@@ -126,15 +133,15 @@ def alignment(given: Sound) -> Picture | None:
 
 
 def _figure(given: Sound, height: float) -> Figure:
-    width = min(max(given.seconds * _INCHES_A_SECOND, _LEAST_INCHES), _MOST_INCHES)
+    width = min(max(given.seconds * _INCHES_PER_SECOND, _LEAST_INCHES), _MOST_INCHES)
     return Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
 
 
-def _picture(figure: Figure, shows: str) -> Picture:
+def _picture(figure: Figure, alt: str) -> Picture:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     uri = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-    return Picture(uri, shows, round(figure.get_figwidth() * _SEEN_DPI))
+    return Picture(uri, alt, round(figure.get_figwidth() * _SEEN_DPI))
 
 
 def _waveform(axis: Any, given: Sound) -> None:
@@ -161,7 +168,7 @@ def _spectrogram(axis: Any, given: Sound) -> None:
     axis.set_ylabel("frequency [kHz]")
 
 
-def _prosody(axis: Any, given: Sound) -> None:
+def _contours(axis: Any, given: Sound) -> None:
     _bands(axis, given)
     handles = []
     if given.f0_hz is not None:
@@ -192,7 +199,7 @@ def _symbols(axis: Any, given: Sound) -> None:
 
 
 def _bands(axis: Any, given: Sound) -> None:
-    """Every second token on a ground of its own."""
+    """Shade the background of every second token."""
     if given.durations is not None:
         for number, (start, end, _) in enumerate(_tokens(given)):
             axis.axvspan(start, end, color="#eef1f8" if number % 2 else "#ffffff", zorder=0, linewidth=0)

@@ -131,26 +131,6 @@ def test_clear_removes_everything(cache: Cache) -> None:
     assert "1 arrays (468.9 KiB) and 1 records removed, 0 arrays (0 B) kept" in call(cache, "clear").output
 
 
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [("1000", 1000), ("2G", 2 * 2**30), ("2g", 2 * 2**30), ("1.5 GiB", 3 * 2**29), ("500MB", 500 * 2**20), ("0", 0)],
-)
-def test_a_size_is_read(text: str, size: int) -> None:
-    assert cache_text.parse_bytes(text) == size
-
-
-@pytest.mark.parametrize(("text", "seconds"), [("30d", 30 * 86400), ("12h", 43200), ("0s", 0), ("1.5 m", 90)])
-def test_a_time_is_read(text: str, seconds: float) -> None:
-    assert cache_text.parse_seconds(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "G", "-1G", "nan", "1e9", "inf", "1 G G", "1,5G"])
-def test_what_is_no_amount_is_refused(text: str) -> None:
-    for parse in (cache_text.parse_bytes, cache_text.parse_seconds):
-        with pytest.raises(RunError, match="expected a number"):
-            parse(text)
-
-
 def test_the_cache_is_looked_into_without_what_checks_or_runs_graphs(cache: Cache) -> None:
     put(cache, 1)
     heavy = "{'pydantic', 'networkx', 'tvm', 'tvm_ffi', 'torch', 'numpy'}"

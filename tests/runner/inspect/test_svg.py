@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.graph.load import load_graph
-from runner.inspect.svg import Fate, _step, graph_svg, spell_time
+from runner.inspect.svg import StageOutcome, graph_svg
 
 ROOT = Path(__file__).parents[3]
 RECT = re.compile(r'<rect x="([-0-9.]+)" y="([-0-9.]+)" width="([0-9.]+)" height="([0-9.]+)"')
@@ -17,7 +17,7 @@ RECT = re.compile(r'<rect x="([-0-9.]+)" y="([-0-9.]+)" width="([0-9.]+)" height
 @pytest.fixture(scope="module")
 def svg() -> str:
     graph = load_graph(str(ROOT / "graphs/default.yaml"))
-    return graph_svg(graph, {name: Fate("run", 0.01, 0.1) for name in graph.stages}, graph.params)
+    return graph_svg(graph, {name: StageOutcome("run", 0.01, 0.1) for name in graph.stages}, graph.params)
 
 
 def test_boxes_do_not_overlap(svg: str) -> None:
@@ -37,15 +37,3 @@ def test_wires_go_from_left_to_right(svg: str) -> None:
 
 def test_wire_tells_its_ports_and_types(svg: str) -> None:
     assert "duration.logits → align.logits: float32[1, text, bins]\nduration.d → align.d: float32[1, text, featu" in svg
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(2.345, "2.35 s"), (0.0123, "12.3 ms"), (0.1, "100 ms"), (5e-6, "5 µs"), (0, "0 µs")]
-)
-def test_time_is_said_with_three_digits(seconds: float, said: str) -> None:
-    assert spell_time(seconds) == said
-
-
-@pytest.mark.parametrize(("least", "step"), [(0.11, 0.2), (0.2, 0.2), (3, 5), (7, 10), (0.001, 0.001)])
-def test_ticks_stand_at_round_numbers(least: float, step: float) -> None:
-    assert _step(least) == pytest.approx(step)
