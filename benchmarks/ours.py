@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from benchmarks import machine
 from benchmarks.model import WORK, model_folder, overlay
-from runner.engine.pipeline import Pipeline
+from runner.api import Pipeline
+from runner.engine.options import RunOptions
 from runner.graph.load import load_graph
 from runner.graph.selection import Scope
 
@@ -83,10 +84,14 @@ class Ours:
     def frames(self, phonemes: str, pack: Array, speed: float) -> int:
         """How long an utterance is, at 40 Hz; its audio is not computed."""
         params = {"speed": speed}
-        result = self.pipeline.run(phonemes=phonemes, voice=pack, params=params, scope=Scope(until="align"), keep=True)
+        result = self.pipeline.run(
+            {"phonemes": phonemes, "voice": pack}, RunOptions(params=params, scope=Scope(until="align"), keep=True)
+        )
         return int(result["align.frame_count"][0])
 
     def speak(self, phonemes: str, pack: Array, speed: float) -> Array:
         """float32 [samples] of one utterance."""
-        audio: Array = self.pipeline.run(phonemes=phonemes, voice=pack, params={"speed": speed})["audio"]
+        audio: Array = self.pipeline.run({"phonemes": phonemes, "voice": pack}, RunOptions(params={"speed": speed}))[
+            "audio"
+        ]
         return audio

@@ -20,11 +20,13 @@ __all__ = [
     "GraphError",
     "KokoroError",
     "LineError",
+    "Observer",
     "Part",
     "Pipeline",
     "Plan",
     "Result",
     "RunError",
+    "RunOptions",
     "Scope",
     "SpecError",
     "WeightsError",
@@ -33,6 +35,8 @@ __all__ = [
 if TYPE_CHECKING:
     from runner.api import Graph, Pipeline
     from runner.cache.cache import Cache
+    from runner.engine.observers import Observer
+    from runner.engine.options import RunOptions
     from runner.engine.pipeline import Result
     from runner.engine.plan import Plan
     from runner.errors import BuildError, GraphError, KokoroError, LineError, RunError, SpecError, WeightsError
@@ -43,6 +47,8 @@ else:
     _HOMES = {
         "runner.api": ("Graph", "Pipeline"),
         "runner.cache.cache": ("Cache",),
+        "runner.engine.observers": ("Observer",),
+        "runner.engine.options": ("RunOptions",),
         "runner.engine.pipeline": ("Result",),
         "runner.engine.plan": ("Plan",),
         "runner.graph.selection": ("Scope",),

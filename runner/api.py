@@ -16,12 +16,10 @@ from typing import TYPE_CHECKING, Any, Self
 from runner.batch.rows import Row
 from runner.build import staleness
 from runner.engine import pipeline
-from runner.engine.plan import Plan
-from runner.engine.plan import plan as make_plan
+from runner.engine.options import RunOptions
 from runner.graph import snapshot, types
-from runner.graph.selection import Scope
 from runner.runtime.process import prepare_for_compiler
-from runner.speech.speaker import Part, Speaker, with_durations
+from runner.speech.speaker import Part, Speaker, speech_resolvers, with_durations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,9 +27,10 @@ if TYPE_CHECKING:
 
     from runner.build.build import Progress
     from runner.cache.cache import Cache
-    from runner.runtime.values import Array
+    from runner.engine.plan import Plan
 
-_WHOLE = Scope()
+_DEFAULT = RunOptions()
+_NONE: Mapping[str, object] = {}
 
 
 class Graph(types.Graph):
@@ -82,7 +81,7 @@ class Pipeline(pipeline.Pipeline):
         cache: Cache | None = None,
     ) -> None:
         """Find the stages; arguments and errors are the engine's."""
-        super().__init__(graph, build_root, threads, config, cache)
+        super().__init__(graph, build_root, threads, config, cache, speech_resolvers(graph))
         self._build_root = build_root
 
     def stale(self) -> dict[str, str]:
@@ -107,48 +106,37 @@ class Pipeline(pipeline.Pipeline):
         if names:
             compile_stages(self.graph, self._build_root, names, progress)
 
-    def plan(
-        self,
-        *,
-        params: Mapping[str, object] | None = None,
-        keep: bool = False,
-        override: Mapping[str, Array] | None = None,
-        scope: Scope = _WHOLE,
-        **inputs: object,
-    ) -> Plan:
-        """What `run` would do with the same arguments; nothing is run, built or loaded.
+    def plan(self, inputs: Mapping[str, object] = _NONE, options: RunOptions = _DEFAULT) -> Plan:
+        """Say what `run` would do with the same arguments; nothing is run, built or loaded.
 
         Raises:
             RunError: an input or a parameter is not what its port takes.
             WeightsError, BuildError: what the stages are made from cannot be read.
         """
-        request = self.request(params=params, keep=keep, override=override, scope=scope, **inputs)
-        return make_plan(self, request, self.stale())
+        return self.plan_run(self.start(inputs, options), self.stale())
 
     def stream(
         self,
         lines: str | Iterable[str],
+        options: RunOptions = _DEFAULT,
         *,
         voice: str | None = None,
-        params: Mapping[str, object] | None = None,
         timed: bool = False,
-        keep: bool = False,
     ) -> Iterator[Part]:
         """Speak one line of phonemes or any number, each when it is asked for; one that is too long, in several parts.
 
         Args:
             lines: read one at a time.
+            options: of every run of the graph; `label` is the number of the line.
             voice: a specification; None for the model's own voice.
-            params: values in place of the graph's own.
             timed: find out when each symbol is spoken; the graph is one that `Graph.timed` gave.
-            keep: give every port in the parts' results.
 
         Raises:
             RunError: the graph gives no audio or, if `timed`, no durations.
             WeightsError: the voice is not there, or not one of this model.
             LineError: from the iterator, a line cannot be spoken; it says which, and the iterator has ended.
         """
-        speaker = Speaker(self, voice, params or {}, timed=timed, keep=keep)
+        speaker = Speaker(self, voice, options, timed=timed)
         return self._parts(speaker, [lines] if isinstance(lines, str) else lines)
 
     def _parts(self, speaker: Speaker, lines: Iterable[str]) -> Iterator[Part]:
@@ -158,7 +146,7 @@ class Pipeline(pipeline.Pipeline):
                 speaker.check(row)
                 yield from speaker.run(row)
         finally:
-            self.tidy()
+            self.evict()
 
 
 def compile_stages(

@@ -12,9 +12,12 @@ This module imports neither TVM nor NumPy, so that reading a contract costs noth
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 
@@ -38,6 +41,24 @@ Definition = TypeVar("Definition", bound=Callable[..., object])
 
 class StageError(Exception):
     """A stage refuses its input: what it got, what it takes, what to do. The runner adds the stage's name."""
+
+
+_WARN: ContextVar[Callable[[str], object]] = ContextVar("warn", default=logging.getLogger("kokoro_run").warning)
+
+
+def warn(message: str) -> None:
+    """Warn, from within a Python stage, of something in its input; the runner adds the stage's name and the line."""
+    _WARN.get()(message)
+
+
+@contextlib.contextmanager
+def handle_warnings(handler: Callable[[str], object]) -> Iterator[None]:
+    """Pass each warning of the stages called inside to `handler`."""
+    token = _WARN.set(handler)
+    try:
+        yield
+    finally:
+        _WARN.reset(token)
 
 
 class TypeSyntaxError(ValueError):

@@ -15,16 +15,13 @@ Raises:
     StageError: nothing to say; an unknown symbol; more symbols than the model has positions for.
 """
 
-import logging
 from collections.abc import Mapping
 
 import numpy as np
 
-from stages.contract import In, Out, StageError, stage
+from stages.contract import In, Out, StageError, stage, warn
 from stages.dims import END_TOKENS
 from stages.symbols import counted, normalise, refusal
-
-_LOG = logging.getLogger("kokoro_run")
 
 
 @stage(
@@ -44,7 +41,7 @@ def tokenize(
     if unknown and not skip_unknown:
         raise StageError(refusal(unknown, vocab))
     if unknown:
-        _LOG.warning("tokenize: dropped %s", counted(unknown))
+        warn(f"dropped {counted(unknown)}")
 
     ids = [vocab[symbol.text] for symbol in symbols if symbol.text in vocab]
     _check_count(len(ids), plbert["max_position_embeddings"] - END_TOKENS)

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import torch
 
+from runner.api import Pipeline
 from runner.build.build import build
-from runner.engine.pipeline import Pipeline
 from runner.errors import KokoroError, RunError
 from runner.graph.load import load_graph
 from runner.model.checkpoint import Checkpoint
@@ -79,7 +79,7 @@ def read_subject(device: str, model: str | None, build_dir: Path | None) -> Subj
     checkpoint = Checkpoint.open(graph.model.checkpoint)
     tensors = {key: checkpoint.take(key, tensor.shape) for key, tensor in checkpoint.tensors.items()}
     exact, single = (Reference(config, tensors, dtype) for dtype in (torch.float64, torch.float32))
-    return Subject(graph.model.name, pipeline, exact, single, pipeline.voice(None))
+    return Subject(graph.model.name, pipeline, exact, single, pipeline.resolve("voice", None))
 
 
 def _tell(stage: str, state: str, seconds: float) -> None:

@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from runner.engine.options import RunOptions
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
-    from runner.engine.pipeline import Pipeline
+    from runner.api import Pipeline
     from tests.reference import Ports, Reference
 
 SYMBOLS = (1, 5, 30, 120, 510)
@@ -161,11 +163,8 @@ class Utterance:
         """Every port of our whole graph; with the reference's F0 and N in place of our own, if asked."""
         override = {f"f0n.{port}": self.rounded[port] for port in ("f0", "n")} if with_f0 else {}
         return self.subject.pipeline.run(
-            phonemes=self.phonemes,
-            voice=self.subject.pack,
-            params={"seed": self.seed},
-            keep=True,
-            override=override,
+            {"phonemes": self.phonemes, "voice": self.subject.pack},
+            RunOptions(params={"seed": self.seed}, keep=True, override=override),
         )
 
     def whole_figure(self, ours: Mapping[str, Any], *, with_f0: bool) -> Figure:

@@ -14,8 +14,9 @@ import pytest
 
 pytest.importorskip("tests.reference", reason="the PyTorch reference is not installed: `make test` installs it")
 
+from runner.api import Pipeline
 from runner.build.build import build
-from runner.engine.pipeline import Pipeline
+from runner.engine.options import RunOptions
 from runner.errors import BuildError, RunError
 from runner.graph.load import Graph, load_graph
 from runner.runtime import amx, devices
@@ -81,7 +82,9 @@ def test_decoder_in_bf16_is_near_the_reference(
 def test_bf16_changes_the_decoder_alone(subjects: Callable[[str, str], Subject], symbols: int) -> None:
     single, halved = (subjects("small", precision) for precision in ("fp32", "bf16"))
     words = phonemes(symbols, 0, single.exact.config["vocab"])
-    one, other = (each.pipeline.run(phonemes=words, voice=each.pack, keep=True) for each in (single, halved))
+    one, other = (
+        each.pipeline.run({"phonemes": words, "voice": each.pack}, RunOptions(keep=True)) for each in (single, halved)
+    )
     for port in one:
         if port != "audio" and not port.startswith(("decoder.", "trim.")):
             np.testing.assert_array_equal(other[port], one[port], err_msg=port)
@@ -96,9 +99,9 @@ def test_bf16_padded_and_on_other_threads_is_equal_bit_for_bit(
 ) -> None:
     subject = subjects("small", "bf16")
     words = phonemes(symbols, 0, subject.exact.config["vocab"])
-    expected = subject.pipeline.run(phonemes=words, voice=subject.pack)["audio"]
+    expected = subject.pipeline.run({"phonemes": words, "voice": subject.pack})["audio"]
     padded = Pipeline(on("small", "bf16", "dims.text=40", "dims.frames=256"), build_root, threads=1)
-    np.testing.assert_array_equal(padded.run(phonemes=words, voice=subject.pack)["audio"], expected)
+    np.testing.assert_array_equal(padded.run({"phonemes": words, "voice": subject.pack})["audio"], expected)
 
 
 @needs_bf16
@@ -134,4 +137,4 @@ def test_library_with_amx_is_refused_where_the_system_refuses_it(
     subject = subjects("tiny", "bf16")
     monkeypatch.setattr(amx, "refused", lambda: "Operation not supported")
     with pytest.raises(RunError, match="uses AMX, which this system does not let the process use: Operation not supp"):
-        Pipeline(on("tiny", "bf16"), build_root).run(phonemes="a", voice=subject.pack)
+        Pipeline(on("tiny", "bf16"), build_root).run({"phonemes": "a", "voice": subject.pack})

@@ -14,8 +14,9 @@ import pytest
 
 pytest.importorskip("tests.reference", reason="the PyTorch reference is not installed: `make test` installs it")
 
+from runner.api import Pipeline
 from runner.build.build import build
-from runner.engine.pipeline import Pipeline
+from runner.engine.options import RunOptions
 from runner.errors import BuildError
 from runner.graph.load import Graph, load_graph
 from runner.runtime import tvm_runtime
@@ -90,7 +91,7 @@ def test_operators_on_a_padded_graph_are_equal_bit_for_bit_and_zero_past_the_end
     graph = on("cpu-operators:0", subject.name.split()[0], "dims.text=40", "dims.frames=128")
     words = phonemes(symbols, 0, subject.exact.config["vocab"])
     dynamic, padded = (
-        pipeline.run(phonemes=words, voice=subject.pack, keep=True)
+        pipeline.run({"phonemes": words, "voice": subject.pack}, RunOptions(keep=True))
         for pipeline in (subject.pipeline, Pipeline(graph, build_root, threads=2))
     )
     assert padded["bert.d_en"].shape[2] == 40

@@ -16,8 +16,9 @@ import pytest
 pytest.importorskip("tests.reference", reason="the PyTorch reference is not installed: `make test` installs it")
 import torch
 
+from runner.api import Pipeline
 from runner.build.build import build
-from runner.engine.pipeline import Pipeline
+from runner.engine.options import RunOptions
 from runner.errors import RunError
 from runner.graph.load import Graph, load_graph
 from runner.model.checkpoint import Checkpoint
@@ -62,7 +63,7 @@ def read_subject(name: str, graph: Graph, build_root: Path) -> Subject:
     tensors = {key: checkpoint.take(key, tensor.shape) for key, tensor in checkpoint.tensors.items()}
     exact, single = (Reference(config, tensors, dtype) for dtype in (torch.float64, torch.float32))
     pipeline = Pipeline(graph, build_root, threads=2)
-    return Subject(name, pipeline, exact, single, pipeline.voice(None))
+    return Subject(name, pipeline, exact, single, pipeline.resolve("voice", None))
 
 
 @pytest.fixture(scope="session")
@@ -175,7 +176,7 @@ def assert_equal_then_padding(port: str, expected: np.ndarray, padded: np.ndarra
 
 def speak(pipeline: Pipeline, subject: Subject, symbols: int, seed: int = 0) -> dict[str, np.ndarray]:
     text = phonemes(symbols, 0, subject.exact.config["vocab"])
-    ports = pipeline.run(phonemes=text, voice=subject.pack, params={"seed": seed}, keep=True)
+    ports = pipeline.run({"phonemes": text, "voice": subject.pack}, RunOptions(params={"seed": seed}, keep=True))
     return {port: value for port, value in ports.items() if "." in port}
 
 
@@ -212,7 +213,10 @@ def test_number_that_is_none_is_an_error_that_names_its_port(tiny: Subject, port
     spoken = speak(tiny.pipeline, tiny, 5)[port].copy()
     spoken[..., -1] = value
     with pytest.raises(RunError, match=port.replace(".", r"\.")):
-        tiny.pipeline.run(phonemes=phonemes(5, 0, tiny.exact.config["vocab"]), voice=tiny.pack, override={port: spoken})
+        tiny.pipeline.run(
+            {"phonemes": phonemes(5, 0, tiny.exact.config["vocab"]), "voice": tiny.pack},
+            RunOptions(override={port: spoken}),
+        )
 
 
 @pytest.mark.parametrize(("stage", "port", "output"), [("f0n", "style", "f0n.f0"), ("decoder", "asr", "decoder.audio")])

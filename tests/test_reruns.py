@@ -88,7 +88,7 @@ def speak(checkout: Path, model: Path, stage_cache: Path) -> Callable[[Change], 
         finally:
             if original is not None:
                 path.write_text(original, "utf-8")
-        ran = record.find(stage_cache / "runs", None).ran()
+        ran = record.find(stage_cache / "runs", None).statuses()
         return [name for name in ORDER if ran[name] == "run"]
 
     return run

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import runner
+from runner.engine.options import RunOptions
 from training import features, measures
 from training.alignment import Alignment, align, frames_of, segments
 from training.errors import TrainingError
@@ -128,7 +129,7 @@ def evaluate(task: Task) -> list[Judged]:
     espeak_heard = recogniser(said.audio)
     judged = []
     for spelling in task.spellings:
-        ports = pipeline.run(phonemes=said.aligned[spelling].symbols, voice=task.voice, keep=True)
+        ports = pipeline.run({"phonemes": said.aligned[spelling].symbols, "voice": task.voice}, RunOptions(keep=True))
         judged.append(judge(said, spelling, ports, recogniser, espeak_heard))
     return judged
 

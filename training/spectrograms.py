@@ -45,7 +45,7 @@ def draw(path: Path) -> None:
     for row, number in zip(axes, _SENTENCES, strict=True):
         for at, (name, speaker) in enumerate(SPEAKERS.items()):
             said = original(heldout()[number], speaker)
-            made = pipeline.run(phonemes=said.aligned["misaki"].symbols, voice=name)["audio"]
+            made = pipeline.run({"phonemes": said.aligned["misaki"].symbols, "voice": name})["audio"]
             for axis, title, audio in zip(
                 row[2 * at :], (f"espeak-ng, {name}", name), (said.audio, made), strict=False
             ):

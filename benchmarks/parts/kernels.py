@@ -11,7 +11,7 @@ from benchmarks.ours import Ours
 from benchmarks.peak import peak_gflops
 from benchmarks.session import Session
 from benchmarks.timing import interleave
-from runner.engine.executors import CompiledStage
+from runner.engine.compiled_stage import CompiledStage
 
 SIZES = {"bert": 128, "decoder": 200}
 PREFIXES = {"bert": "", "decoder": "decoder."}  # of the stage's layers among the checkpoint's names
@@ -26,13 +26,13 @@ def measure(session: Session) -> dict[str, Any]:
 
 
 def _stage(session: Session, ours: Ours, case: Case, peak: float) -> dict[str, Any]:
-    compiled = ours.pipeline.stage(case.stage)
+    compiled = ours.pipeline.executor(case.stage)
     assert isinstance(compiled, CompiledStage)
     ours.run(case.stage, case.inputs)  # which sets the number of threads
     spec = ours.pipeline.graph.stages[case.stage]
     inputs = [case.inputs[port] for port in spec.inputs]
     layers = layers_of(session.reference.model, PREFIXES[case.stage])
-    calls = Instrumented(compiled.path, layers).run(inputs, session.rounds)
+    calls = Instrumented(compiled.library, layers).run(inputs, session.rounds)
     whole = interleave({"": functools.partial(ours.run, case.stage, case.inputs)}, session.rounds)[""]
     return {
         "contender": ours.variant.name,

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli import options as cli_options
+from runner.cli import options
 from runner.cli.command import Verb
+from runner.cli.settings import Settings
 from runner.errors import RunError, SpecError, suggest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from rich.table import Table
 
     from runner.build.probe import Tap
@@ -32,7 +30,7 @@ _WIDTH = 132  # columns where there is no terminal
 @click.command(cls=Verb)
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
-@cli_options.input_options
+@options.input_options
 @click.option("--cross", is_flag=True, help="Give each stage of A what B's stages gave, so that it is judged alone.")
 @click.option(
     "--tolerance",
@@ -46,10 +44,10 @@ _WIDTH = 132  # columns where there is no terminal
     "--probe", metavar="STAGE", help="Tell what each layer inside A's STAGE gives for B's inputs; compiles it anew."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-@cli_options.cache_options
-@cli_options.build_dir
-@cli_options.quiet
-def compare(a: str, b: str, tolerances: tuple[str, ...], **options: Any) -> None:
+@options.cache_options
+@options.build_dir
+@options.quiet
+def compare(a: str, b: str, tolerances: tuple[str, ...], cross: bool, probe: str | None, **given: Any) -> None:
     """Measure how far A is from B, port by port.
 
     A and B are each GRAPH[+OVERLAY][+NAME=VALUE]..., as in default+configs/static.yaml+params.seed=1; a RUN that
@@ -59,25 +57,25 @@ def compare(a: str, b: str, tolerances: tuple[str, ...], **options: Any) -> None
     from runner.inspect.compare import compare as measure
     from runner.inspect.distance import Tolerances
 
-    wanted = Tolerances(tolerances)
-    sides = _sides(_Asked.read(a), _Asked.read(b), options)
+    settings, wanted = Settings(**given), Tolerances(tolerances)
+    sides = _sides(_Asked.read(a), _Asked.read(b), settings, cross=cross)
     for side in sides:
         wanted.check(side.graph)
     found, inside = {}, {}
-    every = _cases(sides, options)
-    _check_runs(sides, every, options)
+    every = _cases(sides, settings)
+    _check_runs(sides, every, settings, computes=cross or probe is not None)
     for number, cases in enumerate(every, 1):
         label = f"{number}. {cases[0].label}"
-        if options["probe"] is not None:
-            inside[label] = _probe(sides, cases[1], options["probe"])
-            if not options["as_json"] and not options["quiet"]:
-                _print_taps(f"inside {options['probe']} of {sides[0].name}, {cases[0].label}", inside[label])
-        distances = found[label] = measure(*sides, cases, wanted, cross=options["cross"])
-        if not options["as_json"] and not options["quiet"]:
+        if probe is not None:
+            inside[label] = _probe(sides, cases[1], probe)
+            if not settings.as_json and not settings.quiet:
+                _print_taps(f"inside {probe} of {sides[0].name}, {cases[0].label}", inside[label])
+        distances = found[label] = measure(*sides, cases, wanted, cross=cross)
+        if not settings.as_json and not settings.quiet:
             _print(f"{sides[0].name} against {sides[1].name}, {cases[0].label}", distances, wanted)
     within = all(_within(one, wanted) for distances in found.values() for one in distances)
-    if options["as_json"]:
-        names = {"a": sides[0].name, "b": sides[1].name, "cross": options["cross"]}
+    if settings.as_json:
+        names = {"a": sides[0].name, "b": sides[1].name, "cross": cross}
         utterances = [
             {"line": label, "ports": _rows(distances, wanted), "probe": [tap.table() for tap in inside.get(label, [])]}
             for label, distances in found.items()
@@ -111,17 +109,17 @@ class _Asked:
         return tuple(name.removeprefix("params.") for name in names if name.startswith("params."))
 
 
-def _sides(a: _Asked, b: _Asked, options: Mapping[str, Any]) -> tuple[Side, Side]:
+def _sides(a: _Asked, b: _Asked, settings: Settings, *, cross: bool) -> tuple[Side, Side]:
     from runner.inspect.compare import ReferenceSide
 
-    plain = [None if asked.head == _REFERENCE else _side(asked, options) for asked in (a, b)]
+    plain = [None if asked.head == _REFERENCE else _side(asked, settings) for asked in (a, b)]
     given = [side for side in plain if side is not None]
     if not given:
         raise RunError("the reference takes model and graph from the other side: give a graph or a run as A or B")
     for asked in (a, b):
         if asked.head == _REFERENCE and (asked.overlays or asked.sets):
             raise RunError(f"'{asked.text}': nothing can be laid over the reference; lay it over the other side")
-    if len(given) == 1 and options["cross"] and plain[0] is None and _is_padded(given[0]):
+    if len(given) == 1 and cross and plain[0] is None and _is_padded(given[0]):
         raise RunError(
             f"--cross: {given[0].name} pads, and the reference knows no padding; compare the other way round"
         )
@@ -134,24 +132,25 @@ def _is_padded(side: GraphSide) -> bool:
     return bool(static - side.dims.named().keys())
 
 
-def _side(asked: _Asked, options: Mapping[str, Any]) -> GraphSide:
+def _side(asked: _Asked, settings: Settings) -> GraphSide:
     """The graph or run that is meant, its libraries built."""
     from runner.files import locate
     from runner.inspect.compare import GraphSide
 
-    cache = cli_options.cache_of(options)
+    cache = settings.cache()
     try:
         locate.find_file(asked.head, "graphs")
     except SpecError as no_graph:
-        return _run_side(asked, options, cache, no_graph)
-    graph = cli_options.load(asked.head, asked.overlays, asked.sets, cache)
-    return GraphSide(asked.text, _pipeline(graph, options, cache), asked.own)
+        return _run_side(asked, settings, cache, no_graph)
+    graph = options.load(asked.head, asked.overlays, asked.sets, cache)
+    return GraphSide(asked.text, _pipeline(graph, settings, cache), asked.own)
 
 
-def _run_side(asked: _Asked, options: Mapping[str, Any], cache: Cache | None, no_graph: SpecError) -> GraphSide:
+def _run_side(asked: _Asked, settings: Settings, cache: Cache | None, no_graph: SpecError) -> GraphSide:
     """A run as it was; with something laid over it, its graph under that."""
+    from runner.cli.replay_inputs import check_inputs
     from runner.engine import record
-    from runner.engine.replay import check_inputs, graph_of
+    from runner.engine.replay import graph_of
     from runner.inspect.compare import GraphSide, RunSide
 
     if cache is None:
@@ -160,42 +159,42 @@ def _run_side(asked: _Asked, options: Mapping[str, Any], cache: Cache | None, no
         found = record.find(cache.root / "runs", None if asked.head == _LAST else asked.head)
     except RunError as no_run:
         raise RunError(f"'{asked.head}' is neither a graph nor a run:\n  {no_graph}\n  {no_run}") from None
-    graph = graph_of(found, asked.overlays, asked.sets)
+    graph, then = graph_of(found, asked.overlays, asked.sets), Settings.of_record(found)
     arrays = {}
-    if _speaks_its_own(options):
+    if _speaks_its_own(settings):
         check_inputs(found, graph, ("load",))
-        arrays = cli_options.arrays(found.options)
-    then = {name: found.options[name] and Path(found.options[name]) for name in ("build_dir", "vocab")}
-    asked_then = {**options, **{name: options[name] or then[name] for name in then}}
-    pipeline = _pipeline(graph, asked_then, cache)
+        arrays = then.arrays()
+    build_dir, vocab = settings.build_dir or then.build_dir, settings.vocab or then.vocab
+    pipeline = _pipeline(graph, replace(settings, build_dir=build_dir, vocab=vocab), cache)
     if asked.overlays or asked.sets:
         return GraphSide(asked.text, pipeline, asked.own, found, arrays)
     return RunSide(found, pipeline, arrays, cache)
 
 
-def _pipeline(graph: Graph, options: Mapping[str, Any], cache: Cache | None) -> Pipeline:
+def _pipeline(graph: Graph, settings: Settings, cache: Cache | None) -> Pipeline:
     from runner.build.staleness import stale
-    from runner.cli.run import build_stale
+    from runner.cli.building import build_stale
     from runner.engine.pipeline import Pipeline
+    from runner.speech.speaker import speech_resolvers
 
-    pipeline = Pipeline(graph, options["build_dir"], config=cli_options.vocabulary(options["vocab"]), cache=cache)
-    reasons = stale(graph, options["build_dir"])
+    pipeline = Pipeline(graph, settings.build_dir, None, settings.config(), cache, speech_resolvers(graph))
+    reasons = stale(graph, settings.build_dir)
     if reasons:
         pipeline.check_devices()
-    build_stale(graph, options["build_dir"], reasons, quiet=options["quiet"])
+    build_stale(graph, settings.build_dir, reasons, quiet=settings.quiet)
     return pipeline
 
 
-def _cases(sides: tuple[Side, Side], options: Mapping[str, Any]) -> list[tuple[Case, Case]]:
+def _cases(sides: tuple[Side, Side], settings: Settings) -> list[tuple[Case, Case]]:
     """What both sides speak, utterance by utterance."""
     from runner.inspect.compare import GraphSide
 
     graphs = [side for side in sides if isinstance(side, GraphSide)]
-    if options["source"] is not None and options["phonemes"] is not None:
+    if settings.source is not None and settings.phonemes is not None:
         raise click.UsageError("give one of --input FILE and --phonemes TEXT")
-    if not _speaks_its_own(options):
-        return [(case, case) for case in _spoken(graphs[0], options)]
-    own = [[_changed(case, options) for case in side.cases] for side in graphs if side.cases is not None]
+    if not _speaks_its_own(settings):
+        return [(case, case) for case in _spoken(graphs[0], settings)]
+    own = [[_changed(case, settings) for case in side.cases] for side in graphs if side.cases is not None]
     if not own:
         raise click.UsageError("neither A nor B is a run, so give --input FILE or --phonemes TEXT")
     if len({len(cases) for cases in own}) > 1:
@@ -203,48 +202,50 @@ def _cases(sides: tuple[Side, Side], options: Mapping[str, Any]) -> list[tuple[C
     return list(zip(own[0], own[-1], strict=True))
 
 
-def _speaks_its_own(options: Mapping[str, Any]) -> bool:
+def _speaks_its_own(settings: Settings) -> bool:
     """Whether a run speaks the lines that it spoke then."""
-    return options["source"] is None and options["phonemes"] is None
+    return settings.source is None and settings.phonemes is None
 
 
-def _check_runs(sides: tuple[Side, Side], cases: list[tuple[Case, Case]], options: Mapping[str, Any]) -> None:
+def _check_runs(
+    sides: tuple[Side, Side], cases: list[tuple[Case, Case]], settings: Settings, *, computes: bool
+) -> None:
     """Refuse a run with an input that has changed since, unless all that is looked at is what runs have left."""
-    from runner.cli.run import tell_differences
-    from runner.engine.replay import check_inputs
+    from runner.cli.recording import tell_differences
+    from runner.cli.replay_inputs import check_inputs
     from runner.inspect.compare import GraphSide, RunSide
 
     left = all(isinstance(side, RunSide) for side in sides) and all(case.record for pair in cases for case in pair)
-    if left and not options["cross"] and options["probe"] is None:
+    if left and not computes:
         return
-    used = ("vocab", "voice") if _speaks_its_own(options) else ("vocab",)
+    used = ("vocab", "voice") if _speaks_its_own(settings) else ("vocab",)
     for side in sides:
         if isinstance(side, GraphSide) and side.record is not None:
-            check_inputs(side.record, side.graph, [name for name in used if options[name] is None])
+            check_inputs(side.record, side.graph, [name for name in used if getattr(settings, name) is None])
             tell_differences(side.record, side.pipeline)
 
 
-def _spoken(side: GraphSide, options: Mapping[str, Any]) -> list[Case]:
+def _spoken(side: GraphSide, settings: Settings) -> list[Case]:
     """The lines that were given, cut as the model takes them."""
     from runner.batch import rows
+    from runner.engine.options import RunOptions
     from runner.inspect.compare import Case
     from runner.speech.line_runner import PHONEMES, OutputRunner
 
-    params = cli_options.parameters(options)
-    runner = OutputRunner(side.pipeline, options["voice"], params)
-    with rows.open_rows(options["source"], options["phonemes"], "--phonemes") as lines:
+    params = settings.params
+    runner = OutputRunner(side.pipeline, settings.voice, RunOptions(params))
+    with rows.open_rows(settings.source, settings.phonemes, "--phonemes") as lines:
         return [
-            Case(origin, {PHONEMES: request.given[f"input.{PHONEMES}"]}, options["voice"], params)
-            for origin, request in runner.requests(lines)
+            Case(origin, {PHONEMES: run.inputs[PHONEMES]}, settings.voice, params) for origin, run in runner.runs(lines)
         ]
 
 
-def _changed(case: Case, options: Mapping[str, Any]) -> Case:
+def _changed(case: Case, settings: Settings) -> Case:
     """A case of a run with another voice or parameters, where these are given: then it is none of that run's."""
-    params = cli_options.parameters(options)
-    if not params and options["voice"] is None:
+    params = settings.params
+    if not params and settings.voice is None:
         return case
-    return replace(case, params={**case.params, **params}, voice=options["voice"] or case.voice, record=None)
+    return replace(case, params={**case.params, **params}, voice=settings.voice or case.voice, record=None)
 
 
 def _probe(sides: tuple[Side, Side], case: Case, stage: str) -> list[Tap]:

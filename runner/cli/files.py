@@ -6,8 +6,6 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 import runner
 import stages
 from runner.batch.rows import STDIN
@@ -20,21 +18,22 @@ from runner.graph.contracts import find_stage
 from runner.runtime import devices, manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from runner.batch.output import Destination
+    from runner.cli.settings import Settings
     from runner.graph.types import Graph
 
 _STDIN, _STDOUT = Path("/dev/stdin"), Path("/dev/stdout")  # which lead to the files that they were redirected to
 
 
 def check_files(
-    graph: Graph, options: Mapping[str, Any], place: Destination[Any] | None = None, lines: int = 1, runs: int = 1
+    graph: Graph, settings: Settings, place: Destination[Any] | None = None, lines: int = 1, runs: int = 1
 ) -> None:
-    """Refuse options that would write over a file that the run reads, or over one another.
+    """Refuse settings that would write over a file that the run reads, or over one another.
 
     Args:
-        options: of the command `run`.
+        settings: of the command.
         place: where the output goes; None for a run that writes none.
         lines: of the input.
         runs: of the graph, that the lines take.
@@ -42,16 +41,19 @@ def check_files(
     Raises:
         RunError: naming the file and both options; or a report cannot be a file there.
     """
-    reports = [(f"--{name}", options[name]) for name in ("trace", "report") if options[name] is not None]
-    for _, path in reports:
+    reports = [("--trace", settings.trace), ("--report", settings.report)]
+    pages = [(option, path) for option, path in reports if path is not None]
+    for _, path in pages:
         place_of(path)
     written = [
-        *([("standard output", _STDOUT)] if options["as_json"] or place is None else []),
+        *([("standard output", _STDOUT)] if settings.as_json or place is None else []),
         *([] if place is None else _output(place, lines)),
-        *reports,
+        *pages,
     ]
-    many = _tensors(graph, options["save_tensors"], runs)
-    refuse_overwriting(_read(graph, options), written, many if place is None else chain(_row_files(place, lines), many))
+    many = _tensors(graph, settings.save_tensors, runs)
+    refuse_overwriting(
+        _read(graph, settings), written, many if place is None else chain(_row_files(place, lines), many)
+    )
 
 
 def _output(place: Destination[Any], lines: int) -> Iterator[Use]:
@@ -66,22 +68,22 @@ def _row_files(place: Destination[Any], lines: int) -> Iterator[Use]:
             yield "--timestamps", side
 
 
-def _read(graph: Graph, options: Mapping[str, Any]) -> Iterator[Use]:
-    if options["source"] is not None:
-        yield "--input", _STDIN if options["source"] == STDIN else Path(options["source"])
-    if options["vocab"] is not None:
-        yield "--vocab", options["vocab"]
-    for text in options["load"]:
+def _read(graph: Graph, settings: Settings) -> Iterator[Use]:
+    if settings.source is not None:
+        yield "--input", _STDIN if settings.source == STDIN else Path(settings.source)
+    if settings.vocab is not None:
+        yield "--vocab", settings.vocab
+    for text in settings.load:
         yield "--load", Path(text.partition("=")[2])
-    for overlay in click.get_current_context().params.get("overlays", ()):
+    for overlay in settings.overlays:
         yield "-c", find_file(overlay, "configs")
-    for path in _voices(graph, options["voice"]):
+    for path in _voices(graph, settings.voice):
         yield "--voice", path
     yield "the graph", graph.path
     for file in {leaf.origin.file for _, leaf in graph.tree.leaves() if leaf.origin.line}:
         yield "the graph", Path(file)
     yield from _model(graph)
-    yield from _stages(graph, options["build_dir"])
+    yield from _stages(graph, settings.build_dir)
 
 
 def _voices(graph: Graph, spec: str | None) -> list[Path]:

@@ -11,8 +11,7 @@ from typing import Any
 
 import click
 
-from runner.cli import console
-from runner.cli import options as cli_options
+from runner.cli import console, options
 from runner.cli.command import Verb
 
 _DEFAULT_VERB = "run"
@@ -54,8 +53,8 @@ def cli() -> None:
 
 
 @cli.command(cls=Verb)
-@cli_options.graph_options
-@cli_options.input_options
+@options.graph_options
+@options.input_options
 @click.option(
     "-o", "--output", metavar="PATH", help="Audio file, or a folder for a file a line.  [default: as FILE, .wav]"
 )
@@ -67,7 +66,7 @@ def cli() -> None:
 @click.option(
     "--pause",
     type=click.FloatRange(0, 60),
-    callback=cli_options.no_nan,
+    callback=options.no_nan,
     default=0.3,
     show_default=True,
     help="Between lines [s].",
@@ -87,7 +86,7 @@ def cli() -> None:
 @click.option("--no-resume", is_flag=True, help="Speak again what a run that was ended has finished.")
 @click.option("--json", "as_json", is_flag=True, help="Say on standard output, as JSON, what was done.")
 @click.option("--explain", is_flag=True, help="Say first what will be done, and why, as `plan` does.")
-@cli_options.scope_options
+@options.scope_options
 @click.option(
     "--save-tensors",
     type=click.Path(path_type=Path, file_okay=False),
@@ -106,47 +105,48 @@ def cli() -> None:
     metavar="FILE.json",
     help="Write when each stage was at work, for ui.perfetto.dev.",
 )
-@cli_options.cache_options
-@cli_options.build_dir
-@cli_options.quiet
-def run(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **options: Any) -> None:
+@options.cache_options
+@options.build_dir
+@options.quiet
+def run(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: Any) -> None:
     """Speak, after building what is missing or stale. What has been computed before is not computed again."""
     from runner.runtime import process
 
     process.limit_blas_threads()
     from runner.batch import rows
     from runner.cli.run import execute
+    from runner.cli.settings import Settings
 
-    if (options["source"] is None) == (options["phonemes"] is None):
-        raise click.UsageError("give one of --input FILE and --phonemes TEXT")
-    if options["stream"]:
-        from runner.cli.stream import check_options
+    settings = Settings(**given, overlays=overlays)
+    settings.check_source()
+    if settings.stream:
+        from runner.cli.stream import check_settings
 
-        check_options(options)
-    cache = cli_options.cache_of(options)
-    checked = cli_options.load(graph, overlays, sets, cache)
-    open_rows = rows.stream_rows if options["stream"] else rows.open_rows
-    with open_rows(options["source"], options["phonemes"], "--phonemes") as lines:
-        execute(checked, options, lines, cache)
+        check_settings(settings)
+    cache = settings.cache()
+    checked = options.load(graph, overlays, sets, cache)
+    open_rows = rows.stream_rows if settings.stream else rows.open_rows
+    with open_rows(settings.source, settings.phonemes, "--phonemes") as lines:
+        execute(checked, settings, lines, cache)
 
 
 @cli.command(cls=Verb)
-@cli_options.graph_options
+@options.graph_options
 def check(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...]) -> None:
     """Find every mistake in a graph; nothing is built or loaded."""
-    checked = cli_options.load(graph, overlays, sets)
+    checked = options.load(graph, overlays, sets)
     click.echo(f"{checked.path}: {len(checked.stages)} stages, no mistakes")
 
 
 @cli.command(cls=Verb)
-@cli_options.graph_options
-@cli_options.build_dir
-@cli_options.quiet
+@options.graph_options
+@options.build_dir
+@options.quiet
 def build(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], build_dir: Path | None, quiet: bool) -> None:
     """Compile the stages that are missing or stale."""
-    checked = cli_options.load(graph, overlays, sets)
+    checked = options.load(graph, overlays, sets)
     from runner.build.staleness import stale
-    from runner.cli.run import build_stale
+    from runner.cli.building import build_stale
 
     build_stale(checked, build_dir, stale(checked, build_dir), quiet=quiet)
     if not quiet:
@@ -154,22 +154,22 @@ def build(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], build_di
 
 
 @cli.command(cls=Verb)
-@cli_options.graph_options
+@options.graph_options
 def show(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...]) -> None:
     """Print the graph as a mermaid diagram."""
     from runner.inspect.mermaid import mermaid
 
-    click.echo(mermaid(cli_options.load(graph, overlays, sets)), nl=False)
+    click.echo(mermaid(options.load(graph, overlays, sets)), nl=False)
 
 
 @cli.command(cls=Verb)
-@cli_options.graph_options
+@options.graph_options
 @click.option("--origins", "with_origins", is_flag=True, help="Say where each value was written.")
 def config(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], with_origins: bool) -> None:
     """Print every value of a graph, after overlays and --set."""
     from runner.inspect.mermaid import origins
 
-    for path, value, origin in origins(cli_options.load(graph, overlays, sets)):
+    for path, value, origin in origins(options.load(graph, overlays, sets)):
         click.echo(f"{path}: {value}" + (f"  # {origin}" if with_origins else ""))
 
 

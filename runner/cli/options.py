@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from runner.cache.cache import Cache
-    from runner.graph.selection import Scope
     from runner.graph.types import Graph
-    from runner.runtime.values import Array
 
 STARTED = time.perf_counter()
 
@@ -80,56 +78,8 @@ build_dir = click.option(
 quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but warnings and errors.")
 
 
-def cache_of(options: Mapping[str, Any]) -> Cache | None:
-    """The cache that the options mean; None for none."""
-    from runner.cache.cache import Cache, default_root
-
-    return None if options["no_cache"] else Cache(options["cache_dir"] or default_root())
-
-
 def load(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], cache: Cache | None = None) -> Graph:
     """The graph that the options mean, from the cache where that has checked it before."""
     from runner.graph.snapshot import load_graph
 
     return load_graph(graph, overlays, sets, None if cache is None else cache.root / "graphs")
-
-
-def parameters(options: Mapping[str, Any]) -> dict[str, object]:
-    """The parameters that have options of their own."""
-    given = {name: options[name] for name in ("speed", "seed") if options[name] is not None}
-    return {**given, **({"skip_unknown": True} if options["skip_unknown"] else {})}
-
-
-def vocabulary(path: Path | None) -> dict[str, Any]:
-    """The keys of config.json that --vocab replaces."""
-    if path is None:
-        return {}
-    from runner.speech.assets import load_vocab
-
-    return {"vocab": load_vocab(path)}
-
-
-def scope(options: Mapping[str, Any]) -> Scope:
-    """The part of the graph that the options mean."""
-    from runner.graph.selection import Scope
-
-    return Scope(options["until"], options["start"], options["only"], frozenset(options["refresh"]))
-
-
-def arrays(options: Mapping[str, Any]) -> dict[str, Array]:
-    """The arrays of --load, by port.
-
-    Raises:
-        RunError: a file is missing, or is no .npy file.
-    """
-    if not options["load"]:
-        return {}
-    from runner.files.npy import read_array
-
-    found = {}
-    for text in options["load"]:
-        port, equals, file = text.partition("=")
-        if not equals or not file or port.count(".") != 1:
-            raise click.BadParameter(f"'{text}' is not STAGE.PORT=FILE.npy, as in decoder.audio=a.npy")
-        found[port] = read_array(Path(file))
-    return found

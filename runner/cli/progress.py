@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from runner.engine.observers import Observer
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from runner.batch.summary import Summary
+    from runner.engine.pipeline import Result
+    from runner.engine.run_state import RunState
+    from runner.graph.types import StageSpec
 
     Progress = Callable[[str, str, float], None]
 
@@ -68,6 +73,23 @@ def _live(stages: int) -> Iterator[Progress]:
             bars.update(task, description=f"compiling {', '.join(at_work)}")
 
         yield tell
+
+
+class StageAtWork(Observer):
+    """Knows which stage is running.
+
+    Attributes:
+        stage: its name; '' between two runs.
+    """
+
+    stage = ""
+
+    def stage_started(self, run: RunState, spec: StageSpec, *, concurrent: bool) -> None:  # noqa: ARG002
+        if not concurrent:
+            self.stage = spec.name
+
+    def run_finished(self, run: RunState, result: Result | None, seconds: float) -> None:  # noqa: ARG002
+        self.stage = ""
 
 
 class Speaking:

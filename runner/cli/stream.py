@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
 
-from runner.cli import options as cli_options
+from runner.cli import options
 from runner.errors import LineError
 from runner.speech.pcm import PcmWriter
 from runner.speech.speaker import Speaker
 from stages.dims import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from runner.batch.rows import Row
+    from runner.cli.settings import Settings
     from runner.engine.pipeline import Pipeline
     from runner.speech.speaker import Part
 
@@ -30,16 +31,14 @@ _ELSEWHERE = (
 )  # fmt: skip
 
 
-def check_options(options: Mapping[str, Any]) -> None:
+def check_settings(settings: Settings) -> None:
     """Refuse what has no meaning for a stream, and a terminal that would show it as characters.
 
     Raises:
         UsageError: such an option was given.
     """
-    for name in _ELSEWHERE:
-        if options[name]:
-            spelled = "json" if name == "as_json" else name.replace("_", "-")
-            raise click.UsageError(f"--stream takes lines as they come and writes audio only: leave --{spelled} out")
+    for option in settings.given(_ELSEWHERE):
+        raise click.UsageError(f"--stream takes lines as they come and writes audio only: leave {option} out")
     if sys.stdout is None:
         raise click.UsageError("--stream: standard output is closed")
     if sys.stdout.isatty():
@@ -49,7 +48,7 @@ def check_options(options: Mapping[str, Any]) -> None:
         )
 
 
-def stream(pipeline: Pipeline, options: Mapping[str, Any], rows: Iterable[Row]) -> None:
+def stream(pipeline: Pipeline, settings: Settings, rows: Iterable[Row]) -> None:
     """Speak `rows`, which are read one at a time.
 
     Raises:
@@ -57,21 +56,20 @@ def stream(pipeline: Pipeline, options: Mapping[str, Any], rows: Iterable[Row]) 
         BrokenPipeError: the reader of standard output has gone.
         RunError: standard output cannot be written.
     """
-    scope = cli_options.scope(options)
-    speaker = Speaker(pipeline, options["voice"], cli_options.parameters(options), scope=scope)
+    speaker = Speaker(pipeline, settings.voice, settings.run_options())
     failed: list[LineError] = []
-    pause = np.zeros(round(options["pause"] * SAMPLE_RATE_HZ), np.float32)
+    pause = np.zeros(round(settings.pause * SAMPLE_RATE_HZ), np.float32)
     first_s = None
     try:
-        with PcmWriter(sys.stdout.buffer, options["subtype"] or "PCM_16") as writer:
-            for is_new_line, part in _parts(speaker, rows, failed, keep_going=options["keep_going"]):
+        with PcmWriter(sys.stdout.buffer, settings.subtype or "PCM_16") as writer:
+            for is_new_line, part in _parts(speaker, rows, failed, keep_going=settings.keep_going):
                 if is_new_line and writer.samples:
                     writer.write(pause)
                 writer.write(part.audio)
-                first_s = first_s or time.perf_counter() - cli_options.STARTED
+                first_s = first_s or time.perf_counter() - options.STARTED
     finally:
-        pipeline.tidy()
-    _report(writer.samples, first_s, failed, options)
+        pipeline.evict()
+    _report(writer.samples, first_s, failed, settings)
 
 
 def _parts(
@@ -90,9 +88,9 @@ def _parts(
             failed.append(error)
 
 
-def _report(samples: int, first_s: float | None, failed: list[LineError], options: Mapping[str, Any]) -> None:
-    if not options["quiet"] and first_s is not None:
-        total = time.perf_counter() - cli_options.STARTED
+def _report(samples: int, first_s: float | None, failed: list[LineError], settings: Settings) -> None:
+    if not settings.quiet and first_s is not None:
+        total = time.perf_counter() - options.STARTED
         seconds = samples / SAMPLE_RATE_HZ
         click.echo(f"{seconds:.2f} s of audio in {total:.2f} s, the first of it after {first_s:.2f} s", err=True)
     if failed:

@@ -1,7 +1,6 @@
-"""What a run would do, found without doing it: no array of a stage is read and no library loaded.
+"""Plans: what a run would do, found without doing it. No array of a stage is read and no library is loaded.
 
-forward    inputs --> digests --> key --> kept? then the digests of its outputs are known, and so on down
-backward   outputs --> their stages; above a stage that is kept, nothing is needed
+`decisions` says what becomes of each stage; a plan adds the sizes, copies and memory that this takes.
 """
 
 from __future__ import annotations
@@ -10,24 +9,21 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runner.cache.keys import input_identity
-from runner.engine.executors import CompiledStage
-from runner.engine.run_state import HIT, INJECTED, RUN, UNNEEDED, Copy
-from runner.runtime import manifest, tvm_runtime
-from runner.runtime.manifest import Manifest
+from runner.engine.decisions import see_sizes
+from runner.engine.run_state import Copy, Status
+from runner.graph.selection import ports
+from runner.graph.types import Ref
+from runner.runtime import tvm_runtime
 from stages.contract import TensorType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from runner.engine.pipeline import Pipeline
-    from runner.engine.run_state import Request
-    from runner.engine.stage_cache import Found, Keeper
+    from runner.engine.decisions import Decider, Reason
+    from runner.engine.executors import Executor
+    from runner.engine.run_state import RunState
+    from runner.engine.transfers import Transfers
     from runner.graph.types import Graph, StageSpec
-
-DEPENDS = "depends"
-
-_AND = " and "  # between the stages that another depends on
 
 
 @dataclass(frozen=True)
@@ -35,15 +31,14 @@ class StagePlan:
     """What would become of one stage.
 
     Attributes:
-        status: HIT, what is kept is used; RUN; DEPENDS, on what a stage above will give; UNNEEDED; INJECTED.
-        reason: of a RUN, what changed; of DEPENDS, on which stages; of UNNEEDED, why nobody asks.
+        status: HIT, RUN, DEPENDS, UNNEEDED or INJECTED.
         bytes: of its outputs; None where that is not known yet.
         copies: from host to device and back.
     """
 
     name: str
-    status: str
-    reason: str
+    status: Status
+    reason: Reason
     device: str
     bytes: int | None
     copies: tuple[Copy, ...] = ()
@@ -56,7 +51,7 @@ class Plan:
     Attributes:
         dims: the sizes that are known; of the others, those of `bounds` are the largest they may have.
         weights: bytes of the weights of stages that run, or may.
-        arrays: bytes of arrays at hand at the worst moment, with unknown dims at their bounds.
+        arrays: largest number of bytes of arrays in memory at one time, with unknown dims at their bounds.
     """
 
     stages: dict[str, StagePlan]
@@ -66,164 +61,84 @@ class Plan:
     arrays: int
 
 
-def plan(pipeline: Pipeline, request: Request, stale: Mapping[str, str] | None = None) -> Plan:
-    """The plan of a request that has not begun.
+class Planner:
+    """Plans the runs of one graph."""
 
-    Args:
-        stale: stages whose libraries would be built first, with the reason.
+    def __init__(
+        self, graph: Graph, executors: Mapping[str, Executor], decider: Decider, transfers: Transfers, *, caches: bool
+    ) -> None:
+        """Take the parts of a pipeline; `caches` says whether what runs is kept."""
+        self._graph, self._executors, self._decider = graph, executors, decider
+        self._transfers, self._caches = transfers, caches
 
-    Raises:
-        RunError: the code of a stage cannot be read; a library that is not built yet is none of that.
-    """
-    walk = _Walk(pipeline, request, dict(stale or {}))
-    walk.forward()
-    statuses = walk.backward()
-    sizes = walk.shapes()
-    running = [spec for spec in pipeline.graph.stages.values() if statuses[spec.name][0] in (RUN, DEPENDS)]
-    known, bounds = request.sizes.known(), {name: dim.max for name, dim in pipeline.graph.dims.items()}
-    stages = {
-        spec.name: StagePlan(
-            spec.name,
-            *statuses[spec.name],
-            spec.device,
-            _total(sizes.get(f"{spec.name}.{port}") for port in spec.outputs),
-            tuple(_copies(spec, running, walk, sizes)) if spec in running else (),
-        )
-        for spec in pipeline.graph.stages.values()
-    }
-    weights = sum(walk.weights(spec) for spec in running)
-    return Plan(stages, known, bounds, weights, _peak(request, running, walk.worst()))
+    def plan(self, run: RunState, stale: Mapping[str, str] | None = None) -> Plan:
+        """Plan a run that has not begun.
 
+        Args:
+            stale: stages whose libraries would be built first, with the reason.
 
-class _Walk:
-    """The digests of a graph, as far as they are known before anything runs."""
-
-    def __init__(self, pipeline: Pipeline, request: Request, stale: dict[str, str]) -> None:
-        self.pipeline, self.request, self.stale = pipeline, request, stale
-        self.digests = dict(request.digests)
-        self.found: dict[str, Found] = {}
-        self.waits: dict[str, list[str]] = {}  # stage -> the stages whose results its key waits for
-
-    @property
-    def graph(self) -> Graph:
-        return self.pipeline.graph
-
-    def forward(self) -> None:
-        """Find each stage's key, and what is kept for it."""
-        keeper = self.pipeline.keeper
-        for spec in self.request.needed:
-            if keeper is None or spec.name in self.stale:
-                continue
-            missing = [wire.ref.stage for wire in spec.inputs.values() if not self._is_known(str(wire.ref))]
-            if missing:
-                self.waits[spec.name] = list(dict.fromkeys(missing))
-                continue
-            found = self.found[spec.name] = keeper.find(spec, self.digests, self.request.given)
-            digests = {port: input_identity(found.key, port) for port in spec.outputs} if not spec.cache else {}
-            if found.entry is not None and not self.request.must_run(spec):
-                digests = {port: output.digest for port, output in found.entry.outputs.items()}
-                for port, output in found.entry.outputs.items():
-                    self.request.sizes.see(f"{spec.name}.{port}", spec.outputs[port], output.dtype, output.shape)
-            self.digests |= {
-                ref: digest
-                for port, digest in digests.items()
-                if (ref := f"{spec.name}.{port}") not in self.request.override
-            }
-
-    def _is_known(self, ref: str) -> bool:
-        return ref in self.digests or ref.startswith("params.")
-
-    def backward(self) -> dict[str, tuple[str, str]]:
-        """Status and reason of each stage."""
-        asked = {str(ref) for ref in self.request.outputs.values()}
-        if self.request.keep:
-            asked |= {f"{spec.name}.{port}" for spec in self.request.needed for port in spec.outputs}
-        # what a stage asks for that runs only if a result above it is new, with what it waits for
-        perhaps: dict[str, list[str]] = {}
-        statuses: dict[str, tuple[str, str]] = {}
-        needed = {spec.name for spec in self.request.needed}
-        for spec in reversed(self.graph.stages.values()):
-            if self.request.stages[spec.name].status == INJECTED:
-                statuses[spec.name] = (INJECTED, "its outputs are given")
-            elif spec.name not in needed:
-                statuses[spec.name] = (UNNEEDED, "no output asked for depends on it")
-            else:
-                sure = [port for port in spec.outputs if f"{spec.name}.{port}" in asked]
-                unsure = {port: perhaps[ref] for port in spec.outputs if (ref := f"{spec.name}.{port}") in perhaps}
-                statuses[spec.name] = self._status(spec, sure, unsure)
-            inputs = {str(wire.ref) for wire in spec.inputs.values()} - self.request.given.keys()
-            status, reason = statuses[spec.name]
-            if status == RUN:
-                asked |= inputs
-            elif status == DEPENDS:
-                for ref in inputs:
-                    perhaps.setdefault(ref, []).extend(reason.split(_AND))
-        return {name: statuses[name] for name in self.graph.stages}
-
-    def _status(self, spec: StageSpec, asked: list[str], perhaps: Mapping[str, list[str]]) -> tuple[str, str]:
-        """Of a stage that is needed, if what was `asked` of it is; `perhaps` is asked by stages that may run."""
-        if spec.name in self.stale:
-            return RUN, f"its library is built first: {self.stale[spec.name]}"
-        keeper = self.pipeline.keeper
-        if keeper is None:
-            return RUN, "there is no cache"
-        if self.request.must_run(spec):
-            return RUN, "asked for"
-        if spec.name in self.waits:
-            return self._waiting(spec, keeper)
-        found = self.found[spec.name]
-        if found.entry is None and (spec.cache or asked):
-            return RUN, keeper.why(spec, found)
-        absent = [p for p in spec.outputs if found.entry is None or not keeper.cache.present(found.entry, p)]
-        gone = [port for port in asked if port in absent]
-        if gone:
-            return RUN, f"evicted: {', '.join(gone)}"
-        waited = dict.fromkeys(stage for port, stages in perhaps.items() if port in absent for stage in stages)
-        if waited:
-            return DEPENDS, _AND.join(waited)
-        if not asked and not perhaps:
-            return UNNEEDED, "what it gives is known, and nothing that runs takes it"
-        return HIT, ""
-
-    def _waiting(self, spec: StageSpec, keeper: Keeper) -> tuple[str, str]:
-        """Of a stage whose key is not known before a stage above has run."""
-        if next(keeper.cache.entries(spec.name), None) is None:
-            return RUN, "nothing is kept for this stage"
-        return DEPENDS, _AND.join(self.waits[spec.name])
-
-    def shapes(self) -> dict[str, int]:
-        """Bytes of the outputs whose size is known."""
-        return self._bytes(self.request.sizes.known())
-
-    def worst(self) -> dict[str, int]:
-        """Bytes of every output, unknown dims at their bounds."""
-        return self._bytes({**{name: dim.max for name, dim in self.graph.dims.items()}, **self.request.sizes.known()})
-
-    def _bytes(self, sizes: Mapping[str, int]) -> dict[str, int]:
-        every = {
-            f"{spec.name}.{port}": _size(type_, sizes)
-            for spec in self.graph.stages.values()
-            for port, type_ in spec.outputs.items()
-            if isinstance(type_, TensorType)
+        Raises:
+            RunError: the code of a stage cannot be read; a library that is not built yet is none of that.
+        """
+        stale = stale or {}
+        decisions = self._decider.decide(run, stale, explain=True)
+        for name, decision in decisions.items():
+            see_sizes(run, self._graph.stages[name], decision)
+        known, bounds = run.sizes.known(), {name: dim.max for name, dim in self._graph.dims.items()}
+        sizes, largest = self._bytes(known), self._bytes({**bounds, **known})
+        works = (Status.RUN, Status.DEPENDS)
+        running = [spec for spec in self._graph.stages.values() if decisions[spec.name].status in works]
+        weights = {spec.name: self._weights(spec, stale) for spec in running}
+        stages = {
+            spec.name: StagePlan(
+                spec.name,
+                decisions[spec.name].status,
+                decisions[spec.name].reason,
+                spec.device,
+                _total(sizes.get(ref) for ref in ports(spec)),
+                tuple(self._copies(run, spec, running, weights, sizes)) if spec in running else (),
+            )
+            for spec in self._graph.stages.values()
         }
+        return Plan(stages, known, bounds, sum(weights.values()), _peak(run, running, largest))
+
+    def _bytes(self, sizes: Mapping[str, int]) -> dict[Ref, int]:
+        """Bytes of the outputs whose dims are all in `sizes`."""
+        types = ((ref, spec.outputs[ref.port]) for spec in self._graph.stages.values() for ref in ports(spec))
+        every = {ref: _size(type_, sizes) for ref, type_ in types if isinstance(type_, TensorType)}
         return {ref: size for ref, size in every.items() if size is not None}
 
-    def comes_back(self, spec: StageSpec, port: str, running: Iterable[StageSpec]) -> bool:
-        """Whether what the stage gives goes to the host: for the cache, the caller, a Python stage, another device."""
-        ref, here = f"{spec.name}.{port}", self.pipeline.borders.place(spec)
-        if (self.pipeline.keeper is not None and spec.cache) or self.request.keep:
-            return True
-        takers = (stage for stage in running if ref in {str(wire.ref) for wire in stage.inputs.values()})
-        asked = ref in {str(wanted) for wanted in self.request.outputs.values()}
-        return asked or any(self.pipeline.borders.place(stage) != here for stage in takers)
+    def _weights(self, spec: StageSpec, stale: Mapping[str, str]) -> int:
+        """Bytes of the stage's weights; 0 for a library that is not built yet."""
+        return 0 if spec.name in stale else self._executors[spec.name].weight_bytes()
 
-    def weights(self, spec: StageSpec) -> int:
-        """Bytes of the stage's weights; 0 of a library that is not built yet."""
-        if spec.name in self.stale:
-            return 0
-        stage = self.pipeline.stage(spec.name)
-        path = manifest.manifest_path(stage.path) if isinstance(stage, CompiledStage) else None
-        return Manifest.read(path).weights.size if path is not None and path.is_file() else 0
+    def _copies(
+        self,
+        run: RunState,
+        spec: StageSpec,
+        running: list[StageSpec],
+        weights: Mapping[str, int],
+        sizes: Mapping[Ref, int],
+    ) -> Iterator[Copy]:
+        """The copies of a stage that runs: of its inputs to its device, and of its outputs back."""
+        here = self._transfers.place(spec)
+        if here == tvm_runtime.HOST:
+            return
+        producers = {stage.name: self._transfers.place(stage) for stage in running}
+        for wire in spec.inputs.values():
+            if producers.get(wire.ref.stage, tvm_runtime.HOST) != here or wire.ref in run.given:
+                yield Copy(str(wire.ref), "host", spec.device, _input_bytes(wire.type, wire.ref, sizes))
+        yield Copy(spec.name, "host", spec.device, weights[spec.name] or None)
+        for ref in ports(spec):
+            if self._comes_back(run, spec, ref, running):
+                yield Copy(str(ref), spec.device, "host", sizes.get(ref))
+
+    def _comes_back(self, run: RunState, spec: StageSpec, ref: Ref, running: Iterable[StageSpec]) -> bool:
+        """Whether an output goes to the host: for the cache, the caller, a Python stage, another device."""
+        if (self._caches and spec.cache) or run.options.keep or ref in run.outputs.values():
+            return True
+        takers = (stage for stage in running if ref in {wire.ref for wire in stage.inputs.values()})
+        return any(self._transfers.place(stage) != self._transfers.place(spec) for stage in takers)
 
 
 def _size(type_: TensorType, sizes: Mapping[str, int]) -> int | None:
@@ -244,33 +159,18 @@ def _total(sizes: Iterable[int | None]) -> int | None:
     return None if None in known else sum(size for size in known if size is not None)
 
 
-def _copies(spec: StageSpec, running: list[StageSpec], walk: _Walk, sizes: Mapping[str, int]) -> Iterable[Copy]:
-    """The copies of a stage that runs: to its device, but for what lies there, and of what it gives, back."""
-    here = walk.pipeline.borders.place(spec)
-    makers = {stage.name: walk.pipeline.borders.place(stage) for stage in running}
-    if here != tvm_runtime.HOST:
-        for wire in spec.inputs.values():
-            if makers.get(wire.ref.stage, tvm_runtime.HOST) != here or str(wire.ref) in walk.request.given:
-                yield Copy(str(wire.ref), "host", spec.device, _input_bytes(wire.type, str(wire.ref), sizes))
-        yield Copy(spec.name, "host", spec.device, walk.weights(spec) or None)
-        for port in spec.outputs:
-            if walk.comes_back(spec, port, running):
-                yield Copy(f"{spec.name}.{port}", spec.device, "host", sizes.get(f"{spec.name}.{port}"))
-
-
-def _input_bytes(type_: object, ref: str, sizes: Mapping[str, int]) -> int | None:
+def _input_bytes(type_: object, ref: Ref, sizes: Mapping[Ref, int]) -> int | None:
     if isinstance(type_, TensorType) and not type_.dims:
         return _item_bytes(type_.dtype)
     return sizes.get(ref)
 
 
-def _peak(request: Request, running: list[StageSpec], sizes: Mapping[str, int]) -> int:
-    """Bytes of arrays at hand at the worst moment: what a stage takes and gives, and what later ones wait for."""
-    outputs = {str(ref) for ref in request.outputs.values()}
-    peak, held = 0, set[str]()
+def _peak(run: RunState, running: list[StageSpec], sizes: Mapping[Ref, int]) -> int:
+    """Largest number of bytes of arrays in memory: a stage's inputs and outputs, and the inputs of later stages."""
+    outputs = set(run.outputs.values())
+    peak, held = 0, set[Ref]()
     for at, spec in enumerate(running):
-        held |= {str(wire.ref) for wire in spec.inputs.values()} | {f"{spec.name}.{port}" for port in spec.outputs}
+        held |= {wire.ref for wire in spec.inputs.values()} | set(ports(spec))
         peak = max(peak, sum(sizes.get(ref, 0) for ref in held))
-        wanted = outputs | {str(wire.ref) for later in running[at + 1 :] for wire in later.inputs.values()}
-        held &= wanted
+        held &= outputs | {wire.ref for later in running[at + 1 :] for wire in later.inputs.values()}
     return peak

@@ -1,35 +1,36 @@
-"""What each run leaves: enough to say what it did and to do it again.
+"""Records of runs: each run of a command leaves a file that says what it did, and is enough to do it again.
 
-    <cache>/runs/20261120-104502317-3f9a1c.jsonl  {"run": ...}         what was asked, the graph, the code, the machine
-                                               {"line": ...}        of the input, and where it was written
-                                               {"utterance": ...}   inputs, and what became of each stage
-                                               {"end": ...}         missing where the run was killed
+    <cache>/runs/20261120-104502317-3f9a1c.jsonl  {"run": ...}         options, graph, code, machine
+                                               {"line": ...}        a row of the input: its origin and its text
+                                               {"utterance": ...}   a run of the graph: inputs, and what became of each
+                                                                    stage
+                                               {"end": ...}         missing where the command was killed
 
-One file for a run of the command, a row for each utterance of the model: that is what is replayed, and ten thousand
-utterances are one file that grows while they are spoken. A torn row is none.
+A row may take several runs of the graph. The file grows while they are done, and a torn line in it counts for nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import logging
 import os
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from runner.engine.run_state import UNNEEDED
+from runner.engine.observers import Observer
 from runner.errors import RunError, suggest
 from runner.files.errors import reading
+from runner.graph.types import GRAPH_INPUTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
-    from runner.batch.rows import Row
-    from runner.engine.run_state import Request, StageRun
+    from runner.engine.pipeline import Result
+    from runner.engine.run_state import RunState, StageRun
+    from runner.engine.stage_cache import StageCache
 
 FORMAT = 1
 MAX_RUNS, MAX_BYTES = 1000, 256 * 2**20  # of records kept; the oldest go first
@@ -40,7 +41,7 @@ _SUFFIX = ".jsonl"
 
 @dataclass(frozen=True)
 class StageRecord:
-    """What became of one stage for one utterance.
+    """What became of one stage in one run of the graph.
 
     Attributes:
         outputs: port -> digest, dtype and shape; empty where nothing is known of them.
@@ -53,8 +54,13 @@ class StageRecord:
 
 
 @dataclass(frozen=True)
-class UtteranceRecord:
-    """One run of the graph: text inputs as they are, others by their digests."""
+class GraphRun:
+    """One run of the graph.
+
+    Attributes:
+        inputs: text inputs as they are, others by their digests.
+        given: 'stage.port' -> digest of an array that the caller put in place of an output.
+    """
 
     inputs: dict[str, str]
     params: dict[str, Any]
@@ -68,11 +74,12 @@ class RunRecord:
 
     Attributes:
         time: when it began [s since 1970].
-        asked: the options of the command.
+        asked: the options of the command, as it spells them.
         graph: the graph after overlays, every value with its origin (`snapshot.to_fields`).
         identities: stage -> the digests of its code, weights and device (`keys.identity`).
-        versions: of what it ran with.
-        lines: of the input: where each was written, and its text.
+        versions: of Python, NumPy, TVM and the machine.
+        rows: of the input: the origin of each, and its text.
+        graph_runs: the runs of the graph, in order.
         end: how it ended; None if it was killed.
     """
 
@@ -82,64 +89,51 @@ class RunRecord:
     graph: dict[str, Any]
     identities: dict[str, dict[str, Any]]
     versions: dict[str, str]
-    lines: list[tuple[str, str]] = field(default_factory=list)
-    utterances: list[UtteranceRecord] = field(default_factory=list)
+    rows: list[tuple[str, str]] = field(default_factory=list)
+    graph_runs: list[GraphRun] = field(default_factory=list)
     end: dict[str, Any] | None = None
 
-    @functools.cached_property
-    def options(self) -> dict[str, Any]:
-        """What was asked, as `replay` takes it up: paths of inputs are absolute, also in a record that lacks that."""
-        return absolute(self.asked, Path(self.asked["folder"]))
-
-    def ran(self) -> dict[str, str]:
-        """Stage -> 'run' if it ran for any utterance, else what became of it in the first."""
-        first = self.utterances[0].stages if self.utterances else {}
-        every = {name: {one.stages[name].status for one in self.utterances} for name in first}
+    def statuses(self) -> dict[str, str]:
+        """Stage -> 'run' if it ran in any run of the graph, else its status in the first."""
+        first = self.graph_runs[0].stages if self.graph_runs else {}
+        every = {name: {one.stages[name].status for one in self.graph_runs} for name in first}
         return {name: "run" if "run" in found else first[name].status for name, found in every.items()}
 
 
-def absolute(asked: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The options of a run, the paths that it reads absolute: relative ones start in `folder`."""
-    found = dict(asked)
-    for name in ("vocab", "build_dir"):
-        found[name] = asked[name] and str(folder / asked[name])
-    pairs = (text.partition("=") for text in asked["load"])
-    found["load"] = [f"{port}={folder / file}" for port, _, file in pairs]
-    if asked["voice"] is not None:
-        from runner.speech import voices  # noqa: PLC0415 - imports NumPy, which `kokoro-run runs` need not pay
-
-        found["voice"] = voices.absolute(asked["voice"], folder)
-    return found
-
-
-class Recorder:
-    """Writes the record of a run. It is begun with the first utterance: what fails before leaves none.
+class Recorder(Observer):
+    """Writes the record of a command's runs. It begins with the first run of the graph: what fails before leaves none.
 
     Attributes:
-        id: of the run.
+        id: of the record.
     """
 
-    def __init__(self, folder: Path, head: Mapping[str, Any], lines: Iterable[Row]) -> None:
-        """Nothing is written yet.
+    def __init__(
+        self, folder: Path, head: Mapping[str, Any], rows: Iterable[tuple[str, str]], stage_cache: StageCache
+    ) -> None:
+        """Write nothing yet.
 
         Args:
             folder: of the records.
             head: `asked`, `graph` and `versions` of the `RunRecord`.
+            rows: origin and text of each row of the input.
+            stage_cache: knows the identities of the stages.
         """
         now = time.time()
         clock = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
         self.id = f"{clock}{int(now % 1 * 1000):03}-{os.urandom(3).hex()}"  # ids are in the order of their runs
-        self._folder, self._lines = folder, lines
+        self._folder, self._rows, self._stage_cache = folder, rows, stage_cache
         self._head = {"format": FORMAT, "id": self.id, "time": now, **head}
         self._file: TextIO | None = None
         self._started = False
 
-    def add(self, request: Request, identities: Mapping[str, Any]) -> None:
-        """Note what became of one utterance."""
+    def run_finished(self, run: RunState, result: Result | None, seconds: float) -> None:  # noqa: ARG002
+        if result is None:
+            return
         if not self._started:
             self._started = True
-            self._open({**self._head, "identities": dict(identities)})
-        self._write({"utterance": _utterance(request)})
+            identities = {spec.name: self._stage_cache.identity(spec) for spec in run.needed}
+            self._open({**self._head, "identities": identities})
+        self._write({"utterance": _fields(run)})
 
     def close(self, **end: Any) -> None:
         """Note the end, and keep the number of records within its limits."""
@@ -157,8 +151,8 @@ class Recorder:
         except OSError as error:
             _LOG.warning("%s: this run leaves no record: %s", self._folder, error.strerror)
         self._write({"run": head})
-        for line in self._lines:
-            self._write({"line": [line.origin, line.data.decode("utf-8", "surrogateescape")]})
+        for origin, text in self._rows:
+            self._write({"line": [origin, text]})
 
     def _write(self, line: dict[str, Any]) -> None:
         if self._file is None:
@@ -172,18 +166,15 @@ class Recorder:
             self._file = None
 
 
-def _utterance(request: Request) -> dict[str, Any]:
-    inputs, params, given = {}, {}, {}
-    for ref, value in request.given.items():
-        place, _, name = ref.partition(".")
-        if place == "params":
-            params[name] = value.item() if hasattr(value, "item") else value
-        elif place == "input":
-            inputs[name] = value if isinstance(value, str) else request.digests[ref]
-        else:
-            given[ref] = request.digests[ref]
-    stages = {name: _stage(run) for name, run in request.stages.items()}
-    return {"inputs": inputs, "params": params, "given": given, "stages": stages}
+def _fields(run: RunState) -> dict[str, Any]:
+    """A run of the graph, as JSON."""
+    inputs = {ref: value for ref, value in run.given.items() if ref.stage == GRAPH_INPUTS}
+    return {
+        "inputs": {ref.port: v if isinstance(v, str) else run.digests[ref] for ref, v in inputs.items()},
+        "params": {name: value.item() if hasattr(value, "item") else value for name, value in run.params.items()},
+        "given": {str(ref): run.digests[ref] for ref in run.override},
+        "stages": {name: _stage(stage) for name, stage in run.stages.items()},
+    }
 
 
 def _stage(run: StageRun) -> dict[str, Any]:
@@ -239,12 +230,12 @@ def read(path: Path) -> RunRecord:
         raise RunError(f"{path}: is no record of a run, or of another version of this program")
     try:
         head = {name: heads[0][name] for name in ("id", "time", "asked", "graph", "identities", "versions")}
-        utterances = [_read_utterance(row["utterance"]) for row in rows if "utterance" in row]
+        graph_runs = [_graph_run(row["utterance"]) for row in rows if "utterance" in row]
         written = [(str(row["line"][0]), str(row["line"][1])) for row in rows if "line" in row]
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise RunError(f"{path}: damaged record ({type(error).__name__}: {error})") from None
     end = next((row["end"] for row in rows if "end" in row), None)
-    return RunRecord(**head, lines=written, utterances=utterances, end=end)
+    return RunRecord(**head, rows=written, graph_runs=graph_runs, end=end)
 
 
 def _row(line: str) -> dict[str, Any] | None:
@@ -255,26 +246,9 @@ def _row(line: str) -> dict[str, Any] | None:
     return row if isinstance(row, dict) else None
 
 
-def _read_utterance(fields: dict[str, Any]) -> UtteranceRecord:
+def _graph_run(fields: dict[str, Any]) -> GraphRun:
     stages = {name: StageRecord(**stage) for name, stage in fields["stages"].items()}
-    return UtteranceRecord(fields["inputs"], fields["params"], fields["given"], stages)
-
-
-def summary(folder: Path, name: str) -> str:
-    """One line about a run: when, what graph, how many utterances, what ran; or why its record cannot be read."""
-    try:
-        record = read(folder / f"{name}{_SUFFIX}")
-    except RunError as error:
-        return f"{name}  {error}"
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.time))
-    statuses = record.ran()
-    ran = [name for name, status in statuses.items() if status == "run"]
-    used = [name for name, status in statuses.items() if status != UNNEEDED]
-    what = "everything ran" if ran == used else f"ran: {', '.join(ran) or 'nothing'}"
-    end = f"{record.end['seconds']:.2f} s" if record.end else "not ended"
-    count = len(record.utterances)
-    spoken = f"{count} utterance{'s' if count != 1 else ''}"
-    return f"{record.id}  {when}  {record.graph['name']}  {spoken}, {end}, {what}"
+    return GraphRun(fields["inputs"], fields["params"], fields["given"], stages)
 
 
 def _forget_oldest(folder: Path) -> None:

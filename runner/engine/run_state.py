@@ -1,34 +1,65 @@
-"""One run under way: which stages it still needs, what they gave, what is known of it."""
+"""The state of one run of a graph: what became of each stage, which values are at hand, what is known of them."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.engine.stage_cache import outside_digest
-from runner.graph.selection import Scope, needed, ports, sinks
+from runner.graph.selection import needed, ports, sinks
+from runner.graph.types import GRAPH_INPUTS, PARAMETERS, Ref
 from runner.runtime.values import Sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Iterable
     from concurrent.futures import Future
 
     from runner.cache.cache import Entry
-    from runner.engine.stage_cache import Found
+    from runner.engine.options import RunOptions
+    from runner.engine.stage_cache import Lookup
     from runner.graph.types import Graph, StageSpec
     from runner.runtime.values import Array
 
-HIT, RUN, UNNEEDED, INJECTED = "hit", "run", "not needed", "injected"
+_LOG = logging.getLogger("kokoro_run")
 
 
-@dataclass(frozen=True)
-class Copy:
+class Status(StrEnum):
+    """What becomes of a stage in a run.
+
+        PENDING --+--> HIT                        the cache has its results
+                  |
+                  +--> RUN <-----------------+    it runs
+                  |                          |
+                  +--> DEPENDS --------------+--> HIT
+                  |    its key is not known before a stage above it has run
+                  |
+                  +--> DEFERRED -------------+--> UNNEEDED
+                  |    `cache: false`: it runs if a stage that runs takes its outputs
+                  |
+                  +--> UNNEEDED                   no output asked for depends on it
+                  `--> INJECTED                   the caller gave all of its outputs
+
+    The states on the right are final.
+    """
+
+    PENDING = "pending"
+    HIT = "hit"
+    RUN = "run"
+    DEPENDS = "depends"
+    DEFERRED = "deferred"
+    UNNEEDED = "not needed"
+    INJECTED = "injected"
+
+
+class Copy(NamedTuple):
     """An array that goes from one device to another.
 
     Attributes:
         port: 'stage.port' whose value it is; 'stage' alone for the stage's weights, which go there once.
-        source, target: `host`, or a device as the graph calls it.
-        bytes: None where its size is not known before the stage above has run.
+        source, target: `host`, or a device as the graph spells it.
+        bytes: None where the size is not known before a stage above has run.
     """
 
     port: str
@@ -42,116 +73,120 @@ class StageRun:
     """What became of one stage in a run.
 
     Attributes:
-        status: HIT, its results were kept; RUN; UNNEEDED; INJECTED, all of its outputs were given by the caller.
         key: of its results; None without a cache.
-        seconds: that it took, 0 if it did not run.
-        entry: what is known of its results; None without a cache, or with `cache: false`.
+        seconds: that it took; 0 if it did not run.
+        entry: the cache's record of its results; None without a cache, or with `cache: false`.
     """
 
-    status: str = UNNEEDED
+    status: Status
     key: str | None = None
     seconds: float = 0.0
     entry: Entry | None = None
 
 
-class Begun(NamedTuple):
-    """A stage that runs before its turn, beside another: where the cache keeps what it gives; that, and its seconds."""
+class StartedStage(NamedTuple):
+    """A stage that runs concurrently with another: its lookup, and the outputs and seconds to come."""
 
-    found: Found | None
+    lookup: Lookup | None
     outcome: Future[tuple[dict[str, Any], float]]
 
 
-class Request:
+class RunState:
     """One run of a graph, or of a part of it.
 
     Attributes:
-        given: values from outside: graph inputs, parameters, and arrays in place of stages' outputs.
-        values: 'stage.port' -> array, of the ports that are at hand.
-        digests: of all ports of which one is known; with a cache alone.
+        options: of the run.
+        warns: whether warnings about the run are logged.
+        cached: whether the cache is read and written; False for a check of the input.
+        override: arrays in place of stages' outputs.
+        given: values from outside: graph inputs, parameters, and `override`.
+        values: arrays at hand, of stages' outputs.
+        digests: of `given`, and of the outputs of stages that have run; empty without a cache.
         sizes: the dims that these values have bound.
         outputs: what the run gives, by name.
-        pending: the stages whose results are not known yet, in order.
-        stages: what became of each stage.
-        cached: whether what is kept may be used, and what runs is kept.
+        needed: the stages that the outputs depend on, in the graph's order.
+        stages: what became of each stage of the graph.
         copies: the arrays that went from device to device, in order; weights are not among them.
-        begun: by stage, those that run beside another.
-        retained: ports ('stage.port') whose arrays are not dropped when nothing needs them any more.
+        started: stages that run concurrently with another, by name.
+        lookups: the latest lookup of each stage, with the inputs' digests that it was made from.
     """
 
-    def __init__(
-        self,
-        graph: Graph,
-        given: dict[str, Any],
-        override: Mapping[str, Array],
-        scope: Scope,
-        *,
-        keep: bool,
-        retained: Collection[str] = (),
-    ) -> None:
-        self.given, self.override, self.scope, self.keep = {**given, **override}, override, scope, keep
-        self.retained = frozenset(retained)
-        self.values: dict[str, Any] = {}
+    def __init__(self, graph: Graph, outside: dict[Ref, Any], options: RunOptions, *, cached: bool) -> None:
+        """Begin nothing yet; `options` have been found to fit `graph`.
+
+        Raises:
+            RunError: an array of `override` is not what its port takes.
+        """
+        self.options, self.cached, self.warns = options, cached, True
+        self.override: dict[Ref, Array] = {Ref.parse(text): array for text, array in options.override.items()}
+        self.given = {**outside, **self.override}
+        self.values: dict[Ref, Any] = {}
         self.sizes = Sizes(graph.dims)
-        self.outputs = scope.outputs(graph)
-        whole = keep and scope.outputs(graph) == graph.outputs
-        ends = [*self.outputs.values(), *(sinks(graph) if whole else [])]
-        self.needed = needed(graph, ends, override)
-        self.pending = list(self.needed)
+        self.outputs = options.scope.outputs(graph)
+        ends = [*self.outputs.values(), *(sinks(graph) if options.keep and self.outputs == graph.outputs else [])]
+        self.needed = needed(graph, ends, self.override)
         self.stages = {name: StageRun(self._initial(spec)) for name, spec in graph.stages.items()}
-        self.digests: dict[str, str] = {}
-        self.cached = True
         self.copies: list[Copy] = []
-        self.begun: dict[str, Begun] = {}
-        self._again = scope.again(graph)
-        self._take_override(graph)
+        self.started: dict[str, StartedStage] = {}
+        self.lookups: dict[str, tuple[tuple[str, ...], Lookup]] = {}
+        self._forced = options.scope.again(graph)
+        for ref, value in self.override.items():
+            self.sizes.take(str(ref), graph.stages[ref.stage].outputs[ref.port], value)
+        # A parameter's value stands for itself.
+        known = self.given.items() if cached else ()
+        self.digests = {ref: outside_digest(value) for ref, value in known if ref.stage != PARAMETERS}
+
+    def _initial(self, spec: StageSpec) -> Status:
+        if all(ref in self.override for ref in ports(spec)):
+            return Status.INJECTED
+        return Status.PENDING if spec in self.needed else Status.UNNEEDED
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """The values of the graph's inputs, by name."""
+        return {ref.port: value for ref, value in self.given.items() if ref.stage == GRAPH_INPUTS}
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The values of the graph's parameters, by name."""
+        return {ref.port: value for ref, value in self.given.items() if ref.stage == PARAMETERS}
 
     @property
     def timings(self) -> dict[str, float]:
-        """Stage -> wall time [s], of those that ran."""
-        return {name: run.seconds for name, run in self.stages.items() if run.status == RUN}
+        """Stage -> wall time [s], of the stages that ran."""
+        return {name: run.seconds for name, run in self.stages.items() if run.status is Status.RUN}
 
-    def must_run(self, spec: StageSpec) -> bool:
-        """Whether the caller wants the stage to run, kept or not."""
-        return spec.name in self._again
+    def has_run(self, spec: StageSpec) -> bool:
+        """Whether the stage has run in this run."""
+        return self.stages[spec.name].status is Status.RUN
+
+    def is_forced(self, spec: StageSpec) -> bool:
+        """Whether the caller wants the stage to run although its results are in the cache."""
+        return spec.name in self._forced
 
     def may_run(self, spec: StageSpec) -> bool:
         """Whether the caller lets the stage run."""
-        return self.scope.only in (None, spec.name)
+        return self.options.scope.only in (None, spec.name)
 
-    def has(self, ref: str) -> bool:
-        """Whether the value at `ref` is at hand, or known by its digest."""
-        return ref in self.given or ref in self.values or ref in self.digests
+    def is_at_hand(self, ref: Ref) -> bool:
+        """Whether the value at `ref` is in memory."""
+        return ref in self.given or ref in self.values
 
-    def await_begun(self) -> None:
-        """Wait for stages whose turn did not come, since another failed."""
-        for begun in self.begun.values():
-            if not begun.outcome.cancel():
-                begun.outcome.exception()
+    def await_started(self) -> None:
+        """Wait for concurrent stages whose results nobody has taken, since another stage failed."""
+        for started in self.started.values():
+            if not started.outcome.cancel():
+                started.outcome.exception()
 
-    def digest_given(self) -> None:
-        """Take the digests of what came from outside; a parameter's value stands for itself."""
-        for ref, value in self.given.items():
-            if not ref.startswith("params."):
-                self.digests[ref] = outside_digest(value)
-
-    def release(self) -> None:
-        """Drop the arrays that neither a stage that may still run nor the outputs need."""
-        if self.keep:
+    def release(self, waiting: Iterable[StageSpec]) -> None:
+        """Drop the arrays that neither the stages in `waiting`, which may still run, nor an output needs."""
+        if self.options.keep:
             return
-        waiting = [*self.pending, *(spec for spec in self.needed if self._is_deferred(spec))]
-        wanted = {str(wire.ref) for spec in waiting for wire in spec.inputs.values()}
-        wanted |= {str(ref) for ref in self.outputs.values()} | self.retained
+        wanted = {wire.ref for spec in waiting for wire in spec.inputs.values()}
+        wanted |= {*self.outputs.values(), *self.options.retain}
         self.values = {ref: value for ref, value in self.values.items() if ref in wanted}
 
-    def _is_deferred(self, spec: StageSpec) -> bool:
-        """Whether the stage has a key, but has neither run nor anything that is kept for it."""
-        run = self.stages[spec.name]
-        return run.status == UNNEEDED and run.key is not None
-
-    def _initial(self, spec: StageSpec) -> str:
-        return INJECTED if all(str(ref) in self.override for ref in ports(spec)) else UNNEEDED
-
-    def _take_override(self, graph: Graph) -> None:
-        for ref, value in self.override.items():
-            stage, _, port = ref.partition(".")
-            self.sizes.take(ref, graph.stages[stage].outputs[port], value)
+    def warn(self, message: str) -> None:
+        """Log a warning about this run, if it `warns`."""
+        if self.warns:
+            _LOG.warning("%s", f"{self.options.label}: {message}" if self.options.label else message)

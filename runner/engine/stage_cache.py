@@ -1,4 +1,7 @@
-"""The keys of a graph's stages: what each depends on, as far as digests tell, and what is kept for it."""
+"""A pipeline's view of the cache: the key of each stage, the results under it, and why there are none.
+
+digests of inputs, parameters, identity of the stage --> key --> Lookup: the cache's entry, or a miss
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ import numpy as np
 
 from runner.cache import keys
 from runner.cache.digest import array_digest, value_digest
-from runner.engine.executors import CompiledStage
 from runner.errors import RunError
 from runner.graph.types import PARAMETERS
 from stages.contract import TensorType
@@ -18,53 +20,54 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from runner.cache.cache import Cache, Entry
-    from runner.engine.executors import PythonStage
-    from runner.graph.types import Graph, StageSpec
+    from runner.engine.executors import Executor
+    from runner.engine.run_state import RunState
+    from runner.graph.types import Graph, Ref, StageSpec
+    from runner.runtime.values import Array
     from stages.contract import Type
-
-_imported: dict[str, dict[str, str]] = {}  # Python stage -> digests of its sources when it first ran
 
 
 @dataclass(frozen=True)
-class Found:
-    """A stage's key, what it is made of, and what is kept for it."""
+class Lookup:
+    """A stage's key and what the cache has under it.
+
+    Attributes:
+        components: what the key is the digest of.
+        entry: None for a miss.
+    """
 
     key: str
     components: dict[str, Any]
     entry: Entry | None
 
 
-class Keeper:
-    """What a pipeline's cache knows of its stages.
+class StageCache:
+    """Finds and keeps the results of a graph's stages.
 
     Attributes:
-        cache: where results are kept.
+        cache: where the results are.
     """
 
     def __init__(
-        self,
-        graph: Graph,
-        stages: Mapping[str, PythonStage | CompiledStage],
-        config: Mapping[str, Any],
-        cache: Cache,
+        self, graph: Graph, executors: Mapping[str, Executor], config: Mapping[str, Any], cache: Cache
     ) -> None:
+        """Read nothing yet; `config` is the model's config.json, whose keys are part of Python stages' identities."""
         self.cache = cache
-        self._graph, self._stages, self._config = graph, stages, config
+        self._graph, self._executors, self._config = graph, executors, config
         self._identities: dict[str, dict[str, Any]] = {}
 
     def identity(self, spec: StageSpec) -> dict[str, Any]:
-        """What the stage depends on beside inputs and parameters; taken once.
+        """What the stage depends on beside inputs and parameters (`cache.keys.identity`); computed once.
 
         Raises:
             RunError: its code cannot be read.
         """
         if spec.name not in self._identities:
-            stage = self._stages[spec.name]
+            executor = self._executors[spec.name]
             config = {key: self._config[key] for key in spec.config}
-            library = stage.path if isinstance(stage, CompiledStage) else None
-            if isinstance(stage, CompiledStage) and not stage.path.is_file():
-                stage.load()  # says what is missing and how to build it
-            self._identities[spec.name] = keys.identity(spec, self._graph, config, library, self.cache.memo)
+            if executor.library is not None and not executor.library.is_file():
+                executor.load()  # raises the error that says what is missing and how to build it
+            self._identities[spec.name] = keys.identity(spec, self._graph, config, executor.library, self.cache.memo)
         return self._identities[spec.name]
 
     def check_code(self, spec: StageSpec) -> None:
@@ -73,59 +76,87 @@ class Keeper:
         Raises:
             RunError: it was changed while this process ran.
         """
-        stage, identity = self._stages[spec.name], self.identity(spec)
-        if isinstance(stage, CompiledStage):
-            stage.load()
-            digest = self.cache.memo.file(stage.path) if stage.loaded is None else stage.loaded.library.sha256
-            weights = None if stage.loaded is None else stage.loaded.weights.sha256
-            same = identity["code"] == {stage.path.name: digest} and identity["weights"] == weights
-            what = str(stage.path)
-        else:
-            # What is imported is what was there first: sources that changed later are not what runs.
-            same = _imported.setdefault(spec.module, identity["code"]) == identity["code"]
-            what = spec.module
-        if not same:
-            raise RunError(f"stage '{spec.name}': {what} changed while this process was running; start it again")
+        self._executors[spec.name].check_code(self.identity(spec), self.cache.memo)
 
-    def find(self, spec: StageSpec, digests: Mapping[str, str], given: Mapping[str, object]) -> Found:
-        """The stage's key and what is kept for it.
+    def find(self, run: RunState, spec: StageSpec, digests: Mapping[Ref, str]) -> Lookup:
+        """Look the stage up; a lookup of the same inputs in the same run is made once.
 
         Args:
-            digests: of all that the stage takes, by 'stage.port'.
-            given: the values of parameters, by 'params.NAME'.
+            digests: of all inputs of the stage but parameters.
 
         Raises:
             RunError: its code cannot be read.
         """
+        made_from = tuple(digests[wire.ref] for wire in spec.inputs.values() if wire.ref.stage != PARAMETERS)
+        known = run.lookups.get(spec.name)
+        if known is None or known[0] != made_from:
+            known = run.lookups[spec.name] = made_from, self._find(spec, digests, run.given)
+        return known[1]
+
+    def _find(self, spec: StageSpec, digests: Mapping[Ref, str], given: Mapping[Ref, object]) -> Lookup:
         params, inputs = {}, {}
         for port, wire in spec.inputs.items():
             if wire.ref.stage == PARAMETERS:
-                params[port] = _plain(wire.type, given[str(wire.ref)])
+                params[port] = _parameter(wire.type, given[wire.ref])
             else:
-                inputs[port] = digests[str(wire.ref)]
+                inputs[port] = digests[wire.ref]
         components = keys.components(self.identity(spec), params, inputs)
         key = keys.key(components)
         entry = self.cache.lookup(key) if spec.cache else None
         fits = entry is not None and list(entry.outputs) == list(spec.outputs)
-        return Found(key, components, entry if fits else None)
+        return Lookup(key, components, entry if fits else None)
 
-    def why(self, spec: StageSpec, found: Found) -> str:
-        """What is other than in the nearest results that are kept."""
+    def read(self, run: RunState, ref: Ref) -> Array | None:
+        """Read the array of a port; None if the cache has none, or lost it."""
+        entry = run.stages[ref.stage].entry
+        return None if entry is None else self.cache.load(entry, ref.port)
+
+    def write(self, run: RunState, spec: StageSpec, lookup: Lookup, outputs: Mapping[str, Array]) -> dict[str, str]:
+        """Keep the outputs of a stage that has run, by port; returns their digests.
+
+        A stage with `cache: false` keeps nothing: its key stands for the digests.
+        """
+        stage = run.stages[spec.name]
+        stage.key = lookup.key
         if not spec.cache:
-            return "its results are not kept (cache: false)"
-        nearest = self.cache.nearest(found.components)
+            return key_digests(spec, lookup)
+        before = stage.entry or lookup.entry
+        stage.entry = self.cache.store(lookup.key, lookup.components, outputs, stage.seconds)
+        digests = {port: output.digest for port, output in stage.entry.outputs.items()}
+        if before is not None and digests != {port: output.digest for port, output in before.outputs.items()}:
+            run.warn(f"stage '{spec.name}' gave another result than the last time, for the same input")
+        return digests
+
+    def forget(self, run: RunState, stage: str) -> None:
+        """Remove the entry of a stage whose outputs were refused."""
+        entry = run.stages[stage].entry
+        if entry is not None:
+            self.cache.forget(entry)
+
+    def why_missed(self, spec: StageSpec, lookup: Lookup) -> str:
+        """How the stage's key differs from that of the most similar entry; '' if nothing does."""
+        nearest = self.cache.nearest(lookup.components)
         if nearest is None:
             return "nothing is kept for this stage"
         refs = {port: str(wire.ref) for port, wire in spec.inputs.items()}
-        return keys.difference(nearest.components, found.components, refs) or "its record is damaged"
+        return keys.difference(nearest.components, lookup.components, refs) or "its record is damaged"
+
+    def has_entries(self, spec: StageSpec) -> bool:
+        """Whether the cache has any results of the stage."""
+        return next(self.cache.entries(spec.name), None) is not None
+
+
+def key_digests(spec: StageSpec, lookup: Lookup) -> dict[str, str]:
+    """What stands for the digests of outputs that are not kept, by port."""
+    return {port: keys.input_identity(lookup.key, port) for port in spec.outputs}
 
 
 def outside_digest(value: object) -> str:
-    """Digest of a graph's input or of an array that a caller puts in place of a stage's output."""
+    """Digest of a graph's input, or of an array that a caller puts in place of a stage's output."""
     return array_digest(value) if isinstance(value, np.ndarray) else value_digest(value)
 
 
-def _plain(type_: Type, value: object) -> object:
+def _parameter(type_: Type, value: object) -> object:
     """A parameter as its port takes it, so that 1 and 1.0 are one speed."""
     plain = value.item() if isinstance(value, np.ndarray | np.generic) else value
     is_float = isinstance(type_, TensorType) and type_.dtype.startswith("float")

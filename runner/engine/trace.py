@@ -1,47 +1,43 @@
 """When each stage of a run was at work, for the report's timeline and as Chrome trace events.
 
-    Traced(Pipeline) --events--> report
-                        `------> out.json: opens in Perfetto (ui.perfetto.dev) and chrome://tracing
+    Trace (an observer) --events--> report
+                            `-----> out.json: opens in Perfetto (ui.perfetto.dev) and chrome://tracing
 
-The tracks of a trace: utterances, stages, the cache with the loading of libraries, and what runs beside these.
+The tracks of a trace: runs of the graph, stages, the cache with the loading of libraries, and what runs concurrently
+with these.
 
 Source: Trace Event Format, https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from runner.engine.pipeline import Pipeline
+from runner.engine.observers import Observer
 from runner.files.replace import replace_text
 from runner.runtime.values import spell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from runner.engine.executors import CompiledStage
     from runner.engine.pipeline import Result
-    from runner.engine.run_state import Request, StageRun
-    from runner.engine.stage_cache import Found
-    from runner.graph.types import StageSpec
-    from runner.runtime.values import Array, Sizes
+    from runner.engine.run_state import RunState
+    from runner.graph.types import Ref, StageSpec
 
-UTTERANCE, STAGE, BESIDE, HIT, CACHE, LIBRARY = "utterance", "stage", "beside", "hit", "cache", "library"
-BEHIND = "library, behind"
-_TRACKS = {UTTERANCE: 1, STAGE: 2, HIT: 2, CACHE: 3, LIBRARY: 3, BESIDE: 4, BEHIND: 5}
+RUN, STAGE, CONCURRENT, HIT, CACHE, LIBRARY = "run", "stage", "concurrent", "hit", "cache", "library"
+BACKGROUND = "library, background"
+_TRACKS = {RUN: 1, STAGE: 2, HIT: 2, CACHE: 3, LIBRARY: 3, CONCURRENT: 4, BACKGROUND: 5}
 _TRACK_NAMES = {
-    1: "utterances",
+    1: "runs",
     2: "stages",
     3: "cache and libraries",
-    4: "stages beside them",
-    5: "libraries behind them",
+    4: "concurrent stages",
+    5: "libraries in the background",
 }
 
 
@@ -51,9 +47,10 @@ class Event:
 
     Attributes:
         name: the stage, or what was done.
-        kind: one of those above; BESIDE, a stage that runs while another does; BEHIND, libraries likewise.
-        start, seconds: from the pipeline's beginning [s].
-        owner: `id` of the request that it was for; None of what was only checked, and of the loading of libraries.
+        kind: one of those above.
+        start: from the beginning of the trace [s].
+        seconds: that it took.
+        owner: `id` of the run's state; None for a check of the input, and for the loading of libraries.
     """
 
     name: str
@@ -64,90 +61,55 @@ class Event:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-class Traced(Pipeline):
-    """A pipeline that notes when what happened.
+class Trace(Observer):
+    """Notes when what happened.
 
     Attributes:
         events: in the order of their ends.
-        spoken: the runs that were asked to keep all ports, and what they gave.
+        runs: the runs that were asked to keep all ports, and what they gave.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self) -> None:
+        """Start the clock of the events."""
         self.events: list[Event] = []
-        self.spoken: list[tuple[Request, Result]] = []
+        self.runs: list[tuple[RunState, Result]] = []
         self._zero = time.perf_counter()
-        self._owner: int | None = None
-        self._thread = threading.get_ident()
 
-    def load(self, stages: Iterable[str] | None = None, *, wait: bool = True) -> None:
-        names = list(self.graph.stages if stages is None else stages)
-        with self._noted("load libraries", LIBRARY, {"stages": names}):
-            super().load(names, wait=wait)
+    def input_checked(self, run: RunState, seconds: float) -> None:
+        self._note("prepare" if run.cached else "check", RUN, run, seconds, _outside(run))
 
-    def _load_behind(self, stages: Sequence[CompiledStage]) -> None:
-        with self._noted("load libraries", BEHIND, {"stages": [stage.path.stem for stage in stages]}):
-            super()._load_behind(stages)
+    def stage_finished(
+        self, run: RunState, spec: StageSpec, outputs: Mapping[str, Any] | None, seconds: float, *, concurrent: bool
+    ) -> None:
+        types = {port: spell(value) for port, value in (outputs or {}).items()}
+        self._note(spec.name, CONCURRENT if concurrent else STAGE, run, seconds, {"device": spec.device, **types})
 
-    def finish(self, request: Request, *, last: bool = False) -> Result:
-        with self.lock, self._owned(request), self._noted("finish", UTTERANCE, _asked(request)):
-            result = super().finish(request, last=last)
-        if request.keep:
-            self.spoken.append((request, result))
-        return result
+    def stage_hit(self, run: RunState, spec: StageSpec, key: str) -> None:
+        self._note(spec.name, HIT, run, 0.0, {"key": key})
 
-    def _begin(self, request: Request) -> Request:
-        name = "prepare" if request.cached else "check"
-        with self.lock, self._owned(request), self._noted(name, UTTERANCE, _asked(request)):
-            return super()._begin(request)
+    def cache_read(self, run: RunState, ref: Ref, seconds: float) -> None:
+        self._note(f"read {ref}", CACHE, run, seconds, {})
 
-    def _call(
-        self, spec: StageSpec, inputs: Mapping[str, Any], sizes: Sizes, threads: int | None = None
-    ) -> dict[str, Array]:
-        details: dict[str, Any] = {"device": spec.device}
-        with self._noted(spec.name, STAGE if threading.get_ident() == self._thread else BESIDE, details):
-            outputs = super()._call(spec, inputs, sizes, threads)
-            details |= {port: spell(value) for port, value in outputs.items()}
-        return outputs
+    def cache_written(self, run: RunState, spec: StageSpec, size: int, seconds: float) -> None:
+        self._note(f"keep {spec.name}", CACHE, run, seconds, {"bytes": size})
 
-    def _take_kept(self, request: Request, spec: StageSpec, found: Found) -> bool:
-        taken = super()._take_kept(request, spec, found)
-        if taken:
-            self._note(spec.name, HIT, time.perf_counter(), {"key": found.key})
-        return taken
+    def libraries_loaded(self, stages: Sequence[str], seconds: float, *, background: bool) -> None:
+        self._note("load libraries", BACKGROUND if background else LIBRARY, None, seconds, {"stages": list(stages)})
 
-    def _kept(self, request: Request, ref: str) -> Array | None:
-        with self._noted(f"read {ref}", CACHE, {}):
-            return super()._kept(request, ref)
+    def run_finished(self, run: RunState, result: Result | None, seconds: float) -> None:
+        self._note("finish", RUN, run, seconds, _outside(run))
+        if run.options.keep and result is not None:
+            self.runs.append((run, result))
 
-    def _keep(self, run: StageRun, spec: StageSpec, found: Found, outputs: Mapping[str, Array]) -> dict[str, str]:
-        with self._noted(f"keep {spec.name}", CACHE, {"bytes": sum(value.nbytes for value in outputs.values())}):
-            return super()._keep(run, spec, found, outputs)
-
-    @contextlib.contextmanager
-    def _owned(self, request: Request) -> Iterator[None]:
-        before, self._owner = self._owner, id(request) if request.cached else None
-        self._thread = threading.get_ident()
-        try:
-            yield
-        finally:
-            self._owner = before
-
-    @contextlib.contextmanager
-    def _noted(self, name: str, kind: str, details: dict[str, Any]) -> Iterator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._note(name, kind, start, details)
-
-    def _note(self, name: str, kind: str, start: float, details: dict[str, Any]) -> None:
-        seconds = 0.0 if kind == HIT else time.perf_counter() - start
-        self.events.append(Event(name, kind, start - self._zero, seconds, self._owner, details))
+    def _note(self, name: str, kind: str, run: RunState | None, seconds: float, details: dict[str, Any]) -> None:
+        start = time.perf_counter() - seconds - self._zero
+        owner = None if run is None or not run.cached else id(run)
+        self.events.append(Event(name, kind, start, seconds, owner, details))
 
 
-def _asked(request: Request) -> dict[str, Any]:
-    return {ref: value for ref, value in request.given.items() if isinstance(value, str | int | float | bool)}
+def _outside(run: RunState) -> dict[str, Any]:
+    """The inputs and parameters of a run that JSON can spell."""
+    return {str(ref): value for ref, value in run.given.items() if isinstance(value, str | int | float | bool)}
 
 
 def chrome_trace(events: Iterable[Event], name: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Borders between devices: what crosses them, when, and whether there is anything beyond.
+"""Transfers between devices: what is copied, when, and whether the devices are there.
 
-array on the host --stage on a device takes it--> copy there, for each stage
-array on a device --stage beside it takes it----> as it is
+array on the host --stage on a device takes it--> copied there, for each stage
+array on a device --stage on that device takes it----> as it is
                   --Python stage, other device, cache or caller takes it--> on the host, copied once
 """
 
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runner.engine.executors import CompiledStage
 from runner.engine.run_state import Copy
 from runner.errors import RunError
 from runner.runtime import devices, tvm_runtime
@@ -21,69 +20,71 @@ from stages.contract import TensorType
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from runner.engine.executors import PythonStage
-    from runner.engine.run_state import Request
-    from runner.graph.types import Graph, InputSpec, StageSpec
+    from runner.engine.executors import Executor
+    from runner.engine.run_state import RunState
+    from runner.graph.types import Graph, InputSpec, Ref, StageSpec
 
 
-class Borders:
-    """The devices of a graph's stages; what crosses between them is noted in the request that it is for."""
+class Transfers:
+    """Moves values between the devices of a graph's stages, and notes each copy in the run that it is for."""
 
-    def __init__(self, graph: Graph, stages: Mapping[str, PythonStage | CompiledStage]) -> None:
-        self._graph, self._stages = graph, stages
+    def __init__(self, graph: Graph, executors: Mapping[str, Executor]) -> None:
+        self._graph, self._executors = graph, executors
 
     def place(self, spec: StageSpec) -> tvm_runtime.Device:
         """Where the stage runs, whether or not this machine has that device."""
-        stage = self._stages[spec.name]
-        return stage.device if isinstance(stage, CompiledStage) else tvm_runtime.HOST
+        return self._executors[spec.name].device
 
-    def is_away(self, spec: StageSpec) -> bool:
-        """Whether the stage runs elsewhere than on the host."""
+    def is_remote(self, spec: StageSpec) -> bool:
+        """Whether the stage runs on another device than the host."""
         return self.place(spec) != tvm_runtime.HOST
 
     def check_devices(self, specs: Iterable[StageSpec]) -> None:
-        """Find out whether this machine has the devices of some stages.
+        """Check that this machine has the devices of some stages.
 
         Raises:
             RunError: it lacks one; the message lists those it has.
         """
         for spec in specs:
-            if self.is_away(spec):
+            if self.is_remote(spec):
                 try:
                     devices.find(spec.device)
                 except RunError as error:
                     raise RunError(f"stage '{spec.name}': {error}") from None
 
-    def to_host(self, request: Request, ref: str, value: Any) -> Any:
+    def to_host(self, run: RunState, ref: Ref, value: Any) -> Any:
         """The value at `ref`, on the host.
 
         Raises:
-            RunError: it has come from a device, and holds NaN or infinity.
+            RunError: it came from a device, and holds NaN or infinity.
         """
         if isinstance(value, Remote) and not value.fetched:
-            spelled = self._graph.stages[ref.partition(".")[0]].device
-            request.copies.append(Copy(ref, spelled, "host", value.nbytes))
-        return fetched(ref, value)
+            run.copies.append(Copy(str(ref), self._graph.stages[ref.stage].device, "host", value.nbytes))
+        return fetch(ref, value)
 
-    def to_stage(self, request: Request, spec: StageSpec, wire: InputSpec, value: Any) -> Any:
-        """The value that a stage takes, as it takes it: from its own device, else from the host."""
-        ref, there = str(wire.ref), self.place(spec)
-        if isinstance(value, Remote) and value.device == there:
+    def to_stage(self, run: RunState, spec: StageSpec, wire: InputSpec, value: Any) -> Any:
+        """The value that a stage takes, from its own device if it is there, else from the host."""
+        target = self.place(spec)
+        if isinstance(value, Remote) and value.device == target:
             return value
-        value = self.to_host(request, ref, value)
-        if there != tvm_runtime.HOST:
+        value = self.to_host(run, wire.ref, value)
+        if target != tvm_runtime.HOST:
             size = value.nbytes if isinstance(value, np.ndarray) else _scalar_bytes(wire)
-            request.copies.append(Copy(ref, "host", spec.device, size))
+            run.copies.append(Copy(str(wire.ref), "host", spec.device, size))
         return value
 
 
-def fetched(ref: str, value: Any) -> Any:
-    """What lies on a device, on the host and held to be finite; anything else as it is."""
+def fetch(ref: Ref, value: Any) -> Any:
+    """A value on the host; one that comes from a device is checked to be finite, anything else stays as it is.
+
+    Raises:
+        RunError: it holds NaN or infinity.
+    """
     if not isinstance(value, Remote):
         return value
-    fresh, array = not value.fetched, value.array
-    if fresh:
-        check_finite(ref, array)
+    is_new, array = not value.fetched, value.array
+    if is_new:
+        check_finite(str(ref), array)
     return array
 
 

@@ -43,10 +43,10 @@ class Scope:
             if name is not None and name not in graph.stages:
                 raise RunError(f"no stage is called '{name}'{suggest(name, graph.stages)}")
         if self.only is not None and (self.until or self.start):
-            raise RunError("--only is --from and --until in one: give it alone")
+            raise RunError("`only` is `start` and `until` in one: give it alone")
         if self.start is not None and self.start not in {spec.name for spec in needed(graph, self._ends(graph), ())}:
             end = f"'{self.until}' does" if self.until else "the graph's outputs do"
-            raise RunError(f"--from {self.start}: {end} not depend on that stage")
+            raise RunError(f"start at {self.start}: {end} not depend on that stage")
 
     def outputs(self, graph: Graph) -> dict[str, Ref]:
         """What a run of this part gives: outputs of the graph by name, ports of its last stage as 'stage.port'."""
@@ -75,13 +75,13 @@ def ports(spec: StageSpec) -> list[Ref]:
     return [Ref(spec.name, port) for port in spec.outputs]
 
 
-def needed(graph: Graph, ends: Iterable[Ref], given: Collection[str]) -> list[StageSpec]:
-    """The stages that `ends` depend on, in the graph's order; nothing above a port in `given` ('stage.port')."""
+def needed(graph: Graph, ends: Iterable[Ref], given: Collection[Ref]) -> list[StageSpec]:
+    """The stages that `ends` depend on, in the graph's order; nothing above a port in `given`."""
     found: set[str] = set()
     pending = list(ends)
     while pending:
         ref = pending.pop()
-        if str(ref) not in given and ref.stage in graph.stages and ref.stage not in found:
+        if ref not in given and ref.stage in graph.stages and ref.stage not in found:
             found.add(ref.stage)
             pending += [wire.ref for wire in graph.stages[ref.stage].inputs.values()]
     return [spec for spec in graph.stages.values() if spec.name in found]

@@ -29,6 +29,12 @@ class Ref:
     def __str__(self) -> str:
         return f"{self.stage}.{self.port}"
 
+    @classmethod
+    def parse(cls, text: str) -> Ref:
+        """The reference that `str()` spells so."""
+        stage, _, port = text.partition(".")
+        return cls(stage, port)
+
 
 @dataclass(frozen=True)
 class DimSpec:

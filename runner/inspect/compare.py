@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from runner.engine.run_state import UNNEEDED
+from runner.engine.options import RunOptions
+from runner.engine.run_state import Status
 from runner.errors import RunError
 from runner.graph.types import GRAPH_INPUTS, PARAMETERS
 from runner.inspect.distance import Distance, measure, missing
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from runner.cache.cache import Cache
     from runner.engine.pipeline import Pipeline, Result
-    from runner.engine.record import RunRecord, UtteranceRecord
+    from runner.engine.record import GraphRun, RunRecord
     from runner.graph.types import Graph, StageSpec
     from runner.inspect.distance import Tolerances
     from runner.runtime.values import Array
@@ -57,7 +58,7 @@ class Case:
     inputs: dict[str, str]
     voice: str | None
     params: dict[str, Any]
-    record: UtteranceRecord | None = None
+    record: GraphRun | None = None
 
 
 class Side(Protocol):
@@ -130,7 +131,7 @@ class GraphSide:
 
     def _voice(self, spec: str | None) -> Array:
         if spec not in self._voices:
-            self._voices[spec] = self.pipeline.voice(spec)
+            self._voices[spec] = self.pipeline.resolve("voice", spec)
         return self._voices[spec]
 
     def ports(self, case: Case) -> dict[str, Array]:
@@ -138,8 +139,8 @@ class GraphSide:
         return {name: value for name, value in result.items() if "." in name}
 
     def _run(self, case: Case) -> Result:
-        inputs = self._inputs(case)
-        return self.pipeline.run(keep=True, params=self._params(case), override=self._arrays, **inputs)
+        options = RunOptions(self._params(case), keep=True, override=self._arrays)
+        return self.pipeline.run(self._inputs(case), options)
 
     def call(self, stage: str, inputs: Mapping[str, Any]) -> dict[str, Array]:
         return self.pipeline.call_stage(stage, self.filled(stage, inputs))
@@ -170,7 +171,7 @@ class RunSide(GraphSide):
         gone: list[str] = []
         for name, stage in case.record.stages.items():
             entry = None if stage.key is None else self._cache.lookup(stage.key)
-            for port in self.graph.stages[name].outputs if stage.status != UNNEEDED or stage.key else ():
+            for port in self.graph.stages[name].outputs if stage.status != Status.UNNEEDED or stage.key else ():
                 value = None if entry is None or port not in entry.outputs else self._cache.load(entry, port)
                 if value is None:
                     gone.append(f"{name}.{port}")
@@ -179,7 +180,7 @@ class RunSide(GraphSide):
         gone = [port for port in gone if port not in values]
         return {**values, **self._again(case, case.record, gone)} if gone else values
 
-    def _again(self, case: Case, record: UtteranceRecord, gone: list[str]) -> dict[str, Array]:
+    def _again(self, case: Case, record: GraphRun, gone: list[str]) -> dict[str, Array]:
         """What is not kept any more, from another run of the same."""
         result = self._run(case)
         for name in dict.fromkeys(port.partition(".")[0] for port in gone):
@@ -197,20 +198,20 @@ def cases_of(record: RunRecord) -> list[Case]:
     Raises:
         RunError: it has none.
     """
-    count, types = len(record.utterances), record.graph["inputs"]
+    count, types = len(record.graph_runs), record.graph["inputs"]
     if not count:
         raise RunError(f"run {record.id}: its record has no utterance: it ended before the first")
-    origins = [origin for origin, _ in record.lines]
+    origins = [origin for origin, _ in record.rows]
     labels = origins if len(origins) == count else [f"utterance {number}" for number in range(1, count + 1)]
     return [
         Case(
             label,
             {name: v for name, v in one.inputs.items() if types[name] == "str"},
-            record.options["voice"],
+            record.asked["voice"],
             one.params,
             one,
         )
-        for label, one in zip(labels, record.utterances, strict=True)
+        for label, one in zip(labels, record.graph_runs, strict=True)
     ]
 
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runner.engine.plan import DEPENDS, Plan, StagePlan
-from runner.engine.plan import plan as make
-from runner.engine.run_state import UNNEEDED
+from runner.engine.run_state import Status
 from runner.inspect.units import spell_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from runner.engine.pipeline import Pipeline
-    from runner.engine.run_state import Request
+    from runner.engine.plan import Plan, StagePlan
+    from runner.engine.run_state import RunState
 
 
-def explain(pipeline: Pipeline, runs: Iterable[tuple[str, Request]], stale: dict[str, str]) -> str:
+def explain(pipeline: Pipeline, runs: Iterable[tuple[str, RunState]], stale: dict[str, str]) -> str:
     """Describe the plans of `runs`; runs whose stages have the same statuses and reasons are described once.
 
     Args:
@@ -24,8 +23,8 @@ def explain(pipeline: Pipeline, runs: Iterable[tuple[str, Request]], stale: dict
         stale: stage -> why it has to be built.
     """
     groups: dict[tuple[Any, ...], tuple[Plan, list[str]]] = {}
-    for origin, request in runs:
-        made = make(pipeline, request, stale)
+    for origin, run in runs:
+        made = pipeline.plan_run(run, stale)
         key = tuple((stage.name, stage.status, stage.reason) for stage in made.stages.values())
         groups.setdefault(key, (made, []))[1].append(origin)
     return "\n".join(line for made, origins in groups.values() for line in (_heading(origins), *table(made)))
@@ -49,12 +48,14 @@ def table(made: Plan) -> list[str]:
 
 
 def _outcome(stage: StagePlan) -> str:
-    if stage.status == DEPENDS:
-        return f"depends on what {stage.reason} will give"
-    reason = f": {stage.reason}" if stage.reason and stage.status != UNNEEDED else ""
-    known = f", {_size(stage.bytes)}" if stage.bytes is not None and stage.status != UNNEEDED else ""
-    note = f" ({stage.reason})" if stage.status == UNNEEDED else ""
-    return f"{stage.status}{reason}{known}{note}"
+    why = str(stage.reason)
+    if stage.status is Status.DEPENDS:
+        return f"depends on what {why} will give"
+    if stage.status is Status.UNNEEDED:
+        return f"{stage.status} ({why})"
+    reason = f": {why}" if why else ""
+    size = "" if stage.bytes is None else f", {_size(stage.bytes)}"
+    return f"{stage.status}{reason}{size}"
 
 
 def _dims(made: Plan) -> str:

@@ -13,11 +13,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.engine.run_state import HIT, RUN
-from runner.engine.trace import BESIDE, STAGE
-from runner.engine.trace import HIT as HIT_EVENT
+from runner.engine.run_state import Status
+from runner.engine.trace import CONCURRENT, HIT, STAGE
 from runner.errors import RunError
-from runner.graph.types import GRAPH_INPUTS, PARAMETERS
 from runner.inspect.svg import StageOutcome, graph_svg
 from runner.inspect.timeline import timeline_svg
 from runner.inspect.units import spell_bytes, spell_time
@@ -25,8 +23,8 @@ from runner.inspect.units import spell_bytes, spell_time
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from runner.engine.run_state import Request
-    from runner.engine.trace import Traced
+    from runner.engine.run_state import RunState
+    from runner.engine.trace import Trace
     from runner.graph.types import Graph, StageSpec
     from runner.runtime.values import Array
 
@@ -37,7 +35,7 @@ MOST = 16  # runs of a page: each takes about a megabyte
 class KeptRun:
     """One run of the graph, with every port's array by 'stage.port', and the outputs by name."""
 
-    request: Request
+    state: RunState
     values: Mapping[str, Any]
 
 
@@ -51,19 +49,20 @@ def check_count(total: int) -> None:
         raise RunError(f"--report: a page holds 1 to {MOST} utterances, this run has {total}; give fewer lines")
 
 
-def kept_runs(pipeline: Traced) -> list[KeptRun]:
-    """The runs of `pipeline` with `keep`, in their order."""
-    return [KeptRun(*run) for run in pipeline.spoken]
+def kept_runs(trace: Trace) -> list[KeptRun]:
+    """The runs with `keep` that `trace` has observed, in their order."""
+    return [KeptRun(*run) for run in trace.runs]
 
 
 def page(
-    pipeline: Traced,
+    graph: Graph,
+    trace: Trace,
     wall_s: float,
     *,
     facts: Sequence[tuple[str, str]] = (),
     panels: Callable[[KeptRun], Iterable[tuple[str, str]]] = lambda _run: (),
 ) -> str:
-    """Make the page about all runs of `pipeline` with `keep`.
+    """Make the page about all runs of `graph` with `keep` that `trace` has observed.
 
     Args:
         wall_s: of the whole command so far.
@@ -73,17 +72,17 @@ def page(
     Raises:
         RunError: there is no such run, or more than `MOST`.
     """
-    check_count(len(pipeline.spoken))
-    graph, runs = pipeline.graph, kept_runs(pipeline)
-    sections = "".join(_section(pipeline, number, run, panels(run)) for number, run in enumerate(runs, 1))
+    check_count(len(trace.runs))
+    runs = kept_runs(trace)
+    sections = "".join(_section(graph, trace, number, run, panels(run)) for number, run in enumerate(runs, 1))
     when = time.strftime("%Y-%m-%d %H:%M:%S %Z")
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("kokoro-run", "apache-tvm", "numpy"))
-    statuses = [stage.status for run in runs for stage in run.request.stages.values()]
+    statuses = [stage.status for run in runs for stage in run.state.stages.values()]
     shown = [
         *facts,
         ("wall time", spell_time(wall_s)),
-        ("stages that ran", str(statuses.count(RUN))),
-        ("stages kept", str(statuses.count(HIT))),
+        ("stages that ran", str(statuses.count(Status.RUN))),
+        ("stages kept", str(statuses.count(Status.HIT))),
         ("model", graph.model.name),
         ("devices", ", ".join(dict.fromkeys(graph.devices.values()))),
     ]
@@ -101,20 +100,17 @@ def page(
 
 def _title(run: KeptRun) -> str:
     """The texts that the run was given."""
-    given = run.request.given.items()
-    return ", ".join(value for ref, value in given if ref.startswith(f"{GRAPH_INPUTS}.") and isinstance(value, str))
+    return ", ".join(value for value in run.state.inputs.values() if isinstance(value, str))
 
 
-def _section(pipeline: Traced, number: int, run: KeptRun, panels: Iterable[tuple[str, str]]) -> str:
-    graph, request = pipeline.graph, run.request
-    outcomes = _outcomes(request)
-    own = [
-        event for event in pipeline.events if event.owner == id(request) and event.kind in (STAGE, BESIDE, HIT_EVENT)
-    ]
+def _section(graph: Graph, trace: Trace, number: int, run: KeptRun, panels: Iterable[tuple[str, str]]) -> str:
+    state, kinds = run.state, (STAGE, CONCURRENT, HIT)
+    outcomes = _outcomes(state)
+    own = [event for event in trace.events if event.owner == id(state) and event.kind in kinds]
     parts = [
         f'<section><h2><span class="count">{number}</span>{escape(_title(run))}</h2>',
-        f"<p class=params>{escape(_values({**_params(request), **request.sizes.known()}))}</p>",
-        _panel("Graph", _LEGEND + graph_svg(graph, outcomes, _params(request))),
+        f"<p class=params>{escape(_values({**state.params, **state.sizes.known()}))}</p>",
+        _panel("Graph", _LEGEND + graph_svg(graph, outcomes, state.params)),
         _panel("Timeline", timeline_svg(list(graph.stages), own, outcomes)) if own else "",
         *(_panel(title, body) for title, body in panels),
         _panel("Ports", _table(graph, run, outcomes)),
@@ -127,18 +123,13 @@ def _panel(title: str, body: str) -> str:
     return f'<div class="panel"><h3>{escape(title)}</h3><div class="scroll">{body}</div></div>'
 
 
-def _params(request: Request) -> dict[str, Any]:
-    prefix = f"{PARAMETERS}."
-    return {ref.removeprefix(prefix): value for ref, value in request.given.items() if ref.startswith(prefix)}
-
-
 def _values(named: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} = {value}" for name, value in named.items())
 
 
-def _outcomes(request: Request) -> dict[str, StageOutcome]:
-    total = sum(request.timings.values()) or 1.0
-    return {name: StageOutcome(run.status, run.seconds, run.seconds / total) for name, run in request.stages.items()}
+def _outcomes(state: RunState) -> dict[str, StageOutcome]:
+    total = sum(state.timings.values()) or 1.0
+    return {name: StageOutcome(run.status, run.seconds, run.seconds / total) for name, run in state.stages.items()}
 
 
 def _table(graph: Graph, run: KeptRun, outcomes: Mapping[str, StageOutcome]) -> str:

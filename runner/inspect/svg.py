@@ -16,7 +16,7 @@ from html import escape
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from runner.engine.run_state import HIT, INJECTED, RUN
+from runner.engine.run_state import Status
 from runner.graph.types import GRAPH_INPUTS, PARAMETERS
 from runner.inspect.units import spell_time
 
@@ -46,21 +46,21 @@ class StageOutcome:
         share: of the time of all stages that ran.
     """
 
-    status: str
+    status: Status
     seconds: float = 0.0
     share: float = 0.0
 
     @property
     def colour(self) -> str:
         """The colour of its box: by status and, where it ran, by its share of the time."""
-        return {HIT: "#d3efdf", INJECTED: "#e4dcf8"}.get(self.status) or (
-            _mix("#fff0d9", "#f58442", self.share) if self.status == RUN else "#f0f1f4"
+        return {Status.HIT: "#d3efdf", Status.INJECTED: "#e4dcf8"}.get(self.status) or (
+            _mix("#fff0d9", "#f58442", self.share) if self.status == Status.RUN else "#f0f1f4"
         )
 
     @property
     def label(self) -> str:
         """Its time and share or, where it did not run, its status."""
-        return f"{spell_time(self.seconds)}, {self.share:.0%}" if self.status == RUN else self.status
+        return f"{spell_time(self.seconds)}, {self.share:.0%}" if self.status == Status.RUN else self.status
 
 
 def _mix(cold: str, hot: str, share: float) -> str:

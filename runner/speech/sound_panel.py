@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from runner.errors import RunError
-from runner.speech.line_runner import PHONEMES
+from runner.speech.line_runner import PHONEMES, model_dims
 from runner.speech.speaker import AUDIO, DURATIONS
 from stages.dims import END_TOKENS, SAMPLE_RATE_HZ
 from stages.symbols import normalise
@@ -67,7 +67,7 @@ def _sound(pipeline: Pipeline, run: KeptRun) -> Sound:
 
     vocab = pipeline.config["vocab"]
     durations = _port(pipeline.graph, run, DURATIONS)
-    phonemes = str(run.request.given.get(f"input.{PHONEMES}", ""))
+    phonemes = str(run.state.inputs.get(PHONEMES, ""))
     symbols = [symbol.text for symbol in normalise(phonemes, vocab) if symbol.text in vocab]
     if durations is not None:
         durations = durations.reshape(-1)
@@ -80,7 +80,7 @@ def _sound(pipeline: Pipeline, run: KeptRun) -> Sound:
         symbols=symbols,
         f0_hz=_contour(pipeline.graph, run, _F0),
         energy=_contour(pipeline.graph, run, _ENERGY),
-        frame_s=pipeline.dims.frame_samples / SAMPLE_RATE_HZ,
+        frame_s=model_dims(pipeline.graph).frame_samples / SAMPLE_RATE_HZ,
     )
 
 

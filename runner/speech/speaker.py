@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from runner.cache import keys
 from runner.cache.digest import array_digest, value_digest
+from runner.engine.options import RunOptions
 from runner.errors import RunError
-from runner.graph.selection import Scope
 from runner.graph.types import Graph, Ref
 from runner.runtime import devices
 from runner.speech import timestamps
-from runner.speech.line_runner import LineRunner
+from runner.speech.line_runner import VOICE, LineRunner
 from runner.speech.split import joint
+from runner.speech.voices import voice_resolver
 from stages.contract import parse_type
 from stages.dims import SAMPLE_RATE_HZ
 from stages.symbols import normalise
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.batch.rows import Row
-    from runner.engine.pipeline import Pipeline, Result
-    from runner.engine.run_state import Request
+    from runner.engine.pipeline import Pipeline, Resolver, Result
+    from runner.engine.run_state import RunState
     from runner.runtime.values import Array
     from runner.speech.split import Chunk
     from runner.speech.timestamps import Span
@@ -37,7 +38,7 @@ AUDIO, DURATIONS = "audio", "durations"  # outputs; the second for timestamps al
 FRAMES = "frames"  # the dim that counts them
 _AUDIO_TYPE, _DURATIONS_TYPE = parse_type("float32[samples]"), parse_type("int64[1, text]")
 AnyGraph = TypeVar("AnyGraph", bound=Graph)
-_WHOLE = Scope()
+_DEFAULT = RunOptions()
 
 
 @dataclass(frozen=True)
@@ -69,18 +70,15 @@ class Speaker(LineRunner[Part]):
         self,
         pipeline: Pipeline,
         voice: str | None,
-        params: Mapping[str, object],
+        options: RunOptions = _DEFAULT,
         *,
         timed: bool = False,
-        scope: Scope = _WHOLE,
-        override: Mapping[str, Array] | None = None,
-        keep: bool = False,
     ) -> None:
         """Check the graph, and load the voice.
 
         Args:
+            voice, options: of `LineRunner`.
             timed: find out when each symbol is spoken; the graph is one that `with_durations` gave.
-            voice, params, scope, override, keep: of `LineRunner`.
 
         Raises:
             RunError: the graph gives no audio or, if `timed`, no durations.
@@ -90,11 +88,10 @@ class Speaker(LineRunner[Part]):
         _check_output(graph, AUDIO, _AUDIO_TYPE, "a graph that speaks")
         if timed:
             _check_output(graph, DURATIONS, _DURATIONS_TYPE, "a graph that tells times")
-        super().__init__(pipeline, voice, params, scope=scope, override=override, keep=keep)
-        self._timed = timed
         found = _durations(graph)
+        super().__init__(pipeline, voice, dataclasses.replace(options, retain=options.retain | set(found)))
+        self._timed = timed
         self._durations = found[0] if len(found) == 1 else None
-        pipeline.retained |= set(map(str, found))
 
     def identity(self, build_root: Path | None) -> str:
         """Compute a digest of everything but the line that its audio depends on: code, weights, parameters, voice.
@@ -113,30 +110,29 @@ class Speaker(LineRunner[Part]):
         }
         voice = {name: array_digest(value) for name, value in self._inputs.items()}
         outputs = {name: str(ref) for name, ref in graph.outputs.items()}
-        params = {**graph.params, **self._params}
-        scope: Scope = self._how["scope"]
+        params, scope = {**graph.params, **self._options.params}, self._options.scope
         again = [scope.start, scope.only, sorted(scope.refresh)]  # stages that were to run anew have not run yet
         return value_digest([stages, wires, outputs, voice, params, again, self._limit, self._timed])
 
-    def _part(self, row: Row, chunk: Chunk, request: Request, result: Result) -> Part:
-        self._check_length(request, result[AUDIO].size)
+    def _part(self, row: Row, chunk: Chunk, run: RunState, result: Result) -> Part:
+        self._check_length(run, result[AUDIO].size)
         audio, shift = joint(result[AUDIO], chunk)
         spans = self._spans(chunk, result, shift, audio.size) if self._timed else []
         return Part(row.origin, audio, spans, result)
 
-    def _check_length(self, request: Request, samples: int) -> None:
+    def _check_length(self, run: RunState, samples: int) -> None:
         """Refuse audio that is not as long as its frames, which is the only sign of another sample rate.
 
         Raises:
             RunError: naming the output, its length and that of its frames.
         """
-        ref, hop = self._pipeline.graph.outputs[AUDIO], self._pipeline.dims.frame_samples
-        frames, exact = self._frames(request)
+        ref, hop = self._pipeline.graph.outputs[AUDIO], self._dims.frame_samples
+        frames, exact = self._frames(run)
         most = None if frames is None else frames * hop
         fits = samples == most if exact else samples % hop == 0 and (most is None or samples <= most)
-        if fits or str(ref) in request.given:
+        if fits or ref in run.given:
             return
-        self._pipeline.forget(request, ref.stage)
+        self._pipeline.forget(run, ref.stage)
         wanted = f"{most}, which are {frames} frames" if exact else f"a multiple of {hop}"
         wanted += "" if exact or most is None else f" up to {most}"
         rate = f" to {samples * SAMPLE_RATE_HZ / most:.0f} Hz" if exact and most else ""
@@ -145,20 +141,25 @@ class Speaker(LineRunner[Part]):
             f"{SAMPLE_RATE_HZ} Hz. A stage resamples{rate}, or changes the length: let it keep {hop} samples a frame"
         )
 
-    def _frames(self, request: Request) -> tuple[int | None, bool]:
+    def _frames(self, run: RunState) -> tuple[int | None, bool]:
         """The frames of a run that has ended, or an upper bound, and whether it is exact; None if unknown."""
-        if request.override:
+        if run.override:
             return None, False  # the caller's array need not fit the frames
-        durations = None if self._durations is None else self._pipeline.at_hand(request, str(self._durations))
+        durations = None if self._durations is None else self._pipeline.peek(run, self._durations)
         if durations is not None:
             return int(durations.sum()), True
-        bound, frames = self._pipeline.graph.dims.get(FRAMES), request.sizes.known().get(FRAMES)
+        bound, frames = self._pipeline.graph.dims.get(FRAMES), run.sizes.known().get(FRAMES)
         return frames, frames is not None and (bound is None or not bound.static)
 
     def _spans(self, chunk: Chunk, result: Mapping[str, Array], shift: int, samples: int) -> list[Span]:
         symbols = [symbol for symbol in normalise(chunk.phonemes, self._vocab) if symbol.text in self._vocab]
-        found = timestamps.spans(symbols, result[DURATIONS], self._pipeline.dims.frame_samples, result[AUDIO].size)
+        found = timestamps.spans(symbols, result[DURATIONS], self._dims.frame_samples, result[AUDIO].size)
         return timestamps.moved(found, columns=chunk.offset, samples=shift, limit=samples)
+
+
+def speech_resolvers(graph: Graph) -> dict[str, Resolver]:
+    """The resolvers of the types of inputs that speech brings: `voice`."""
+    return {VOICE: voice_resolver(graph)}
 
 
 def with_durations(graph: AnyGraph) -> AnyGraph:

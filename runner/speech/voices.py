@@ -27,12 +27,15 @@ import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tokenize import TokenError
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from runner.errors import WeightsError, suggest
 from runner.model.safetensors import StoredTensor, is_safetensors, map_file, read_safetensors
+
+if TYPE_CHECKING:
+    from runner.graph.types import Graph
 
 RAW_ROWS = 510  # rows of a published pack: one for each number of symbols
 SUFFIXES = (".npy", ".safetensors", ".pt", ".bin")
@@ -76,6 +79,29 @@ def load_voice(
     total = math.fsum(part.weight for part in parts)
     mixed = sum(pack.astype(np.float64) * (part.weight / total) for part, pack in zip(parts, packs, strict=True))
     return np.asarray(mixed, np.float32)
+
+
+def voice_resolver(graph: Graph) -> Callable[[str | np.ndarray | None], np.ndarray]:
+    """Make the resolver of inputs of type `voice`: it takes a specification, a pack, or None for the model's own voice.
+
+    It raises WeightsError where a specification is misspelled, or a voice is missing, damaged or for another model.
+    """
+    model = graph.model
+
+    def resolve(given: str | np.ndarray | None) -> np.ndarray:
+        if isinstance(given, np.ndarray):
+            return given
+        return load_voice(given, model.voices, model.voice, 2 * graph.dims["style"].max, _hub_voices(graph))
+
+    return resolve
+
+
+def _hub_voices(graph: Graph) -> Callable[[str], Path] | None:
+    if graph.model.hub is None:
+        return None
+    from runner.model import hub  # noqa: PLC0415 - 10 ms that a model on the disk need not pay
+
+    return hub.voices(graph.model)
 
 
 def voice_files(spec: str, voices: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from runner.engine.pipeline import Pipeline
+    from runner.api import Pipeline
 
 Run = Callable[..., tuple[int, str, str]]
 Show = Callable[[str, Counter[str]], None]
@@ -134,8 +134,8 @@ def tiny_root(tiny_model: Path, cache_folder: Path) -> Path:
 @pytest.fixture
 def tiny(tiny_model: Path, tiny_root: Path, stage_cache: Path) -> Callable[..., Pipeline]:
     """`tiny("params.speed=1.2")`: the default graph on `tiny_model`, with the test's own cache."""
+    from runner.api import Pipeline  # noqa: PLC0415
     from runner.cache.cache import Cache  # noqa: PLC0415
-    from runner.engine.pipeline import Pipeline  # noqa: PLC0415
     from runner.graph.load import load_graph  # noqa: PLC0415
 
     def pipeline(*sets: str) -> Pipeline:

@@ -13,10 +13,11 @@ import pytest
 
 import runner
 from runner import Cache, Graph, LineError, Pipeline, RunError, Scope
+from runner.engine.options import RunOptions
 from tests.runner.timed_speech import LIMIT, TOKEN
 
 NAMES = {
-    *("Cache", "Graph", "Part", "Pipeline", "Plan", "Result", "SAMPLE_RATE_HZ", "Scope"),
+    *("Cache", "Graph", "Observer", "Part", "Pipeline", "Plan", "Result", "RunOptions", "SAMPLE_RATE_HZ", "Scope"),
     *("BuildError", "GraphError", "KokoroError", "LineError", "RunError", "SpecError", "WeightsError"),
 }
 
@@ -68,16 +69,20 @@ def test_the_default_cache_is_the_command_lines(stage_cache: Path) -> None:
 
 def test_a_plan_says_what_the_run_then_does(pipeline: Pipeline) -> None:
     for seed, expected in ((0, ["tokenize", "tones"]), (0, []), (1, ["tones"])):
-        plan = pipeline.plan(phonemes="hɛ", params={"seed": seed})
-        result = pipeline.run(phonemes="hɛ", params={"seed": seed})
+        plan = pipeline.plan({"phonemes": "hɛ"}, RunOptions(params={"seed": seed}))
+        result = pipeline.run({"phonemes": "hɛ"}, RunOptions(params={"seed": seed}))
         assert [name for name, stage in plan.stages.items() if stage.status == "run"] == expected
         assert list(result.timings) == expected
 
 
 def test_a_run_gives_arrays_by_port_name(pipeline: Pipeline) -> None:
-    assert list(pipeline.run(phonemes="hɛ")) == ["audio"]
-    assert pipeline.run(phonemes="hɛ", keep=True)["tones.durations"].tolist() == [[1, 1, 1, 1]]
-    assert list(pipeline.run(phonemes="hɛ", scope=Scope(until="tones"))) == ["audio", "tones.audio", "tones.durations"]
+    assert list(pipeline.run({"phonemes": "hɛ"})) == ["audio"]
+    assert pipeline.run({"phonemes": "hɛ"}, RunOptions(keep=True))["tones.durations"].tolist() == [[1, 1, 1, 1]]
+    assert list(pipeline.run({"phonemes": "hɛ"}, RunOptions(scope=Scope(until="tones")))) == [
+        "audio",
+        "tones.audio",
+        "tones.durations",
+    ]
 
 
 def test_a_stream_reads_a_line_when_it_is_asked_for_one(pipeline: Pipeline) -> None:
@@ -99,8 +104,8 @@ def test_a_stream_reads_a_line_when_it_is_asked_for_one(pipeline: Pipeline) -> N
 
 def test_a_stream_gives_what_runs_give(pipeline: Pipeline) -> None:
     words = ["hɛ", "ɛh"]
-    for text, part in zip(words, pipeline.stream(words, params={"speed": 2.0}, keep=True), strict=True):
-        alone = pipeline.run(phonemes=text, params={"speed": 2.0}, keep=True)
+    for text, part in zip(words, pipeline.stream(words, RunOptions({"speed": 2.0}, keep=True)), strict=True):
+        alone = pipeline.run({"phonemes": text}, RunOptions(params={"speed": 2.0}, keep=True))
         assert part.result.keys() == alone.keys()
         np.testing.assert_array_equal(part.audio, alone["audio"])
 

@@ -18,6 +18,7 @@ pytest.importorskip("jiwer", reason="the extra [train] is not installed")
 pytest.importorskip("pocketsphinx", reason="the extra [train] is not installed")
 
 import runner
+from runner.engine.options import RunOptions
 from runner.runtime import devices
 from runner.runtime.threads import available_threads
 from training import evaluate, measures
@@ -64,7 +65,9 @@ def errors() -> Iterator[Errors]:
 def spoken(pipeline: runner.Pipeline) -> Spoken:
     """Voice and spelling -> the ports of every sentence; the spellings take turns between the voices."""
     return {
-        (voice, spelling): [pipeline.run(phonemes=row[column], voice=voice, keep=True) for row in _ROWS]
+        (voice, spelling): [
+            pipeline.run({"phonemes": row[column], "voice": voice}, RunOptions(keep=True)) for row in _ROWS
+        ]
         for voice, (column, spelling) in zip(SPEAKERS, enumerate(SPELLINGS, 1), strict=True)
     }
 
@@ -104,7 +107,7 @@ def test_the_decoder_in_bfloat16_costs_no_words(spoken: Spoken, build_root: Path
     pipeline = runner.Pipeline(runner.Graph.load(overlays=["bf16"]), build_root)
     pipeline.build()
     voice, column = next(iter(SPEAKERS)), 1
-    rounded = [pipeline.run(phonemes=row[column], voice=voice)["audio"] for row in _ROWS]
+    rounded = [pipeline.run({"phonemes": row[column], "voice": voice})["audio"] for row in _ROWS]
     exact = [result["trim.audio"] for result in spoken[voice, SPELLINGS[0]]]
     assert not np.array_equal(rounded[0], exact[0])
     # where the recogniser is in doubt, the last digit may turn a word either way

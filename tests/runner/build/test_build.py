@@ -21,7 +21,7 @@ from runner.build.build import build, check_checkpoint, resolve_target
 from runner.build.staleness import stale
 from runner.cache.cache import Cache
 from runner.engine.pipeline import Pipeline
-from runner.engine.run_state import HIT, RUN
+from runner.engine.run_state import Status
 from runner.errors import BuildError, RunError, WeightsError
 from runner.graph.device_kinds import load_device
 from runner.runtime import devices, tvm_runtime
@@ -77,7 +77,7 @@ def visible(folder: Path) -> list[str]:
 
 
 def speak(folder: Path, root: Path, *sets: str) -> np.ndarray:
-    result: np.ndarray = Pipeline(small_model.load(folder, *sets), root).run(phonemes=WORD)["t_en"]
+    result: np.ndarray = Pipeline(small_model.load(folder, *sets), root).run({"phonemes": WORD})["t_en"]
     return result
 
 
@@ -344,10 +344,10 @@ def test_results_are_kept_over_an_equal_build(model: Path, built: Path, tmp_path
     states(model, tmp_path, only=[STAGE])
     assert library(tmp_path).read_bytes() == library(built).read_bytes()
     status = [
-        Pipeline(small_model.load(model), root, cache=Cache(stage_cache)).run(phonemes=WORD).stages[STAGE].status
+        Pipeline(small_model.load(model), root, cache=Cache(stage_cache)).run({"phonemes": WORD}).stages[STAGE].status
         for root in (built, tmp_path)
     ]
-    assert status == [RUN, HIT]
+    assert status == [Status.RUN, Status.HIT]
 
 
 @pytest.fixture

@@ -268,7 +268,7 @@ def test_record_that_is_none_is_written_anew(folder: Path, content: str) -> None
 def test_built_graph_needs_no_checkpoint(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
     assert reason(folder) is None
-    result = Pipeline(small_model.load(folder), folder / "root").run(phonemes="hɛ")
+    result = Pipeline(small_model.load(folder), folder / "root").run({"phonemes": "hɛ"})
     assert result["t_en"].shape == (1, 16, 4)
     ran = CliRunner().invoke(cli, ["build", str(folder / "words.yaml"), "--build-dir", str(folder / "root")])
     assert (ran.exit_code, ran.stderr.splitlines()[-1].rpartition(": ")[2]) == (0, "every stage is built")
@@ -302,7 +302,7 @@ def test_results_of_another_checkpoint_than_the_pinned_one_are_not_taken(folder:
     for sets, refused in (((), False), ((f"model.sha256={'0' * 64}",), True)):
         pipeline = Pipeline(small_model.load(folder, *sets), folder / "root", cache=Cache(stage_cache))
         with pytest.raises(RunError, match="was built from a checkpoint") if refused else contextlib.nullcontext():
-            pipeline.run(phonemes="hɛ")
+            pipeline.run({"phonemes": "hɛ"})
 
 
 def test_pinned_digest_does_not_stand_for_a_path_that_an_option_names(folder: Path) -> None:

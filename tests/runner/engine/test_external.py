@@ -9,9 +9,11 @@ import pytest
 import tvm
 from tvm.relax.frontend import nn
 
-from runner.engine.pipeline import Pipeline
+from runner.api import Pipeline
+from runner.engine.options import RunOptions
 from runner.errors import RunError
 from runner.graph.load import load_graph
+from runner.graph.types import Ref
 from tests.runner.toys import Scaled, compile_toy
 
 WORD = "hɛ"  # ids 50, 86
@@ -71,7 +73,7 @@ def overlaid(toy_graph: Path, libraries: Path) -> Pipeline:
 
 
 def test_external_library_runs_as_a_stage(toy_graph: Path, libraries: Path) -> None:
-    result = overlaid(toy_graph, libraries).run(phonemes=WORD, keep=True)
+    result = overlaid(toy_graph, libraries).run({"phonemes": WORD}, RunOptions(keep=True))
     assert result["y"].tolist() == [[0, 150, 258] + [0] * 13]
     assert result["scaled.n"].shape == (1, 32)
 
@@ -87,14 +89,14 @@ def test_external_library_refuses_an_int8_mask_before_it_is_loaded(toy_graph: Pa
 
 def test_external_library_that_is_missing_is_named(toy_graph: Path, tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"stage 'scaled': library .*libraries/scaled\.so is missing"):
-        overlaid(toy_graph, tmp_path / "missing").run(phonemes=WORD)
+        overlaid(toy_graph, tmp_path / "missing").run({"phonemes": WORD})
 
 
 def test_external_library_of_another_static_size_is_refused_by_its_own_check(toy_graph: Path, libraries: Path) -> None:
     overlaid(toy_graph, libraries)
     shorter = load_graph(str(toy_graph), [str(toy_graph.parent / "external.yaml")], ["dims.text=8"])
     with pytest.raises(RunError, match=r"scaled_forward of .* failed: .*16"):
-        Pipeline(shorter).run(phonemes=WORD)
+        Pipeline(shorter).run({"phonemes": WORD})
 
 
 def external(tmp_path: Path, libraries: Path) -> Pipeline:
@@ -108,8 +110,8 @@ def external(tmp_path: Path, libraries: Path) -> Pipeline:
 
 def test_external_overlay_pads_what_bert_takes(tmp_path: Path, libraries: Path) -> None:
     pipeline = external(tmp_path, libraries)
-    request = pipeline.prepare(phonemes=WORD)
-    ids, attended = (request.values[f"tokenize.{port}"] for port in ("input_ids", "attention_mask"))
+    run = pipeline.prepare({"phonemes": WORD})
+    ids, attended = (run.values[Ref("tokenize", port)] for port in ("input_ids", "attention_mask"))
     d_en = pipeline.call_stage("bert", {"input_ids": ids, "attention_mask": attended})["d_en"]
     assert d_en.shape == (1, HIDDEN, TEXT)
     assert d_en[0, 5, :5].tolist() == [0, 50, 86, 0, 0]
@@ -133,4 +135,4 @@ def test_library_with_too_few_results_is_refused(toy_graph: Path, tmp_path: Path
     folder.mkdir()
     compile_toy(folder / "scaled.so", One(), text=16)
     with pytest.raises(RunError, match=r"stage 'scaled': .* gave 1 results for the ports y, n"):
-        overlaid(toy_graph, folder).run(phonemes=WORD)
+        overlaid(toy_graph, folder).run({"phonemes": WORD})

@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from runner.api import Pipeline
 from runner.build.build import build
 from runner.cache.cache import Cache
-from runner.engine.pipeline import Pipeline
+from runner.engine.options import RunOptions
 from runner.graph.load import load_graph
 from runner.speech.audio_file import AudioFile
 from stages.dims import SAMPLE_RATE_HZ
@@ -56,7 +57,7 @@ class Runs:
         self._work.mkdir()
         self._options = ["--build-dir", str(build_root), "--cache-dir", str(self.cache.root), "-q", "-o", AUDIO]
         self._pipeline = Pipeline(load_graph("default"), build_root)
-        pack = self._pipeline.voice(None)
+        pack = self._pipeline.resolve("voice", None)
         self._voices = [folder / "first.npy", folder / "second.npy"]
         for path, values in zip(self._voices, (pack, pack[::-1] * np.float32(0.9)), strict=True):
             np.save(path, values)
@@ -107,7 +108,9 @@ class Runs:
     def expected(self, speech: Speech) -> bytes:
         """The audio of a run without a cache."""
         params = {"speed": speech.speed, "seed": speech.seed}
-        audio = self._pipeline.run(phonemes=speech.words, voice=str(speech.voice), params=params)["audio"]
+        audio = self._pipeline.run({"phonemes": speech.words, "voice": str(speech.voice)}, RunOptions(params=params))[
+            "audio"
+        ]
         with AudioFile(self.folder / "expected.wav", SAMPLE_RATE_HZ) as file:
             file.write(audio)
         return (self.folder / "expected.wav").read_bytes()

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runner.engine.pipeline import Pipeline, Result
-from runner.engine.run_state import HIT, INJECTED, RUN, UNNEEDED
+from runner.api import Pipeline
+from runner.engine.options import RunOptions
+from runner.engine.pipeline import Result
+from runner.engine.run_state import Status
 from runner.errors import RunError
 from runner.graph.selection import Scope
 
@@ -24,68 +26,70 @@ def of_status(result: Result, status: str) -> list[str]:
 
 
 def test_until_stops_after_the_stage(tiny: Tiny) -> None:
-    result = tiny().run(phonemes=WORDS, scope=Scope(until="duration"))
+    result = tiny().run({"phonemes": WORDS}, RunOptions(scope=Scope(until="duration")))
     assert [name for name in result if "." in name] == ["duration.logits", "duration.d"]
-    assert of_status(result, RUN) == ["tokenize", "voice", "bert", "duration"]
-    assert of_status(result, UNNEEDED) == ["text_encoder", "align", "f0n", "decoder", "trim"]
+    assert of_status(result, Status.RUN) == ["tokenize", "voice", "bert", "duration"]
+    assert of_status(result, Status.UNNEEDED) == ["text_encoder", "align", "f0n", "decoder", "trim"]
 
 
 def test_until_the_end_gives_the_graph_s_output_too(tiny: Tiny) -> None:
-    result = tiny().run(phonemes=WORDS, scope=Scope(until="trim"))
+    result = tiny().run({"phonemes": WORDS}, RunOptions(scope=Scope(until="trim")))
     assert result["audio"] is result["trim.audio"]
 
 
 def test_from_runs_the_stage_and_all_below(tiny: Tiny) -> None:
-    first = tiny().run(phonemes=WORDS)
-    result = tiny().run(phonemes=WORDS, scope=Scope(start="f0n"))
-    assert of_status(result, RUN) == ["f0n", "decoder", "trim"]
+    first = tiny().run({"phonemes": WORDS})
+    result = tiny().run({"phonemes": WORDS}, RunOptions(scope=Scope(start="f0n")))
+    assert of_status(result, Status.RUN) == ["f0n", "decoder", "trim"]
     assert result["audio"].tobytes() == first["audio"].tobytes()
 
 
 def test_from_and_until_meet(tiny: Tiny) -> None:
-    tiny().run(phonemes=WORDS)
-    result = tiny().run(phonemes=WORDS, scope=Scope(start="bert", until="duration"))
-    assert of_status(result, RUN) == ["bert", "duration"]
+    tiny().run({"phonemes": WORDS})
+    result = tiny().run({"phonemes": WORDS}, RunOptions(scope=Scope(start="bert", until="duration")))
+    assert of_status(result, Status.RUN) == ["bert", "duration"]
 
 
 def test_refresh_runs_the_stage_and_no_other(tiny: Tiny) -> None:
-    tiny().run(phonemes=WORDS)
-    result = tiny().run(phonemes=WORDS, scope=Scope(refresh=frozenset({"bert", "decoder"})))
-    assert of_status(result, RUN) == ["bert", "decoder"]
+    tiny().run({"phonemes": WORDS})
+    result = tiny().run({"phonemes": WORDS}, RunOptions(scope=Scope(refresh=frozenset({"bert", "decoder"}))))
+    assert of_status(result, Status.RUN) == ["bert", "decoder"]
 
 
 def test_only_runs_the_stage_on_what_is_kept(tiny: Tiny) -> None:
-    whole = tiny().run(phonemes=WORDS, keep=True)
-    result = tiny().run(phonemes=WORDS, scope=Scope(only="decoder"))
-    assert of_status(result, RUN) == ["decoder"]
+    whole = tiny().run({"phonemes": WORDS}, RunOptions(keep=True))
+    result = tiny().run({"phonemes": WORDS}, RunOptions(scope=Scope(only="decoder")))
+    assert of_status(result, Status.RUN) == ["decoder"]
     assert result["decoder.audio"].tobytes() == whole["decoder.audio"].tobytes()
 
 
 def test_only_says_what_is_missing(tiny: Tiny) -> None:
     with pytest.raises(RunError) as error:
-        tiny().run(phonemes=WORDS, scope=Scope(only="bert"))
-    assert "--only bert: what stage 'tokenize' gives is not kept; run --until bert first" in str(error.value)
+        tiny().run({"phonemes": WORDS}, RunOptions(scope=Scope(only="bert")))
+    assert "only stage 'bert' may run, and what stage 'tokenize' gives is not kept; run until 'bert' first" in str(
+        error.value
+    )
 
 
 def test_only_runs_on_given_arrays_alone(tiny: Tiny) -> None:
-    whole = tiny().run(phonemes=WORDS, keep=True)
+    whole = tiny().run({"phonemes": WORDS}, RunOptions(keep=True))
     given = {port: whole[port] for port in ("decoder.audio", "align.frame_count")}
-    result = tiny().run(phonemes="h", scope=Scope(only="trim"), override=given)
+    result = tiny().run({"phonemes": "h"}, RunOptions(scope=Scope(only="trim"), override=given))
     assert result["audio"].tobytes() == whole["audio"].tobytes()
 
 
 def test_given_array_prunes_what_is_above(tiny: Tiny) -> None:
-    whole = tiny().run(phonemes=WORDS, keep=True)
+    whole = tiny().run({"phonemes": WORDS}, RunOptions(keep=True))
     given = {port: whole[port] * 0 for port in ("f0n.f0", "f0n.n")}
-    result = tiny().run(phonemes=WORDS, override=given)
-    assert of_status(result, INJECTED) == ["f0n"]
-    assert of_status(result, RUN) == ["decoder", "trim"]
+    result = tiny().run({"phonemes": WORDS}, RunOptions(override=given))
+    assert of_status(result, Status.INJECTED) == ["f0n"]
+    assert of_status(result, Status.RUN) == ["decoder", "trim"]
     assert result["audio"].tobytes() != whole["audio"].tobytes()
     audio = {port: whole[port] for port in ("decoder.audio", "align.frame_count", "align.durations")}
     audio["decoder.audio"] = whole["decoder.audio"] * 2
-    loud = tiny().run(phonemes=WORDS, override=audio)
-    assert of_status(loud, RUN) == ["trim"]
-    assert of_status(loud, HIT) == []
+    loud = tiny().run({"phonemes": WORDS}, RunOptions(override=audio))
+    assert of_status(loud, Status.RUN) == ["trim"]
+    assert of_status(loud, Status.HIT) == []
     np.testing.assert_array_equal(loud["audio"], whole["audio"] * 2)
 
 
@@ -94,13 +98,13 @@ def test_given_array_prunes_what_is_above(tiny: Tiny) -> None:
     [
         (Scope(until="decodr"), "no stage is called 'decodr'; did you mean 'decoder'?"),
         (Scope(refresh=frozenset({"x"})), "no stage is called 'x'"),
-        (Scope(only="bert", until="trim"), "--only is --from and --until in one: give it alone"),
-        (Scope(start="decoder", until="bert"), "--from decoder: 'bert' does not depend on that stage"),
+        (Scope(only="bert", until="trim"), "`only` is `start` and `until` in one: give it alone"),
+        (Scope(start="decoder", until="bert"), "start at decoder: 'bert' does not depend on that stage"),
     ],
 )
 def test_scope_is_checked(tiny: Tiny, scope: Scope, message: str) -> None:
     with pytest.raises(RunError) as error:
-        tiny().run(phonemes=WORDS, scope=scope)
+        tiny().run({"phonemes": WORDS}, RunOptions(scope=scope))
     assert message in str(error.value)
 
 

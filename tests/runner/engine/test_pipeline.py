@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runner.engine import executors
+from runner.engine import python_stage
+from runner.engine.options import RunOptions
 from runner.engine.pipeline import Pipeline
 from runner.errors import RunError
 from runner.graph.load import load_graph
@@ -28,7 +29,7 @@ def pipeline(toy_graph: Path, toy_root: Path) -> Pipeline:
 
 
 def test_run_gives_the_outputs_of_the_graph(pipeline: Pipeline) -> None:
-    result = pipeline.run(phonemes=WORD)
+    result = pipeline.run({"phonemes": WORD})
     assert list(result) == ["y"]
     assert result["y"].tolist() == [[0, 100, 172, 0]]
     assert list(result.timings) == ["tokenize", "scaled"]
@@ -36,17 +37,17 @@ def test_run_gives_the_outputs_of_the_graph(pipeline: Pipeline) -> None:
 
 
 def test_run_keeps_every_port_when_asked(pipeline: Pipeline) -> None:
-    result = pipeline.run(phonemes=WORD, keep=True)
+    result = pipeline.run({"phonemes": WORD}, RunOptions(keep=True))
     ports = ["input_ids", "length", "text_mask", "attention_mask"]
     assert list(result) == [*(f"tokenize.{port}" for port in ports), "scaled.y", "scaled.n", "y"]
     assert result["tokenize.input_ids"].tolist() == TOKENS
 
 
 def test_finish_drops_what_nobody_needs(pipeline: Pipeline) -> None:
-    request = pipeline.prepare(phonemes=WORD)
-    assert sorted(request.values) == ["tokenize.input_ids", "tokenize.text_mask"]
-    pipeline.finish(request)
-    assert sorted(request.values) == ["scaled.y"]
+    run = pipeline.prepare({"phonemes": WORD})
+    assert sorted(map(str, run.values)) == ["tokenize.input_ids", "tokenize.text_mask"]
+    pipeline.finish(run)
+    assert sorted(map(str, run.values)) == ["scaled.y"]
 
 
 def resident_kib(path: Path) -> int:
@@ -57,23 +58,23 @@ def resident_kib(path: Path) -> int:
 
 def test_weights_leave_memory_after_the_last_run_and_come_back_with_another(pipeline: Pipeline, toy_root: Path) -> None:
     weights = manifest.weights_path(toy_root / "toy" / "cpu" / "scaled.so")
-    before = pipeline.run(phonemes=WORD)
+    before = pipeline.run({"phonemes": WORD})
     assert resident_kib(weights) > 0
-    last = pipeline.finish(pipeline.prepare(phonemes=WORD), last=True)
+    last = pipeline.finish(pipeline.prepare({"phonemes": WORD}), last=True)
     assert resident_kib(weights) == 0
-    again = pipeline.run(phonemes=WORD)
+    again = pipeline.run({"phonemes": WORD})
     assert resident_kib(weights) > 0
     assert before["y"].tolist() == last["y"].tolist() == again["y"].tolist()
 
 
 def test_override_replaces_a_port(pipeline: Pipeline) -> None:
-    result = pipeline.run(phonemes=WORD, override={"tokenize.input_ids": np.array([[0, 1, 2, 0]])})
+    result = pipeline.run({"phonemes": WORD}, RunOptions(override={"tokenize.input_ids": np.array([[0, 1, 2, 0]])}))
     assert result["y"].tolist() == [[0, 2, 4, 0]]
 
 
 def test_override_is_held_to_the_type_of_its_port(pipeline: Pipeline) -> None:
     with pytest.raises(RunError, match=r"tokenize\.input_ids: expected int64\[1, text\], got float32\[1, 4\]"):
-        pipeline.run(phonemes=WORD, override={"tokenize.input_ids": np.zeros((1, 4), np.float32)})
+        pipeline.run({"phonemes": WORD}, RunOptions(override={"tokenize.input_ids": np.zeros((1, 4), np.float32)}))
 
 
 def test_call_stage_runs_one_stage(pipeline: Pipeline) -> None:
@@ -84,19 +85,22 @@ def test_call_stage_runs_one_stage(pipeline: Pipeline) -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda p: p.run(phonemes=WORD, speed=1), "no input is called 'speed'; known: phonemes"),
+        (lambda p: p.run({"phonemes": WORD, "speed": 1}), "no input is called 'speed'; known: phonemes"),
         (lambda p: p.run(), "input 'phonemes' of the graph is missing: it takes str"),
-        (lambda p: p.run(phonemes=3), "input.phonemes: expected text, got int"),
+        (lambda p: p.run({"phonemes": 3}), "input.phonemes: expected text, got int"),
         (
-            lambda p: p.run(phonemes=WORD, params={"skip": 1}),
+            lambda p: p.run({"phonemes": WORD}, RunOptions(params={"skip": 1})),
             "no parameter is called 'skip'; known: skip_unknown",
         ),
-        (lambda p: p.run(phonemes=WORD, params={"skip_unknown": 1}), "params.skip_unknown: expected bool[], got 1"),
-        (lambda p: p.run(phonemes="hɛ%"), "stage 'tokenize': column 3: unknown symbol '%' U+0025"),
-        (lambda p: p.run(phonemes=""), "stage 'tokenize': no phonemes"),
-        (lambda p: p.run(phonemes="h" * 15), "tokenize.input_ids: expected int64[1, text], got int64[1, 17]"),
         (
-            lambda p: p.run(phonemes=WORD, override={"scaled.z": 0}),
+            lambda p: p.run({"phonemes": WORD}, RunOptions(params={"skip_unknown": 1})),
+            "params.skip_unknown: expected bool[], got 1",
+        ),
+        (lambda p: p.run({"phonemes": "hɛ%"}), "stage 'tokenize': column 3: unknown symbol '%' U+0025"),
+        (lambda p: p.run({"phonemes": ""}), "stage 'tokenize': no phonemes"),
+        (lambda p: p.run({"phonemes": "h" * 15}), "tokenize.input_ids: expected int64[1, text], got int64[1, 17]"),
+        (
+            lambda p: p.run({"phonemes": WORD}, RunOptions(override={"scaled.z": np.zeros(1)})),
             "no port is called 'scaled.z'; did you mean 'scaled.y'",
         ),
         (lambda p: p.call_stage("scales", {}), "no stage is called 'scales'; did you mean 'scaled'"),
@@ -124,22 +128,24 @@ def test_result_that_is_not_finite_names_stage_and_port(toy_graph: Path, toy_roo
     weights.write_bytes(np.float32(bad).tobytes())
     rewrite(toy_root, {"weights": File.of(weights, stamped=True)})
     with pytest.raises(RunError, match=r"scaled\.y: [0-9] of 4 values are not finite"):
-        Pipeline(load_graph(str(toy_graph)), toy_root).run(phonemes=WORD)
+        Pipeline(load_graph(str(toy_graph)), toy_root).run({"phonemes": WORD})
 
 
 def test_static_dim_pads_and_gives_the_same_in_its_valid_part(
     toy_graph: Path, toy_root: Path, pipeline: Pipeline
 ) -> None:
-    static = Pipeline(load_graph(str(toy_graph), sets=["dims.text=16"]), toy_root).run(phonemes=WORD, keep=True)
+    static = Pipeline(load_graph(str(toy_graph), sets=["dims.text=16"]), toy_root).run(
+        {"phonemes": WORD}, RunOptions(keep=True)
+    )
     assert static["tokenize.input_ids"].shape == (1, 16)
     assert static["tokenize.text_mask"].tolist() == [[False] * 4 + [True] * 12]
-    np.testing.assert_array_equal(static["y"][:, :4], pipeline.run(phonemes=WORD)["y"])
+    np.testing.assert_array_equal(static["y"][:, :4], pipeline.run({"phonemes": WORD})["y"])
     assert not static["y"][:, 4:].any()
 
 
 def test_python_stage_cannot_write_to_its_inputs() -> None:
     given = np.array(False)
-    seen = executors._read_only(given)
+    seen = python_stage._read_only(given)
     assert given.flags.writeable
     assert np.shares_memory(seen, given)
     with pytest.raises(ValueError, match="read-only"):
@@ -188,7 +194,7 @@ def test_load_refuses_a_library_that_does_not_fit(
 def test_missing_files_are_named(toy_graph: Path, toy_root: Path, suffix: str, message: str) -> None:
     (toy_root / "toy" / "cpu" / f"scaled{suffix}").unlink()
     with pytest.raises(RunError, match=message):
-        Pipeline(load_graph(str(toy_graph)), toy_root).run(phonemes=WORD)
+        Pipeline(load_graph(str(toy_graph)), toy_root).run({"phonemes": WORD})
 
 
 def test_library_without_the_entry_is_refused(toy_graph: Path, toy_root: Path) -> None:
@@ -205,5 +211,5 @@ def test_absent_device_is_refused_before_loading(toy_graph: Path, toy_root: Path
 
 def test_threads_do_not_change_a_result(toy_graph: Path, toy_root: Path) -> None:
     graph = load_graph(str(toy_graph))
-    one, two = (Pipeline(graph, toy_root, threads=count).run(phonemes=WORD)["y"] for count in (1, 2))
+    one, two = (Pipeline(graph, toy_root, threads=count).run({"phonemes": WORD})["y"] for count in (1, 2))
     assert one.tobytes() == two.tobytes()

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from runner.cache.cache import Cache
-from runner.engine.executors import CompiledStage
+from runner.engine.compiled_stage import CompiledStage
+from runner.engine.options import RunOptions
 from runner.engine.pipeline import Pipeline, Result
-from runner.engine.run_state import HIT, RUN, UNNEEDED
+from runner.engine.run_state import Status
 from runner.errors import RunError
 from runner.graph.load import load_graph
 from runner.graph.selection import Scope
@@ -51,22 +52,22 @@ def tensors(cache: Path) -> list[Path]:
 
 
 def test_second_run_runs_nothing_and_loads_no_library(make: Make) -> None:
-    first = make().run(phonemes=WORD)
+    first = make().run({"phonemes": WORD})
     pipeline = make()
-    second = pipeline.run(phonemes=WORD)
-    assert statuses(first) == {"tokenize": RUN, "scaled": RUN}
-    assert statuses(second) == {"tokenize": HIT, "scaled": HIT}
+    second = pipeline.run({"phonemes": WORD})
+    assert statuses(first) == {"tokenize": Status.RUN, "scaled": Status.RUN}
+    assert statuses(second) == {"tokenize": Status.HIT, "scaled": Status.HIT}
     assert second["y"].tobytes() == first["y"].tobytes()
     assert second.timings == {}
-    stage = pipeline.stage("scaled")
+    stage = pipeline.executor("scaled")
     assert isinstance(stage, CompiledStage)
-    assert stage.loaded is None
+    assert not stage.is_loaded
 
 
 def test_run_is_bit_identical_without_a_cache(make: Make, toy_graph: Path, toy_root: Path) -> None:
-    plain = Pipeline(load_graph(str(toy_graph)), toy_root).run(phonemes=WORD, keep=True)
+    plain = Pipeline(load_graph(str(toy_graph)), toy_root).run({"phonemes": WORD}, RunOptions(keep=True))
     for _ in range(2):
-        kept = make().run(phonemes=WORD, keep=True)
+        kept = make().run({"phonemes": WORD}, RunOptions(keep=True))
         assert list(kept) == list(plain)
         for port, array in plain.items():
             assert (kept[port].dtype, kept[port].shape) == (array.dtype, array.shape)
@@ -74,127 +75,130 @@ def test_run_is_bit_identical_without_a_cache(make: Make, toy_graph: Path, toy_r
 
 
 def test_prepare_and_finish_use_the_cache(make: Make) -> None:
-    make().run(phonemes=WORD)
+    make().run({"phonemes": WORD})
     pipeline = make()
-    request = pipeline.prepare(phonemes=WORD)
+    request = pipeline.prepare({"phonemes": WORD})
     assert pipeline.misses(request) == []
     assert pipeline.finish(request)["y"].tolist() == [[0, 100, 172, 0]]
 
 
 def test_misses_names_the_libraries_that_may_run(make: Make) -> None:
     pipeline = make()
-    assert pipeline.misses(pipeline.prepare(phonemes=WORD)) == ["scaled"]
+    assert pipeline.misses(pipeline.start({"phonemes": WORD})) == ["scaled"]
 
 
 def test_check_keeps_nothing(make: Make, stage_cache: Path) -> None:
-    make().check(phonemes=WORD)
+    make().check({"phonemes": WORD})
     assert tensors(stage_cache) == []
     with pytest.raises(RunError, match="unknown symbol"):
-        make().check(phonemes="%")
+        make().check({"phonemes": "%"})
 
 
 def test_other_input_with_the_same_result_stops_there(make: Make) -> None:
-    make().run(phonemes=WORD)
-    result = make().run(phonemes=WORD, params={"skip_unknown": True})
-    assert statuses(result) == {"tokenize": RUN, "scaled": HIT}
+    make().run({"phonemes": WORD})
+    result = make().run({"phonemes": WORD}, RunOptions(params={"skip_unknown": True}))
+    assert statuses(result) == {"tokenize": Status.RUN, "scaled": Status.HIT}
 
 
 def test_other_text_runs_all(make: Make) -> None:
-    make().run(phonemes=WORD)
-    assert statuses(make().run(phonemes="ɛh")) == {"tokenize": RUN, "scaled": RUN}
+    make().run({"phonemes": WORD})
+    assert statuses(make().run({"phonemes": "ɛh"})) == {"tokenize": Status.RUN, "scaled": Status.RUN}
 
 
 def test_a_comment_in_the_graph_runs_nothing(make: Make, toy_graph: Path) -> None:
-    make().run(phonemes=WORD)
+    make().run({"phonemes": WORD})
     toy_graph.write_text(f"# other\n{toy_graph.read_text('utf-8')}", "utf-8")
-    assert RUN not in statuses(make().run(phonemes=WORD)).values()
+    assert Status.RUN not in statuses(make().run({"phonemes": WORD})).values()
 
 
 def test_stage_that_keeps_nothing_does_not_break_what_is_below(make: Make, stage_cache: Path) -> None:
     uncached = "stages.tokenize.cache=false"
-    assert statuses(make(uncached).run(phonemes=WORD)) == {"tokenize": RUN, "scaled": RUN}
+    assert statuses(make(uncached).run({"phonemes": WORD})) == {"tokenize": Status.RUN, "scaled": Status.RUN}
     assert not (stage_cache / "records" / "tokenize").exists()
-    assert statuses(make(uncached).run(phonemes=WORD)) == {"tokenize": UNNEEDED, "scaled": HIT}
-    assert statuses(make(uncached).run(phonemes="ɛh")) == {"tokenize": RUN, "scaled": RUN}
-    kept = make(uncached).run(phonemes=WORD, keep=True)
-    assert statuses(kept) == {"tokenize": RUN, "scaled": HIT}
+    assert statuses(make(uncached).run({"phonemes": WORD})) == {"tokenize": Status.UNNEEDED, "scaled": Status.HIT}
+    assert statuses(make(uncached).run({"phonemes": "ɛh"})) == {"tokenize": Status.RUN, "scaled": Status.RUN}
+    kept = make(uncached).run({"phonemes": WORD}, RunOptions(keep=True))
+    assert statuses(kept) == {"tokenize": Status.RUN, "scaled": Status.HIT}
     assert kept["tokenize.input_ids"].tolist() == [[0, 50, 86, 0]]
 
 
 def test_evicted_arrays_are_computed_again(make: Make, stage_cache: Path) -> None:
-    first = make().run(phonemes=WORD)["y"].tobytes()
+    first = make().run({"phonemes": WORD})["y"].tobytes()
     for path in tensors(stage_cache):
         path.unlink()
     pipeline = make()
-    assert pipeline.misses(pipeline.prepare(phonemes=WORD)) == ["scaled"]
-    again = make().run(phonemes=WORD)
+    assert pipeline.misses(pipeline.start({"phonemes": WORD})) == ["scaled"]
+    again = make().run({"phonemes": WORD})
     assert again["y"].tobytes() == first
-    assert statuses(again) == {"tokenize": RUN, "scaled": RUN}
-    assert statuses(make().run(phonemes=WORD)) == {"tokenize": HIT, "scaled": HIT}
+    assert statuses(again) == {"tokenize": Status.RUN, "scaled": Status.RUN}
+    assert statuses(make().run({"phonemes": WORD})) == {"tokenize": Status.HIT, "scaled": Status.HIT}
 
 
 @pytest.mark.parametrize("keep", [False, True])
 def test_damaged_array_is_computed_again_and_said(
     make: Make, stage_cache: Path, caplog: pytest.LogCaptureFixture, keep: bool
 ) -> None:
-    first = make().run(phonemes=WORD, keep=keep)
+    first = make().run({"phonemes": WORD}, RunOptions(keep=keep))
     for path in tensors(stage_cache):
         data = bytearray(path.read_bytes())
         data[-1] ^= 1
         path.write_bytes(data)
-    again = make().run(phonemes=WORD, keep=keep)
+    again = make().run({"phonemes": WORD}, RunOptions(keep=keep))
     assert {port: array.tobytes() for port, array in again.items()} == {p: a.tobytes() for p, a in first.items()}
     assert "is damaged" in caplog.text
 
 
 def test_other_weights_run_the_stage(make: Make, toy_root: Path) -> None:
-    make().run(phonemes=WORD)
+    make().run({"phonemes": WORD})
     weigh(toy_root, 3)
-    result = make().run(phonemes=WORD)
-    assert statuses(result) == {"tokenize": HIT, "scaled": RUN}
+    result = make().run({"phonemes": WORD})
+    assert statuses(result) == {"tokenize": Status.HIT, "scaled": Status.RUN}
     assert result["y"].tolist() == [[0, 150, 258, 0]]
     weigh(toy_root, 2)
-    assert statuses(make().run(phonemes=WORD)) == {"tokenize": HIT, "scaled": HIT}
+    assert statuses(make().run({"phonemes": WORD})) == {"tokenize": Status.HIT, "scaled": Status.HIT}
 
 
 def test_library_that_is_replaced_under_way_is_not_kept_for_the_old(make: Make, toy_root: Path) -> None:
     pipeline = make()
-    request = pipeline.prepare(phonemes=WORD)
+    request = pipeline.prepare({"phonemes": WORD})
     pipeline.misses(request)
     weigh(toy_root, 3)
     with pytest.raises(RunError, match="changed while this process was running; start it again"):
         pipeline.finish(request)
     weigh(toy_root, 2)
-    assert make().run(phonemes=WORD)["y"].tolist() == [[0, 100, 172, 0]]
+    assert make().run({"phonemes": WORD})["y"].tolist() == [[0, 100, 172, 0]]
 
 
 def test_static_dims_are_part_of_the_key(make: Make) -> None:
-    make().run(phonemes=WORD)
-    padded = make("dims.text=16").run(phonemes=WORD)
+    make().run({"phonemes": WORD})
+    padded = make("dims.text=16").run({"phonemes": WORD})
     assert padded["y"].shape == (1, 16)
-    assert statuses(padded) == {"tokenize": RUN, "scaled": RUN}
+    assert statuses(padded) == {"tokenize": Status.RUN, "scaled": Status.RUN}
 
 
 def test_smaller_bound_refuses_what_is_kept(make: Make) -> None:
-    make().run(phonemes=WORD)
+    make().run({"phonemes": WORD})
     with pytest.raises(RunError, match="makes text 4, but the graph allows 3"):
-        make("dims.text.max=3").run(phonemes=WORD)
+        make("dims.text.max=3").run({"phonemes": WORD})
 
 
 def test_a_number_is_one_parameter_however_it_is_given(make: Make) -> None:
-    make().run(phonemes=WORD, params={"skip_unknown": True})
-    assert statuses(make().run(phonemes=WORD, params={"skip_unknown": np.array(True)}))["tokenize"] == HIT
+    make().run({"phonemes": WORD}, RunOptions(params={"skip_unknown": True}))
+    assert (
+        statuses(make().run({"phonemes": WORD}, RunOptions(params={"skip_unknown": np.array(True)})))["tokenize"]
+        == Status.HIT
+    )
 
 
 def test_given_array_is_known_by_its_content(make: Make) -> None:
     ids = np.array([[0, 1, 2, 0]])
-    first = make().run(phonemes=WORD, override={"tokenize.input_ids": ids})
+    first = make().run({"phonemes": WORD}, RunOptions(override={"tokenize.input_ids": ids}))
     assert first["y"].tolist() == [[0, 2, 4, 0]]
-    assert statuses(make().run(phonemes=WORD, override={"tokenize.input_ids": ids.copy()})) == {
-        "tokenize": HIT,
-        "scaled": HIT,
+    assert statuses(make().run({"phonemes": WORD}, RunOptions(override={"tokenize.input_ids": ids.copy()}))) == {
+        "tokenize": Status.HIT,
+        "scaled": Status.HIT,
     }
-    assert make().run(phonemes=WORD)["y"].tolist() == [[0, 100, 172, 0]]
+    assert make().run({"phonemes": WORD})["y"].tolist() == [[0, 100, 172, 0]]
 
 
 def test_result_that_differs_from_the_last_is_told(
@@ -202,11 +206,11 @@ def test_result_that_differs_from_the_last_is_told(
 ) -> None:
     """A record that speaks of another result stands for a stage that gives another one each time."""
     pipeline = make()
-    run = pipeline.run(phonemes=WORD).stages["scaled"]
+    run = pipeline.run({"phonemes": WORD}).stages["scaled"]
     assert run.entry is not None
     other = {"y": np.ones((1, 4), np.float32), "n": np.ones((1, 8), np.float32)}
     Cache(stage_cache).store(run.entry.key, run.entry.components, other, 0.1)
-    make().run(phonemes=WORD, scope=Scope(refresh=frozenset({"scaled"})))
+    make().run({"phonemes": WORD}, RunOptions(scope=Scope(refresh=frozenset({"scaled"}))))
     assert "stage 'scaled' gave another result than the last time" in caplog.text
 
 
@@ -214,8 +218,8 @@ def test_many_runs_do_not_outgrow_the_limit(make: Make, stage_cache: Path) -> No
     pipeline, limit = make(max_bytes=20_000), 20_000
     for length in range(1, 13):
         for symbol in "hɛaəd":
-            pipeline.finish(pipeline.prepare(phonemes=symbol * length))
-    pipeline.tidy()
+            pipeline.finish(pipeline.prepare({"phonemes": symbol * length}))
+    pipeline.evict()
     last = 32 * 2 * 4 * (128 + 200)  # arrays that the last runs have used stay
     assert sum(path.stat().st_size for path in tensors(stage_cache)) < limit + last
     assert len(tensors(stage_cache)) < 60 * 6 / 2
@@ -242,10 +246,12 @@ def test_python_stage_sees_what_is_kept_read_only(
     toy_graph.write_text(
         f"{text[:at]}{stage}{ports}outputs:\n  least: greedy.least\n{text[text.index('dims:') :]}", "utf-8"
     )
-    Pipeline(load_graph(str(toy_graph)), cache=Cache(stage_cache)).run(phonemes=WORD)
+    Pipeline(load_graph(str(toy_graph)), cache=Cache(stage_cache)).run({"phonemes": WORD})
     refresh = Scope(refresh=frozenset({"greedy"}))
-    result = Pipeline(load_graph(str(toy_graph)), cache=Cache(stage_cache)).run(phonemes=WORD, scope=refresh)
-    assert statuses(result) == {"tokenize": HIT, "greedy": RUN}
+    result = Pipeline(load_graph(str(toy_graph)), cache=Cache(stage_cache)).run(
+        {"phonemes": WORD}, RunOptions(scope=refresh)
+    )
+    assert statuses(result) == {"tokenize": Status.HIT, "greedy": Status.RUN}
     assert result["least"].tolist() == [0]
 
 
@@ -253,5 +259,5 @@ def test_unwritable_cache_changes_nothing(make: Make, stage_cache: Path, caplog:
     for name in ("records", "tensors", "graphs", "runs"):
         (stage_cache / name).write_text("a file where a folder should be", "utf-8")
     for _ in range(2):
-        assert make().run(phonemes=WORD)["y"].tolist() == [[0, 100, 172, 0]]
+        assert make().run({"phonemes": WORD})["y"].tolist() == [[0, 100, 172, 0]]
     assert "cannot be written" in caplog.text

@@ -10,6 +10,7 @@ import pytest
 
 from runner.engine import record
 from runner.errors import RunError
+from runner.inspect import runs_text
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -25,15 +26,15 @@ def recorded(run: Run, tones_graph: Path, stage_cache: Path) -> Path:
 
 def test_record_holds_what_was_asked_and_what_ran(recorded: Path) -> None:
     first, second = (record.find(recorded, name) for name in sorted(record.runs(recorded)))
-    assert first.lines == [("ipa.txt:1", "h"), ("ipa.txt:3", "ɛ")]
-    assert [one.inputs for one in first.utterances] == [{"phonemes": "h"}, {"phonemes": "ɛ"}]
-    assert first.utterances[0].params == {"skip_unknown": False, "speed": 1.0, "seed": 2}
-    assert first.ran() == {"tokenize": "run", "tones": "run"}
-    assert second.ran() == {"tokenize": "hit", "tones": "run"}
+    assert first.rows == [("ipa.txt:1", "h"), ("ipa.txt:3", "ɛ")]
+    assert [one.inputs for one in first.graph_runs] == [{"phonemes": "h"}, {"phonemes": "ɛ"}]
+    assert first.graph_runs[0].params == {"skip_unknown": False, "speed": 1.0, "seed": 2}
+    assert first.statuses() == {"tokenize": "run", "tones": "run"}
+    assert second.statuses() == {"tokenize": "hit", "tones": "run"}
     assert (second.asked["source"], second.asked["output"]) == ("ipa.txt", "b.wav")
     assert second.end is not None
     assert Path(second.end["output"]).name == "b.wav"
-    stage = first.utterances[0].stages["tones"]
+    stage = first.graph_runs[0].stages["tones"]
     assert stage.key is not None
     assert stage.key.startswith("tones/")
     assert stage.seconds > 0
@@ -81,8 +82,8 @@ def test_record_that_was_cut_short_is_read_as_far_as_it_goes(recorded: Path) -> 
     for end in range(head + 1, len(whole), 97):
         path.write_bytes(whole[:end])
         found = record.read(path)
-        assert len(found.lines) + len(found.utterances) + (found.end is not None) <= rows - 1
-        assert "not ended" in record.summary(recorded, path.stem) or found.end is not None
+        assert len(found.rows) + len(found.graph_runs) + (found.end is not None) <= rows - 1
+        assert "not ended" in runs_text.summary(recorded, path.stem) or found.end is not None
     for end in range(0, head, 997):
         path.write_bytes(whole[:end])
         with pytest.raises(RunError, match="is no record of a run"):

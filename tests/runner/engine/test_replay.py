@@ -40,7 +40,7 @@ def last(cache: Path) -> RunRecord:
 
 
 def ran(found: RunRecord) -> list[str]:
-    return [name for name in ORDER if found.ran()[name] == "run"]
+    return [name for name in ORDER if found.statuses()[name] == "run"]
 
 
 @pytest.mark.usefixtures("spoken")
@@ -57,9 +57,9 @@ def test_replay_with_another_speed_runs_align_and_below(run: Run, spoken: Path, 
     assert run("replay", "--set", "params.speed=1.5", "-o", "fast.wav")[0] == 0
     found = last(stage_cache)
     assert ran(found) == ["align", "f0n", "decoder", "trim"]
-    assert {found.ran()[name] for name in ORDER[:5]} == {"hit"}
+    assert {found.statuses()[name] for name in ORDER[:5]} == {"hit"}
     assert found.asked["replays"] == first.id
-    assert found.utterances[0].params["speed"] == 1.5
+    assert found.graph_runs[0].params["speed"] == 1.5
     assert Path("fast.wav").stat().st_size < spoken.stat().st_size
 
 
@@ -71,7 +71,7 @@ def test_replay_keeps_the_options_of_the_run(run: Run, tiny_model: Path, tiny_ro
     assert run("replay")[0] == 0
     assert samples("ipa.replay.wav") == samples("ipa.wav")
     assert run("replay", "--set", "params.seed=4")[0] == 0
-    params = last(stage_cache).utterances[0].params
+    params = last(stage_cache).graph_runs[0].params
     assert params == {"speed": 1.5, "seed": 4, "skip_unknown": True}
 
 
@@ -81,7 +81,7 @@ def test_replay_of_a_replay(run: Run, stage_cache: Path) -> None:
     assert run("replay", "--set", "params.seed=7", "-o", "y.wav")[0] == 0
     found = last(stage_cache)
     assert ran(found) == ["decoder", "trim"]
-    assert found.utterances[0].params == {"speed": 1.5, "seed": 7, "skip_unknown": False}
+    assert found.graph_runs[0].params == {"speed": 1.5, "seed": 7, "skip_unknown": False}
 
 
 def test_replay_by_id_of_a_graph_file_that_is_gone(run: Run, tones_graph: Path, stage_cache: Path) -> None:
@@ -172,8 +172,8 @@ def test_replay_reads_what_the_run_has_read_when_called_elsewhere(
     code, _, err = run("replay")
     assert (code, "not as in run" in err) == (0, False)
     found = last(stage_cache)
-    assert (found.id != first.id, "run" in found.ran().values()) == (True, False)
-    assert found.utterances[0].inputs == first.utterances[0].inputs
+    assert (found.id != first.id, "run" in found.statuses().values()) == (True, False)
+    assert found.graph_runs[0].inputs == first.graph_runs[0].inputs
     assert samples("a.replay.wav") == samples("../work/a.wav")
 
 
@@ -239,7 +239,7 @@ def test_replay_takes_another_voice_that_is_asked_for(
         shutil.copy(Path("../there", file), file)
     assert run("replay", *options)[0] == 0
     found = last(stage_cache)
-    assert found.utterances[0].inputs["voice"] == array_digest(folders["there"])
+    assert found.graph_runs[0].inputs["voice"] == array_digest(folders["there"])
     assert run("replay")[0] == 0
     assert last(stage_cache).asked["replays"] == found.id
 
@@ -265,7 +265,7 @@ def test_replay_elsewhere_takes_graph_overlay_and_libraries_of_then(
     Path("../toy.yaml").write_text("\n".join(f"line {number} of another graph" for number in range(99)), "utf-8")
     code, _, err = run("replay")
     found = last(stage_cache)
-    assert (code, "not as in run" in err, "run" in found.ran().values()) == (0, False, False)
+    assert (code, "not as in run" in err, "run" in found.statuses().values()) == (0, False, False)
     assert found.asked["build_dir"] == f"{tmp_path}/work/../build"
     assert found.graph["model"]["voices"] == f"{tmp_path}/work/my/voices"
     code, _, err = run("replay", "--set", "devices.host=null")

@@ -12,11 +12,13 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
+from runner.api import Pipeline
 from runner.cache.cache import Cache
-from runner.engine.executors import CompiledStage
-from runner.engine.pipeline import BESIDE_THREADS, ENOUGH_THREADS, Pipeline
-from runner.engine.run_state import HIT, RUN
-from runner.engine.trace import BESIDE, STAGE, Traced
+from runner.engine.compiled_stage import CompiledStage
+from runner.engine.concurrency import ENOUGH_THREADS, SECOND_THREADS
+from runner.engine.options import RunOptions
+from runner.engine.run_state import Status
+from runner.engine.trace import CONCURRENT, STAGE, Event, Trace
 from runner.errors import RunError
 from runner.graph.load import load_graph
 from runner.graph.types import StageSpec
@@ -33,23 +35,30 @@ def alone(work: Callable[[], T]) -> T:
         return pool.submit(work).result()
 
 
-class Noting(Traced):
+class Noting(Pipeline):
     """Notes on how many threads each stage runs; `bert` begins only when `text_encoder` has run."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.threads: dict[str, int | None] = {}
+        self.trace = Trace()
+        self.observers.append(self.trace)
+        self._call, self._shared.call = self._shared.call, self._noted  # type: ignore[method-assign]
+        self.threads: dict[str, int] = {}
         self.waited = threading.Event()
         self.fail: str | None = None
 
-    def _call(self, spec: StageSpec, inputs: Mapping[str, Any], sizes: Sizes, threads: int | None = None) -> Any:
+    @property
+    def events(self) -> list[Event]:
+        return self.trace.events
+
+    def _noted(self, spec: StageSpec, inputs: Mapping[str, Any], sizes: Sizes, threads: int, warn: Any) -> Any:
         self.threads[spec.name] = threads
-        if spec.name == "bert" and threads == ENOUGH_THREADS - BESIDE_THREADS:
+        if spec.name == "bert" and threads == ENOUGH_THREADS - SECOND_THREADS:
             assert self.waited.wait(30), "text_encoder did not run beside bert"
         if spec.name == self.fail:
             self.waited.set()
             raise RunError(f"{spec.name} fails")
-        outputs = super()._call(spec, inputs, sizes, threads)
+        outputs = self._call(spec, inputs, sizes, threads, warn)
         if spec.name == "text_encoder":
             self.waited.set()
         return outputs
@@ -59,42 +68,43 @@ class Noting(Traced):
 def noting(tiny_model: Path, tiny_root: Path, stage_cache: Path) -> Callable[..., Noting]:
     def pipeline(threads: int, *, cached: bool = False) -> Noting:
         graph = load_graph("default", [str(tiny_model)])
-        return Noting(graph, tiny_root, threads=threads, cache=Cache(stage_cache) if cached else None)
+        cache = Cache(stage_cache) if cached else None
+        return Noting(graph, tiny_root, threads=threads, cache=cache)
 
     return pipeline
 
 
 def test_text_encoder_runs_beside_bert_and_nothing_changes(noting: Callable[..., Noting]) -> None:
     one, four = noting(1), noting(ENOUGH_THREADS)
-    expected = one.run(phonemes=WORDS, keep=True)
-    given = alone(lambda: four.run(phonemes=WORDS, keep=True))
+    expected = one.run({"phonemes": WORDS}, RunOptions(keep=True))
+    given = alone(lambda: four.run({"phonemes": WORDS}, RunOptions(keep=True)))
     assert given.keys() == expected.keys()
     for name, value in expected.items():
         np.testing.assert_array_equal(given[name], value, err_msg=name)
-    assert four.threads["text_encoder"] == BESIDE_THREADS
-    assert four.threads["bert"] == ENOUGH_THREADS - BESIDE_THREADS
+    assert four.threads["text_encoder"] == SECOND_THREADS
+    assert four.threads["bert"] == ENOUGH_THREADS - SECOND_THREADS
     assert four.threads["decoder"] == ENOUGH_THREADS
-    kinds = {event.name: event.kind for event in four.events if event.kind in (STAGE, BESIDE)}
-    assert [name for name, kind in kinds.items() if kind == BESIDE] == ["text_encoder"]
+    kinds = {event.name: event.kind for event in four.events if event.kind in (STAGE, CONCURRENT)}
+    assert [name for name, kind in kinds.items() if kind == CONCURRENT] == ["text_encoder"]
     assert given.timings.keys() == expected.timings.keys()
     assert all(seconds > 0 for seconds in given.timings.values())
 
 
 def test_few_threads_run_one_stage_after_the_other(noting: Callable[..., Noting]) -> None:
     pipeline = noting(ENOUGH_THREADS - 1)
-    alone(lambda: pipeline.run(phonemes=WORDS))
+    alone(lambda: pipeline.run({"phonemes": WORDS}))
     assert pipeline.threads["text_encoder"] == ENOUGH_THREADS - 1
-    assert not any(event.kind == BESIDE for event in pipeline.events)
+    assert not any(event.kind == CONCURRENT for event in pipeline.events)
 
 
 def test_what_ran_beside_is_kept_and_what_is_kept_does_not_run(noting: Callable[..., Noting]) -> None:
     runs = noting(ENOUGH_THREADS, cached=True)
-    first = alone(lambda: runs.run(phonemes=WORDS))
-    assert first.stages["text_encoder"].status == RUN
-    assert runs.threads["text_encoder"] == BESIDE_THREADS
+    first = alone(lambda: runs.run({"phonemes": WORDS}))
+    assert first.stages["text_encoder"].status == Status.RUN
+    assert runs.threads["text_encoder"] == SECOND_THREADS
     second = noting(ENOUGH_THREADS, cached=True)
-    again = alone(lambda: second.run(phonemes=WORDS))
-    assert {run.status for run in again.stages.values()} == {HIT}
+    again = alone(lambda: second.run({"phonemes": WORDS}))
+    assert {run.status for run in again.stages.values()} == {Status.HIT}
     assert not second.threads
     np.testing.assert_array_equal(again["audio"], first["audio"])
 
@@ -106,12 +116,12 @@ def test_a_failure_of_either_is_told_and_the_pipeline_still_serves(noting: Calla
 
     def run() -> Any:
         with pytest.raises(RunError, match=f"{stage} fails"):
-            pipeline.run(phonemes=WORDS)
-        assert pipeline.threads["text_encoder"] == BESIDE_THREADS
+            pipeline.run({"phonemes": WORDS})
+        assert pipeline.threads["text_encoder"] == SECOND_THREADS
         pipeline.fail = None
-        return pipeline.run(phonemes=WORDS)
+        return pipeline.run({"phonemes": WORDS})
 
-    expected = noting(1).run(phonemes=WORDS)
+    expected = noting(1).run({"phonemes": WORDS})
     np.testing.assert_array_equal(alone(run)["audio"], expected["audio"])
 
 
@@ -122,7 +132,7 @@ def test_only_the_first_library_is_waited_for(noting: Callable[..., Noting], mon
     def slowly(stage: CompiledStage) -> Any:
         if threading.current_thread() is not threading.main_thread():
             assert may_go_on.wait(30)
-        loaded.append(stage.path.stem)
+        loaded.append(stage.library.stem)
         return load(stage)
 
     monkeypatch.setattr(CompiledStage, "load", slowly)
@@ -130,20 +140,21 @@ def test_only_the_first_library_is_waited_for(noting: Callable[..., Noting], mon
     assert loaded == ["bert"]
     may_go_on.set()
     pipeline.load(["decoder"])
-    assert pipeline.run(phonemes=WORDS)["audio"].size
+    assert pipeline.run({"phonemes": WORDS})["audio"].size
 
 
 @pytest.fixture
 def copied(tiny_model: Path, tiny_root: Path, tmp_path: Path) -> Pipeline:
     """A pipeline on libraries of its own, to be changed."""
     shutil.copytree(tiny_root, tmp_path / "build")
-    return Pipeline(load_graph("default", [str(tiny_model)]), tmp_path / "build", threads=1)
+    graph = load_graph("default", [str(tiny_model)])
+    return Pipeline(graph, tmp_path / "build", threads=1)
 
 
 def library(pipeline: Pipeline, stage: str) -> Path:
-    found = pipeline.stage(stage)
+    found = pipeline.executor(stage)
     assert isinstance(found, CompiledStage)
-    return found.path
+    return found.library
 
 
 def test_what_is_wrong_with_a_later_library_is_found_at_once(copied: Pipeline) -> None:
@@ -161,7 +172,7 @@ def test_a_library_that_was_looked_at_and_then_built_again_is_what_is_loaded(cop
     path.write_bytes(decoder)
     manifest.write_text("{}", "utf-8")
     with pytest.raises(RunError, match="text_encoder"):
-        copied.run(phonemes=WORDS)
+        copied.run({"phonemes": WORDS})
 
 
 def test_nothing_is_loaded_twice(copied: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:

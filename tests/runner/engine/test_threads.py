@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runner.engine.pipeline import Pipeline
-from runner.engine.trace import Traced
+from runner.api import Pipeline
+from runner.engine.trace import Trace
 from runner.graph.load import load_graph
 from runner.runtime.threads import ForkSafeLock
 from tests.conftest import ROOT
@@ -20,15 +20,16 @@ from tests.conftest import ROOT
 WORDS = ["hɛlˈoʊ", "wˈɜːld", "ðə smˈɔl dˈɔɡ", "ɹˈæn"]
 
 
-@pytest.fixture(params=[Pipeline, Traced])
+@pytest.fixture(params=[False, True], ids=["plain", "traced"])
 def pipeline(request: pytest.FixtureRequest, tiny_model: Path, tiny_root: Path) -> Pipeline:
-    made: Pipeline = request.param(load_graph("default", [str(tiny_model)]), tiny_root, threads=2)
+    made = Pipeline(load_graph("default", [str(tiny_model)]), tiny_root, threads=2)
+    made.observers += [Trace()] if request.param else []
     return made
 
 
 def test_runs_of_several_threads_give_what_each_gives_alone(pipeline: Pipeline) -> None:
     def speak(words: str) -> np.ndarray:
-        audio: np.ndarray = pipeline.run(phonemes=words)["audio"]
+        audio: np.ndarray = pipeline.run({"phonemes": words})["audio"]
         return audio
 
     alone = {words: speak(words) for words in WORDS}
@@ -41,14 +42,14 @@ def test_runs_of_several_threads_give_what_each_gives_alone(pipeline: Pipeline) 
 FORKED = """
 import os, sys
 from pathlib import Path
-from runner.engine.pipeline import Pipeline
+from runner.api import Pipeline
 from runner.errors import RunError
 from runner.graph.load import load_graph
 
 def speak(threads):
     pipeline = Pipeline(load_graph("default", [sys.argv[1]]), Path(sys.argv[2]), threads)
     try:
-        return len(pipeline.run(phonemes="h")["audio"])
+        return len(pipeline.run({"phonemes": "h"})["audio"])
     except RunError as error:
         return str(error)
 
@@ -72,7 +73,8 @@ def test_forked_process_runs_on_one_thread_and_refuses_two(tiny_model: Path, tin
 FORKED_BESIDE = """
 import os, sys, threading
 from pathlib import Path
-from runner.engine.pipeline import ENOUGH_THREADS, Pipeline
+from runner.api import Pipeline
+from runner.engine.concurrency import ENOUGH_THREADS
 from runner.graph.load import load_graph
 from runner.runtime.threads import ForkSafeLock
 
@@ -81,7 +83,7 @@ pipeline = Pipeline(load_graph("default", [sys.argv[1]]), Path(sys.argv[2]), ENO
 entered, leave = threading.Event(), threading.Event()
 
 def work():
-    pipeline.run(phonemes="h")
+    pipeline.run({"phonemes": "h"})
     with pipeline.lock:
         entered.set()
         leave.wait()
@@ -92,7 +94,7 @@ entered.wait()
 with lock_of_this_thread:
     child = os.fork()
     if child == 0:
-        print(len(pipeline.run(phonemes="h")["audio"]) > 0, flush=True)
+        print(len(pipeline.run({"phonemes": "h"})["audio"]) > 0, flush=True)
 if child == 0:
     os._exit(0)
 os.wait()

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from runner.cache.cache import Cache
-from runner.engine.trace import Traced, chrome_trace, write_trace
+from runner.engine.pipeline import Pipeline
+from runner.engine.trace import Event, Trace, chrome_trace, write_trace
 from runner.errors import RunError
 from runner.graph.load import load_graph
 
@@ -22,18 +23,26 @@ OF_PHASE: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def pipeline(toy_graph: Path, toy_root: Path, tmp_path: Path) -> Traced:
-    return Traced(load_graph(str(toy_graph)), toy_root, cache=Cache(tmp_path / "kept"))
+def pipeline(toy_graph: Path, toy_root: Path, tmp_path: Path) -> Pipeline:
+    made = Pipeline(load_graph(str(toy_graph)), toy_root, cache=Cache(tmp_path / "kept"))
+    made.observers.append(Trace())
+    return made
 
 
-def slices(pipeline: Traced, phase: str) -> list[dict[str, Any]]:
-    return [event for event in chrome_trace(pipeline.events, "toy")["traceEvents"] if event["ph"] == phase]
+def events(pipeline: Pipeline) -> list[Event]:
+    (trace,) = pipeline.observers
+    assert isinstance(trace, Trace)
+    return trace.events
 
 
-def test_events_have_the_fields_of_their_phase(pipeline: Traced) -> None:
+def slices(pipeline: Pipeline, phase: str) -> list[dict[str, Any]]:
+    return [event for event in chrome_trace(events(pipeline), "toy")["traceEvents"] if event["ph"] == phase]
+
+
+def test_events_have_the_fields_of_their_phase(pipeline: Pipeline) -> None:
     for _ in range(2):
-        pipeline.run(phonemes="hɛ")
-    trace = json.loads(json.dumps(chrome_trace(pipeline.events, "toy"), allow_nan=False))
+        pipeline.run({"phonemes": "hɛ"})
+    trace = json.loads(json.dumps(chrome_trace(events(pipeline), "toy"), allow_nan=False))
     assert trace.keys() == {"traceEvents", "displayTimeUnit"}
     for event in trace["traceEvents"]:
         fields = OF_PHASE[event["ph"]]
@@ -43,8 +52,8 @@ def test_events_have_the_fields_of_their_phase(pipeline: Traced) -> None:
     assert {event["ph"] for event in trace["traceEvents"]} == OF_PHASE.keys()
 
 
-def test_slices_of_a_track_lie_side_by_side_or_within_one_another(pipeline: Traced) -> None:
-    pipeline.run(phonemes="hɛ")
+def test_slices_of_a_track_lie_side_by_side_or_within_one_another(pipeline: Pipeline) -> None:
+    pipeline.run({"phonemes": "hɛ"})
     for track in (1, 2, 3):
         open_until: list[float] = []
         for event in (event for event in slices(pipeline, "X") if event["tid"] == track):
@@ -55,22 +64,22 @@ def test_slices_of_a_track_lie_side_by_side_or_within_one_another(pipeline: Trac
             open_until.append(end)
 
 
-def test_stages_are_slices_and_hits_are_instants(pipeline: Traced) -> None:
-    pipeline.run(phonemes="hɛ")
+def test_stages_are_slices_and_hits_are_instants(pipeline: Pipeline) -> None:
+    pipeline.run({"phonemes": "hɛ"})
     ran = [event for event in slices(pipeline, "X") if event["cat"] == "stage"]
     assert [event["name"] for event in ran] == ["tokenize", "scaled"]
     assert ran[1]["args"] == {"device": "cpu:0", "y": "float32[1, 4]", "n": "float32[1, 8]"}
     assert ran[0]["ts"] + ran[0]["dur"] <= ran[1]["ts"]
-    pipeline.run(phonemes="hɛ")
+    pipeline.run({"phonemes": "hɛ"})
     assert [event["name"] for event in slices(pipeline, "i")] == ["tokenize", "scaled"]
 
 
-def test_times_are_those_of_the_run(pipeline: Traced) -> None:
-    result = pipeline.run(phonemes="hɛ")
+def test_times_are_those_of_the_run(pipeline: Pipeline) -> None:
+    result = pipeline.run({"phonemes": "hɛ"})
     for event in (event for event in slices(pipeline, "X") if event["cat"] == "stage"):
         assert event["dur"] == pytest.approx(result.timings[event["name"]] * 1e6, abs=2000)
 
 
-def test_trace_is_not_written_to_a_folder(pipeline: Traced, tmp_path: Path) -> None:
+def test_trace_is_not_written_to_a_folder(pipeline: Pipeline, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="cannot be written"):
-        write_trace(tmp_path, pipeline.events, "toy")
+        write_trace(tmp_path, events(pipeline), "toy")

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import yaml
 
+from runner.api import Pipeline
 from runner.build.probe import probe
 from runner.cache.cache import Cache
-from runner.engine.executors import CompiledStage
-from runner.engine.pipeline import Pipeline
-from runner.engine.plan import plan
+from runner.engine.compiled_stage import CompiledStage
+from runner.engine.options import RunOptions
 from runner.engine.run_state import Copy
 from runner.errors import RunError
 from runner.graph.load import load_graph
@@ -58,19 +58,22 @@ def crossings(copies: Iterable[Copy]) -> Counter[tuple[str, str, str]]:
 
 
 def planned(pipeline: Pipeline, **how: Any) -> list[Copy]:
-    made = plan(pipeline, pipeline.request(**how))
+    made = pipeline.plan_run(pipeline.start({"phonemes": WORDS}, RunOptions(**how)))
     return [copy for stage in made.stages.values() for copy in stage.copies]
 
 
 def test_run_on_another_device_gives_the_same_bits(away: Away) -> None:
-    here, there = away().run(phonemes=WORDS, keep=True), away(**all_on("cpu:1")).run(phonemes=WORDS, keep=True)
+    here, there = (
+        away().run({"phonemes": WORDS}, RunOptions(keep=True)),
+        away(**all_on("cpu:1")).run({"phonemes": WORDS}, RunOptions(keep=True)),
+    )
     assert here.copies == []
     for port, value in here.items():
         assert there[port].tobytes() == value.tobytes(), port
 
 
 def test_array_stays_on_its_device_between_neighbours(away: Away) -> None:
-    copies = crossings(away(**all_on("cpu:1")).run(phonemes=WORDS).copies)
+    copies = crossings(away(**all_on("cpu:1")).run({"phonemes": WORDS}).copies)
     back = {port for port, source, _ in copies if source == "cpu:1"}
     assert back == {"duration.logits", "duration.d", "text_encoder.t_en", "decoder.audio"}
     there = {port for port, _, target in copies if target == "cpu:1"}
@@ -79,7 +82,7 @@ def test_array_stays_on_its_device_between_neighbours(away: Away) -> None:
 
 def test_array_comes_to_the_host_once_and_goes_to_each_stage_that_takes_it(away: Away) -> None:
     pipeline = away(bert="cpu:1", duration="cpu:2", decoder="cpu:1")
-    result = pipeline.run(phonemes=WORDS)
+    result = pipeline.run({"phonemes": WORDS})
     copies = crossings(result.copies)
     assert copies["bert.d_en", "cpu:1", "host"] == copies["bert.d_en", "host", "cpu:2"] == 1
     assert copies["tokenize.length", "host", "cpu:2"] == 1
@@ -103,18 +106,18 @@ CASES: dict[str, dict[str, Any]] = {
 def test_plan_lists_the_copies_of_the_run(away: Away, case: str, devices: dict[str, str]) -> None:
     how = dict(CASES[case])
     pipeline = away(cached=how.pop("cached", False), **devices)
-    expected = planned(pipeline, phonemes=WORDS, **how)
-    got = pipeline.run(phonemes=WORDS, **how).copies
+    expected = planned(pipeline, **how)
+    got = pipeline.run({"phonemes": WORDS}, RunOptions(**how)).copies
     assert crossings(got) == crossings(expected)
     known = {copy.port: copy.bytes for copy in expected if copy.bytes is not None}
     assert all(known.get(copy.port, copy.bytes) == copy.bytes for copy in got)
 
 
 def test_plan_lists_the_copies_of_a_run_that_finds_some_results_kept(away: Away) -> None:
-    away(cached=True, **all_on("cpu:1")).run(phonemes=WORDS)
+    away(cached=True, **all_on("cpu:1")).run({"phonemes": WORDS})
     changed = away("params.seed=1", cached=True, **all_on("cpu:1"))
-    expected = planned(changed, phonemes=WORDS)
-    assert crossings(changed.run(phonemes=WORDS).copies) == crossings(expected)
+    expected = planned(changed)
+    assert crossings(changed.run({"phonemes": WORDS}).copies) == crossings(expected)
     assert ("f0n.f0", "host", "cpu:1") in crossings(expected)
 
 
@@ -123,15 +126,15 @@ def test_number_that_is_none_is_found_when_it_comes_to_the_host(away: Away) -> N
     style = np.full((1, pipeline.dims.style), 3e38, np.float32) * np.linspace(-1, 1, pipeline.dims.style)
     override = {"voice.style_prosody": style.astype(np.float32)}
     with pytest.raises(RunError, match=r"^(duration\.(logits|d)|decoder\.audio): .* not finite"):
-        pipeline.run(phonemes=WORDS, override=override)
+        pipeline.run({"phonemes": WORDS}, RunOptions(override=override))
 
 
 def test_absent_device_is_an_error_before_any_library_is_loaded(away: Away) -> None:
     pipeline = away(decoder="cpu:7")
     with pytest.raises(RunError, match=r"^stage 'decoder': device cpu:7 is not present: this machine has cpu:0, cpu:1"):
-        pipeline.run(phonemes=WORDS)
-    stages = [pipeline.stage(name) for name in COMPILED]
-    assert all(isinstance(stage, CompiledStage) and stage.loaded is None for stage in stages)
+        pipeline.run({"phonemes": WORDS})
+    stages = [pipeline.executor(name) for name in COMPILED]
+    assert all(isinstance(stage, CompiledStage) and not stage.is_loaded for stage in stages)
 
 
 @pytest.mark.parametrize("kind", ["cuda", "opencl", "metal"])
@@ -149,7 +152,7 @@ def test_absent_device_is_an_error_before_anything_is_built(
 
 
 def test_probe_on_an_absent_device_is_an_error(away: Away) -> None:
-    kept = away().run(phonemes=WORDS, keep=True)
+    kept = away().run({"phonemes": WORDS}, RunOptions(keep=True))
     graph = away(text_encoder="opencl:0").graph
     inputs = {port: kept[str(wire.ref)] for port, wire in graph.stages["text_encoder"].inputs.items()}
     with pytest.raises(RunError, match=r"device opencl:0 is not present \(this TVM has no runtime for opencl\)"):
@@ -157,6 +160,6 @@ def test_probe_on_an_absent_device_is_an_error(away: Away) -> None:
 
 
 def test_kept_results_need_no_device(away: Away) -> None:
-    audio = away(cached=True, **all_on("cpu:1")).run(phonemes=WORDS)["audio"]
+    audio = away(cached=True, **all_on("cpu:1")).run({"phonemes": WORDS})["audio"]
     absent = away(cached=True, **all_on("cpu:8"))
-    np.testing.assert_array_equal(absent.run(phonemes=WORDS)["audio"], audio)
+    np.testing.assert_array_equal(absent.run({"phonemes": WORDS})["audio"], audio)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +9,12 @@ import pytest
 
 from runner.batch.rows import Row
 from runner.cache.cache import Cache
+from runner.engine.options import RunOptions
 from runner.engine.pipeline import Pipeline, Result
-from runner.engine.run_state import Request
+from runner.engine.run_state import RunState
 from runner.errors import LineError, RunError
 from runner.graph.load import load_graph
 from runner.graph.types import Ref
-from runner.speech.line_runner import _about, _silenced
 from runner.speech.speaker import Speaker, with_durations
 from tests.runner.timed_speech import LIMIT, TOKEN
 from tests.runner.toys import offer_stage
@@ -47,7 +45,7 @@ DURATIONS, FRAMES = "      durations: int64[1, text]\n", "      counts: int64[1,
 
 def speaker(graph: Path, *, timed: bool = False, **params: object) -> Speaker:
     loaded = load_graph(str(graph))
-    return Speaker(Pipeline(with_durations(loaded) if timed else loaded), None, params, timed=timed)
+    return Speaker(Pipeline(with_durations(loaded) if timed else loaded), None, RunOptions(params), timed=timed)
 
 
 def resampled(graph: Path, edits: dict[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -78,7 +76,7 @@ def test_graph_without_durations_tells_no_times(tones_graph: Path) -> None:
     ):
         with_durations(load_graph(str(tones_graph)))
     with pytest.raises(RunError, match="a graph that tells times has an output 'durations'"):
-        Speaker(Pipeline(load_graph(str(tones_graph))), None, {}, timed=True)
+        Speaker(Pipeline(load_graph(str(tones_graph))), None, timed=True)
 
 
 def test_a_line_is_one_part_with_the_times_of_its_symbols(timed_graph: Path) -> None:
@@ -103,7 +101,7 @@ def test_a_line_is_split_at_the_limit_of_the_graph(timed_graph: Path) -> None:
 
 def test_a_line_longer_than_a_fixed_size_is_refused_and_not_split(timed_graph: Path) -> None:
     pipeline = Pipeline(load_graph(str(timed_graph), sets=["dims.text=10"]))
-    fixed = Speaker(pipeline, None, {})
+    fixed = Speaker(pipeline, None)
     fixed.check(line("hhhhh hh"))
     with pytest.raises(LineError, match=r"^ipa.txt:7: .*input_ids: 11 text, but the graph fixes text at 10: give less"):
         fixed.check(line("hhhhh hhh"))
@@ -127,34 +125,17 @@ def test_identity_is_that_of_everything_but_the_line(timed_graph: Path) -> None:
     assert speaker(timed_graph, timed=True).identity(None) != one
 
 
-def test_the_stage_at_work_is_known_to_those_who_watch(timed_graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    loaded = load_graph(str(timed_graph))
-    pipeline = Pipeline(loaded)
-    talker = Speaker(pipeline, None, {})
-    finish, seen = pipeline.finish, []
-
-    def watched(request, *, last):  # type: ignore[no-untyped-def]
-        seen.append(talker.stage)
-        return finish(request, last=last)
-
-    monkeypatch.setattr(pipeline, "finish", watched)
-    assert talker.stage == ""
-    list(talker.run(line("h")))
-    assert seen == ["tones"]
-    assert talker.stage == ""
-
-
 class Watched(Pipeline):
     """Notes which runs were said to be the last."""
 
-    def finish(self, request: Request, *, last: bool = False) -> Result:
+    def finish(self, run: RunState, *, last: bool = False) -> Result:
         self.said = [*getattr(self, "said", []), last]
-        return super().finish(request, last=last)
+        return super().finish(run, last=last)
 
 
 def test_only_the_last_part_of_the_last_line_is_the_last_run(timed_graph: Path) -> None:
     pipeline = Watched(load_graph(str(timed_graph)))
-    talker = Speaker(pipeline, None, {})
+    talker = Speaker(pipeline, None)
     two_parts = line("h" * (LIMIT - 1) + " h")
     assert len(list(talker.run(two_parts))) == len(list(talker.run(two_parts, last=True))) == 2
     assert pipeline.said == [False, False, False, True]
@@ -196,29 +177,26 @@ def test_audio_of_another_sample_rate_is_refused_when_it_is_kept(
     pipeline = Pipeline(load_graph(str(resampled(timed_graph, edits, tmp_path, monkeypatch))), cache=Cache(stage_cache))
     for _ in range(2):
         with pytest.raises(LineError, match="got 2400 samples, expected 3600"):  # a multiple of 600 as well
-            list(Speaker(pipeline, None, {}).run(line("hɛhh")))
+            list(Speaker(pipeline, None).run(line("hɛhh")))
 
 
 def test_an_array_of_the_caller_has_the_length_that_it_has(timed_graph: Path) -> None:
     pipeline = Pipeline(load_graph(str(timed_graph)))
     given = {"tones.audio": np.zeros(7, np.float32)}
-    (part,) = Speaker(pipeline, None, {}, override=given).run(line("hɛ"))
+    (part,) = Speaker(pipeline, None, RunOptions(override=given)).run(line("hɛ"))
     assert part.audio.size == 7
 
 
-def test_warnings_of_another_thread_are_neither_dropped_nor_given_a_line(caplog: pytest.LogCaptureFixture) -> None:
-    log = logging.getLogger("kokoro_run")
-    for context in (_silenced(), _about("ipa.txt:7")):
-        with context:
-            other = threading.Thread(target=log.warning, args=("of another",))
-            other.start()
-            other.join()
-            log.warning("of this")
-    assert caplog.messages == ["of another", "of another", "ipa.txt:7: of this"]
+def test_a_stage_s_warning_names_the_line_and_is_told_once(timed_graph: Path, caplog: pytest.LogCaptureFixture) -> None:
+    talker = speaker(timed_graph, skip_unknown=True)
+    odd = Row(b"h%", "50%s.txt:7")  # a file's name is no format
+    talker.check(odd)
+    list(talker.run(odd))
+    assert caplog.messages == ["50%s.txt:7: tokenize: dropped 1 unknown symbol: '%' U+0025"]
 
 
 def test_audio_of_durations_that_were_given_may_be_of_any_number_of_frames(timed_graph: Path) -> None:
     pipeline = Pipeline(load_graph(str(timed_graph)))
     given = {"tones.durations": np.array([[1, 7, 1, 1]])}
-    (part,) = Speaker(pipeline, None, {}, override=given).run(line("hɛ"))
+    (part,) = Speaker(pipeline, None, RunOptions(override=given)).run(line("hɛ"))
     assert part.audio.size == 4 * TOKEN

@@ -1,0 +1,142 @@
+"""What a command leaves of its runs beside the audio: a record, every port as a file, a trace, a report."""
+
+from __future__ import annotations
+
+import platform
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runner.cli import options
+from runner.cli.files import run_folder
+from runner.engine.observers import Observer
+from runner.runtime import tvm_runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from runner.batch.rows import Row
+    from runner.cli.settings import Settings
+    from runner.engine.pipeline import Pipeline, Result
+    from runner.engine.record import Recorder, RunRecord
+    from runner.engine.run_state import RunState
+    from runner.engine.trace import Trace
+    from runner.graph.types import StageSpec
+
+
+class TensorWriter(Observer):
+    """Writes every port of a run to a folder; of several runs, those of the first to FOLDER/0001 and so on."""
+
+    def __init__(self, folder: Path, runs: int) -> None:
+        self._folder, self._runs, self._count = folder, runs, 0
+
+    def run_finished(self, run: RunState, result: Result | None, seconds: float) -> None:  # noqa: ARG002
+        from runner.files.npy import write_arrays
+
+        if result is not None:
+            self._count += 1
+            folder = run_folder(self._folder, self._count, self._runs)
+            write_arrays(folder, {name: array for name, array in result.items() if "." in name})
+
+
+def observe(
+    pipeline: Pipeline, settings: Settings, rows: Iterable[Row], runs: int, replayed: RunRecord | None
+) -> Recorder | None:
+    """Let what the settings ask for observe the pipeline: the writer of ports, and the recorder, which is returned.
+
+    Args:
+        rows: of the input.
+        runs: of the graph, that the rows take.
+        replayed: the run that is done again.
+    """
+    if settings.save_tensors is not None:
+        pipeline.observers.append(TensorWriter(settings.save_tensors, runs))
+    if pipeline.stage_cache is None:
+        return None
+    from runner.engine.record import Recorder
+    from runner.graph import snapshot
+
+    folder = Path.cwd()
+    asked = {**settings.absolute(folder).recorded(), "replays": replayed and replayed.id, "folder": str(folder)}
+    if replayed is not None:
+        tell_differences(replayed, pipeline)
+    head = {"asked": asked, "graph": snapshot.to_fields(pipeline.graph), "versions": versions()}
+    recorder = Recorder(pipeline.stage_cache.cache.root / "runs", head, _Origins(rows), pipeline.stage_cache)
+    pipeline.observers.append(recorder)
+    return recorder
+
+
+class _Origins:
+    """Origin and text of each row; each loop reads the rows anew."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._rows = rows
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return ((row.origin, row.data.decode("utf-8", "surrogateescape")) for row in self._rows)
+
+
+def start_trace(pipeline: Pipeline, settings: Settings) -> Trace | None:
+    """Let a trace observe the pipeline, where a report or a trace is to be written.
+
+    Raises:
+        RunError: the report could not be drawn.
+    """
+    if settings.report is None and settings.trace is None:
+        return None
+    if settings.report is not None:
+        from runner.speech.sound_panel import check_drawing
+
+        check_drawing()
+    from runner.engine.trace import Trace
+
+    trace = Trace()
+    pipeline.observers.append(trace)
+    return trace
+
+
+def write_trace(pipeline: Pipeline, trace: Trace | None, settings: Settings) -> None:
+    """Write the trace and the report, where the settings name files for them.
+
+    Raises:
+        RunError: one cannot be written.
+    """
+    if trace is not None and settings.trace is not None:
+        from runner.engine import trace as traces
+
+        traces.write_trace(settings.trace, trace.events, f"kokoro-run {pipeline.graph.name}")
+    if trace is not None and settings.report is not None:
+        from runner.files.replace import replace_text
+        from runner.inspect.report import kept_runs, page
+        from runner.speech import sound_panel
+
+        facts = sound_panel.facts(pipeline.graph, kept_runs(trace))
+        panels = partial(sound_panel.panels, pipeline)
+        wall_s = time.perf_counter() - options.STARTED
+        replace_text(settings.report, page(pipeline.graph, trace, wall_s, facts=facts, panels=panels))
+
+
+def tell_differences(record: RunRecord, pipeline: Pipeline) -> None:
+    """Say on standard error what differs from a recorded run that `pipeline` is to do again."""
+    from runner.engine.replay import differences
+
+    stages: Iterable[StageSpec] = pipeline.graph.stages.values()
+    cache = pipeline.stage_cache
+    identities = {} if cache is None else {spec.name: cache.identity(spec) for spec in stages}
+    for difference in differences(record, identities, versions()):
+        click.echo(f"not as in run {record.id}: {difference}", err=True)
+
+
+def versions() -> dict[str, Any]:
+    """The versions of what a run depends on beside the graph and the code of its stages."""
+    import numpy as np
+
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "tvm": tvm_runtime.version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+    }

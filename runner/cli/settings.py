@@ -1,0 +1,173 @@
+"""The options of the commands that run a graph, as one typed object that is made once.
+
+click's options (`options`), a recorded run --> Settings --> what to run, on which input, where it goes
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from runner.cache.cache import Cache
+    from runner.engine.options import RunOptions
+    from runner.engine.record import RunRecord
+    from runner.graph.selection import Scope
+    from runner.runtime.values import Array
+
+_PATHS = ("vocab", "build_dir", "save_tensors", "report", "trace", "cache_dir")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every option of `run`; a command that lacks one of them has its default.
+
+    Attributes:
+        source: the file of `--input`; '-' is standard input.
+        start: `--from`.
+        as_json: `--json`.
+        overlays: the files of `-c`, which a run reads.
+    """
+
+    source: str | None = None
+    phonemes: str | None = None
+    voice: str | None = None
+    vocab: Path | None = None
+    speed: float | None = None
+    seed: int | None = None
+    skip_unknown: bool = False
+    output: str | None = None
+    stream: bool = False
+    pause: float = 0.3
+    subtype: str | None = None
+    threads: int | None = None
+    timings: bool = False
+    timestamps: str | None = None
+    keep_going: bool = False
+    no_resume: bool = False
+    as_json: bool = False
+    explain: bool = False
+    start: str | None = None
+    until: str | None = None
+    only: str | None = None
+    refresh: tuple[str, ...] = ()
+    load: tuple[str, ...] = ()
+    save_tensors: Path | None = None
+    report: Path | None = None
+    trace: Path | None = None
+    cache_dir: Path | None = None
+    no_cache: bool = False
+    build_dir: Path | None = None
+    quiet: bool = False
+    overlays: tuple[str, ...] = ()
+
+    @classmethod
+    def of_record(cls, record: RunRecord) -> Self:
+        """The settings of a recorded run; relative paths of files that it read start in the folder it ran in."""
+        asked, folder = record.asked, Path(record.asked["folder"])
+        known = {field.name for field in dataclasses.fields(cls)}
+        fields = {name: value for name, value in asked.items() if name in known}
+        fields |= {name: Path(asked[name]) for name in _PATHS if asked.get(name) is not None}
+        fields |= {name: tuple(fields.get(name, ())) for name in ("refresh", "load", "overlays")}
+        return cls(**fields).absolute(folder)
+
+    def absolute(self, folder: Path) -> Self:
+        """The same with absolute paths of the files that are read beside the rows: relative ones start in `folder`."""
+        pairs = (text.partition("=") for text in self.load)
+        voice = self.voice
+        if voice is not None:
+            from runner.speech import voices
+
+            voice = voices.absolute(voice, folder)
+        return dataclasses.replace(
+            self,
+            vocab=None if self.vocab is None else folder / self.vocab,
+            build_dir=None if self.build_dir is None else folder / self.build_dir,
+            load=tuple(f"{port}={folder / file}" for port, _, file in pairs),
+            voice=voice,
+        )
+
+    def recorded(self) -> dict[str, Any]:
+        """As JSON, for the record of a run."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: str(value) if isinstance(value, Path) else value for name, value in fields.items()}
+
+    @property
+    def params(self) -> dict[str, object]:
+        """The parameters that have options of their own."""
+        given = {"speed": self.speed, "seed": self.seed, "skip_unknown": self.skip_unknown or None}
+        return {name: value for name, value in given.items() if value is not None}
+
+    @property
+    def scope(self) -> Scope:
+        """The part of the graph to run."""
+        from runner.graph.selection import Scope
+
+        return Scope(self.until, self.start, self.only, frozenset(self.refresh))
+
+    @property
+    def keeps_ports(self) -> bool:
+        """Whether every port of a run is wanted."""
+        return self.save_tensors is not None or self.report is not None
+
+    def check_source(self) -> None:
+        """Refuse two sources of rows, or none.
+
+        Raises:
+            UsageError: it is so.
+        """
+        if (self.source is None) == (self.phonemes is None):
+            raise click.UsageError("give one of --input FILE and --phonemes TEXT")
+
+    def cache(self) -> Cache | None:
+        """The cache to use; None for none."""
+        from runner.cache.cache import Cache, default_root
+
+        return None if self.no_cache else Cache(self.cache_dir or default_root())
+
+    def config(self) -> dict[str, Any]:
+        """The keys of config.json that --vocab replaces.
+
+        Raises:
+            SpecError: the file holds no vocabulary.
+        """
+        if self.vocab is None:
+            return {}
+        from runner.speech.assets import load_vocab
+
+        return {"vocab": load_vocab(self.vocab)}
+
+    def arrays(self) -> dict[str, Array]:
+        """The arrays of --load, by port.
+
+        Raises:
+            RunError: a file is missing, or is no .npy file.
+        """
+        if not self.load:
+            return {}
+        from runner.files.npy import read_array
+
+        found = {}
+        for text in self.load:
+            port, equals, file = text.partition("=")
+            if not equals or not file or port.count(".") != 1:
+                raise click.BadParameter(f"'{text}' is not STAGE.PORT=FILE.npy, as in decoder.audio=a.npy")
+            found[port] = read_array(Path(file))
+        return found
+
+    def run_options(self) -> RunOptions:
+        """What every run of the graph is asked."""
+        from runner.engine.options import RunOptions
+
+        return RunOptions(self.params, keep=self.keeps_ports, override=self.arrays(), scope=self.scope)
+
+    def given(self, names: Iterable[str]) -> list[str]:
+        """Those of the settings called `names` that were given, as the command line spells them."""
+        spelling: Mapping[str, str] = {"as_json": "json", "start": "from", "source": "input"}
+        return [f"--{spelling.get(name, name).replace('_', '-')}" for name in names if getattr(self, name)]

@@ -1,0 +1,50 @@
+"""Decides how many threads a stage gets, and runs a second stage concurrently where there are enough of them.
+
+A stage of the host that waits for nothing runs concurrently with the one whose turn it is: text_encoder with bert.
+Its outputs are taken when its own turn comes (docs/decisions/0013).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+ENOUGH_THREADS = 8  # for two stages at once
+SECOND_THREADS = 2  # of these for the second stage: as many as an LSTM uses
+
+
+class Concurrency:
+    """The threads of a pipeline.
+
+    Attributes:
+        threads: of all kernels that run at one time.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self._pool: ThreadPoolExecutor | None = None
+        self._process = 0
+
+    @property
+    def allows_second(self) -> bool:
+        """Whether there are threads enough for two stages at once."""
+        return self.threads >= ENOUGH_THREADS
+
+    def threads_of_first(self, *, has_second: bool) -> int:
+        """Threads for a stage whose turn it is."""
+        return self.threads - SECOND_THREADS if has_second else self.threads
+
+    def submit(self, call: Callable[[int], Any]) -> Future[Any]:
+        """Start `call`, which takes a number of threads, in the thread of second stages.
+
+        A forked child does not have the thread of its parent, and gets one of its own.
+        """
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - some ms that one core need not pay
+
+        if self._pool is None or self._process != os.getpid():
+            self._pool, self._process = ThreadPoolExecutor(1, "kokoro-run-second"), os.getpid()
+        return self._pool.submit(call, SECOND_THREADS)

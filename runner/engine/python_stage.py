@@ -1,0 +1,128 @@
+"""A stage that is a function of Python."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runner.errors import RunError
+from runner.graph.contracts import ContractError, find_stage
+from runner.runtime import tvm_runtime
+from stages.contract import StageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from runner.cache.digest import Memo
+    from runner.graph.types import StageSpec
+    from runner.runtime.values import Array, Sizes
+
+_first_digests: dict[str, dict[str, str]] = {}  # Python stage -> digests of its sources when it first ran here
+
+
+class PythonStage:
+    """A function that takes its input ports, and keys of the model's config, by keyword.
+
+    Attributes:
+        device: the host.
+        library: None.
+    """
+
+    device = tvm_runtime.HOST
+    library = None
+
+    def __init__(self, spec: StageSpec, config: Mapping[str, Any], padded: frozenset[str] = frozenset()) -> None:
+        """Import nothing yet.
+
+        Args:
+            config: the model's config.json.
+            padded: the dims that outputs are padded along, up to the graph's fixed sizes.
+
+        Raises:
+            RunError: `config` lacks a key that the stage takes.
+        """
+        self._spec, self._padded = spec, padded
+        absent = [key for key in spec.config if key not in config]
+        if absent:
+            raise RunError(f"stage '{spec.name}' takes {', '.join(absent)} of the model's config.json, which has none")
+        self._config = {key: config[key] for key in spec.config}
+
+    def __call__(self, inputs: Mapping[str, Any], sizes: Sizes, threads: int, most: int) -> dict[str, Array]:  # noqa: ARG002
+        """Run the function on views that it cannot write to, and pad its outputs; see `Executor`."""
+        outputs = self._call(inputs)
+        types = self._spec.outputs
+        return {p: sizes.pad(f"{self._spec.name}.{p}", types[p], v, self._padded) for p, v in outputs.items()}
+
+    def load(self) -> None:
+        """Do nothing: the function is imported by the first call."""
+
+    def can_load_later(self) -> bool:
+        return False
+
+    def release_weights(self) -> None:
+        """Do nothing: a function has no weights."""
+
+    def weight_bytes(self) -> int:
+        return 0
+
+    def check_code(self, identity: Mapping[str, Any], memo: Memo) -> None:  # noqa: ARG002
+        # The process runs the sources that were there at the first import, whatever the files hold now.
+        if _first_digests.setdefault(self._spec.module, identity["code"]) != identity["code"]:
+            raise changed_code(self._spec.name, self._spec.module)
+
+    def _call(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            function = find_function(self._spec.module)
+            outputs = function(**{port: _read_only(value) for port, value in inputs.items()}, **self._config)
+        except (StageError, RunError) as error:
+            raise RunError(f"stage '{self._spec.name}': {error}") from error
+        except (Exception, SystemExit) as error:  # the code is a user's, and may raise anything
+            raise RunError(f"stage '{self._spec.name}': {_describe(error, self._spec.module)}") from error
+        if not isinstance(outputs, dict):
+            raise RunError(f"stage '{self._spec.name}' gave a {type(outputs).__name__}, not a dict of arrays by port")
+        if outputs.keys() != self._spec.outputs.keys():
+            names = ", ".join(map(str, outputs)) or "nothing"
+            raise RunError(f"stage '{self._spec.name}' gave {names}; it has {', '.join(self._spec.outputs)}")
+        return outputs
+
+
+def changed_code(stage: str, code: object) -> RunError:
+    """The error of a stage whose code is not what the cache key was made from."""
+    return RunError(f"stage '{stage}': {code} changed while this process was running; start it again")
+
+
+@functools.cache
+def find_function(dotted: str) -> Callable[..., dict[str, Array]]:
+    """Import the Python stage that a graph calls `dotted`.
+
+    Raises:
+        RunError: there is none.
+    """
+    try:
+        file = find_stage(dotted)
+    except ContractError as error:
+        raise RunError(str(error)) from None
+    function: Callable[..., dict[str, Array]] = getattr(importlib.import_module(file.module), file.name)
+    return function
+
+
+def _describe(error: BaseException, dotted: str) -> str:
+    """Spell what a stage's code raised, and the line of its file: `limit.py:7: KeyError: 'gain'`."""
+    message = traceback.format_exception_only(error)[-1].strip()
+    file = find_stage(dotted).path
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+    if isinstance(error, SyntaxError) and error.filename == str(file):
+        lines.append(error.lineno)
+    return f"{file}:{lines[-1]}: {message}" if lines else f"{file}: {message}"
+
+
+def _read_only(value: Any) -> Any:
+    if not isinstance(value, np.ndarray):
+        return value
+    view = value.view()
+    view.flags.writeable = False
+    return view
