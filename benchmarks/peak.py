@@ -14,7 +14,7 @@ import tvm
 from tvm import tirx
 from tvm.tirx.script import builder as T
 
-from runner.build.build import resolve_target
+from runner.build.targets import resolve_target
 from runner.runtime.tensors import put
 from runner.runtime.threads import use_threads
 from stages.kernels.simd import Simd, arg, kernel, load, registers, splat, store

@@ -19,7 +19,8 @@ from runner.engine import pipeline
 from runner.engine.options import RunOptions
 from runner.graph import snapshot, types
 from runner.runtime.process import prepare_for_compiler
-from runner.speech.speaker import Part, Speaker, speech_resolvers, with_durations
+from runner.speech.model import make_resolvers
+from runner.speech.speaker import Part, Speaker, with_durations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -81,7 +82,7 @@ class Pipeline(pipeline.Pipeline):
         cache: Cache | None = None,
     ) -> None:
         """Find the stages; arguments and errors are the engine's."""
-        super().__init__(graph, build_root, threads, config, cache, speech_resolvers(graph))
+        super().__init__(graph, build_root, threads, config, cache, make_resolvers(graph))
         self._build_root = build_root
 
     def stale(self) -> dict[str, str]:

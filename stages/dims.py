@@ -204,6 +204,10 @@ class ModelDims:
         """The dims that contracts name and the model fixes."""
         return {"hidden": self.hidden, "style": self.style, "features": self.features, "bins": self.bins}
 
+    def limits(self) -> dict[str, int]:
+        """The dims that contracts name and the model limits: tokens, of which it has a position for each."""
+        return {"text": self.text_max}
+
 
 def frame_samples(istftnet: Mapping[str, object]) -> int:
     """Samples of one frame, from the `istftnet` part of a config.

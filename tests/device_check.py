@@ -24,9 +24,11 @@ from runner.errors import KokoroError, RunError
 from runner.graph.load import load_graph
 from runner.model.checkpoint import Checkpoint
 from runner.runtime import tvm_runtime
+from stages.families import KOKORO
 from tests import pocl
 from tests.parity import STAGES, Figure, Subject, Utterance, table
 from tests.reference import Ports, Reference
+from tests.runner.graphs import model_of
 
 ROOT = Path(__file__).parents[1]
 _CALLS = 5
@@ -73,13 +75,14 @@ def read_subject(device: str, model: str | None, build_dir: Path | None) -> Subj
     build(graph, build_dir, progress=_tell)
     pipeline.load()
     sys.stderr.write(f"built and loaded in {time.perf_counter() - start:.0f} s\n")
-    config = json.loads(graph.model.config.read_text("utf-8"))
-    if graph.model.checkpoint is None:
-        raise RunError(f"{graph.model.name}: the reference needs the checkpoint as a file")
-    checkpoint = Checkpoint.open(graph.model.checkpoint)
+    described = model_of(graph)
+    config = json.loads(described.config.read_text("utf-8"))
+    if described.checkpoint is None:
+        raise RunError(f"{described.name}: the reference needs the checkpoint as a file")
+    checkpoint = Checkpoint.open(described.checkpoint, KOKORO)
     tensors = {key: checkpoint.take(key, tensor.shape) for key, tensor in checkpoint.tensors.items()}
     exact, single = (Reference(config, tensors, dtype) for dtype in (torch.float64, torch.float32))
-    return Subject(graph.model.name, pipeline, exact, single, pipeline.resolve("voice", None))
+    return Subject(described.name, pipeline, exact, single, pipeline.resolve("voice", None))
 
 
 def _tell(stage: str, state: str, seconds: float) -> None:

@@ -19,7 +19,8 @@ from tvm import relax
 from tvm.target import Target
 
 from runner.build import passes
-from runner.build.build import export, resolve_target
+from runner.build.export import export
+from runner.build.targets import resolve_target
 from stages.dims import ModelDims
 from tests.conftest import ROOT
 

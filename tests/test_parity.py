@@ -23,8 +23,10 @@ from runner.errors import RunError
 from runner.graph.load import Graph, load_graph
 from runner.model.checkpoint import Checkpoint
 from runner.runtime.devices import missing_features
+from stages.families import KOKORO
 from tests.parity import FIGURES, SEEDS, SHORT, SYMBOLS, Figure, Subject, Utterance, assert_within_bars
 from tests.reference import Reference
+from tests.runner.graphs import model_of
 from tests.synthetic import phonemes
 
 Synthetic = Callable[[str, int, str], Path]
@@ -57,9 +59,10 @@ def build_root(cache_folder: Path) -> Path:
 def read_subject(name: str, graph: Graph, build_root: Path) -> Subject:
     """The model on both sides, its libraries built."""
     build(graph, build_root)
-    config = json.loads(graph.model.config.read_text("utf-8"))
-    assert graph.model.checkpoint is not None
-    checkpoint = Checkpoint.open(graph.model.checkpoint)
+    model = model_of(graph)
+    config = json.loads(model.config.read_text("utf-8"))
+    assert model.checkpoint is not None
+    checkpoint = Checkpoint.open(model.checkpoint, KOKORO)
     tensors = {key: checkpoint.take(key, tensor.shape) for key, tensor in checkpoint.tensors.items()}
     exact, single = (Reference(config, tensors, dtype) for dtype in (torch.float64, torch.float32))
     pipeline = Pipeline(graph, build_root, threads=2)

@@ -19,6 +19,7 @@ import pytest
 from runner.build.build import build
 from runner.engine import record
 from runner.graph.load import load_graph
+from tests.runner.graphs import model_of
 
 ORDER = ["tokenize", "voice", "bert", "duration", "text_encoder", "align", "f0n", "decoder", "trim"]
 WORDS = "hɛlˈoʊ wˈɜɹld"
@@ -144,7 +145,8 @@ def test_the_documented_table_is_what_happens(
 ) -> None:
     assert speak(Change("first run")) == ORDER
     first = shutil.copytree(stage_cache, tmp_path / "first")
-    pack = load_graph("default", [str(model)]).model.voices
+    pack = model_of(load_graph("default", [str(model)])).voices
+    assert pack is not None
     rows = []
     for change in changes(checkout, pack):
         rows.append((change.what, speak(change)))

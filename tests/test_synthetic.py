@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from runner.model.checkpoint import Checkpoint
+from stages.families import KOKORO
 
 pytest.importorskip("tests.reference", reason="the PyTorch reference is not installed: `make test` installs it")
 import torch
@@ -25,7 +26,7 @@ Speaker = Callable[[int, int], Ports]
 
 def read(model: Path) -> tuple[Reference, np.ndarray]:
     """The float32 reference of a synthetic model, and its voice pack."""
-    checkpoint = Checkpoint.open(next(model.parent.glob("model.[ps][ta]*")))
+    checkpoint = Checkpoint.open(next(model.parent.glob("model.[ps][ta]*")), KOKORO)
     tensors = {key: checkpoint.take(key, tensor.shape) for key, tensor in checkpoint.tensors.items()}
     settings = json.loads((model.parent / "config.json").read_text("utf-8"))
     return Reference(settings, tensors, torch.float32), np.load(model.parent / "voice.npy")
@@ -71,7 +72,7 @@ def test_audio_is_not_the_constant_hum_of_the_last_bias(speak: Speaker) -> None:
 
 
 def test_another_seed_has_the_same_keys_and_other_numbers(synthetic: Synthetic) -> None:
-    first, second = (Checkpoint.open(synthetic("tiny", seed, "pth").with_name("model.pth")) for seed in (0, 1))
+    first, second = (Checkpoint.open(synthetic("tiny", seed, "pth").with_name("model.pth"), KOKORO) for seed in (0, 1))
     assert first.tensors.keys() == second.tensors.keys()
     assert first.digest != second.digest
 
@@ -88,7 +89,8 @@ def test_same_seed_gives_the_same_file(
 
 def test_both_formats_hold_the_same_tensors(synthetic: Synthetic) -> None:
     pth, safe = (
-        Checkpoint.open(synthetic("tiny", 0, form).with_name(f"model.{form}")) for form in ("pth", "safetensors")
+        Checkpoint.open(synthetic("tiny", 0, form).with_name(f"model.{form}"), KOKORO)
+        for form in ("pth", "safetensors")
     )
     assert pth.tensors.keys() == safe.tensors.keys()
     for key, tensor in pth.tensors.items():

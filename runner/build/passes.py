@@ -21,6 +21,11 @@ from stages.dispatch import uses_kernels
 KERNELS = "kokoro_kernels"
 
 
+def compile_module(module: tvm.IRModule, target: Target) -> relax.VMExecutable:
+    """Compile a stage exported for `target`."""
+    return relax.build(module, target, None, pipeline(target), lowering(target))
+
+
 def lowering(target: Target) -> str:
     """The name of the TIR pipeline for the kernels of a stage exported for `target`."""
     return KERNELS if uses_kernels(target) else "default"

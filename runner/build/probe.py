@@ -16,20 +16,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tvm import relax
 from tvm.relax.frontend import nn
 
-from runner.build import build, passes
+from runner.build.build import Model
+from runner.build.export import entry_spec, find_class
+from runner.build.passes import compile_module
+from runner.build.targets import resolve_target
+from runner.build.weights import pack, write_weights
 from runner.errors import RunError
 from runner.graph.device_kinds import load_device
-from runner.model import hub
-from runner.model.checkpoint import Checkpoint
 from runner.runtime import devices, manifest
 from runner.runtime.library import Library
 from runner.runtime.process import prepare_for_compiler
 from runner.runtime.tensors import map_weights
 from runner.runtime.values import Remote, Sizes
-from stages.layers.packing import pack_module
 from stages.layers.signal import Signal
 
 if TYPE_CHECKING:
@@ -102,23 +102,22 @@ def probe(graph: Graph, stage: str, inputs: Mapping[str, Array]) -> list[Tap]:
     given = {port: sizes.take(f"{stage}.{port}", wire.type, inputs[port]) for port, wire in spec.inputs.items()}
     if spec.source is None:
         raise RunError(f"--probe {stage}: it is not compiled from a source here, so there is nothing to look into")
-    dims = build._dims(graph.model.config)
-    target = build.resolve_target(load_device(spec.device.partition(":")[0]).target)
+    model = Model.of(graph)
+    target = resolve_target(load_device(spec.device.partition(":")[0]).target)
     where = devices.find(spec.device)
     prepare_for_compiler()
     recorded = _Recorded([], [])
     with target:
-        module = build._stage_class(spec.source)(dims)
+        module = find_class(spec.source)(model.dims)
         _tap(module, recorded)
-        exported, params = module.export_tvm({_ENTRY: build._entry_spec(module.contract, dims)})
-        compiled = relax.build(exported, target, None, passes.pipeline(target), passes.lowering(target))
-        checkpoint = Checkpoint.open(hub.checkpoint(graph.model), graph.model.sha256)
-        arrays = pack_module(module, functools.partial(build._take_below, checkpoint, module.PREFIX))
+        exported, params = module.export_tvm({_ENTRY: entry_spec(module.contract, model.dims)})
+        compiled = compile_module(exported, target)
+        arrays = pack(module, spec.source, model.open(), [name for name, _ in params])
     with tempfile.TemporaryDirectory(prefix="kokoro-run-") as folder:
         path = Path(folder) / "probe.so"
         compiled.export_library(str(path))
         weights = manifest.weights_path(path)
-        tensors = build._write_weights(weights, {name: arrays[name] for name, _ in params})
+        tensors = write_weights(weights, arrays)
         library = Library(path, _ENTRY, where, map_weights(weights, tensors, where))
         results = [value.array if isinstance(value, Remote) else value for value in library(list(given.values()))]
     outputs = len(spec.outputs)

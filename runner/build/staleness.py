@@ -1,6 +1,7 @@
 """What a compiled stage depends on, and whether the library that is there was made from it. Never imports TVM.
 
     stage's source file -> every `stages` module it imports -> digests --+
+    BUILDER, the runner's modules that compile and pack ----> digests ---+
     config.json, checkpoint, TVM's version, device's target -------------+--> key --> the manifest's key?
 
 The digest of a checkpoint is remembered beside the libraries for as long as its size, modification time and inode stay.
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import stages
 from runner.errors import BuildError, RunError, WeightsError
 from runner.files import atomic
 from runner.files.digest import file_sha256
@@ -38,7 +40,24 @@ if TYPE_CHECKING:
 NATIVE = "native"  # `mcpu` of a device whose stages are compiled for the CPU that builds them
 _LOG = logging.getLogger("kokoro_run")
 _RUNNER = Path(__file__).parents[1]
-_ENGINE = ("build/build.py", "build/passes.py")  # the parts of the runner that decide what a library holds
+BUILDER = (
+    "build/build.py",
+    "build/export.py",
+    "build/passes.py",
+    "build/targets.py",
+    "build/weights.py",
+    "graph/model_config.py",
+    "model/checkpoint.py",
+    "model/safetensors.py",
+    "model/torch_zip.py",
+    "runtime/amx.py",
+    "runtime/devices.py",
+    "runtime/manifest.py",
+    "runtime/process.py",
+)
+"""The modules of the runner that decide a byte of a library, of its weights or of its manifest."""
+_BUILDER_FILES = {f"runner/{name}": _RUNNER / name for name in BUILDER}
+_FAMILIES = "families.py"  # of stages: which tensors a checkpoint has, and the sizes of a model
 
 
 @dataclass(frozen=True)
@@ -49,14 +68,13 @@ class Recipe:
         library: where it goes.
         target: TVM's target as the device's file spells it; `mcpu: native` is not resolved yet.
         sources: file -> sha256.
-        digests: sha256 of config.json and of the checkpoint.
+        digests: sha256 of config.json and of the checkpoint, as far as the stage is made from them.
     """
 
     stage: str
     entry: str
     source: str
     library: Path
-    config: Path
     target: dict[str, Any]
     sources: dict[str, str]
     digests: dict[str, str]
@@ -87,13 +105,23 @@ def recipes(graph: Graph, build_root: Path | None) -> list[Recipe]:
     compiled = [spec for spec in graph.stages.values() if spec.source is not None]
     if not compiled:
         return []
-    checkpoint = _checkpoint_digest(
-        graph.model, checkpoint_record(devices.library_path(compiled[0], graph.model.name, build_root))
-    )
-    digests = {"config": _digest(graph.model.config), "checkpoint": checkpoint}
+    checkpoint = _checkpoint_of(graph, build_root)
+    known = {} if checkpoint is None else {"checkpoint": _checkpoint_digest(*checkpoint)}
+    config = {} if graph.model is None else {"config": _digest(graph.model.config)}
     # The stages share most of their sources; another call looks at them again.
     digest_source = functools.cache(lambda name: file_sha256(_source_path(name)))
-    return [_recipe(spec, graph, build_root, digests, digest_source) for spec in compiled]
+    return [
+        _recipe(spec, graph, build_root, {**config, **(known if spec.weights else {})}, digest_source)
+        for spec in compiled
+    ]
+
+
+def _checkpoint_of(graph: Graph, build_root: Path | None) -> tuple[ModelSpec, Path] | None:
+    """The model whose checkpoint stages of the graph take weights of, and the record of its digest."""
+    weighted = next((spec for spec in graph.stages.values() if spec.weights), None)
+    if graph.model is None or weighted is None:
+        return None
+    return graph.model, checkpoint_record(devices.library_path(weighted, graph.model_name, build_root))
 
 
 def check_checkpoint_path(graph: Graph, build_root: Path | None) -> None:
@@ -102,15 +130,17 @@ def check_checkpoint_path(graph: Graph, build_root: Path | None) -> None:
     Raises:
         WeightsError: it is not, and no library here was built from it.
     """
-    path = graph.model.checkpoint
-    compiled = next((spec for spec in graph.stages.values() if spec.source is not None), None)
-    if compiled is None or path is None or "checkpoint" not in graph.model.overridden or path.is_file():
+    found = _checkpoint_of(graph, build_root)
+    if found is None:
         return
-    record = checkpoint_record(devices.library_path(compiled, graph.model.name, build_root))
+    model, record = found
+    path = model.checkpoint
+    if path is None or "checkpoint" not in model.overridden or path.is_file():
+        return
     if _recorded_digest(record, path.resolve()) is None:
         from runner.model import hub  # noqa: PLC0415 - 10 ms that a model on the disk need not pay
 
-        hub.checkpoint(graph.model)
+        hub.checkpoint(model)
 
 
 def checkpoint_record(library: Path) -> Path:
@@ -171,7 +201,7 @@ def _has_linker() -> bool:
 def _difference(manifest: Manifest, recipe: Recipe) -> str:
     if manifest.tvm != tvm_runtime.version():
         return f"built by TVM {manifest.tvm}, this is {tvm_runtime.version()}"
-    if manifest.checkpoint != recipe.digests["checkpoint"]:
+    if manifest.checkpoint != recipe.digests.get("checkpoint", ""):
         return "the checkpoint has changed"
     known = manifest.sources
     changed = [name for name, digest in recipe.sources.items() if known.get(name) != digest]
@@ -191,13 +221,12 @@ def _recipe(
     if source is None or spec.entry is None:
         raise BuildError(f"stage '{spec.name}' has no source to build from")
     kind = load_device(spec.device.partition(":")[0])
-    library = devices.library_path(spec, graph.model.name, build_root)
+    library = devices.library_path(spec, graph.model_name, build_root)
     return Recipe(
         stage=spec.name,
         entry=spec.entry,
         source=source,
         library=library,
-        config=graph.model.config,
         target=kind.target,
         sources=_unchanged_sources(library, source, digest_source) or _sources(source),
         digests=digests,
@@ -216,39 +245,38 @@ def _unchanged_sources(library: Path, source: str, digest: Callable[[str], str])
         unchanged = all(digest(name) == sha256 for name, sha256 in known.items())
     except (RunError, OSError):
         return None
-    return known if known and unchanged else None
+    return known if unchanged and known.keys() >= set(_BUILDER_FILES) else None
 
 
 def _source_path(name: str) -> Path:
     """The file that a manifest calls `stages/...` or `runner/...`; another package's stage is named by its file
     alone."""
     package, _, rest = name.partition("/")
-    folder = {"stages": _package(), "runner": _RUNNER}.get(package)
+    folder = {"stages": _stages_folder(), "runner": _RUNNER}.get(package)
     return folder / rest if folder is not None and rest else Path(name)
 
 
 def _sources(source: str) -> dict[str, str]:
-    """sha256 of the stage's file, of every `stages` module that it imports, however far, and of the builder."""
-    files = {path for _, path in _imported(find_stage(source).path, set())}
-    named = {
-        f"stages/{path.relative_to(_package()).as_posix()}": path for path in files if path.is_relative_to(_package())
-    }
-    named |= {path.name: path for path in files if not path.is_relative_to(_package())}
-    named |= {f"runner/{name}": _RUNNER / name for name in _ENGINE}
+    """sha256 of the stage's file, of every `stages` module that it or the model's family imports, however far, and of
+    the builder."""
+    folder, seen = _stages_folder(), set[Path]()
+    files = {*_imported(find_stage(source).path, seen), *_imported(folder / _FAMILIES, seen)}
+    named = {f"stages/{path.relative_to(folder).as_posix()}": path for path in files if path.is_relative_to(folder)}
+    named |= {path.name: path for path in files if not path.is_relative_to(folder)}
+    named |= _BUILDER_FILES
     return {name: _digest(path) for name, path in sorted(named.items())}
 
 
-@functools.cache
-def _package() -> Path:
-    return find_stage("stages.tokenize").path.parent
+def _stages_folder() -> Path:
+    return Path(stages.__path__[0])
 
 
-def _imported(path: Path, seen: set[Path]) -> Iterator[tuple[str, Path]]:
+def _imported(path: Path, seen: set[Path]) -> Iterator[Path]:
     """The file and, below it, those that its import statements name within the package."""
     if path in seen:
         return
     seen.add(path)
-    yield path.stem, path
+    yield path
     for node in ast.walk(ast.parse(path.read_bytes(), str(path))):
         names = []
         if isinstance(node, ast.Import):
@@ -265,7 +293,7 @@ def _module_file(name: str) -> Path | None:
     parts = name.split(".")
     if parts[0] != "stages":
         return None
-    base = _package().joinpath(*parts[1:])
+    base = _stages_folder().joinpath(*parts[1:])
     return next((p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()), None)
 
 

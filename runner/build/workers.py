@@ -1,4 +1,4 @@
-"""Processes that work for this one, and end with it however it ends.
+"""Worker processes that die with their parent.
 
     job, job, ... --give--> worker --> answer
                             worker --> answer      a worker that is free gets the next job
@@ -34,8 +34,8 @@ _SERVE = (
 )
 
 
-class Crew:
-    """Workers that are started at once and killed at the end of the `with` that they are made in."""
+class WorkerPool:
+    """Worker processes that die with their parent; they start at once, and the end of the `with` block kills them."""
 
     def __init__(self, size: int, module: str) -> None:
         """Start `size` workers, each of which imports `module` before its first job comes."""

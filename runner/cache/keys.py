@@ -52,7 +52,7 @@ def identity(
     try:
         if library is None:
             return {**common, **_python(spec, graph, config or {}, memo)}
-        return {**common, **_compiled(spec, library, memo, graph.model.sha256)}
+        return {**common, **_compiled(spec, library, memo, _pinned(spec, graph))}
     except (OSError, SyntaxError, ContractError) as error:
         what = spec.module if library is None else library
         raise RunError(f"stage '{spec.name}': the code of {what} cannot be read: {error}") from None
@@ -76,12 +76,17 @@ def _padded(spec: StageSpec, graph: Graph) -> dict[str, int]:
     return {name: dim.max for name, dim in graph.dims.items() if dim.static and name in named}
 
 
+def _pinned(spec: StageSpec, graph: Graph) -> str | None:
+    """The sha256 that the model's checkpoint must have, if the stage takes weights of it."""
+    return None if graph.model is None or not spec.weights else graph.model.sha256
+
+
 def _compiled(spec: StageSpec, library: Path, memo: Memo, pinned: str | None) -> dict[str, Any]:
     from runner.runtime import tvm_runtime  # noqa: PLC0415 - likewise: it imports NumPy
 
     path = manifests.manifest_path(library)
     manifest = Manifest.read(path) if path.is_file() else None
-    of_another = manifest is not None and spec.source is not None and pinned not in (None, manifest.checkpoint)
+    of_another = manifest is not None and pinned not in (None, manifest.checkpoint)
     return {
         **({"checkpoint": pinned} if of_another else {}),  # what that library gave is not what is asked for
         "code": {library.name: memo.file(library) if manifest is None else manifest.library.sha256},

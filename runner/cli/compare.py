@@ -119,17 +119,12 @@ def _sides(a: _Asked, b: _Asked, settings: Settings, *, cross: bool) -> tuple[Si
     for asked in (a, b):
         if asked.head == _REFERENCE and (asked.overlays or asked.sets):
             raise RunError(f"'{asked.text}': nothing can be laid over the reference; lay it over the other side")
-    if len(given) == 1 and cross and plain[0] is None and _is_padded(given[0]):
+    if len(given) == 1 and cross and plain[0] is None and given[0].graph.padded:
         raise RunError(
             f"--cross: {given[0].name} pads, and the reference knows no padding; compare the other way round"
         )
     first, second = (ReferenceSide(given[0]) if side is None else side for side in plain)
     return first, second
-
-
-def _is_padded(side: GraphSide) -> bool:
-    static = {name for name, dim in side.graph.dims.items() if dim.static}
-    return bool(static - side.dims.named().keys())
 
 
 def _side(asked: _Asked, settings: Settings) -> GraphSide:
@@ -175,9 +170,9 @@ def _pipeline(graph: Graph, settings: Settings, cache: Cache | None) -> Pipeline
     from runner.build.staleness import stale
     from runner.cli.building import build_stale
     from runner.engine.pipeline import Pipeline
-    from runner.speech.speaker import speech_resolvers
+    from runner.speech.model import make_resolvers
 
-    pipeline = Pipeline(graph, settings.build_dir, None, settings.config(), cache, speech_resolvers(graph))
+    pipeline = Pipeline(graph, settings.build_dir, None, settings.config(), cache, make_resolvers(graph))
     reasons = stale(graph, settings.build_dir)
     if reasons:
         pipeline.check_devices()

@@ -91,12 +91,14 @@ def _voices(graph: Graph, spec: str | None) -> list[Path]:
         return []
     from runner.speech.voices import voice_files
 
-    return voice_files(spec, graph.model.voices)
+    return voice_files(spec, None if graph.model is None else graph.model.voices)
 
 
 def _model(graph: Graph) -> Iterator[Use]:
     model = graph.model
-    voices = model.voices.iterdir() if model.voices.is_dir() else [model.voices]
+    if model is None:
+        return
+    voices = model.voices.iterdir() if model.voices is not None and model.voices.is_dir() else [model.voices]
     for path in (model.config, model.checkpoint, *voices):
         if path is not None:
             yield "the model", path
@@ -110,7 +112,7 @@ def _stages(graph: Graph, build_dir: Path | None) -> Iterator[Use]:
     for spec in graph.stages.values():
         yield "the graph", device_kinds.device_file(spec.device.partition(":")[0])
         if spec.is_library:
-            library = devices.library_path(spec, graph.model.name, build_dir)
+            library = devices.library_path(spec, graph.model_name, build_dir)
             files = [library, manifest.weights_path(library), manifest.manifest_path(library)]
             files.append(checkpoint_record(library))
         else:

@@ -23,7 +23,8 @@ def plan(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: 
     from runner.build.staleness import check_checkpoint_path, stale
     from runner.engine.pipeline import Pipeline
     from runner.inspect.plan_text import explain
-    from runner.speech.speaker import Speaker, speech_resolvers
+    from runner.speech.model import make_resolvers
+    from runner.speech.speaker import Speaker
 
     settings = Settings(**given, overlays=overlays)
     settings.check_source()
@@ -31,7 +32,7 @@ def plan(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: 
     checked = options.load(graph, overlays, sets, cache)
     check_checkpoint_path(checked, settings.build_dir)
     with rows.open_rows(settings.source, settings.phonemes, "--phonemes") as lines:
-        resolvers = speech_resolvers(checked)
+        resolvers = make_resolvers(checked)
         pipeline = Pipeline(checked, settings.build_dir, config=settings.config(), cache=cache, resolvers=resolvers)
         speaker = Speaker(pipeline, settings.voice, settings.run_options())
         click.echo(explain(pipeline, speaker.runs(lines), dict(stale(checked, settings.build_dir))))

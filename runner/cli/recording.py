@@ -57,13 +57,13 @@ def observe(
     if pipeline.stage_cache is None:
         return None
     from runner.engine.record import Recorder
-    from runner.graph import snapshot
+    from runner.graph.serialize import to_fields
 
     folder = Path.cwd()
     asked = {**settings.absolute(folder).recorded(), "replays": replayed and replayed.id, "folder": str(folder)}
     if replayed is not None:
         tell_differences(replayed, pipeline)
-    head = {"asked": asked, "graph": snapshot.to_fields(pipeline.graph), "versions": versions()}
+    head = {"asked": asked, "graph": to_fields(pipeline.graph), "versions": versions()}
     recorder = Recorder(pipeline.stage_cache.cache.root / "runs", head, _Origins(rows), pipeline.stage_cache)
     pipeline.observers.append(recorder)
     return recorder

@@ -14,10 +14,11 @@ from runner.cache.digest import array_digest, value_digest
 from runner.cli.settings import Settings
 from runner.errors import KokoroError, RunError
 from runner.files.npy import read_array
-from runner.graph import snapshot
+from runner.graph.serialize import to_fields
 from runner.runtime.values import VOICE
 from runner.speech.assets import load_vocab
-from runner.speech.voices import needs_folder, voice_resolver
+from runner.speech.model import make_voice_resolver
+from runner.speech.voices import needs_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,12 +66,13 @@ def _arrays(record: RunRecord, _graph: Graph) -> _Digests:
 
 
 def _voices(record: RunRecord, graph: Graph) -> _Digests:
-    spec, then, now = Settings.of_record(record).voice, record.graph["model"], snapshot.to_fields(graph)["model"]
-    if needs_folder(spec) and any(then[name] != now[name] for name in ("voices", "voice", "hub")):
+    spec = Settings.of_record(record).voice
+    then, now = record.graph["model"] or {}, to_fields(graph)["model"] or {}
+    if needs_folder(spec) and any(then.get(name) != now.get(name) for name in ("voices", "voice", "hub")):
         return  # another folder is asked for
-    what = f"the model's voice '{graph.model.voice}' in {graph.model.voices}" if spec is None else f"voice '{spec}'"
+    what = f"the model's voice '{now.get('voice')}' in {now.get('voices')}" if spec is None else f"voice '{spec}'"
     if VOICE in graph.inputs.values():
-        digest = array_digest(voice_resolver(graph)(spec))
+        digest = array_digest(make_voice_resolver(graph)(spec))
         for name in (name for name, type_ in graph.inputs.items() if type_ == VOICE):
             yield what, record.graph_runs[0].inputs.get(name), digest
 

@@ -22,7 +22,8 @@ from runner.engine.options import RunOptions
 from runner.engine.pipeline import Pipeline
 from runner.errors import RunError
 from runner.runtime import process
-from runner.speech.speaker import AUDIO, Speaker, speech_resolvers, with_durations
+from runner.speech.model import make_resolvers
+from runner.speech.speaker import AUDIO, Speaker, with_durations
 from stages.dims import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def execute(
     check_checkpoint_path(graph, settings.build_dir)
     if settings.timestamps is not None:
         graph = with_durations(graph)
-    pipeline = Pipeline(graph, settings.build_dir, settings.threads, settings.config(), cache, speech_resolvers(graph))
+    pipeline = Pipeline(graph, settings.build_dir, settings.threads, settings.config(), cache, make_resolvers(graph))
     trace = start_trace(pipeline, settings)
     scope = settings.scope
     scope.check(graph)

@@ -35,7 +35,7 @@ class CompiledStage:
 
     def __init__(self, spec: StageSpec, entry: str, graph: Graph, build_root: Path | None) -> None:
         self._spec, self._entry, self._graph = spec, entry, graph
-        self.library = devices.library_path(spec, graph.model.name, build_root)
+        self.library = devices.library_path(spec, graph.model_name, build_root)
         self._loaded_library: Library | None = None
         self._lock = ForkSafeLock()  # another thread may be loading it
         self._manifest: Manifest | None = None
@@ -97,7 +97,7 @@ class CompiledStage:
         """
         if self._loaded_library is not None or self.device != tvm_runtime.HOST:
             return False
-        with self._with_hint():
+        with self._add_fix_to_errors():
             return self._checked_manifest() is not None
 
     def release_weights(self) -> None:
@@ -118,7 +118,7 @@ class CompiledStage:
             raise changed_code(self._spec.name, self.library)
 
     def _load(self) -> Library:
-        with self._with_hint():
+        with self._add_fix_to_errors():
             where = devices.find(self._spec.device)
             manifest = self._checked_manifest()
             if manifest is None:
@@ -138,7 +138,7 @@ class CompiledStage:
         return manifest
 
     @contextlib.contextmanager
-    def _with_hint(self) -> Iterator[None]:
+    def _add_fix_to_errors(self) -> Iterator[None]:
         """Add the stage, and the command that builds its library, to errors."""
         try:
             yield
@@ -181,8 +181,8 @@ class CompiledStage:
         for built, asked in ((manifest.inputs, inputs), (manifest.outputs, outputs)):
             if list(built.items()) != list(asked.items()):
                 return f"library {self.library} has the ports ({_spell(built)}), the graph says ({_spell(asked)})"
-        pinned = self._graph.model.sha256
-        if pinned is not None and self._spec.source is not None and manifest.checkpoint != pinned:
+        pinned = None if self._graph.model is None or not self._spec.weights else self._graph.model.sha256
+        if pinned is not None and manifest.checkpoint != pinned:
             found = f"a checkpoint of sha256 {manifest.checkpoint}"
             return f"library {self.library} was built from {found}, the model says {pinned}"
         for name, size in manifest.dims.items():

@@ -86,8 +86,5 @@ def make_executors(graph: Graph, config: Mapping[str, Any], build_root: Path | N
 
 def _make(spec: StageSpec, graph: Graph, config: Mapping[str, Any], build_root: Path | None) -> Executor:
     if spec.entry is None:
-        from stages.dims import ModelDims
-
-        fixed = ModelDims.from_config(config).named().keys()
-        return PythonStage(spec, config, frozenset(n for n, d in graph.dims.items() if d.static) - fixed)
+        return PythonStage(spec, config, graph.padded)
     return CompiledStage(spec, spec.entry, graph, build_root)

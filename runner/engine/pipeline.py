@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -28,13 +27,13 @@ from runner.engine.run_state import RunState, Status
 from runner.engine.stage_cache import StageCache
 from runner.engine.transfers import Transfers, fetch
 from runner.errors import RunError, suggest
+from runner.graph.model_config import read_model
 from runner.graph.selection import needed, ports
 from runner.graph.types import GRAPH_INPUTS, PARAMETERS, Ref
 from runner.runtime import tvm_runtime
 from runner.runtime.threads import ForkSafeLock, available_threads
 from runner.runtime.values import Sizes
 from stages.contract import NamedType, warn
-from stages.dims import ConfigError, ModelDims
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -93,7 +92,8 @@ class Pipeline:
 
     Attributes:
         graph: the checked graph.
-        config: the model's config.json.
+        config: the keys of the model's config.json; empty without a model.
+        dims: the model's sizes, of the kind that its family has.
         observers: told what happens in every run.
         stage_cache: finds and keeps the results of stages; None without a cache.
         lock: held by the thread whose call is being done.
@@ -121,8 +121,8 @@ class Pipeline:
             RunError: config.json cannot be read, or lacks a key that a stage takes.
         """
         self.graph = graph
-        self.config = {**_read_config(graph.model.config), **(config or {})}
-        self.dims = _model_dims(graph.model.config, self.config)
+        model = read_model(graph.model, RunError, config)
+        self.config, self.dims = model.keys, model.dims
         self.observers: list[Observer] = []
         self._resolvers = dict(resolvers or {})
         self._executors = make_executors(graph, self.config, build_root)
@@ -362,22 +362,3 @@ def _refuse_unknown(what: str, names: Iterable[str], known: Iterable[str]) -> No
     for name in names:
         if name not in known:
             raise RunError(f"no {what} is called '{name}'{suggest(name, known)}")
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        config = json.loads(path.read_bytes())
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise RunError(f"{path}: is not JSON: {error}") from None
-    if not isinstance(config, dict):
-        raise RunError(f"{path}: expected a JSON table at the top")
-    return config
-
-
-def _model_dims(path: Path, config: Mapping[str, Any]) -> ModelDims:
-    try:
-        return ModelDims.from_config(config)
-    except ConfigError as error:
-        raise RunError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from None

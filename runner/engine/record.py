@@ -75,7 +75,7 @@ class RunRecord:
     Attributes:
         time: when it began [s since 1970].
         asked: the options of the command, as it spells them.
-        graph: the graph after overlays, every value with its origin (`snapshot.to_fields`).
+        graph: the graph after overlays, every value with its origin (`serialize.to_fields`).
         identities: stage -> the digests of its code, weights and device (`keys.identity`).
         versions: of Python, NumPy, TVM and the machine.
         rows: of the input: the origin of each, and its text.

@@ -5,18 +5,20 @@ Each check looks at the draft of a graph and yields what it finds; none relies o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from runner.errors import Mistake, Origin, suggest
 from runner.files.locate import shown
 from runner.graph.draft import Draft, Source, Typed, Wire, difference
+from runner.graph.model_config import ModelConfigError, read_config
+from runner.graph.schema import DEFAULT_FAMILY
 from runner.graph.stage_checks import check_contracts, check_devices, check_modules
 from runner.graph.types import GRAPH_INPUTS, PARAMETERS, Ref
+from runner.graph.validate import has_unread_model
 from runner.graph.yaml_node import Node
 from stages.contract import TensorType, Type, parse_type
-from stages.dims import ConfigError, ModelDims
+from stages.families import Dims, find_family
 
 _PARAMETER_TYPES = {bool: "bool[]", int: "int64[]", float: "float32[]", str: "str"}
 
@@ -119,7 +121,7 @@ def _line(origin: Origin, beside: Origin) -> str:
 def check_dims(draft: Draft) -> Iterator[Mistake]:
     """Every dim of a type has a bound."""
     known = draft.tree.children("dims")
-    if draft.tree.get("model") is None:  # its file could not be read: the dims that it brings are unknown too
+    if has_unread_model(draft.tree):  # the dims that it brings are unknown
         return
     for typed in _types(draft):
         for name in dict.fromkeys(_dim_names(typed.type)):
@@ -220,29 +222,36 @@ def _wires(draft: Draft) -> Iterator[Wire]:
 
 
 def check_model(draft: Draft) -> Iterator[Mistake]:
-    """The dims that the model fixes are those of its config.json."""
-    node = draft.tree.get("model", "config")
+    """The model's family is known, and the dims that the model fixes are those of its config.json."""
+    node, named = draft.tree.get("model", "config"), draft.tree.get("model", "family")
     if node is None or not isinstance(node.value, str):
         return
-    path = Path(node.value)
+    family, path = DEFAULT_FAMILY if named is None else named.value, Path(node.value)
+    if not isinstance(family, str):
+        return
     try:
-        sizes = ModelDims.from_config(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        yield Mistake(node.origin, f"{shown(path)}: the model's config cannot be read: {error.strerror}")
-    except (ConfigError, ValueError, RecursionError) as error:
-        yield Mistake(node.origin, f"{shown(path)}: {str(error).replace(chr(10), '; ')}")
+        find_family(family)
+    except ValueError as error:
+        yield Mistake(node.origin if named is None else named.origin, str(error))
+        return
+    try:
+        dims = read_config(path, family).dims
+    except ModelConfigError as error:
+        about = "the model's config " if error.unreadable else ""
+        yield Mistake(node.origin, f"{shown(path)}: {about}{'; '.join(error.facts)}")
     else:
-        yield from _check_sizes(draft, sizes, path)
+        yield from _check_sizes(draft, dims, path)
 
 
-def _check_sizes(draft: Draft, sizes: ModelDims, config: Path) -> Iterator[Mistake]:
+def _check_sizes(draft: Draft, sizes: Dims, config: Path) -> Iterator[Mistake]:
     dims = draft.tree.children("dims")
     for name, size in sizes.named().items():
         node = dims.get(name)
         if node is not None and type(node.value) is int and node.value != size:
             yield Mistake(node.origin, f"dim '{name}' is {node.value}, but {shown(config)} makes it {size}")
-    text = dims.get("text")
-    bound = None if text is None else text.get("max") or text
-    if bound is not None and type(bound.value) is int and bound.value > sizes.text_max:
-        message = f"dim 'text' is up to {bound.value}, but {shown(config)} has positions for {sizes.text_max}"
-        yield Mistake(bound.origin, message)
+    for name, limit in sizes.limits().items():
+        dim = dims.get(name)
+        bound = None if dim is None else dim.get("max") or dim
+        if bound is not None and type(bound.value) is int and bound.value > limit:
+            message = f"dim '{name}' is up to {bound.value}, but {shown(config)} has positions for {limit}"
+            yield Mistake(bound.origin, message)

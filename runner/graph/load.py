@@ -11,12 +11,13 @@ import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from runner.errors import Mistake, report
+from runner.errors import Mistake, SpecError, report
 from runner.files.locate import find_file
 from runner.graph.checks import check, order
 from runner.graph.contracts import contract_of
 from runner.graph.draft import Draft, DraftStage, read_draft
 from runner.graph.merge import reread_tree
+from runner.graph.model_config import read_model
 from runner.graph.schema import MergedGraph, ModelEntry, StageEntry
 from runner.graph.types import DimSpec, Graph, HubSpec, InputSpec, ModelSpec, Parameter, Ref, StageSpec
 from runner.graph.validate import judge, read_graph
@@ -41,8 +42,8 @@ def load_graph(path: str, overlays: Sequence[str] = (), sets: Sequence[str] = ()
     """
     mistakes: list[Mistake] = []
     file = find_file(path, "graphs")
-    tree, form = read_graph(file, [find_file(overlay, "configs") for overlay in overlays], sets, mistakes)
-    return _checked(file, tree, form, mistakes)
+    tree, entry = read_graph(file, [find_file(overlay, "configs") for overlay in overlays], sets, mistakes)
+    return _checked(file, tree, entry, mistakes)
 
 
 def reload_graph(
@@ -70,63 +71,69 @@ def reload_graph(
     return _checked(path, merged, judge(merged, mistakes), mistakes)
 
 
-def _checked(file: Path, tree: Node, form: MergedGraph | None, mistakes: list[Mistake]) -> Graph:
+def _checked(file: Path, tree: Node, entry: MergedGraph | None, mistakes: list[Mistake]) -> Graph:
     draft = read_draft(tree, mistakes)
     mistakes += check(draft)
-    if mistakes or form is None:
+    if mistakes or entry is None:
         raise report(mistakes)
-    return _graph(file, form, draft)
+    return _graph(file, entry, draft)
 
 
-def _graph(path: Path, form: MergedGraph, draft: Draft) -> Graph:
-    stages = {name: _stage(stage, form.stages[name], form.devices) for name, stage in draft.stages.items()}
+def _graph(path: Path, entry: MergedGraph, draft: Draft) -> Graph:
+    stages = {name: _stage(stage, entry.stages[name], entry.devices) for name, stage in draft.stages.items()}
     edges = [
         (wire.ref.stage, stage.name)
         for stage in stages.values()
         for wire in stage.inputs.values()
         if wire.ref.stage in stages
     ]
+    model = None if entry.model is None else _model(entry.model, draft.tree)
     return Graph(
-        name=form.name,
+        name=entry.name,
         path=path,
-        model=_model(form.model, draft.tree),
-        params=form.params,
-        devices=form.devices,
-        dims=form.dims,
+        model=model,
+        params=entry.params,
+        devices=entry.devices,
+        dims=entry.dims,
         inputs={name: _sound(typed).type for name, typed in draft.inputs.items()},
         outputs={name: _sound(source).ref for name, source in draft.outputs.items()},
         stages={name: stages[name] for name in _sound(order(list(stages), edges))},
+        fixed=read_model(model, SpecError).dims.named(),
         tree=draft.tree,
     )
 
 
-def _stage(draft: DraftStage, form: StageEntry, devices: dict[str, str]) -> StageSpec:
+def _stage(draft: DraftStage, entry: StageEntry, devices: dict[str, str]) -> StageSpec:
     inputs = {port: InputSpec(_sound(wire.typed).type, _sound(wire.source).ref) for port, wire in draft.inputs.items()}
+    code = entry.module if entry.entry is None else entry.source
+    contract = None if code is None else contract_of(code)
     return StageSpec(
         name=draft.name,
-        module=form.module,
-        entry=form.entry,
-        source=form.source,
-        role=form.device,
-        device=devices[form.device],
-        cache=form.cache,
+        module=entry.module,
+        entry=entry.entry,
+        source=entry.source,
+        role=entry.device,
+        device=devices[entry.device],
+        cache=entry.cache,
         inputs=inputs,
         outputs={port: _sound(typed).type for port, typed in draft.outputs.items()},
-        config=contract_of(form.module).config if form.entry is None else (),
+        config=() if contract is None or entry.entry is not None else contract.config,
+        weights=() if contract is None else contract.weights,
     )
 
 
-def _model(form: ModelEntry, tree: Node) -> ModelSpec:
+def _model(entry: ModelEntry, tree: Node) -> ModelSpec:
     nodes = {key: tree.get("model", key) for key in ("name", "checkpoint", "voices")}
     files = {key: node.origin.file for key, node in nodes.items() if node is not None}
     return ModelSpec(
-        name=form.name,
-        config=Path(form.config),
-        checkpoint=None if form.checkpoint is None else Path(form.checkpoint),
-        sha256=form.sha256,
-        voices=Path(form.voices),
-        voice=form.voice,
-        hub=None if form.hub is None else HubSpec(**form.hub.model_dump()),
+        name=entry.name,
+        config=Path(entry.config),
+        checkpoint=None if entry.checkpoint is None else Path(entry.checkpoint),
+        sha256=entry.sha256,
+        voices=None if entry.voices is None else Path(entry.voices),
+        voice=entry.voice,
+        hub=None if entry.hub is None else HubSpec(**entry.hub.model_dump()),
+        family=entry.family,
         overridden=tuple(key for key, file in files.items() if file != files["name"]),
     )
 

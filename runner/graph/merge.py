@@ -4,7 +4,8 @@
 
 A `model` that is a string names a model file, which holds `model` and `dims`. It is the lowest layer, so whatever else
 is written wins. A `model` map that has a `name` is a whole model: it replaces the one below instead of merging into it,
-so that `-c configs/models/kokoro-82m.yaml` leaves nothing of the default model behind.
+so that `-c configs/models/kokoro-82m.yaml` leaves nothing of the default model behind. A `model` that is
+null removes the one below.
 """
 
 from __future__ import annotations
@@ -68,7 +69,6 @@ def reread_tree(
         dims = merged.children("dims")
         if file != merged.origin.file:
             merged.value["dims"].value = {key: node for key, node in dims.items() if node.leaf_file() != file}
-        del merged.value["model"]
     place = Origin(origin)
     given = Node({key: Node(value, place, place, Path()) for key, value in params.items()}, place, place, Path())
     return _merged([merged, Node({"params": given}, place, place, Path()), *above], mistakes)
@@ -112,21 +112,31 @@ def _option_value(text: str) -> object:
 
 
 def _with_model(layers: list[Node], mistakes: list[Mistake]) -> list[Node]:
-    """The layers with one whole model among them: the file of a `model` that is a string is read and put lowest."""
+    """The layers with at most one whole model among them: a `model` that is a string is read and put lowest.
+
+    A `model` stays a string where its file does not hold one, which has been noted as a mistake.
+    """
     wholes = [at for at, layer in enumerate(layers) if _is_whole(layer.value.get("model"))]
     if not wholes:
         return layers
     for layer in layers[: wholes[-1]]:
         layer.value.pop("model", None)
     chosen = layers[wholes[-1]]
-    if isinstance(chosen.value["model"].value, dict):
+    reference = chosen.value["model"]
+    if reference.value is None and len(wholes) > 1:  # what it removes has just gone
+        del chosen.value["model"]
+    if not isinstance(reference.value, str):
         return layers
-    lowest = _read_model(chosen.value.pop("model"), mistakes)
-    return layers if lowest is None else [lowest, *layers]
+    lowest = _read_model(reference, mistakes)
+    if lowest is None:
+        return layers
+    del chosen.value["model"]
+    return [lowest, *layers]
 
 
 def _is_whole(model: Node | None) -> bool:
-    return model is not None and (isinstance(model.value, str) or model.get("name") is not None)
+    """Whether a layer's `model` leaves nothing of one below: a whole model, the name of its file, or null."""
+    return model is not None and (model.value is None or isinstance(model.value, str) or "name" in model.children())
 
 
 def _read_model(reference: Node, mistakes: list[Mistake]) -> Node | None:
@@ -143,10 +153,10 @@ def _read_model(reference: Node, mistakes: list[Mistake]) -> Node | None:
             message = f"a model file has no key '{name}'{suggest(name, _MODEL_FILE_KEYS)}"
             mistakes.append(Mistake(child.key, message, of_fit=False))
     tree.value = {name: child for name, child in tree.value.items() if name in _MODEL_FILE_KEYS}
-    if not _is_whole(tree.get("model")) or isinstance(tree.value["model"].value, str):
+    if tree.get("model", "name") is None:
         message = "a model file holds a map 'model' that has a 'name'"
         mistakes.append(Mistake(tree.origin, message, of_fit=False))
-        tree.value.pop("model", None)
+        tree.value["model"] = reference
     return tree
 
 

@@ -1,4 +1,4 @@
-"""The form of the YAML files, as pydantic models: which keys there are and what kind of value each takes.
+"""The schema of the YAML files, as pydantic models: which keys there are and what kind of value each takes.
 
 Whether names, types and axes fit each other is for `checks`. The JSON Schema for editors is made from these models.
 """
@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 from runner.graph.types import DimSpec
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+DEFAULT_FAMILY = "kokoro"
 _NAME_RULE = "takes a name of lower-case letters, digits and _ that starts with a letter"
 
 
@@ -100,11 +101,11 @@ PATTERNS = {
 }
 
 
-class _Form(BaseModel):
+class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class HubEntry(_Form):
+class HubEntry(_Entry):
     """Where a model can be fetched from."""
 
     repo: Annotated[str, Field(pattern=_REPO, description="OWNER/NAME on the hub")]
@@ -113,19 +114,20 @@ class HubEntry(_Form):
     voices: Annotated[str, Field(description="folder of the repo that holds VOICE.pt")]
 
 
-class ModelEntry(_Form):
+class ModelEntry(_Entry):
     """One model: its sizes are in `config`, its numbers in `checkpoint`."""
 
     name: Annotated[Label, Field(description="names the folder of the built libraries")]
+    family: Annotated[Name, Field(description="says what config.json and checkpoint hold")] = DEFAULT_FAMILY
     config: Annotated[FileName, Field(description="the model's config.json")]
     checkpoint: Annotated[FileName | None, Field(description=".pth or .safetensors; absent: from the hub")] = None
     sha256: Annotated[Digest | None, Field(description="of the checkpoint")] = None
-    voices: Annotated[FileName, Field(description="a folder of voice packs, or one pack")]
-    voice: Annotated[str, Field(min_length=1, description="the voice when none is asked for")]
+    voices: Annotated[FileName | None, Field(description="a folder of voice packs, or one pack")] = None
+    voice: Annotated[str | None, Field(min_length=1, description="the voice when none is asked for")] = None
     hub: HubEntry | None = None
 
 
-class StageEntry(_Form):
+class StageEntry(_Entry):
     """One box of the pipeline."""
 
     module: Annotated[
@@ -139,12 +141,14 @@ class StageEntry(_Form):
     outputs: Annotated[dict[Name, str], Field(min_length=1, description="PORT: TYPE, in the entry's order")]
 
 
-class GraphEntry(_Form):
+class GraphEntry(_Entry):
     """A graph file."""
 
     graph: Annotated[Literal[1], Field(description="version of this format")]
     name: Label
-    model: Annotated[str | ModelEntry, Field(description="a model file, or the model itself")]
+    model: Annotated[
+        str | ModelEntry | None, Field(description="a model file, or the model itself; absent: no stage needs one")
+    ] = None
     params: Annotated[dict[Name, Parameter], Field(description="what callers may change; typed by their default")] = {}
     devices: Annotated[
         dict[Name, Annotated[str, Field(pattern=DEVICE)]],
@@ -159,10 +163,10 @@ class GraphEntry(_Form):
 class MergedGraph(GraphEntry):
     """A graph after its overlays: the model file is read by then."""
 
-    model: ModelEntry
+    model: ModelEntry | None = None
 
 
-class DeviceEntry(_Form):
+class DeviceEntry(_Entry):
     """One kind of device."""
 
     kind: Annotated[str, Field(pattern=_KIND, description="the file's own name")]
@@ -175,7 +179,7 @@ class DeviceEntry(_Form):
     suffix: Annotated[str, Field(pattern=_SUFFIX, description="of the built libraries")]
 
 
-class DeviceFile(_Form):
+class DeviceFile(_Entry):
     """A file of configs/devices."""
 
     device: DeviceEntry

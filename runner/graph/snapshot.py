@@ -26,16 +26,15 @@ import stages
 from runner.files import atomic
 from runner.files.locate import find_file
 from runner.graph import device_kinds
-from runner.graph.types import DeviceSpec, DimSpec, Graph, HubSpec, InputSpec, ModelSpec, Ref, StageSpec
-from runner.graph.yaml_node import from_rows, to_rows
-from stages.contract import parse_type
+from runner.graph.serialize import from_fields, to_fields
+from runner.graph.types import DeviceSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from runner.graph.yaml_node import Node
+    from runner.graph.types import Graph
 
-FORMAT = 1
+FORMAT = 2
 _FRESH_NS = 2_000_000_000
 _OWN_STAGES = "stages."
 
@@ -74,7 +73,7 @@ def _code() -> tuple[list[Any], int]:
     contract = Path(stages.__path__[0])
     here = Path(__file__).parent
     own = [*sorted(here.glob("*.py")), *sorted((here.parent / "files").glob("*.py")), here.parent / "errors.py"]
-    own += [contract / "contract.py", contract / "dims.py"]
+    own += [contract / "contract.py", contract / "dims.py", contract / "families.py"]
     found = (importlib.util.find_spec(name) for name in ("pydantic", "yaml"))
     files = [*own, *(Path(spec.origin) for spec in found if spec is not None and spec.origin is not None)]
     states = [(str(file), os.stat(file)) for file in files]  # noqa: PTH116 - what Path.stat() calls
@@ -92,7 +91,8 @@ def _texts(graph: Graph, files: Iterable[Path]) -> list[Path] | None:
     devices = [device_kinds.device_file(device.partition(":")[0]) for device in graph.devices.values()]
     name = graph.tree.get("model", "name")
     model = [] if name is None or not name.origin.line else [Path(name.origin.file).absolute()]
-    return list(dict.fromkeys([*files, *model, graph.model.config, *devices, *sources]))
+    config = [] if graph.model is None else [graph.model.config]
+    return list(dict.fromkeys([*files, *model, *config, *devices, *sources]))
 
 
 def _changed(path: Path) -> int:
@@ -131,63 +131,3 @@ def _restore(place: Path) -> Graph | None:
     for device in fields["devices"]:
         device_kinds.remember(DeviceSpec(**{**device, "origin": Path(device["origin"])}))
     return from_fields(fields["graph"])
-
-
-def to_fields(graph: Graph) -> dict[str, Any]:
-    """A graph as a JSON table."""
-    return {
-        "name": graph.name,
-        "path": str(graph.path),
-        "model": {key: str(value) if isinstance(value, Path) else value for key, value in asdict(graph.model).items()},
-        "params": graph.params,
-        "devices": graph.devices,
-        "dims": {name: [dim.max, dim.static] for name, dim in graph.dims.items()},
-        "inputs": {name: str(type_) for name, type_ in graph.inputs.items()},
-        "outputs": {name: str(ref) for name, ref in graph.outputs.items()},
-        "stages": [_stage_fields(spec) for spec in graph.stages.values()],
-        "tree": to_rows(graph.tree),
-    }
-
-
-def _stage_fields(spec: StageSpec) -> dict[str, Any]:
-    plain = {name: getattr(spec, name) for name in ("name", "module", "entry", "source", "role", "device", "cache")}
-    return {
-        **plain,
-        "inputs": {port: [str(wire.type), str(wire.ref)] for port, wire in spec.inputs.items()},
-        "outputs": {port: str(type_) for port, type_ in spec.outputs.items()},
-        "config": list(spec.config),
-    }
-
-
-def from_fields(fields: dict[str, Any]) -> Graph:
-    """The graph that `to_fields` spelled."""
-    tree: Node = from_rows(fields["tree"])
-    return Graph(
-        name=fields["name"],
-        path=Path(fields["path"]),
-        model=_model(fields["model"]),
-        params=fields["params"],
-        devices=fields["devices"],
-        dims={name: DimSpec(*dim) for name, dim in fields["dims"].items()},
-        inputs={name: parse_type(type_) for name, type_ in fields["inputs"].items()},
-        outputs={name: _ref(ref) for name, ref in fields["outputs"].items()},
-        stages={spec["name"]: _stage(spec) for spec in fields["stages"]},
-        tree=tree,
-    )
-
-
-def _model(fields: dict[str, Any]) -> ModelSpec:
-    paths = {name: fields[name] and Path(fields[name]) for name in ("config", "checkpoint", "voices")}
-    hub = fields["hub"] and HubSpec(**fields["hub"])
-    return ModelSpec(**{**fields, **paths, "hub": hub, "overridden": tuple(fields.get("overridden", ()))})
-
-
-def _stage(fields: dict[str, Any]) -> StageSpec:
-    inputs = {port: InputSpec(parse_type(type_), _ref(ref)) for port, (type_, ref) in fields["inputs"].items()}
-    outputs = {port: parse_type(type_) for port, type_ in fields["outputs"].items()}
-    return StageSpec(**{**fields, "inputs": inputs, "outputs": outputs, "config": tuple(fields["config"])})
-
-
-def _ref(text: str) -> Ref:
-    stage, _, port = text.partition(".")
-    return Ref(stage, port)

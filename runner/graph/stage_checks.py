@@ -12,7 +12,7 @@ from runner.graph.draft import Draft, DraftStage, Typed, difference
 from runner.graph.schema import DEVICE
 from runner.graph.validate import device_kinds, is_library, read_device
 from runner.graph.yaml_node import Node
-from stages.contract import NamedType, Port
+from stages.contract import Contract, NamedType, Port
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}?")
 _PLACEHOLDERS = ("model", "device")
@@ -91,9 +91,20 @@ def check_contracts(draft: Draft) -> Iterator[Mistake]:
             yield Mistake(node.origin, str(error))
             continue
         yield from _check_entry(stage, dotted)
+        if draft.tree.get("model") is None:
+            yield from _check_needs(stage, node, contract)
         inputs = {port: wire.typed for port, wire in stage.inputs.items()}
         yield from _check_side(stage, dotted, "input", inputs, contract.inputs)
         yield from _check_side(stage, dotted, "output", stage.outputs, contract.outputs)
+
+
+def _check_needs(stage: DraftStage, node: Node, contract: Contract) -> Iterator[Mistake]:
+    """A stage of a graph without a model takes nothing of a model's files."""
+    needs = [(contract.config, "of a model's config.json"), (contract.weights, "of a model's checkpoint")]
+    for names, source in needs:
+        if names:
+            fact = f"stage '{stage.name}' takes {', '.join(names)} {source}, but the graph has no model"
+            yield Mistake(node.origin, f"{fact}; name one, as in 'model: configs/models/mini.yaml'")
 
 
 def _contract_name(stage: DraftStage) -> tuple[str, str] | None:

@@ -83,10 +83,11 @@ class ModelSpec:
     """The model of a graph; paths are absolute, and only `config` has been looked at.
 
     Attributes:
+        family: the name of its family (`stages.families`).
         checkpoint: None where it comes from the hub alone.
         sha256: of the checkpoint.
-        voices: a folder of voice packs, or one pack.
-        voice: the name of the default voice.
+        voices: a folder of voice packs, or one pack; None for a model without voices.
+        voice: the name of the default voice, if there is one.
         overridden: those of 'checkpoint' and 'voices' that an overlay or an option names in place of the model's file.
             If such a path is not there, it is a mistake, and the hub does not stand in for it.
     """
@@ -95,9 +96,10 @@ class ModelSpec:
     config: Path
     checkpoint: Path | None
     sha256: str | None
-    voices: Path
-    voice: str
+    voices: Path | None
+    voice: str | None
     hub: HubSpec | None
+    family: str
     overridden: tuple[str, ...] = ()
 
 
@@ -122,6 +124,7 @@ class StageSpec:
         device: the device, as in cpu:0.
         cache: whether results may be kept.
         config: the keys of the model's config.json that a Python stage takes.
+        weights: the prefixes of the checkpoint's tensors that the stage takes, by the contract of its `source`.
     """
 
     name: str
@@ -134,6 +137,7 @@ class StageSpec:
     inputs: dict[str, InputSpec]
     outputs: dict[str, Type]
     config: tuple[str, ...] = ()
+    weights: tuple[str, ...] = ()
 
     @property
     def is_library(self) -> bool:
@@ -147,21 +151,34 @@ class Graph:
 
     Attributes:
         path: of the graph file.
+        model: None for a graph that needs none.
         params: parameters by name, with their values after overlays.
         devices: device (cpu:0) by role.
         inputs: what a caller gives.
         outputs: the stage's output behind each output of the graph.
         stages: in topological order, else as written.
+        fixed: the sizes of the dims that the model fixes, whether or not the graph has them.
         tree: every value with its origin.
     """
 
     name: str
     path: Path
-    model: ModelSpec
+    model: ModelSpec | None
     params: dict[str, Parameter]
     devices: dict[str, str]
     dims: dict[str, DimSpec]
     inputs: dict[str, Type]
     outputs: dict[str, Ref]
     stages: dict[str, StageSpec]
+    fixed: dict[str, int]
     tree: Node = field(repr=False, compare=False)
+
+    @property
+    def padded(self) -> frozenset[str]:
+        """The dims that arrays of Python stages are padded to: those that are static though no model fixes them."""
+        return frozenset(name for name, dim in self.dims.items() if dim.static) - self.fixed.keys()
+
+    @property
+    def model_name(self) -> str:
+        """The name that `{model}` stands for in the path of a library: the graph's own where it has no model."""
+        return self.name if self.model is None else self.model.name

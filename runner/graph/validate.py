@@ -80,11 +80,17 @@ def validate(tree: Node, form: type[Form], mistakes: list[Mistake]) -> Form | No
     try:
         return form.model_validate(tree.plain())
     except ValidationError as error:
-        # A model file that could not be read has been reported as what it is.
-        reported = ("missing", ("model",)) if mistakes else None
         details = error.errors(include_url=False)
-        mistakes += [_mistake(tree, form, one) for one in details if (one["type"], one["loc"]) != reported]
+        if has_unread_model(tree):
+            details = [one for one in details if one["loc"] != ("model",)]
+        mistakes += [_mistake(tree, form, one) for one in details]
         return None
+
+
+def has_unread_model(tree: Node) -> bool:
+    """Whether the tree names a model file that could not be read, or holds no model: a mistake that has been noted."""
+    model = tree.get("model")
+    return model is not None and isinstance(model.value, str)
 
 
 def _mistake(tree: Node, form: type[BaseModel], detail: ErrorDetails) -> Mistake:

@@ -26,6 +26,7 @@ from runner.model import hub
 from runner.model.checkpoint import Checkpoint
 from runner.runtime.values import VOICE, Sizes, scalar, spell
 from stages.contract import TensorType
+from stages.families import find_family
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -115,7 +116,8 @@ class GraphSide:
 
     @property
     def dims(self) -> ModelDims:
-        return self.pipeline.dims
+        dims: ModelDims = self.pipeline.dims
+        return dims
 
     def given(self, case: Case) -> dict[str, Any]:
         params = {**self.graph.params, **self._params(case)}
@@ -147,8 +149,7 @@ class GraphSide:
 
     def filled(self, stage: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Values of another side, padded where this graph has fixed sizes."""
-        static = frozenset(name for name, dim in self.graph.dims.items() if dim.static)
-        sizes, padded = Sizes(self.graph.dims), static - self.pipeline.dims.named().keys()
+        sizes, padded = Sizes(self.graph.dims), self.graph.padded
         types = {port: wire.type for port, wire in self.graph.stages[stage].inputs.items()}
         return {
             port: sizes.pad(f"{stage}.{port}", types[port], value, padded) if isinstance(value, np.ndarray) else value
@@ -237,8 +238,10 @@ class ReferenceSide:
             raise RunError(f"reference: {error.name} is not installed: {_INSTALL}") from None
         self._other = other
         model, config = other.graph.model, other.pipeline.config
+        if model is None:
+            raise RunError(f"{other.graph.path}: the graph has no model, and the reference is one of a model")
         shapes = reference.checkpoint_keys(reference.build_model(config))
-        checkpoint = Checkpoint.open(hub.checkpoint(model), model.sha256)
+        checkpoint = Checkpoint.open(hub.checkpoint(model), find_family(model.family), model.sha256)
         weights = {key: checkpoint.take(key, shape) for key, shape in shapes.items()}
         checkpoint.finish()
         self._reference = reference.Reference(config, weights)
@@ -336,7 +339,7 @@ def _measure(a: Side, b: Side, port: str, ours: Array, theirs: Array, tolerances
     side = a if stage in a.graph.stages and name in a.graph.stages[stage].outputs else b
     return measure(
         *(port, side.graph.stages[stage].outputs[name], ours, theirs),
-        times=side.graph.dims.keys() - side.dims.named().keys(),
+        times=side.graph.dims.keys() - side.graph.fixed.keys(),
         frame_samples=side.dims.frame_samples,
         tolerance=tolerances.of(port),
     )

@@ -83,7 +83,7 @@ def page(
         ("wall time", spell_time(wall_s)),
         ("stages that ran", str(statuses.count(Status.RUN))),
         ("stages kept", str(statuses.count(Status.HIT))),
-        ("model", graph.model.name),
+        ("model", graph.model_name),
         ("devices", ", ".join(dict.fromkeys(graph.devices.values()))),
     ]
     return _PAGE.format(

@@ -4,9 +4,9 @@
                                                                    +-->  "part.KEY" -> tensor  --take-->  float32
     .safetensors  {"part.KEY": tensor}                           --+
 
-`part` is bert, bert_encoder, predictor, text_encoder or decoder. Names of PyTorch's newer weight norm
-(`parametrizations.weight.original0`, `original1`) are read as the older `weight_g`, `weight_v`. Folding the norm is the
-layers' business.
+The model's family (`stages.families`) says which parts there are, which prefix is dropped from a KEY and which tensors
+may be there though no stage takes them. Names of PyTorch's newer weight norm (`parametrizations.weight.original0`,
+`original1`) are read as the older `weight_g`, `weight_v`. Folding the norm is the layers' business.
 
 Source: kokoro 0.9.4, model.py (KModel.__init__).
 Differs: the reference falls back to a load that ignores missing and unexpected keys; here both are errors.
@@ -26,12 +26,9 @@ from runner.errors import WeightsError
 from runner.files.digest import file_sha256
 from runner.model.safetensors import StoredTensor, is_safetensors, map_file, read_safetensors
 from runner.model.torch_zip import MAGIC, read_torch_zip
+from stages.families import Family
 
-_WRAPPER = "module."  # of torch.nn.DataParallel, under which the published model was trained
 _NEW_WEIGHT_NORM = re.compile(r"\.parametrizations\.weight\.original([01])\Z")
-_POOLER = re.compile(r"bert\.pooler\.(weight|bias)\Z")
-# PyTorch writes these where the published file has none. AdaIN's own scale and shift are the style's.
-_INSTANCE_NORM = re.compile(r"\.(norm[12]|adain[12]\.\d+)\.norm\.(weight|bias)\Z")
 _OLD_PICKLE = b"\x80\x02"
 
 
@@ -43,18 +40,20 @@ class Checkpoint:
         tensors: name -> tensor, whose `dtype` and `shape` are the file's.
     """
 
-    def __init__(self, path: Path, tensors: Mapping[str, StoredTensor]) -> None:
+    def __init__(self, path: Path, tensors: Mapping[str, StoredTensor], family: Family) -> None:
         self.path = path
         self.tensors = tensors
-        self._taken: set[str] = set()
+        self._family = family
+        self._taken: dict[str, set[str]] = {}  # tensor -> who took it
         self._missing: dict[str, tuple[int, ...]] = {}
-        self._unfit: list[str] = []
+        self._misfits: dict[str, None] = {}
 
     @classmethod
-    def open(cls, path: Path, sha256: str | None = None) -> Checkpoint:
+    def open(cls, path: Path, family: Family, sha256: str | None = None) -> Checkpoint:
         """Open a `.pth` or `.safetensors` file, told apart by its first bytes; tensors stay on the mapped file.
 
         Args:
+            family: the model's.
             sha256: the digest the file must have; None accepts any.
 
         Raises:
@@ -64,9 +63,9 @@ class Checkpoint:
         if sha256 is not None:
             check_sha256(path, sha256)
         if is_safetensors(data):
-            return cls(path, dict(_named(path, read_safetensors(path).items())))
+            return cls(path, dict(_named(path, read_safetensors(path).items(), family.wrapper)), family)
         if data[: len(MAGIC)] == MAGIC:
-            return cls(path, dict(_named(path, _flat(path, read_torch_zip(path)))))
+            return cls(path, dict(_named(path, _flat(path, read_torch_zip(path)), family.wrapper)), family)
         if data[: len(_OLD_PICKLE)] == _OLD_PICKLE:
             raise WeightsError(f"{path}: torch.save's format before PyTorch 1.6; load it there and save it again")
         raise WeightsError(f"{path}: neither a .pth of torch.save (a zip file) nor a .safetensors file")
@@ -76,33 +75,38 @@ class Checkpoint:
         """sha256 of the file, in hexadecimal."""
         return file_sha256(self.path)
 
-    def take(self, key: str, shape: Sequence[int]) -> np.ndarray:
-        """The tensor `key` as float32, C-contiguous; read-only where it lies on the file.
+    def take(self, key: str, shape: Sequence[int], taker: str = "") -> np.ndarray:
+        """Take the tensor `key` as float32, C-contiguous; read-only where it lies on the file.
 
         What does not fit is kept for `finish`, and nan of the expected shape is returned meanwhile.
+
+        Args:
+            taker: the stage that takes it; no stage takes a tensor twice, two stages may take the same.
         """
         expected = tuple(shape)
         stored = self.tensors.get(key)
         if stored is None:
             self._missing[key] = expected
             return np.full(expected, np.nan, np.float32)
-        if key in self._taken:
-            self._unfit.append(f"{key}: taken twice by the model's stages")
-        self._taken.add(key)
+        takers = self._taken.setdefault(key, set())
+        if taker in takers:
+            self._misfits[f"{key}: taken twice by the model's stages"] = None
+        takers.add(taker)
         if stored.shape != expected:
-            self._unfit.append(f"{key}: is {list(stored.shape)}, expected {list(expected)}")
+            self._misfits[f"{key}: is {list(stored.shape)}, expected {list(expected)}"] = None
             return np.full(expected, np.nan, np.float32)
         try:
             return stored.float32()
         except ValueError as error:
-            self._unfit.append(f"{key}: {error}")
+            self._misfits[f"{key}: {error}"] = None
             return np.full(expected, np.nan, np.float32)
 
-    def finish(self, parts: Iterable[str] | None = None) -> None:
+    def finish(self, parts: Sequence[str] | None = None) -> None:
         """Check that the tensors taken are those of the file.
 
         Args:
-            parts: the prefixes, such as `bert` or `predictor.lstm`, that were to be taken whole; None is all.
+            parts: the prefixes, such as `bert` or `predictor.lstm`, that were to be taken whole. Elsewhere there may be
+                what the family has and nobody took. None is all: nothing may be left.
 
         Raises:
             WeightsError: lists all missing, misshapen and unexpected tensors, one a line.
@@ -111,7 +115,7 @@ class Checkpoint:
         facts = [
             f"missing    {key}: expected {list(shape)}{_renamed(key, left)}" for key, shape in self._missing.items()
         ]
-        facts += [f"misfit     {fact}" for fact in self._unfit]
+        facts += [f"misfit     {fact}" for fact in self._misfits]
         facts += [f"unexpected {fact}" for key in left if (fact := self._objection(key))]
         if facts:
             listed = "\n  ".join(facts)
@@ -120,26 +124,28 @@ class Checkpoint:
                 "Give the config.json that belongs to this checkpoint, or the checkpoint of this config.json"
             )
 
-    def _left(self, parts: Iterable[str] | None) -> Iterator[str]:
-        """What nobody took, under the prefixes `parts`."""
-        prefixes = None if parts is None else tuple(f"{part}." for part in parts)
+    def _left(self, parts: Sequence[str] | None) -> Iterator[str]:
+        """The tensors that nobody took though they were to be taken, or are of no part of the family."""
         for key in self.tensors:
-            if key not in self._taken and (prefixes is None or f"{key}.".startswith(prefixes)):
+            others = parts is not None and not is_below(key, parts) and is_below(key, self._family.parts)
+            if key not in self._taken and not others:
                 yield key
 
     def _objection(self, key: str) -> str | None:
         """Why a tensor that nobody took may not be in the file; None if the model does without it."""
         tensor = self.tensors[key]
-        if _POOLER.match(key):
-            return None
-        affine = _INSTANCE_NORM.search(key)
-        if affine is None:
+        spare = next((spare for spare in self._family.spares if re.search(spare.pattern, key)), None)
+        if spare is None:
             return f"{key}: {tensor}"
-        identity = 1 if affine[2] == "weight" else 0
-        plain = tensor.dtype in ("float32", "float16", "bfloat16") and bool(np.all(tensor.float32() == identity))
-        return (
-            None if plain else f"{key}: {tensor} is not {identity} throughout, and an instance norm has no values here"
-        )
+        if spare.value is None:
+            return None
+        plain = tensor.dtype in ("float32", "float16", "bfloat16") and bool(np.all(tensor.float32() == spare.value))
+        return None if plain else f"{key}: {tensor} is not {spare.value} throughout, and {spare.reason}"
+
+
+def is_below(key: str, prefixes: Iterable[str]) -> bool:
+    """Whether a tensor lies under one of `prefixes`: `bert.a` under `bert`, `bert_encoder.a` not."""
+    return f"{key}.".startswith(tuple(f"{prefix}." for prefix in prefixes))
 
 
 def check_sha256(path: Path, expected: str) -> None:
@@ -168,12 +174,12 @@ def _flat(path: Path, saved: object) -> Iterator[tuple[str, StoredTensor]]:
             yield name, tensor
 
 
-def _named(path: Path, tensors: Iterable[tuple[str, StoredTensor]]) -> Iterator[tuple[str, StoredTensor]]:
+def _named(path: Path, tensors: Iterable[tuple[str, StoredTensor]], wrapper: str) -> Iterator[tuple[str, StoredTensor]]:
     """The same tensors under the names that stages use."""
     seen: set[str] = set()
     for name, tensor in tensors:
         part, _, key = name.partition(".")
-        key = _NEW_WEIGHT_NORM.sub(lambda match: f".weight_{'gv'[int(match[1])]}", key.removeprefix(_WRAPPER))
+        key = _NEW_WEIGHT_NORM.sub(lambda match: f".weight_{'gv'[int(match[1])]}", key.removeprefix(wrapper))
         flat = f"{part}.{key}"
         if flat in seen:
             raise WeightsError(f"{path}: {flat} is there twice, under two spellings")

@@ -110,6 +110,6 @@ def voices(model: ModelSpec) -> Callable[[str], Path] | None:
     """Gets a voice of the model from the hub, by name, for `load_voice`; None where the model names no hub, or where an
     overlay or option names voices that are not there."""
     hub = model.hub
-    if hub is None or ("voices" in model.overridden and not model.voices.exists()):
+    if hub is None or ("voices" in model.overridden and model.voices is not None and not model.voices.exists()):
         return None
     return lambda name: fetch(hub.repo, hub.revision, f"{hub.voices}/{name}.pt", key="model.voices")

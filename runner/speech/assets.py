@@ -18,8 +18,10 @@ from runner.files import atomic
 from runner.files.errors import reading
 from runner.files.npy import write_array
 from runner.files.overwriting import refuse_overwriting
+from runner.graph.model_config import ModelConfigError, read_config
 from runner.speech.voices import load_voice
-from stages.dims import ConfigError, ModelDims
+from stages.dims import ModelDims
+from stages.families import KOKORO
 
 
 def write_assets(config: Path, voices: Sequence[Path], out: Path) -> list[Path]:
@@ -35,8 +37,8 @@ def write_assets(config: Path, voices: Sequence[Path], out: Path) -> list[Path]:
         WeightsError: a voice is missing, damaged or for another model; two voices have one name.
         RunError: `out` cannot be written, or holds what is read.
     """
-    row = _dims(config).voice_row
     vocab = load_vocab(config)
+    row = _dims(config).voice_row
     packs: dict[str, np.ndarray] = {}
     for source in _sources(voices):
         if source.stem in packs:
@@ -116,10 +118,11 @@ def _table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _dims(config: Path) -> ModelDims:
     try:
-        return ModelDims.from_config(load_json(config))
-    except ConfigError as error:
-        lines = str(error).split("\n")
-        raise SpecError("\n".join(f"{config}: {line}" for line in lines)) from None
+        dims = read_config(config, KOKORO.name).dims
+    except ModelConfigError as error:
+        raise SpecError("\n".join(f"{config}: {fact}" for fact in error.facts)) from None
+    assert isinstance(dims, ModelDims)
+    return dims
 
 
 def _sources(voices: Sequence[Path]) -> list[Path]:

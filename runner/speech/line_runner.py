@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Generic
 from runner.batch.bulk import PartT
 from runner.engine.options import RunOptions
 from runner.errors import LineError, RunError
+from runner.speech.model import VOICE, make_voice_resolver, model_dims
 from runner.speech.split import split
-from runner.speech.voices import voice_resolver
-from stages.dims import END_TOKENS, ModelDims
+from stages.dims import END_TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -25,11 +25,10 @@ if TYPE_CHECKING:
     from runner.batch.rows import Row
     from runner.engine.pipeline import Pipeline, Result
     from runner.engine.run_state import RunState
-    from runner.graph.types import Graph
     from runner.runtime.values import Array
     from runner.speech.split import Chunk
 
-PHONEMES, VOICE = "phonemes", "voice"  # the inputs of a graph that speaks
+PHONEMES = "phonemes"  # the input that takes the lines
 _DEFAULT = RunOptions()
 
 
@@ -49,10 +48,10 @@ class LineRunner(ABC, Generic[PartT]):
         self._pipeline, self._options = pipeline, options
         graph = pipeline.graph
         voiced = voice is not None or VOICE in graph.inputs
-        self._inputs: dict[str, Any] = {VOICE: voice_resolver(graph)(voice)} if voiced else {}
+        self._inputs: dict[str, Any] = {VOICE: make_voice_resolver(graph)(voice)} if voiced else {}
         self._skip_unknown = bool({**graph.params, **options.params}.get("skip_unknown", False))
         self._vocab: Mapping[str, int] = pipeline.config.get("vocab", {})
-        self._dims = model_dims(graph)
+        self._dims = model_dims(pipeline)
         text = graph.dims.get("text")
         # A fixed size is no limit to cut at: cutting would change the audio, and a fixed size promises not to.
         bounds = [] if text is None or text.static else [text.max]
@@ -156,13 +155,6 @@ class OutputRunner(LineRunner[OutputPart]):
     def _part(self, row: Row, chunk: Chunk, run: RunState, result: Result) -> OutputPart:  # noqa: ARG002 - the base's
         outputs = {name: array for name, array in result.items() if name in run.outputs}
         return OutputPart(row.origin, outputs, result.timings)
-
-
-def model_dims(graph: Graph) -> ModelDims:
-    """The sizes of the graph's model."""
-    import json
-
-    return ModelDims.from_config(json.loads(graph.model.config.read_bytes()))
 
 
 @contextlib.contextmanager

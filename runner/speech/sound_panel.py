@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from runner.errors import RunError
-from runner.speech.line_runner import PHONEMES, model_dims
+from runner.speech.line_runner import PHONEMES
+from runner.speech.model import model_dims
 from runner.speech.speaker import AUDIO, DURATIONS
 from stages.dims import END_TOKENS, SAMPLE_RATE_HZ
 from stages.symbols import normalise
@@ -80,7 +81,7 @@ def _sound(pipeline: Pipeline, run: KeptRun) -> Sound:
         symbols=symbols,
         f0_hz=_contour(pipeline.graph, run, _F0),
         energy=_contour(pipeline.graph, run, _ENERGY),
-        frame_s=model_dims(pipeline.graph).frame_samples / SAMPLE_RATE_HZ,
+        frame_s=model_dims(pipeline).frame_samples / SAMPLE_RATE_HZ,
     )
 
 

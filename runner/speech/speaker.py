@@ -16,9 +16,8 @@ from runner.errors import RunError
 from runner.graph.types import Graph, Ref
 from runner.runtime import devices
 from runner.speech import timestamps
-from runner.speech.line_runner import VOICE, LineRunner
+from runner.speech.line_runner import LineRunner
 from runner.speech.split import joint
-from runner.speech.voices import voice_resolver
 from stages.contract import parse_type
 from stages.dims import SAMPLE_RATE_HZ
 from stages.symbols import normalise
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.batch.rows import Row
-    from runner.engine.pipeline import Pipeline, Resolver, Result
+    from runner.engine.pipeline import Pipeline, Result
     from runner.engine.run_state import RunState
     from runner.runtime.values import Array
     from runner.speech.split import Chunk
@@ -102,7 +101,7 @@ class Speaker(LineRunner[Part]):
         graph = self._pipeline.graph
         stages = {}
         for name, spec in graph.stages.items():
-            library = devices.library_path(spec, graph.model.name, build_root) if spec.is_library else None
+            library = devices.library_path(spec, graph.model_name, build_root) if spec.is_library else None
             stages[name] = keys.identity(spec, graph, self._pipeline.config, library)
         wires = {
             name: [[port, str(source.ref)] for port, source in spec.inputs.items()]
@@ -155,11 +154,6 @@ class Speaker(LineRunner[Part]):
         symbols = [symbol for symbol in normalise(chunk.phonemes, self._vocab) if symbol.text in self._vocab]
         found = timestamps.spans(symbols, result[DURATIONS], self._dims.frame_samples, result[AUDIO].size)
         return timestamps.moved(found, columns=chunk.offset, samples=shift, limit=samples)
-
-
-def speech_resolvers(graph: Graph) -> dict[str, Resolver]:
-    """The resolvers of the types of inputs that speech brings: `voice`."""
-    return {VOICE: voice_resolver(graph)}
 
 
 def with_durations(graph: AnyGraph) -> AnyGraph:

@@ -27,15 +27,12 @@ import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tokenize import TokenError
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from runner.errors import WeightsError, suggest
 from runner.model.safetensors import StoredTensor, is_safetensors, map_file, read_safetensors
-
-if TYPE_CHECKING:
-    from runner.graph.types import Graph
 
 RAW_ROWS = 510  # rows of a published pack: one for each number of symbols
 SUFFIXES = (".npy", ".safetensors", ".pt", ".bin")
@@ -51,14 +48,14 @@ class _Part(NamedTuple):
 
 
 def load_voice(
-    spec: str | None, voices: Path, default: str, row: int, fetch: Callable[[str], Path] | None = None
+    spec: str | None, voices: Path | None, default: str | None, row: int, fetch: Callable[[str], Path] | None = None
 ) -> np.ndarray:
     """The voice pack that `spec` means: float32 [N, row], C-contiguous, finite.
 
     Args:
         spec: as above; None is the model's default voice.
-        voices: the model's folder or file of voices.
-        default: name of the model's default voice, and of the one voice of a file that has no names.
+        voices: the model's folder or file of voices; None for a model without voices.
+        default: name of the model's default voice, if it has one, and of the one voice of a file that has no names.
         row: numbers in a row, 2*style of the model.
         fetch: gets the file of a voice, by name, that a folder lacks; raises WeightsError where it cannot.
 
@@ -67,6 +64,8 @@ def load_voice(
             of a mix differ in length.
     """
     spec = default if spec is None else spec
+    if spec is None:
+        raise WeightsError("no voice is asked for, and the model names none; give one, or set model.voice")
     if _is_file(spec):
         return _read(Path(spec), None, row)
     parts = _parse(spec)
@@ -81,30 +80,7 @@ def load_voice(
     return np.asarray(mixed, np.float32)
 
 
-def voice_resolver(graph: Graph) -> Callable[[str | np.ndarray | None], np.ndarray]:
-    """Make the resolver of inputs of type `voice`: it takes a specification, a pack, or None for the model's own voice.
-
-    It raises WeightsError where a specification is misspelled, or a voice is missing, damaged or for another model.
-    """
-    model = graph.model
-
-    def resolve(given: str | np.ndarray | None) -> np.ndarray:
-        if isinstance(given, np.ndarray):
-            return given
-        return load_voice(given, model.voices, model.voice, 2 * graph.dims["style"].max, _hub_voices(graph))
-
-    return resolve
-
-
-def _hub_voices(graph: Graph) -> Callable[[str], Path] | None:
-    if graph.model.hub is None:
-        return None
-    from runner.model import hub  # noqa: PLC0415 - 10 ms that a model on the disk need not pay
-
-    return hub.voices(graph.model)
-
-
-def voice_files(spec: str, voices: Path) -> list[Path]:
+def voice_files(spec: str, voices: Path | None) -> list[Path]:
     """The files that `spec` names, in the model's folder of voices too; of a voice that is not there, none.
 
     Raises:
@@ -116,7 +92,7 @@ def voice_files(spec: str, voices: Path) -> list[Path]:
     return [place[0] for place in places if place is not None]
 
 
-def voice_names(voices: Path, default: str, row: int) -> list[str]:
+def voice_names(voices: Path, default: str | None, row: int) -> list[str]:
     """Names of the voices in the model's folder or file, sorted; those of a folder are its files'.
 
     Raises:
@@ -124,7 +100,7 @@ def voice_names(voices: Path, default: str, row: int) -> list[str]:
     """
     if voices.is_dir():
         return sorted({file.stem for file in voices.iterdir() if file.suffix in SUFFIXES})
-    return sorted(name or default for name in _contents(voices, row))
+    return sorted(name or default or voices.stem for name in _contents(voices, row))
 
 
 def absolute(spec: str, folder: Path) -> str:
@@ -172,12 +148,14 @@ def _plain(piece: str) -> str:
     return re.sub(r"\\([+,*])", r"\1", piece.strip())
 
 
-def _find(voice: str, voices: Path, default: str, row: int, fetch: Callable[[str], Path] | None) -> np.ndarray:
+def _find(
+    voice: str, voices: Path | None, default: str | None, row: int, fetch: Callable[[str], Path] | None
+) -> np.ndarray:
     """The pack of one VOICE of a spec."""
     place = _place(voice, voices)
     if place is not None:
         file, name = place
-        whole = name == voice and _is_only(voice, voices, default, row)
+        whole = name == voice and _is_only(voice, file, default, row)
         return _read(file, None if whole else name, row)
     absent = _absence(voice, voices, default, row)
     if fetch is None:
@@ -188,7 +166,7 @@ def _find(voice: str, voices: Path, default: str, row: int, fetch: Callable[[str
         raise WeightsError(f"{absent}. Nor can it be fetched: {error}") from None
 
 
-def _place(voice: str, voices: Path) -> tuple[Path, str | None] | None:
+def _place(voice: str, voices: Path | None) -> tuple[Path, str | None] | None:
     """The file that holds one VOICE of a spec, and the voice's name in it; None if the model lacks it."""
     file, colon, name = voice.rpartition(":")
     if _is_file(voice):
@@ -197,13 +175,17 @@ def _place(voice: str, voices: Path) -> tuple[Path, str | None] | None:
         return Path(file), name
     if _names_file(voice):
         raise WeightsError(f"voice '{voice}': there is no such file")
+    if voices is None:
+        return None
     if voices.is_file():
         return voices, voice
     found = (voices / f"{voice}{suffix}" for suffix in SUFFIXES)
     return next(((path, None) for path in found if path.is_file()), None)
 
 
-def _absence(voice: str, voices: Path, default: str, row: int) -> str:
+def _absence(voice: str, voices: Path | None, default: str | None, row: int) -> str:
+    if voices is None:
+        return f"voice '{voice}': the model has no voices; set model.voices, or give a file{_meant_file(voice)}"
     if not voices.is_dir():
         return f"voice '{voice}': the model's voices are to be in {voices}, which does not exist{_meant_file(voice)}"
     return f"voice '{voice}': not in {voices}{suggest(voice, voice_names(voices, default, row))}{_meant_file(voice)}"
@@ -235,13 +217,14 @@ def _fits(text: str) -> bool:
     return all(len(os.fsencode(part)) <= 255 for part in Path(text).parts)
 
 
-def _is_only(voice: str, file: Path, default: str, row: int) -> bool:
+def _is_only(voice: str, file: Path, default: str | None, row: int) -> bool:
     """Whether `voice` names the only voice of a file that gives it no name."""
     if list(_contents(file, row)) != [""]:
         return False
     if voice not in (default, file.stem):
+        only = default or file.stem
         raise WeightsError(
-            f"voice '{voice}': {file} holds one voice, '{default}'; give that name, or a file{_meant_file(voice)}"
+            f"voice '{voice}': {file} holds one voice, '{only}'; give that name, or a file{_meant_file(voice)}"
         )
     return True
 

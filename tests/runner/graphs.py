@@ -9,6 +9,7 @@ import pytest
 
 from runner.errors import GraphError, KokoroError, SpecError
 from runner.graph.load import load_graph
+from runner.graph.types import Graph, ModelSpec
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = (ROOT / "graphs/default.yaml").read_text(encoding="utf-8")
@@ -31,6 +32,12 @@ def write(folder: Path, text: str, name: str = "graph.yaml") -> tuple[Path, str]
     column = len(before) - before.rfind("\n")
     path.write_text(text.replace(CARET, ""), encoding="utf-8")
     return path, f"{path}:{before.count(chr(10)) + 1}:{column}"
+
+
+def model_of(graph: Graph) -> ModelSpec:
+    """The model of a graph that has one."""
+    assert graph.model is not None
+    return graph.model
 
 
 def messages(error: KokoroError) -> list[str]:

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from tvm.target import Target
 
-from runner.build.build import PARTS, _stage_class
+from runner.build.export import find_class
+from runner.graph.contracts import contract_of, stage_names
 from runner.graph.load import Graph, load_graph
 from stages.dims import ModelDims
 from stages.layers.packing import pack_module
@@ -32,6 +33,15 @@ _SIZES = {
     "istftnet": {"upsample_initial_channel": 8},
     "plbert": {"hidden_size": 8, "embedding_size": 4, "num_attention_heads": 2, "intermediate_size": 8},
 }
+_MODEL = """
+model:
+  name: small
+  config: config.json
+  checkpoint: model.safetensors
+  voices: voice.npy
+  voice: voice
+dims: {hidden: 16, style: 8, features: 24, bins: 5}
+"""
 _GRAPH = """
 graph: 1
 name: words
@@ -39,8 +49,6 @@ model:
   name: small
   config: config.json
   checkpoint: model.safetensors
-  voices: voice.npy
-  voice: voice
 devices:
   host: cpu:0
 params:
@@ -94,8 +102,8 @@ def weights() -> Weights:
     dims = ModelDims.from_config(sizes())
 
     with Target({"kind": "llvm", "mcpu": "generic"}):
-        for source in PARTS:
-            stage = _stage_class(source)(dims)
+        for source in (name for name in stage_names() if contract_of(name).weights):
+            stage = find_class(source)(dims)
 
             def draw(key: str, shape: tuple[int, ...], prefix: str = stage.PREFIX) -> np.ndarray:
                 drawn[prefix + key] = rng.standard_normal(shape).astype(np.float32)
@@ -118,6 +126,12 @@ def write(folder: Path, tensors: Weights) -> Path:
 def load(folder: Path, *sets: str) -> Graph:
     """The graph that `write` has written."""
     return load_graph(str(folder / "words.yaml"), sets=sets)
+
+
+def load_whole(folder: Path, *sets: str) -> Graph:
+    """The default graph, all of its stages, on the model that `write` has written."""
+    (folder / "model.yaml").write_text(_MODEL, "utf-8")
+    return load_graph("default", [str(folder / "model.yaml")], sets)
 
 
 def load_twice(folder: Path) -> Graph:

@@ -8,7 +8,7 @@ phonemes --> tokenize --> input_ids, text_mask --> scaled --> y = input_ids * w,
 from __future__ import annotations
 
 import shutil
-from importlib.metadata import EntryPoint
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -132,12 +132,16 @@ def offer_stage(
     offered = offered or f"others.{name}"
     package = folder / f"kokoro_run_{offered.partition('.')[2]}"
     package.mkdir()
+    for module in (package.name, f"{package.name}.{name}"):  # of a test before
+        monkeypatch.delitem(sys.modules, module, raising=False)
     (package / "__init__.py").touch()
     path = package / f"{name}.py"
     path.write_text(code, "utf-8")
+    info = folder / f"{package.name}-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package.name}\nVersion: 1\n", "utf-8")
+    (info / "entry_points.txt").write_text(f"[kokoro_run.stages]\n{offered} = {package.name}.{name}:{name}\n", "utf-8")
     monkeypatch.syspath_prepend(folder)
-    points = [EntryPoint(offered, f"{package.name}.{name}:{name}", "kokoro_run.stages")]
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda *, group: points if group == points[0].group else [])
     return path
 
 

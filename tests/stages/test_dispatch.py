@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from tvm.target import Target
 
-from runner.build.build import _dims, export, resolve_target
+from runner.build.export import export
+from runner.build.targets import resolve_target
 from runner.graph.device_kinds import load_device
+from runner.graph.model_config import read_config
 from stages.dims import ModelDims
 from stages.dispatch import by_target, filtering_pays, in_bf16, padded, panel, uses_kernels
 from stages.kernels.bfloat16 import BF16
@@ -59,7 +61,9 @@ def test_long_convolutions_are_filtered_in_float32_unless_amx_multiplies(cpu: st
 
 @pytest.fixture(scope="module")
 def dims(repository: Path) -> ModelDims:
-    return _dims(repository / "configs" / "models" / "mini" / "config.json")
+    dims = read_config(repository / "configs" / "models" / "mini" / "config.json", "kokoro").dims
+    assert isinstance(dims, ModelDims)
+    return dims
 
 
 @pytest.mark.parametrize("stage", STAGES)

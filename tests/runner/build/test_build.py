@@ -17,8 +17,9 @@ import pytest
 from tvm.target import Target
 
 from runner.build import passes
-from runner.build.build import build, check_checkpoint, resolve_target
-from runner.build.staleness import stale
+from runner.build.build import build
+from runner.build.staleness import BUILDER, stale
+from runner.build.targets import resolve_target
 from runner.cache.cache import Cache
 from runner.engine.pipeline import Pipeline
 from runner.engine.run_state import Status
@@ -102,10 +103,8 @@ def test_sources_are_those_that_the_stage_imports_and_the_builder(built: Path) -
     assert {"stages/text_encoder.py", "stages/layers/conv.py", "stages/kernels/conv1d.py", "stages/contract.py"} < set(
         sources
     )
-    assert {name for name in sources if name.startswith("runner/")} == {
-        "runner/build/build.py",
-        "runner/build/passes.py",
-    }
+    assert {name for name in sources if name.startswith("runner/")} == {f"runner/{name}" for name in BUILDER}
+    assert {"stages/families.py", "stages/dims.py"} < set(sources)
     assert not {"stages/bert.py", "stages/decoder.py", "stages/kernels/stft.py"} & set(sources)
     assert all(hashlib.sha256((ROOT / name).read_bytes()).hexdigest() == digest for name, digest in sources.items())
 
@@ -211,7 +210,7 @@ def test_checkpoint_of_another_model_is_refused_before_anything_is_built(
 ) -> None:
     folder = small_model.write(tmp_path / "model", rewritten(tensors, change)).parent
     with pytest.raises(WeightsError) as error:
-        build(small_model.load(folder), tmp_path / "root")
+        build(small_model.load_whole(folder), tmp_path / "root")
     message = str(error.value).splitlines()
     assert message[0] == f"{folder / 'model.safetensors'} does not hold the weights of this model:"
     assert [line.strip() for line in message[1:-1]] == lines
@@ -219,10 +218,23 @@ def test_checkpoint_of_another_model_is_refused_before_anything_is_built(
     assert not library(tmp_path / "root").parent.exists()
 
 
-def test_whole_checkpoint_is_checked_whatever_the_graph_compiles(tensors: Weights, tmp_path: Path) -> None:
+def test_checkpoint_is_held_to_all_stages_of_the_graph_whatever_is_compiled(tensors: Weights, tmp_path: Path) -> None:
     folder = small_model.write(tmp_path, rewritten(tensors, lambda t: t.pop("bert_encoder.bias"))).parent
     with pytest.raises(WeightsError, match=r"bert_encoder\.bias"):
-        check_checkpoint(folder / "model.safetensors", ModelDims.from_config(small_model.sizes()))
+        build(small_model.load_whole(folder), tmp_path / "root", only=[STAGE])
+
+
+def test_checkpoint_need_not_hold_what_no_stage_of_the_graph_takes(
+    model: Path, built: Path, tensors: Weights, tmp_path: Path
+) -> None:
+    """Nor does anything else have to be taken that the family has; what it has not is refused."""
+    own = {name: tensor for name, tensor in tensors.items() if name.startswith("text_encoder.")}
+    folder = small_model.write(tmp_path / "own", {**own, "bert.extra": np.zeros(2, np.float32)}).parent
+    assert states(folder, tmp_path / "root") == [(STAGE, "compiling"), (STAGE, "built")]
+    np.testing.assert_array_equal(speak(folder, tmp_path / "root"), speak(model, built))
+    folder = small_model.write(tmp_path / "other", {**own, "vocoder.w": np.zeros(2, np.float32)}).parent
+    with pytest.raises(WeightsError, match=r"\n  unexpected vocoder\.w: float32\[2\]\n"):
+        build(small_model.load(folder), tmp_path / "root")
 
 
 def test_checkpoint_with_another_digest_is_refused(model: Path, tmp_path: Path) -> None:
@@ -406,12 +418,12 @@ def scratch_folders(root: Path) -> list[Path]:
 
 
 def test_port_that_is_no_tensor_cannot_be_compiled() -> None:
-    from runner.build.build import _entry_spec  # noqa: PLC0415
+    from runner.build.export import entry_spec  # noqa: PLC0415
     from stages.contract import Contract, NamedType, Port  # noqa: PLC0415
 
     contract = Contract(inputs={"word": Port(NamedType("str"), "")}, outputs={}, weights=(), config=())
     with Target({"kind": "llvm"}), pytest.raises(BuildError, match="port word is str: a compiled stage takes tensors"):
-        _entry_spec(contract, ModelDims.from_config(small_model.sizes()))
+        entry_spec(contract, ModelDims.from_config(small_model.sizes()))
 
 
 @pytest.mark.parametrize(

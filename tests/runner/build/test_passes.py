@@ -12,7 +12,7 @@ from tvm import tirx
 from tvm.target import Target
 
 from runner.build import passes
-from runner.build.build import export
+from runner.build.export import export
 from stages.dims import ModelDims
 from tests.runner import small_model
 

@@ -206,7 +206,13 @@ def test_changed_source_makes_stale_what_imports_it_and_finding_out_loads_no_com
     package = tmp_path / "package"
     for name in ("runner", "stages", "configs", "graphs"):
         shutil.copytree(ROOT / name, package / name, ignore=shutil.ignore_patterns("__pycache__", "*.safetensors"))
-    changed = ["stages/text_encoder.py", "stages/kernels/simd.py", "stages/contract.py", "runner/build/build.py"]
+    changed = ["stages/text_encoder.py", "stages/kernels/simd.py", "stages/contract.py", "stages/families.py"]
+    changed += [
+        "runner/build/build.py",
+        "runner/build/weights.py",
+        "runner/model/checkpoint.py",
+        "runner/runtime/devices.py",
+    ]
     unrelated = ["stages/decoder.py", "stages/kernels/stft.py", "runner/engine/pipeline.py"]
     command = [sys.executable, "-c", SOURCES_SCRIPT, str(folder), *changed, *unrelated]
     environment = {**os.environ, "PYTHONPATH": str(package)}

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from runner.build.workers import Crew
+from runner.build.workers import WorkerPool
 from runner.errors import BuildError, WeightsError
 from tests.conftest import ROOT
 
 LIGHT = "runner.errors"  # what the workers import first; of no weight
 PARENT = (
-    "import time; from functools import partial; from runner.build.workers import Crew\n"
-    "with Crew(2, 'runner.errors') as crew:\n"
-    "    for _ in crew.work([(str(n), partial(time.sleep, 3600)) for n in range(2)], print): pass\n"
+    "import time; from functools import partial; from runner.build.workers import WorkerPool\n"
+    "with WorkerPool(2, 'runner.errors') as pool:\n"
+    "    for _ in pool.work([(str(n), partial(time.sleep, 3600)) for n in range(2)], print): pass\n"
 )
 
 
@@ -51,8 +51,8 @@ def wait_for_end(processes: list[int]) -> list[int]:
 def test_jobs_begin_in_order_and_all_are_answered() -> None:
     begun: list[str] = []
     jobs = [(name, partial(str.upper, name)) for name in "abcde"]
-    with Crew(2, LIGHT) as crew:
-        answers = dict(crew.work(jobs, begun.append))
+    with WorkerPool(2, LIGHT) as pool:
+        answers = dict(pool.work(jobs, begun.append))
     assert begun == list("abcde")
     assert answers == {name: name.upper() for name in "abcde"}
 
@@ -62,13 +62,13 @@ def test_worker_finds_the_modules_that_its_parent_finds(tmp_path: Path, monkeypa
     monkeypatch.syspath_prepend(tmp_path)
     import plugin_of_a_user  # type: ignore[import-not-found]  # noqa: PLC0415
 
-    with Crew(1, LIGHT) as crew:
-        assert list(crew.work([("a", plugin_of_a_user.answer)], str)) == [("a", 42)]
+    with WorkerPool(1, LIGHT) as pool:
+        assert list(pool.work([("a", plugin_of_a_user.answer)], str)) == [("a", 42)]
 
 
 def test_error_of_a_job_is_raised_as_it_was() -> None:
-    with Crew(2, LIGHT) as crew, pytest.raises(WeightsError, match=r"^missing: x$") as error:
-        list(crew.work([("a", partial(refuse, "missing: x"))], str))
+    with WorkerPool(2, LIGHT) as pool, pytest.raises(WeightsError, match=r"^missing: x$") as error:
+        list(pool.work([("a", partial(refuse, "missing: x"))], str))
     assert "in refuse" in str(error.value.__cause__)
 
 
@@ -80,16 +80,19 @@ def test_error_of_a_job_is_raised_as_it_was() -> None:
     ],
 )
 def test_worker_that_dies_is_an_error_that_names_the_stage(job: partial[None], how: str) -> None:
-    with Crew(2, LIGHT) as crew, pytest.raises(BuildError, match=f"stage 'decoder': the process .* ended .*{how}"):
-        list(crew.work([("decoder", job)], str))
+    with (
+        WorkerPool(2, LIGHT) as pool,
+        pytest.raises(BuildError, match=f"stage 'decoder': the process .* ended .*{how}"),
+    ):
+        list(pool.work([("decoder", job)], str))
 
 
 def test_no_worker_is_left_after_an_error() -> None:
     others = set(children(os.getpid()))  # of tests before this one
-    with Crew(2, LIGHT) as crew:
+    with WorkerPool(2, LIGHT) as pool:
         workers = set(children(os.getpid())) - others
         with pytest.raises(WeightsError):
-            list(crew.work([("a", partial(time.sleep, 3600)), ("b", partial(refuse, "x"))], str))
+            list(pool.work([("a", partial(time.sleep, 3600)), ("b", partial(refuse, "x"))], str))
     assert len(workers) == 2
     assert set(children(os.getpid())) <= others
     assert not any(map(is_alive, workers))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.build.build import _told_of
+from runner.build.export import name_stage_in_errors
 from runner.errors import BuildError
 from tests.runner.conftest import Run
 from tests.runner.toys import offer_stage
@@ -70,5 +70,5 @@ def test_a_fault_of_a_stage_shows_its_traceback_with_debug(run: Run, make: Make,
 
 def test_a_fault_of_a_compiled_stage_names_its_line() -> None:
     wanted = rf"^stage 'own' could not be compiled for cpu: {__file__}:\d+: KeyError: 'gain'$"
-    with pytest.raises(BuildError, match=wanted), _told_of("own", "cpu"):
+    with pytest.raises(BuildError, match=wanted), name_stage_in_errors("own", "cpu"):
         raise KeyError("gain")

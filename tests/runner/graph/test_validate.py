@@ -13,7 +13,7 @@ from runner.graph import validate
 from runner.graph.load import Graph, load_graph
 from runner.graph.validate import device_kinds, load_device
 from runner.inspect.mermaid import origins
-from tests.runner.graphs import ROOT, assert_overlay_refused, edited, messages, write
+from tests.runner.graphs import ROOT, assert_overlay_refused, edited, messages, model_of, write
 
 DEFAULT = str(ROOT / "graphs/default.yaml")
 
@@ -170,40 +170,40 @@ def test_paths_are_relative_to_the_file_that_wrote_them(tmp_path: Path) -> None:
     overlay = "stages: {bert: {module: libs/bert.so, source: null}}\nmodel: {checkpoint: ../m.pth}"
     graph = load(tmp_path, overlay)
     assert graph.stages["bert"].module == f"{tmp_path}/libs/bert.so"
-    assert graph.model.checkpoint == tmp_path.parent / "m.pth"
-    assert graph.model.voices == ROOT / "configs/models/mini/voices"
+    assert model_of(graph).checkpoint == tmp_path.parent / "m.pth"
+    assert model_of(graph).voices == ROOT / "configs/models/mini/voices"
 
 
 def test_paths_of_options_are_relative_to_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert load_graph(DEFAULT, sets=["model.checkpoint=m.pth"]).model.checkpoint == tmp_path / "m.pth"
+    assert model_of(load_graph(DEFAULT, sets=["model.checkpoint=m.pth"])).checkpoint == tmp_path / "m.pth"
 
 
 def test_libraries_below_build_stay_as_they_are_and_files_of_the_model_do_not(tmp_path: Path) -> None:
     graph = load(tmp_path, "stages: {bert: {module: 'build/{device}/{model}/b.so'}}\nmodel: {voices: build/v.npy}")
     assert graph.stages["bert"].module == "build/{device}/{model}/b.so"
-    assert graph.model.voices == tmp_path / "build" / "v.npy"
+    assert model_of(graph).voices == tmp_path / "build" / "v.npy"
 
 
 def test_a_whole_model_leaves_nothing_of_the_one_below() -> None:
     graph = load_graph(DEFAULT, [str(ROOT / "configs/models/kokoro-82m.yaml")])
-    assert (graph.model.name, graph.model.voice) == ("kokoro-82m", "af_heart")
-    assert graph.model.hub is not None
+    assert (model_of(graph).name, model_of(graph).voice) == ("kokoro-82m", "af_heart")
+    assert model_of(graph).hub is not None
     assert (graph.dims["hidden"].max, graph.dims["features"].max) == (512, 640)
     mini = load_graph(DEFAULT, [str(ROOT / f"configs/models/{name}.yaml") for name in ("kokoro-82m", "mini")])
-    assert (mini.model.name, mini.model.hub) == ("mini", None)
+    assert (model_of(mini).name, model_of(mini).hub) == ("mini", None)
 
 
 def test_a_part_of_a_model_merges_into_the_one_below(tmp_path: Path) -> None:
     graph = load(tmp_path, "model: {voice: other}")
-    assert (graph.model.name, graph.model.voice) == ("mini", "other")
+    assert (model_of(graph).name, model_of(graph).voice) == ("mini", "other")
 
 
 def test_an_option_can_name_a_model_file() -> None:
     graph = load_graph(DEFAULT, sets=[f"model={ROOT / 'configs/models/kokoro-82m.yaml'}"])
-    assert (graph.model.name, graph.dims["style"].max) == ("kokoro-82m", 128)
+    assert (model_of(graph).name, graph.dims["style"].max) == ("kokoro-82m", 128)
 
 
 MODEL_FILES = [
@@ -223,7 +223,8 @@ def test_a_model_file_holds_a_model_and_its_dims(tmp_path: Path, text: str, mess
 
 CONFIGS = [
     (None, "the model's config cannot be read: No such file or directory"),
-    ("{", "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+    ("{", "is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+    ("[1]", "expected a JSON table at the top"),
 ]
 
 
@@ -289,6 +290,6 @@ def test_a_device_file_that_says_something_else_is_refused(
 def test_the_models_in_configs_agree_with_their_configs() -> None:
     for name in ("mini", "kokoro-82m"):
         graph = load_graph(DEFAULT, [str(ROOT / f"configs/models/{name}.yaml")])
-        config = json.loads(graph.model.config.read_text(encoding="utf-8"))
+        config = json.loads(model_of(graph).config.read_text(encoding="utf-8"))
         assert graph.dims["hidden"].max == config["hidden_dim"]
         assert graph.dims["bins"].max == config["max_dur"]

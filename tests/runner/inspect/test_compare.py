@@ -17,6 +17,7 @@ from runner.inspect.compare import Case, GraphSide, compare
 from runner.inspect.distance import Tolerances
 from tests.runner import small_model
 from tests.runner.conftest import Run
+from tests.runner.graphs import model_of
 from tests.runner.toys import install
 
 SAY = ("--phonemes", "hɛ")
@@ -62,7 +63,7 @@ def test_cross_gives_a_stage_the_inputs_of_the_other_side(run: Run, tones_graph:
 
 def test_cross_finds_the_stage_that_is_wrong(toy_graph: Path, toy_root: Path) -> None:
     graph = load_graph(str(toy_graph))
-    vocab = json.loads(graph.model.config.read_text("utf-8"))["vocab"]
+    vocab = json.loads(model_of(graph).config.read_text("utf-8"))["vocab"]
     right = GraphSide("right", Pipeline(graph, toy_root))
     wrong = GraphSide("wrong", Pipeline(graph, toy_root, config={"vocab": {**vocab, "h": 7}}))
     case = Case("here", {"phonemes": "hɛ"}, None, {})

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from runner.errors import WeightsError
 from runner.model.checkpoint import Checkpoint
+from stages.families import KOKORO
 from tests.runner.safetensors_file import write_safetensors
 from tests.runner.torch_archive import Pickled, write_torch_zip
 
@@ -60,14 +61,14 @@ def path(tmp_path: Path) -> Path:
 
 def assert_refused(path: Path, message: str) -> None:
     with pytest.raises(WeightsError) as refusal:
-        Checkpoint.open(path)
+        Checkpoint.open(path, KOKORO)
     assert str(refusal.value).startswith(str(path))
     assert message in str(refusal.value)
 
 
 def saved(torch: ModuleType, path: Path, value: object) -> Checkpoint:
     torch.save(value, path)
-    return Checkpoint.open(path)
+    return Checkpoint.open(path, KOKORO)
 
 
 @pytest.mark.parametrize("prefix", ["module.", ""])
@@ -115,7 +116,7 @@ def test_open_refuses_a_torchscript_program(path: Path) -> None:
 
 
 def test_take_is_a_view_of_the_file_when_it_holds_float32(path: Path) -> None:
-    checkpoint = Checkpoint.open(write_torch_zip(path, NESTED))
+    checkpoint = Checkpoint.open(write_torch_zip(path, NESTED), KOKORO)
     taken = checkpoint.take("bert.a.weight", (2, 3))
     np.testing.assert_array_equal(taken, W)
     assert not taken.flags.owndata
@@ -126,7 +127,9 @@ def test_take_is_a_view_of_the_file_when_it_holds_float32(path: Path) -> None:
 @pytest.mark.parametrize("name", ["bert.a", "bert.module.a"])
 def test_open_reads_safetensors(path: Path, dtype: str, name: str) -> None:
     array = (W.view(np.uint32) >> 16).astype(np.uint16) if dtype == "bfloat16" else W.astype(dtype)
-    checkpoint = Checkpoint.open(write_safetensors(path, {name: array, "bert.empty": W[:0], "bert.one": W[0, 0]}))
+    checkpoint = Checkpoint.open(
+        write_safetensors(path, {name: array, "bert.empty": W[:0], "bert.one": W[0, 0]}), KOKORO
+    )
     taken = checkpoint.take("bert.a", (2, 3))
     assert taken.dtype == np.float32
     assert taken.flags.aligned
@@ -249,7 +252,7 @@ def test_open_never_fails_otherwise_when_bytes_are_changed(tmp_path: Path, at: i
         raw[-1 - at % len(raw)] = byte
         path.write_bytes(raw)
     with suppress(WeightsError):
-        assert Checkpoint.open(path).tensors
+        assert Checkpoint.open(path, KOKORO).tensors
 
 
 def test_open_refuses_two_spellings_of_one_name(path: Path) -> None:
@@ -259,7 +262,7 @@ def test_open_refuses_two_spellings_of_one_name(path: Path) -> None:
 
 def test_finish_lists_everything_at_once(path: Path) -> None:
     write_safetensors(path, {"bert.layer.weight": W, "bert.b": W, "bert.c": W.astype(np.float64), "bert.extra": W})
-    checkpoint = Checkpoint.open(path)
+    checkpoint = Checkpoint.open(path, KOKORO)
     assert np.isnan(checkpoint.take("bert.layer.weights", (2, 3))).all()
     assert checkpoint.take("bert.b", (3, 2)).shape == (3, 2)
     checkpoint.take("bert.c", (2, 3))
@@ -277,7 +280,7 @@ def test_finish_lists_everything_at_once(path: Path) -> None:
 
 
 def test_finish_refuses_a_tensor_taken_twice(path: Path) -> None:
-    checkpoint = Checkpoint.open(write_safetensors(path, {"bert.a": W}))
+    checkpoint = Checkpoint.open(write_safetensors(path, {"bert.a": W}), KOKORO)
     checkpoint.take("bert.a", W.shape)
     checkpoint.take("bert.a", W.shape)
     with pytest.raises(WeightsError, match=r"bert\.a: taken twice"):
@@ -285,7 +288,9 @@ def test_finish_refuses_a_tensor_taken_twice(path: Path) -> None:
 
 
 def test_finish_looks_at_the_given_parts_alone(path: Path) -> None:
-    checkpoint = Checkpoint.open(write_safetensors(path, {"bert.a": W, "bert_encoder.a": W, "predictor.lstm": W}))
+    checkpoint = Checkpoint.open(
+        write_safetensors(path, {"bert.a": W, "bert_encoder.a": W, "predictor.lstm": W}), KOKORO
+    )
     checkpoint.take("bert.a", W.shape)
     checkpoint.take("predictor.lstm", W.shape)
     checkpoint.finish(["bert", "predictor.lstm"])
@@ -298,25 +303,25 @@ def test_finish_lets_the_pooler_and_plain_instance_norms_be(path: Path) -> None:
     tensors: dict[str, np.ndarray] = {f"{name}.weight": np.ones(3, np.float16) for name in names}
     tensors |= {f"{name}.bias": np.zeros(3, np.float32) for name in names}
     tensors |= {"bert.pooler.weight": W, "bert.pooler.bias": W[0]}
-    Checkpoint.open(write_safetensors(path, tensors)).finish()
+    Checkpoint.open(write_safetensors(path, tensors), KOKORO).finish()
 
 
 def test_finish_refuses_an_instance_norm_with_values_of_its_own(path: Path) -> None:
-    checkpoint = Checkpoint.open(write_safetensors(path, {"decoder.encode.norm1.norm.weight": W[0]}))
+    checkpoint = Checkpoint.open(write_safetensors(path, {"decoder.encode.norm1.norm.weight": W[0]}), KOKORO)
     with pytest.raises(WeightsError, match=r"norm1\.norm\.weight: float32\[3\] is not 1 throughout"):
         checkpoint.finish()
 
 
 def test_open_compares_the_digest_with_its_pin(path: Path) -> None:
     digest = hashlib.sha256(write_torch_zip(path, NESTED).read_bytes()).hexdigest()
-    assert Checkpoint.open(path, digest).digest == digest
+    assert Checkpoint.open(path, KOKORO, digest).digest == digest
     with pytest.raises(WeightsError, match=f"its sha256 is {digest}, expected {'0' * 64}"):
-        Checkpoint.open(path, "0" * 64)
+        Checkpoint.open(path, KOKORO, "0" * 64)
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no ../shared/data beside the checkout")
 def test_open_reads_the_trained_small_model() -> None:
-    checkpoint = Checkpoint.open(SHARED / "mini" / "model.safetensors")
+    checkpoint = Checkpoint.open(SHARED / "mini" / "model.safetensors", KOKORO)
     for key, tensor in checkpoint.tensors.items():
         if "pooler" not in key:
             assert np.isfinite(checkpoint.take(key, tensor.shape)).all()

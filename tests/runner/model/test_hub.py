@@ -15,6 +15,7 @@ from runner.errors import WeightsError
 from runner.graph.load import HubSpec, ModelSpec, load_graph
 from runner.model.hub import checkpoint, fetch, voices
 from runner.speech.voices import load_voice
+from tests.runner.graphs import model_of
 from tests.runner.torch_archive import write_torch_zip
 
 REPO, COMMIT = "owner/name", "0123456789abcdef" * 2 + "01234567"
@@ -135,7 +136,7 @@ def test_voices_that_an_option_names_are_not_replaced_by_those_of_the_hub(tmp_pa
 
 def test_overridden_paths_are_those_that_the_file_of_the_model_does_not_name(tmp_path: Path) -> None:
     def overridden(*sets: str) -> tuple[str, ...]:
-        return load_graph("default", ["configs/models/kokoro-82m.yaml"], sets).model.overridden
+        return model_of(load_graph("default", ["configs/models/kokoro-82m.yaml"], sets)).overridden
 
     assert overridden() == overridden("model.sha256=null") == ()
     assert overridden(f"model.checkpoint={tmp_path}/a.pth") == ("checkpoint",)
@@ -176,4 +177,4 @@ def test_voices_is_none_when_the_model_names_no_hub() -> None:
 
 
 def model(local: Path | None, hub: HubSpec | None) -> ModelSpec:
-    return ModelSpec("small", Path("config.json"), local, None, Path("voices"), "a", hub)
+    return ModelSpec("small", Path("config.json"), local, None, Path("voices"), "a", hub, "kokoro")

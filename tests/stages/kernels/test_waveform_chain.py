@@ -15,7 +15,7 @@ import tvm
 from tvm import relax, tirx
 from tvm.relax.frontend import nn
 
-from runner.build.build import resolve_target
+from runner.build.targets import resolve_target
 from stages.kernels.harmonic_source import Source, harmonic_source
 from stages.kernels.overlap_add import overlap_add
 from stages.kernels.ports import concatenate, store_port, to_channel_major, to_time_major

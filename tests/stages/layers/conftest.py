@@ -15,7 +15,7 @@ from tvm import relax, tirx
 from tvm.relax.frontend import nn
 
 from runner.build import passes
-from runner.build.build import resolve_target
+from runner.build.targets import resolve_target
 from stages.kernels.rows import Rows
 from stages.layers.packing import pack_module
 from stages.layers.port import channel_port, row_port, to_channel_port

@@ -13,7 +13,7 @@ import tvm
 from tvm import relax, tirx
 from tvm.relax.frontend import nn
 
-from runner.build.build import resolve_target
+from runner.build.targets import resolve_target
 from stages.kernels.simd import padded
 from stages.layers.lstm import LSTM
 from stages.layers.packing import Array, pack_module

@@ -14,7 +14,7 @@ from tvm import relax
 from tvm.relax.frontend import nn
 
 from runner.build import passes
-from runner.build.build import resolve_target
+from runner.build.targets import resolve_target
 from stages.kernels.rows import Rows
 from stages.layers.port import channel_port, concat, row_port, to_channel_port, to_row_port
 from stages.layers.signal import Axis

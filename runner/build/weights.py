@@ -1,0 +1,88 @@
+"""The weights of compiled stages: taken from the checkpoint, packed for the kernels, written beside the library.
+
+checkpoint --take what the contract's `weights` name--> layers' pack --> parameters in the entry's order --> file
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tvm.relax.frontend import nn
+from tvm.target import Target
+
+from runner.build.export import find_class
+from runner.build.targets import ANY_CPU
+from runner.errors import BuildError
+from runner.model.checkpoint import Checkpoint, is_below
+from runner.runtime.manifest import ALIGNMENT, Tensor
+from stages.families import Dims
+from stages.layers.packing import Array, pack_module
+
+
+def check_checkpoint(checkpoint: Checkpoint, sources: Iterable[str], dims: Dims) -> None:
+    """Hold a checkpoint to compiled stages at once, before minutes go into compiling one of them.
+
+    Args:
+        sources: the stages, as a graph calls them.
+
+    Raises:
+        WeightsError: tensors are missing, unexpected or misshapen; all of them are listed.
+        BuildError: as `pack`.
+    """
+    wanted: dict[str, None] = {}
+    with Target(ANY_CPU):
+        for source in dict.fromkeys(sources):
+            module = find_class(source)(dims)
+            pack(module, source, checkpoint, [name for name, _ in module.named_parameters()])
+            wanted |= dict.fromkeys(module.contract.weights)
+    checkpoint.finish(list(wanted))
+
+
+def pack(module: nn.Module, source: str, checkpoint: Checkpoint | None, names: Sequence[str]) -> dict[str, Array]:
+    """Take a stage's tensors from the checkpoint, and lay them out for the registers of the current target.
+
+    Args:
+        module: the stage. The names of its tensors begin with its class's `PREFIX`, if it has one.
+        source: the stage as a graph calls it, for messages.
+        checkpoint: None for a graph without a model.
+        names: all parameters of the stage, in the order that is wanted.
+
+    Returns:
+        the parameters by name, in that order. One whose tensor does not fit is nan, which `Checkpoint.finish` reports.
+
+    Raises:
+        BuildError: the stage takes a tensor that its contract does not name, or no layer packs a parameter.
+    """
+    arrays = pack_module(module, partial(_take, module, source, checkpoint))
+    absent = [name for name in names if name not in arrays]
+    if absent:
+        fact = f"{source} has parameters that no layer packs: {', '.join(absent)}"
+        raise BuildError(f"{fact}; a layer with parameters is a `Packed` (stages/layers/packing.py)")
+    return {name: arrays[name] for name in names}
+
+
+def _take(module: Any, source: str, checkpoint: Checkpoint | None, key: str, shape: tuple[int, ...]) -> Array:
+    name, weights = getattr(module, "PREFIX", "") + key, module.contract.weights
+    if checkpoint is None or not is_below(name, weights):
+        named = f"names {', '.join(weights)}" if weights else "names none"
+        raise BuildError(f"{source} takes the tensor '{name}', but `weights` of its contract {named}; add it there")
+    return checkpoint.take(name, shape, source)
+
+
+def write_weights(path: Path, arrays: Mapping[str, np.ndarray]) -> tuple[Tensor, ...]:
+    """Write arrays one after the other, little-endian, each at a multiple of ALIGNMENT bytes; gives where each lies.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    tensors = []
+    with path.open("wb") as file:
+        for name, array in arrays.items():
+            file.write(b"\0" * (-file.tell() % ALIGNMENT))
+            tensors.append(Tensor(name, str(array.dtype), array.shape, file.tell()))
+            array.astype(array.dtype.newbyteorder("<"), copy=False).tofile(file)
+    return tuple(tensors)

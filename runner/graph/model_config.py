@@ -1,0 +1,98 @@
+"""A model's config.json: its keys and, by the model's family, its sizes. Everything that needs the file reads it here.
+
+    config.json --> keys --Family.dims_of--> Dims
+        replaced --^
+
+The check of a graph needs the sizes, so this stands in the room `graph` (docs/decisions/0016). The errors are of no
+class of the runner: whoever asks knows whether they are mistakes of a graph, of a build or of a run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stages.families import Dims, NoDims, find_family
+
+if TYPE_CHECKING:
+    from runner.errors import KokoroError
+    from runner.graph.types import ModelSpec
+
+
+class ModelConfigError(ValueError):
+    """A config.json is none of its family.
+
+    Attributes:
+        facts: what is wrong with it, one mistake each.
+        unreadable: whether there is no file that can be read.
+    """
+
+    def __init__(self, facts: list[str], *, unreadable: bool = False) -> None:
+        super().__init__("\n".join(facts))
+        self.facts, self.unreadable = facts, unreadable
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What a model's config.json says; of a graph without a model, nothing.
+
+    Attributes:
+        keys: the file's keys.
+        dims: the model's sizes.
+    """
+
+    keys: dict[str, Any] = field(default_factory=dict)
+    dims: Dims = field(default_factory=NoDims)
+
+
+def read_config(path: Path, family: str, replaced: Mapping[str, Any] | None = None) -> ModelConfig:
+    """Read the config.json of a model.
+
+    Args:
+        family: name of the model's family.
+        replaced: keys that stand in for those of the file.
+
+    Raises:
+        ModelConfigError: the file cannot be read, is no JSON table, or does not describe a model of the family.
+        ValueError: there is no such family.
+    """
+    dims_of = find_family(family).dims_of
+    try:
+        text = path.read_bytes()
+    except (OSError, ValueError) as error:  # a ValueError: no file can be called so
+        reason = getattr(error, "strerror", None) or error
+        raise ModelConfigError([f"cannot be read: {reason}"], unreadable=True) from None
+    try:
+        keys = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ModelConfigError([f"is not JSON: {error}"]) from None
+    if not isinstance(keys, dict):
+        raise ModelConfigError(["expected a JSON table at the top"])
+    keys |= replaced or {}
+    try:
+        return ModelConfig(keys, dims_of(keys))
+    except ValueError as error:
+        raise ModelConfigError(str(error).splitlines()) from None
+
+
+def read_model(
+    model: ModelSpec | None, kind: type[KokoroError], replaced: Mapping[str, Any] | None = None
+) -> ModelConfig:
+    """Read the config.json of a graph's model; a graph may have none.
+
+    Args:
+        kind: the class of the error that is raised.
+        replaced: keys that stand in for those of the file.
+
+    Raises:
+        KokoroError: of class `kind`, as `read_config`, one mistake a line.
+    """
+    if model is None:
+        return ModelConfig(dict(replaced or {}))
+    try:
+        return read_config(model.config, model.family, replaced)
+    except ModelConfigError as error:
+        raise kind("\n".join(f"{model.config}: {fact}" for fact in error.facts)) from None

@@ -1,0 +1,85 @@
+"""A checked graph as a table of JSON, and back: for the cache of checked graphs and the records of runs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from runner.graph.types import DimSpec, Graph, HubSpec, InputSpec, ModelSpec, Ref, StageSpec
+from runner.graph.yaml_node import from_rows, to_rows
+from stages.contract import parse_type
+
+
+def to_fields(graph: Graph) -> dict[str, Any]:
+    """Spell a graph as a table that JSON can hold."""
+    return {
+        "name": graph.name,
+        "path": str(graph.path),
+        "model": None if graph.model is None else _model_fields(graph.model),
+        "params": graph.params,
+        "devices": graph.devices,
+        "dims": {name: [dim.max, dim.static] for name, dim in graph.dims.items()},
+        "inputs": {name: str(type_) for name, type_ in graph.inputs.items()},
+        "outputs": {name: str(ref) for name, ref in graph.outputs.items()},
+        "stages": [_stage_fields(spec) for spec in graph.stages.values()],
+        "fixed": graph.fixed,
+        "tree": to_rows(graph.tree),
+    }
+
+
+def _model_fields(model: ModelSpec) -> dict[str, Any]:
+    return {key: str(value) if isinstance(value, Path) else value for key, value in asdict(model).items()}
+
+
+def _stage_fields(spec: StageSpec) -> dict[str, Any]:
+    plain = {name: getattr(spec, name) for name in ("name", "module", "entry", "source", "role", "device", "cache")}
+    return {
+        **plain,
+        "inputs": {port: [str(wire.type), str(wire.ref)] for port, wire in spec.inputs.items()},
+        "outputs": {port: str(type_) for port, type_ in spec.outputs.items()},
+        "config": list(spec.config),
+        "weights": list(spec.weights),
+    }
+
+
+def from_fields(fields: dict[str, Any]) -> Graph:
+    """Make the graph that `to_fields` spelled."""
+    return Graph(
+        name=fields["name"],
+        path=Path(fields["path"]),
+        model=None if fields["model"] is None else _model(fields["model"]),
+        params=fields["params"],
+        devices=fields["devices"],
+        dims={name: DimSpec(*dim) for name, dim in fields["dims"].items()},
+        inputs={name: parse_type(type_) for name, type_ in fields["inputs"].items()},
+        outputs={name: _ref(ref) for name, ref in fields["outputs"].items()},
+        stages={spec["name"]: _stage(spec) for spec in fields["stages"]},
+        fixed=fields["fixed"],
+        tree=from_rows(fields["tree"]),
+    )
+
+
+def _model(fields: dict[str, Any]) -> ModelSpec:
+    paths = {name: fields[name] and Path(fields[name]) for name in ("config", "checkpoint", "voices")}
+    hub = fields["hub"] and HubSpec(**fields["hub"])
+    return ModelSpec(**{**fields, **paths, "hub": hub, "overridden": tuple(fields.get("overridden", ()))})
+
+
+def _stage(fields: dict[str, Any]) -> StageSpec:
+    inputs = {port: InputSpec(parse_type(type_), _ref(ref)) for port, (type_, ref) in fields["inputs"].items()}
+    outputs = {port: parse_type(type_) for port, type_ in fields["outputs"].items()}
+    return StageSpec(
+        **{
+            **fields,
+            "inputs": inputs,
+            "outputs": outputs,
+            "config": tuple(fields["config"]),
+            "weights": tuple(fields["weights"]),
+        }
+    )
+
+
+def _ref(text: str) -> Ref:
+    stage, _, port = text.partition(".")
+    return Ref(stage, port)

@@ -1,0 +1,202 @@
+"""Compiled stages beside those of the package: with weights and without, in a graph with a model and without."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runner.build.build import build
+from runner.build.staleness import stale
+from runner.cache.cache import Cache
+from runner.engine.options import RunOptions
+from runner.engine.pipeline import Pipeline
+from runner.engine.run_state import Status
+from runner.errors import BuildError, WeightsError
+from runner.graph.load import load_graph
+from runner.graph.types import Graph
+from runner.runtime import manifest as manifests
+from runner.runtime.manifest import Manifest
+from tests.runner import small_model
+from tests.runner.conftest import Run
+from tests.runner.toys import offer_stage
+
+WORD = "hɛloʊ"
+GAIN = '''
+from tvm.relax.frontend import nn
+from stages.contract import In, Out, stage
+from stages.layers.packing import Packed
+
+class Scale(Packed):
+    """A factor."""
+
+    def __init__(self):
+        self.weight = nn.Parameter((1,), "float32")
+
+    def forward(self, x):
+        return x * self.weight
+
+    def pack(self, take):
+        return {"weight": take("weight", (1,))}
+
+@stage(
+    weights=("gain",),
+    t_en=In("float32[1, hidden, text]", "phoneme features"),
+    louder=Out("float32[1, hidden, text]", "the same, louder"),
+)
+class Gain(nn.Module):
+    """gain_forward(t_en) -> louder."""
+
+    PREFIX = "gain."
+
+    def __init__(self, dims):
+        self.scale = Scale()
+
+    def forward(self, t_en):
+        return self.scale(t_en)
+'''
+TWICE = """
+from tvm.relax.frontend import nn
+from stages.contract import In, Out, stage
+
+@stage(x=In("float32[1, samples]", "a signal"), y=Out("float32[1, samples]", "the same, twice as loud"))
+class Twice(nn.Module):
+    def __init__(self, dims):
+        assert dims.named() == {}
+
+    def forward(self, x):
+        return x + x
+"""
+GAIN_ENTRY = """
+  gain:
+    module: build/{model}/{device}/gain.so
+    entry: gain_forward
+    source: others.gain
+    device: host
+    inputs:
+      t_en: float32[1, hidden, text] <- text_encoder.t_en
+    outputs:
+      louder: float32[1, hidden, text]
+"""
+NO_MODEL = """
+graph: 1
+name: plain
+devices:
+  host: cpu:0
+dims:
+  samples: {max: 100}
+inputs:
+  x: float32[1, samples]
+outputs:
+  y: twice.y
+stages:
+  twice:
+    module: build/{model}/{device}/twice.so
+    entry: twice_forward
+    source: others.twice
+    device: host
+    inputs:
+      x: float32[1, samples] <- input.x
+    outputs:
+      y: float32[1, samples]
+"""
+
+
+def write_gain(folder: Path, monkeypatch: pytest.MonkeyPatch, code: str = GAIN, *, weighted: bool = True) -> Graph:
+    """The graph of the small model with the stage `gain` after its own."""
+    own = {"gain.scale.weight": np.array([3], np.float32)} if weighted else {}
+    path = small_model.write(folder, {**small_model.weights(), **own})
+    offer_stage("gain", code, folder, monkeypatch)
+    text = path.read_text("utf-8").replace("  t_en: text_encoder.t_en\n", "  louder: gain.louder\n")
+    path.write_text(text + GAIN_ENTRY, "utf-8")
+    return load_graph(str(path))
+
+
+def test_stage_of_another_package_with_a_weight_is_built_run_and_kept(
+    tmp_path: Path, stage_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph, root = write_gain(tmp_path, monkeypatch), tmp_path / "root"
+    assert graph.stages["gain"].weights == ("gain",)
+    build(graph, root)
+    assert stale(graph, root) == []
+    first, again = (
+        Pipeline(graph, root, cache=Cache(stage_cache)).run({"phonemes": WORD}, RunOptions(keep=True)) for _ in range(2)
+    )
+    np.testing.assert_array_equal(first["louder"], first["text_encoder.t_en"] * np.float32(3))
+    np.testing.assert_array_equal(again["louder"], first["louder"])
+    assert [run.stages["gain"].status for run in (first, again)] == [Status.RUN, Status.HIT]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            'weights=("gain",)',
+            "weights=()",
+            "takes the tensor 'gain.scale.weight', but `weights` of its",
+        ),
+        ('weights=("gain",)', 'weights=("gian",)', "`weights` of its contract names gian; add it there"),
+        ("Scale(Packed)", "Scale(nn.Module)", "has parameters that no layer packs: scale.weight"),
+    ],
+)
+def test_weights_that_the_contract_does_not_name_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, message: str
+) -> None:
+    graph = write_gain(tmp_path, monkeypatch, GAIN.replace(old, new))
+    with pytest.raises((BuildError, WeightsError)) as error:
+        build(graph, tmp_path / "root", only=["gain"])
+    assert message in str(error.value)
+
+
+def test_weight_that_is_missing_is_told_before_anything_is_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = write_gain(tmp_path, monkeypatch, weighted=False)
+    with pytest.raises(WeightsError, match=r"missing    gain\.scale\.weight: expected \[1\]"):
+        build(graph, tmp_path / "root", only=[small_model.STAGE])
+    assert not (tmp_path / "root" / "small" / "cpu").exists()
+
+
+@pytest.fixture
+def plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A graph without a model."""
+    offer_stage("twice", TWICE, tmp_path, monkeypatch)
+    path = tmp_path / "plain.yaml"
+    path.write_text(NO_MODEL, "utf-8")
+    return path
+
+
+def test_graph_without_a_model_is_built_and_run(plain: Path, tmp_path: Path, stage_cache: Path) -> None:
+    graph, root = load_graph(str(plain)), tmp_path / "root"
+    assert (graph.model, graph.fixed, graph.model_name) == (None, {}, "plain")
+    build(graph, root)
+    assert stale(graph, root) == []
+    manifest = Manifest.read(manifests.manifest_path(root / "plain" / "cpu" / "twice.so"))
+    assert (manifest.tensors, manifest.dims, manifest.checkpoint) == ((), {}, "")
+    assert not (root / "plain" / "checkpoint.json").exists()
+    signal = np.arange(5, dtype=np.float32)[None]
+    for status in (Status.RUN, Status.HIT):
+        result = Pipeline(graph, root, cache=Cache(stage_cache)).run({"x": signal})
+        np.testing.assert_array_equal(result["y"], 2 * signal)
+        assert result.stages["twice"].status == status
+
+
+def test_commands_take_a_graph_without_a_model(plain: Path, tmp_path: Path, run: Run) -> None:
+    for command in ("check", "show", "config"):
+        assert run(command, plain)[0] == 0
+    assert run("build", plain, "--build-dir", tmp_path / "root")[0] == 0
+    assert (tmp_path / "root" / "plain" / "cpu" / "twice.so").is_file()
+
+
+def test_stage_without_weights_needs_no_checkpoint(plain: Path, tmp_path: Path) -> None:
+    """Nor the one that the model pins, when it runs."""
+    small_model.write(tmp_path, {})
+    (tmp_path / "model.safetensors").unlink()
+    model = f"model: {{name: m, config: config.json, checkpoint: none.pth, sha256: {'0' * 64}}}\n"
+    plain.write_text(NO_MODEL.replace("devices:", f"{model}devices:"), "utf-8")
+    offered = tmp_path / "kokoro_run_twice" / "twice.py"
+    offered.write_text(TWICE.replace("== {}", "== {'hidden': 16, 'style': 8, 'features': 24, 'bins': 5}"), "utf-8")
+    graph = load_graph(str(plain))
+    build(graph, tmp_path / "root")
+    assert Pipeline(graph, tmp_path / "root").run({"x": np.ones((1, 2), np.float32)})["y"].tolist() == [[2, 2]]
