@@ -17,7 +17,7 @@ from benchmarks.names import ORT, ORT_INT8, ORT_WHOLE, ORT_WHOLE_INT8
 from benchmarks.ours import Ours
 from benchmarks.rivals import disagreement
 from benchmarks.session import REFUSALS, Session
-from runner.inspect.distance import log_spectral_distance
+from runner.speech.spectral_distance import log_spectral_distance
 
 Array = NDArray[Any]
 

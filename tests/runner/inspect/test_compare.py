@@ -13,8 +13,9 @@ import pytest
 
 from runner.engine.pipeline import Pipeline
 from runner.graph.load import load_graph
-from runner.inspect.compare import Case, GraphSide, compare
-from runner.inspect.distance import Tolerances
+from runner.inspect.compare import compare
+from runner.inspect.sides import Case, GraphSide
+from runner.inspect.tolerance import Tolerances
 from tests.runner import small_model
 from tests.runner.conftest import Run
 from tests.runner.graphs import model_of
@@ -66,7 +67,7 @@ def test_cross_finds_the_stage_that_is_wrong(toy_graph: Path, toy_root: Path) ->
     vocab = json.loads(model_of(graph).config.read_text("utf-8"))["vocab"]
     right = GraphSide("right", Pipeline(graph, toy_root))
     wrong = GraphSide("wrong", Pipeline(graph, toy_root, config={"vocab": {**vocab, "h": 7}}))
-    case = Case("here", {"phonemes": "hɛ"}, None, {})
+    case = Case("here", {"phonemes": "hɛ"}, {}, {})
     alone, whole = (compare(wrong, right, (case, case), Tolerances([]), cross=cross) for cross in (True, False))
     assert [found.port for found in alone if found.max_abs] == ["tokenize.input_ids"]
     assert [found.port for found in whole if found.max_abs] == ["tokenize.input_ids", "scaled.y", "scaled.n"]
@@ -77,7 +78,7 @@ def test_library_with_other_weights_is_measured(toy_graph: Path, toy_root: Path,
     graph, other = load_graph(str(toy_graph)), toy_root.with_name("other")
     install(other, toy_library, w=3.0)
     sides = [GraphSide(root.name, Pipeline(graph, root)) for root in (other, toy_root)]
-    case = Case("here", {"phonemes": "hɛ"}, None, {})
+    case = Case("here", {"phonemes": "hɛ"}, {}, {})
     found = {one.port: one for one in compare(sides[0], sides[1], (case, case), Tolerances([]), cross=True)}
     assert found["scaled.y"].relative == pytest.approx(0.5)
 

@@ -1,0 +1,214 @@
+"""Makes the sides and the inputs of `kokoro-run compare` from its arguments and options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import click
+
+from runner.cli import options
+from runner.cli.settings import Settings
+from runner.errors import RunError, SpecError
+from runner.runtime.values import VOICE
+
+if TYPE_CHECKING:
+    from runner.cache.cache import Cache
+    from runner.engine.pipeline import Pipeline
+    from runner.graph.types import Graph
+    from runner.inspect.sides import Case, GraphSide, Side
+
+_REFERENCE, _LAST = "reference", "last"
+
+
+@dataclass(frozen=True)
+class SideSpec:
+    """One side as the command line spells it.
+
+    Attributes:
+        text: the whole argument.
+        head: a graph, a run or the reference.
+        overlays, sets: what is laid over it.
+    """
+
+    text: str
+    head: str
+    overlays: tuple[str, ...]
+    sets: tuple[str, ...]
+
+    @classmethod
+    def read(cls, text: str) -> SideSpec:
+        """Read an argument.
+
+        Raises:
+            RunError: a part of it is empty.
+        """
+        head, *rest = text.split("+")
+        if not all([head, *rest]):
+            raise RunError(f"'{text}': expected GRAPH[+OVERLAY][+NAME=VALUE]..., RUN or reference")
+        overlays = tuple(part for part in rest if "=" not in part)
+        return cls(text, head, overlays, tuple(part for part in rest if "=" in part))
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The parameters that it sets."""
+        names = (part.partition("=")[0].strip() for part in self.sets)
+        return tuple(name.removeprefix("params.") for name in names if name.startswith("params."))
+
+
+def make_sides(a: SideSpec, b: SideSpec, settings: Settings, *, cross: bool) -> tuple[Side, Side]:
+    """Make the two sides, their libraries built.
+
+    Args:
+        cross: whether each stage of A will be given what B's stages gave.
+
+    Raises:
+        RunError: one of them is neither a graph, a run nor the reference, or the two do not go together.
+    """
+    from runner.speech.reference_side import ReferenceSide
+
+    plain = [None if spec.head == _REFERENCE else _side(spec, settings) for spec in (a, b)]
+    given = [side for side in plain if side is not None]
+    if not given:
+        raise RunError("the reference takes model and graph from the other side: give a graph or a run as A or B")
+    for spec in (a, b):
+        if spec.head == _REFERENCE and (spec.overlays or spec.sets):
+            raise RunError(f"'{spec.text}': nothing can be laid over the reference; lay it over the other side")
+    if len(given) == 1 and cross and plain[0] is None and given[0].graph.padded:
+        raise RunError(
+            f"--cross: {given[0].name} pads, and the reference knows no padding; compare the other way round"
+        )
+    first, second = (ReferenceSide(given[0]) if side is None else side for side in plain)
+    return first, second
+
+
+def _side(spec: SideSpec, settings: Settings) -> GraphSide:
+    """Make the side of a graph or a run."""
+    from runner.files import locate
+    from runner.inspect.sides import GraphSide
+
+    cache = settings.cache()
+    try:
+        locate.find_file(spec.head, "graphs")
+    except SpecError as no_graph:
+        return _run_side(spec, settings, cache, no_graph)
+    graph = options.load(spec.head, spec.overlays, spec.sets, cache)
+    return GraphSide(spec.text, _pipeline(graph, settings, cache), own=spec.own)
+
+
+def _run_side(spec: SideSpec, settings: Settings, cache: Cache | None, no_graph: SpecError) -> GraphSide:
+    """Make the side of a run as it was; with something laid over it, that of its graph."""
+    from runner.cli.replay_inputs import check_inputs
+    from runner.engine import record
+    from runner.engine.replay import graph_of
+    from runner.inspect.sides import GraphSide, RunSide, cases_of
+
+    if cache is None:
+        raise RunError(f"'{spec.head}': a run is looked up in the cache, and --no-cache forbids that")
+    try:
+        found = record.find(cache.root / "runs", None if spec.head == _LAST else spec.head)
+    except RunError as no_run:
+        raise RunError(f"'{spec.head}' is neither a graph nor a run:\n  {no_graph}\n  {no_run}") from None
+    then = Settings.of_record(found)
+    cases = cases_of(found, {str(VOICE): then.voice})
+    graph = graph_of(found, spec.overlays, spec.sets)
+    arrays = {}
+    if _has_no_lines(settings):
+        check_inputs(found, graph, ("load",))
+        arrays = then.arrays()
+    build_dir, vocab = settings.build_dir or then.build_dir, settings.vocab or then.vocab
+    pipeline = _pipeline(graph, replace(settings, build_dir=build_dir, vocab=vocab), cache)
+    if spec.overlays or spec.sets:
+        return GraphSide(spec.text, pipeline, own=spec.own, record=found, cases=cases, arrays=arrays)
+    return RunSide(found, pipeline, cache, cases=cases, arrays=arrays)
+
+
+def _pipeline(graph: Graph, settings: Settings, cache: Cache | None) -> Pipeline:
+    from runner.build.staleness import stale
+    from runner.cli.building import build_stale
+    from runner.engine.pipeline import Pipeline
+    from runner.speech.model import make_resolvers
+
+    pipeline = Pipeline(graph, settings.build_dir, None, settings.config(), cache, make_resolvers(graph))
+    reasons = stale(graph, settings.build_dir)
+    if reasons:
+        pipeline.check_devices()
+    build_stale(graph, settings.build_dir, reasons, quiet=settings.quiet)
+    return pipeline
+
+
+def match_cases(sides: tuple[Side, Side], settings: Settings) -> list[tuple[Case, Case]]:
+    """List the inputs of A and of B, one pair for each run of the graphs.
+
+    Raises:
+        RunError: two runs have different numbers of inputs, or there are none.
+        UsageError: too many options say what they are, or none does.
+    """
+    from runner.inspect.sides import GraphSide
+
+    graphs = [side for side in sides if isinstance(side, GraphSide)]
+    if settings.source is not None and settings.phonemes is not None:
+        raise click.UsageError("give one of --input FILE and --phonemes TEXT")
+    if not _has_no_lines(settings):
+        return [(case, case) for case in _read_cases(graphs[0], settings)]
+    own = [[_changed(case, settings) for case in side.cases] for side in graphs if side.cases is not None]
+    if not own:
+        raise click.UsageError("neither A nor B is a run, so give --input FILE or --phonemes TEXT")
+    if len({len(cases) for cases in own}) > 1:
+        raise RunError(f"{sides[0].name} has {len(own[0])} utterances and {sides[1].name} {len(own[1])}; give --input")
+    return list(zip(own[0], own[-1], strict=True))
+
+
+def _has_no_lines(settings: Settings) -> bool:
+    """Whether no option gives lines, so that a run uses those of its record."""
+    return settings.source is None and settings.phonemes is None
+
+
+def check_runs(
+    sides: tuple[Side, Side], cases: list[tuple[Case, Case]], settings: Settings, *, computes: bool
+) -> None:
+    """Refuse a run with an input that has changed since, unless only arrays in the cache are compared.
+
+    Args:
+        computes: whether stages are called on other values than those in the cache.
+
+    Raises:
+        RunError: naming the input.
+    """
+    from runner.cli.recording import tell_differences
+    from runner.cli.replay_inputs import check_inputs
+    from runner.inspect.sides import GraphSide, RunSide
+
+    cached = all(isinstance(side, RunSide) for side in sides) and all(case.record for pair in cases for case in pair)
+    if cached and not computes:
+        return
+    used = ("vocab", "voice") if _has_no_lines(settings) else ("vocab",)
+    for side in sides:
+        if isinstance(side, GraphSide) and side.record is not None:
+            check_inputs(side.record, side.graph, [name for name in used if getattr(settings, name) is None])
+            tell_differences(side.record, side.pipeline)
+
+
+def _read_cases(side: GraphSide, settings: Settings) -> list[Case]:
+    """Read the lines that the options give, cut as the model takes them."""
+    from runner.batch import rows
+    from runner.engine.options import RunOptions
+    from runner.inspect.sides import Case
+    from runner.speech.line_runner import PHONEMES, OutputRunner
+
+    params, specs = settings.params, {str(VOICE): settings.voice}
+    runner = OutputRunner(side.pipeline, settings.voice, RunOptions(params))
+    with rows.open_rows(settings.source, settings.phonemes, "--phonemes") as lines:
+        return [
+            Case(origin, {PHONEMES: run.inputs[PHONEMES]}, specs, params)
+            for origin, run in runner.runs(lines)
+        ]
+
+
+def _changed(case: Case, settings: Settings) -> Case:
+    """Put the voice and parameters of the options into a run's case, which then is no longer that run's."""
+    params = settings.params
+    if not params and settings.voice is None:
+        return case
+    specs = {**case.specs, str(VOICE): settings.voice or case.specs[str(VOICE)]}
+    return replace(case, params={**case.params, **params}, specs=specs, record=None)

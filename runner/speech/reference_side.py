@@ -1,0 +1,78 @@
+"""The PyTorch reference as a side of a comparison."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runner.errors import RunError
+from runner.inspect.sides import inputs_of
+from runner.model import hub
+from runner.model.checkpoint import Checkpoint
+from stages.families import find_family
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runner.graph.types import Graph, StageSpec
+    from runner.inspect.sides import Case, GraphSide
+    from runner.runtime.values import Array
+
+_INSTALL = "pip install 'kokoro-run[reference]' && pip install --no-deps kokoro==0.9.4"
+
+
+class ReferenceSide:
+    """kokoro's own PyTorch classes in float64, under the wires of a graph.
+
+    What goes from stage to stage is rounded as the graph's edges are, so that a stage of the other side that is given
+    the same numbers is measured for its own arithmetic.
+    """
+
+    name = "reference"
+
+    def __init__(self, other: GraphSide) -> None:
+        """Load the checkpoint of the graph of `other`.
+
+        Raises:
+            RunError: PyTorch or kokoro is not installed, or the graph has a stage that the reference has not.
+            WeightsError: the checkpoint is not one of this model.
+        """
+        try:
+            from runner.speech import reference  # noqa: PLC0415 - imports torch: for those who ask for it
+        except ModuleNotFoundError as error:
+            raise RunError(f"reference: {error.name} is not installed: {_INSTALL}") from None
+        self._other = other
+        model, config = other.graph.model, other.pipeline.config
+        if model is None:
+            raise RunError(f"{other.graph.path}: the graph has no model, and the reference is one of a model")
+        shapes = reference.checkpoint_keys(reference.build_model(config))
+        checkpoint = Checkpoint.open(hub.checkpoint(model), find_family(model.family), model.sha256)
+        weights = {key: checkpoint.take(key, shape) for key, shape in shapes.items()}
+        checkpoint.finish()
+        self._reference = reference.Reference(config, weights)
+        unknown = [name for name, spec in self.graph.stages.items() if not self._reference.has(_source(spec))]
+        if unknown:
+            raise RunError(f"{self.graph.path}: the reference has no stage that is {', '.join(unknown)}")
+
+    @property
+    def graph(self) -> Graph:
+        return self._other.graph
+
+    def given(self, case: Case) -> dict[str, Any]:
+        return self._other.given(case)
+
+    def ports(self, case: Case) -> dict[str, Array]:
+        values: dict[str, Any] = self.given(case)
+        exact: dict[str, Array] = {}
+        for spec in self.graph.stages.values():
+            outputs = self.call(spec.name, inputs_of(spec, values))
+            exact |= {f"{spec.name}.{port}": value for port, value in outputs.items()}
+            values |= exact
+        return exact
+
+    def call(self, stage: str, inputs: Mapping[str, Any]) -> dict[str, Array]:
+        return self._reference.stage(_source(self.graph.stages[stage]), **inputs)
+
+
+def _source(spec: StageSpec) -> str:
+    """The stage's name in the `stages` package."""
+    return (spec.source or spec.module).rpartition(".")[2]
