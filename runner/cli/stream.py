@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from runner.cli import options
+from runner.cli import console, options
 from runner.errors import LineError
 from runner.speech.pcm import PcmWriter
 from runner.speech.speaker import Speaker
@@ -61,7 +61,7 @@ def stream(pipeline: Pipeline, settings: Settings, rows: Iterable[Row]) -> None:
     pause = np.zeros(round(settings.pause * SAMPLE_RATE_HZ), np.float32)
     first_s = None
     try:
-        with PcmWriter(sys.stdout.buffer, settings.subtype or "PCM_16") as writer:
+        with PcmWriter(sys.stdout.buffer, console.OUTPUT, settings.subtype or "PCM_16") as writer:
             for is_new_line, part in _parts(speaker, rows, failed, keep_going=settings.keep_going):
                 if is_new_line and writer.samples:
                     writer.write(pause)

@@ -1,4 +1,4 @@
-"""What `kokoro-run assets` makes: voice packs as .npy, and the vocabulary as a small JSON file.
+"""Converts voice packs to .npy and the vocabulary to a small JSON file, for `kokoro-run assets`.
 
 voices/af_heart.pt, ...  -->  OUT/af_heart.npy, ...     float32 [N, 2*style]
 config.json              -->  OUT/vocab.json            {symbol: id}
@@ -58,7 +58,7 @@ def write_assets(config: Path, voices: Sequence[Path], out: Path) -> list[Path]:
 
 
 def load_vocab(path: Path) -> dict[str, int]:
-    """The vocabulary of a `vocab.json` ({symbol: id}) or of a `config.json` (its key `vocab`).
+    """Read the vocabulary of a `vocab.json` ({symbol: id}) or of a `config.json` (its key `vocab`).
 
     Raises:
         SpecError: no such file, not JSON, or not a table of single symbols with ids of their own.
@@ -83,7 +83,7 @@ def load_vocab(path: Path) -> dict[str, int]:
 
 
 def load_json(path: Path) -> dict[str, Any]:
-    """The table in a JSON file.
+    """Read the table in a JSON file.
 
     Raises:
         SpecError: no such file, not JSON (with line and column), a key given twice, or not a table.

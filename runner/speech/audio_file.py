@@ -1,4 +1,4 @@
-"""Audio files: written beside their place and moved there whole, or not at all."""
+"""Writes audio files: beside their place, and moved there when they are whole."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _EXTENSIONS = {"AIF": "AIFF", "OGA": "OGG", "OPUS": "OGG"}
 _SUBTYPES = {"OPUS": "OPUS"}  # where the extension means more than the container's default
 _HEADERLESS = {"RAW", "SD2"}  # an SD2 has its header in another file, which a rename leaves behind
 _UNCLIPPED = {"FLOAT", "DOUBLE"}
-# How far the size fields of a format reach. libsndfile wraps them round, or then reads less than it has written.
+# What the size fields of a format can hold. Beyond that libsndfile writes wrong sizes, or reads less than it wrote.
 _MAX_BYTES = {**dict.fromkeys(("WAV", "WAVEX", "AIFF", "SVX", "MAT5", "WVE", "XI"), 2**32), "HTK": 2**31, "VOC": 2**24}
 _MAX_SAMPLES = {"AVR": 2**32, "MPC2K": 2**32, "MAT4": 2**31, "SDS": 2**21}
 _HEADER_BYTES = 4096  # more than any of these formats puts around the samples
@@ -37,11 +37,11 @@ _ENDLESS = ".w64, .rf64 or .flac"
 
 
 class AudioFile:
-    """A mono audio file that takes its place when the `with` block ends well; else nothing is left.
+    """A mono audio file that takes its place when the `with` block ends without an error; else it is removed.
 
     Attributes:
         path: the file.
-        clipped: samples so far beyond [-1, 1] that the format cannot hold; they are at its limits.
+        clipped: samples so far that are beyond [-1, 1] and that the format has clipped.
         peak: the largest magnitude so far.
         samples: samples so far.
     """
@@ -50,8 +50,8 @@ class AudioFile:
         """Prepare to write `path`; the format is that of its extension.
 
         Args:
-            subtype: how a sample is stored, 'PCM_16', 'FLOAT', ...; None for the format's own default.
-            samples: that will be written; a .wav of more than 4 GB is an RF64.
+            subtype: of a sample: 'PCM_16', 'FLOAT', ...; None for the format's own default.
+            samples: number of samples to come; a .wav of more than 4 GB becomes an RF64.
 
         Raises:
             RunError: unknown extension or subtype, more samples than the format holds, or the place cannot be written.
@@ -65,7 +65,7 @@ class AudioFile:
 
     def __enter__(self) -> Self:
         try:
-            with self._explained():
+            with self._writing():
                 self._file = soundfile.SoundFile(
                     os.fsencode(self._temporary), "w", self._rate_hz, 1, self.subtype, format=self.format
                 )
@@ -78,14 +78,14 @@ class AudioFile:
         """Append `audio` [samples].
 
         Raises:
-            RunError: the disk is full, or the like.
+            RunError: the file cannot be written.
         """
         size = np.abs(audio)
         self.peak = max(self.peak, float(size.max(initial=0.0)))
         if self.subtype not in _UNCLIPPED:
             self.clipped += int(np.count_nonzero(size > 1.0))
         self.samples += audio.size
-        with self._explained():
+        with self._writing():
             self._file.write(audio)
 
     def silence(self, seconds: float) -> None:
@@ -96,7 +96,7 @@ class AudioFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            with self._explained():
+            with self._writing():
                 self._file.close()
                 if kind is None:
                     self._commit()
@@ -112,8 +112,8 @@ class AudioFile:
         self._temporary.replace(self._target)
 
     @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Name the file and the fact of a failed write; libsndfile itself says 'System error' of all of them."""
+    def _writing(self) -> Iterator[None]:
+        """Name the file and the cause of a failed write, for which libsndfile's message is 'System error'."""
         try:
             with writing(self.path):
                 yield
@@ -123,10 +123,11 @@ class AudioFile:
 
 
 def choose_format(path: Path, subtype: str | None = None, samples: int = 0) -> tuple[str, str]:
-    """libsndfile's format and subtype for `path` with so many samples.
+    """Choose libsndfile's format and subtype for a file of `samples` at `path`.
 
     Raises:
-        RunError: the extension is none it writes, or the format has no such subtype, or cannot hold the samples.
+        RunError: libsndfile writes no format of this extension, or the format has no such subtype.
+        SizeError: the format cannot hold the samples.
     """
     extension = path.suffix[1:].upper()
     format_ = _EXTENSIONS.get(extension, extension)
@@ -148,14 +149,14 @@ def choose_format(path: Path, subtype: str | None = None, samples: int = 0) -> t
 
 
 def _most_samples(format_: str, subtype: str) -> int | None:
-    """How many samples a file can hold; None where there is no limit, or it depends on what the samples are."""
+    """The samples that a file can hold; None where there is no limit, or where it depends on the samples themselves."""
     if format_ in _MAX_BYTES and subtype in _SAMPLE_BYTES:
         return (_MAX_BYTES[format_] - _HEADER_BYTES) // _SAMPLE_BYTES[subtype]
     return _MAX_SAMPLES.get(format_)
 
 
 def _probe(path: Path) -> int:
-    """The errno of appending a little to the file at `path`; 0 if that works."""
+    """Append some bytes to the file at `path`. Returns the errno, or 0 if that works."""
     try:
         with path.open("ab", buffering=0) as file:
             file.write(bytes(4096))

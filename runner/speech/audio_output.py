@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from runner.speech import timestamps
+from runner.speech import timestamp_files
 from runner.speech.audio_file import AudioFile, choose_format
 from runner.speech.timestamps import Span, Timing
 from stages.dims import SAMPLE_RATE_HZ
@@ -51,7 +51,7 @@ class AudioWriter:
         choose_format(path, self._subtype, samples)
 
     def check_side(self, path: Path) -> None:
-        timestamps.check_format(path)
+        timestamp_files.check_format(path)
 
     def unpack(self, part: Part) -> tuple[Array, list[TextSpan]]:
         return part.audio, [(span.text, span.column, span.start, span.end) for span in part.spans]
@@ -72,7 +72,7 @@ class AudioWriter:
                     file.write(block)
         _warn_of_clipping(file)
         if side is not None:
-            timestamps.write(side, lambda: self._timings(entries()), file.samples)
+            timestamp_files.write(side, lambda: self._timings(entries()), file.samples)
         return file.samples
 
     def _timings(self, entries: Iterable[tuple[Row, Entry]]) -> Iterator[Timing]:

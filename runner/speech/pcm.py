@@ -1,4 +1,4 @@
-"""Audio as it is made: raw samples on a pipe, written by a thread of its own while the next ones are computed."""
+"""Writes raw samples to a pipe, in a thread of its own while the next ones are computed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 import numpy as np
 
-from runner.cli import console
 from runner.errors import RunError
 
 if TYPE_CHECKING:
@@ -17,32 +16,33 @@ if TYPE_CHECKING:
     from runner.runtime.values import Array
 
 SUBTYPES = {"PCM_16": "<i2", "FLOAT": "<f4"}
-_AHEAD = 2  # parts that wait for a slow reader, beside the one that is written and the one that is handed on
+_QUEUED = 2  # parts that wait for a slow reader, beside the one being written and the one being queued
 
 
 class PcmWriter:
-    """Writes audio to `file`, little-endian and without a header; a context manager, which waits for the reader."""
+    """Writes audio, little-endian and without a header; leaving the `with` block waits for the reader."""
 
-    def __init__(self, file: BinaryIO, subtype: str = "PCM_16") -> None:
-        """Begin.
+    def __init__(self, file: BinaryIO, name: str, subtype: str = "PCM_16") -> None:
+        """Prepare to write to `file`.
 
         Args:
-            subtype: how a sample is stored: PCM_16, clipped and scaled as in a .wav of that name, or FLOAT.
+            name: of the file, in messages.
+            subtype: of a sample: PCM_16, clipped and scaled as in a .wav of that name, or FLOAT.
 
         Raises:
             RunError: another subtype.
         """
         if subtype not in SUBTYPES:
             raise RunError(f"--subtype {subtype}: a stream is of {' or '.join(SUBTYPES)}")
-        self._file, self._dtype = file, np.dtype(SUBTYPES[subtype])
-        self._waiting: queue.Queue[bytes | None] = queue.Queue(_AHEAD)
+        self._file, self._name, self._dtype = file, name, np.dtype(SUBTYPES[subtype])
+        self._queue: queue.Queue[bytes | None] = queue.Queue(_QUEUED)
         self._error: OSError | None = None
         # A daemon: after an interrupt nobody waits for what a slow reader has not taken.
-        self._thread = threading.Thread(target=self._work, name="pcm", daemon=True)
+        self._thread = threading.Thread(target=self._write_queued, name="pcm", daemon=True)
         self.samples = 0
 
     def write(self, audio: Array) -> None:
-        """Hand on `audio` [samples]; waits only where the reader is several parts behind.
+        """Queue `audio` [samples]; waits only while the reader is several parts behind.
 
         Raises:
             BrokenPipeError: the reader has gone.
@@ -54,7 +54,7 @@ class PcmWriter:
             # libsndfile's way, so that a stream is what a .wav holds: 32 bits, of which the upper 16 are kept
             full = np.clip(np.rint(audio.astype(np.float64) * 2**31), -(2**31), 2**31 - 1)
             audio = full.astype(np.int64) >> 16
-        self._waiting.put(audio.astype(self._dtype).tobytes())
+        self._queue.put(audio.astype(self._dtype).tobytes())
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -65,13 +65,13 @@ class PcmWriter:
     ) -> None:
         if kind is not None and not issubclass(kind, Exception):
             return
-        self._waiting.put(None)
+        self._queue.put(None)
         self._thread.join()
         if kind is None:
             self._check()
 
-    def _work(self) -> None:
-        while (data := self._waiting.get()) is not None:
+    def _write_queued(self) -> None:
+        while (data := self._queue.get()) is not None:
             if self._error is None:
                 try:
                     self._file.write(data)
@@ -83,4 +83,4 @@ class PcmWriter:
         if isinstance(self._error, BrokenPipeError):
             raise self._error
         if self._error is not None:
-            raise RunError(console.fault(self._error)) from self._error
+            raise RunError(f"{self._name}: cannot be written: {self._error.strerror}") from self._error

@@ -1,4 +1,4 @@
-"""The NumPy twin of the decoder's noise: Philox4x32-10 and Box-Muller, addressed by (seed, sample, harmonic).
+"""Computes the decoder's noise in NumPy: Philox4x32-10 and Box-Muller, addressed by (seed, sample, harmonic).
 
     seed -> key ----------+
                           v
@@ -6,7 +6,7 @@
 
 Blocks 0, 1, 2 give twelve normal deviates a sample, of which harmonics 0..8 take the first nine. Uniforms are float32,
 bit for bit those of the compiled kernel; logarithm, square root, sine and cosine are taken in float64 from them, so
-the twin says what the kernel's float32 values should be.
+the results are what the kernel's float32 values should be.
 
 Source: Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3 (SC 2011), and its Random123 test vectors.
 """
@@ -29,7 +29,7 @@ SHIFT = np.uint64(32)
 
 
 def philox4x32(counter: NDArray[np.uint32], key: tuple[int, int]) -> NDArray[np.uint32]:
-    """Ten rounds over `counter` uint32 [n, 4] under `key`; the result has the counter's shape."""
+    """Apply ten rounds to `counter` uint32 [n, 4] under `key`; the result has the counter's shape."""
     c0, c1, c2, c3 = (counter[:, i].astype(np.uint64) for i in range(4))
     k0, k1 = key
     for _ in range(ROUNDS):
@@ -45,12 +45,12 @@ def philox4x32(counter: NDArray[np.uint32], key: tuple[int, int]) -> NDArray[np.
 
 
 def uniform(bits: NDArray[np.uint32]) -> NDArray[np.float32]:
-    """(bits + 0.5) * 2**-32 with 24 bits of the word, in float32; the greatest word rounds to exactly 1."""
+    """Compute (bits + 0.5) * 2**-32 with 24 bits of the word, in float32; the greatest word rounds to exactly 1."""
     return (bits >> np.uint32(8)).astype(np.float32) * np.float32(2**-24) + np.float32(2**-25)
 
 
 def harmonic_noise(seed: int, samples: int) -> NDArray[np.float64]:
-    """Standard normal deviates [samples, HARMONICS] of one utterance, sample 0 being its first."""
+    """Compute the standard normal deviates [samples, HARMONICS] of one utterance."""
     index = np.arange(samples, dtype=np.uint64)
     key = (seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF)
     blocks = [_normal_block(index, block, key) for block in range(3)]

@@ -1,4 +1,4 @@
-"""The PyTorch reference: kokoro 0.9.4's own classes, stage by stage, under the graph's port names.
+"""Runs the PyTorch reference: kokoro 0.9.4's own classes, stage by stage, under the graph's port names.
 
     ref = Reference(config, tensors)              in float64; dtype=torch.float32 for torch's own error
     ref.stage("f0n", en=..., style=..., ...)      one stage with given inputs: a port -> NumPy array
@@ -71,7 +71,7 @@ istftnet, modules = import_kokoro()
 
 @contextmanager
 def precision(dtype: torch.dtype) -> Iterator[None]:
-    """New tensors in `dtype`: the reference allocates several without saying which, so `.double()` alone fails."""
+    """Allocate new tensors in `dtype` inside the block: `.double()` does not reach those of the reference's calls."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
@@ -103,7 +103,7 @@ class _Model(nn.Module):
 
 
 def _decoder(config: Mapping[str, Any]) -> nn.Module:
-    """The reference's Decoder with its widths set free: its `forward` is used unchanged."""
+    """Build the reference's Decoder with the widths of `config`; its `forward` is used unchanged."""
     hidden, style, top = config["hidden_dim"], config["style_dim"], config["istftnet"]["upsample_initial_channel"]
     width, residual = config.get("dec_dim", 1024), config.get("asr_res_dim", 64)
     block, norm = istftnet.AdainResBlk1d, istftnet.weight_norm
@@ -121,7 +121,7 @@ def _decoder(config: Mapping[str, Any]) -> nn.Module:
 
 
 def build_model(config: Mapping[str, Any], dtype: torch.dtype = torch.float64) -> nn.Module:
-    """The reference's modules with their initial weights, in evaluation mode."""
+    """Build the reference's modules with their initial weights, in evaluation mode."""
     with precision(dtype), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*weight_norm.* is deprecated", category=FutureWarning)
         warnings.filterwarnings("ignore", message="dropout option adds dropout", category=UserWarning)
@@ -145,7 +145,7 @@ def _define_first_frame(generator: Any, dtype: torch.dtype) -> None:
 
 
 def checkpoint_keys(model: nn.Module) -> dict[str, tuple[int, ...]]:
-    """Flat key -> shape of every tensor a checkpoint of this model holds."""
+    """List the tensors of a checkpoint of this model: flat key -> shape."""
     return {
         f"{part}.{name}": tuple(tensor.shape)
         for part in PARTS
@@ -160,7 +160,7 @@ def _is_instance_norm(name: str) -> bool:
 
 
 def voice_row(pack: Array, tokens: int) -> Array:
-    """The pack's row for an utterance of `tokens` input ids: [1, 2*style]."""
+    """Choose the pack's row for an utterance of `tokens` input ids: [1, 2*style]."""
     row = max(min(tokens - 2, pack.shape[0]) - 1, 0)
     return np.asarray(pack).reshape(pack.shape[0], -1)[row : row + 1]
 
@@ -185,7 +185,7 @@ class Reference:
         self.load(tensors)
 
     def load(self, tensors: Mapping[str, Array]) -> None:
-        """Replaces every weight by that of `tensors`."""
+        """Replace every weight by that of `tensors`; errors are those of the class."""
         wanted = checkpoint_keys(self.model)
         if missing := sorted(wanted.keys() - tensors.keys()):
             raise KeyError(f"missing tensors: {', '.join(missing)}")
@@ -207,7 +207,7 @@ class Reference:
         return np.array([[0, *(vocabulary[symbol] for symbol in phonemes), 0]], np.int64)
 
     def stage(self, name: str, **inputs: Any) -> Ports:
-        """One stage's output ports from its input ports, which are converted to this reference's dtype."""
+        """Run one stage: port -> output, from its input ports, which are converted to this reference's dtype."""
         return self._run_stage(name, inputs)
 
     def run(
@@ -219,7 +219,7 @@ class Reference:
         override: Mapping[str, Array] | None = None,
         audio: bool = True,
     ) -> Ports:
-        """Every port of the graph for one utterance; `override` replaces a stage's outputs before they are used."""
+        """Run all stages on one utterance: port -> value; `override` replaces outputs before they are used."""
         ports = self._entry(input_ids, pack, speed, seed)
         for name, inputs in INPUTS.items():
             if name == "decoder" and not audio:
@@ -257,7 +257,7 @@ class Reference:
         }  # fmt: skip
 
     def has(self, name: str) -> bool:
-        """Whether `stage` knows this one."""
+        """Whether the reference has the stage `name`."""
         return name in self._stages
 
     def _tensor(self, value: Any) -> Any:

@@ -1,14 +1,14 @@
-"""Lines with more symbols than the model takes: cut where a reader would breathe, spoken apart, joined without a click.
+"""Cuts lines that have more symbols than the model takes where a reader would breathe, and joins the audio again.
 
-    "wˈʌn tˈu, θɹˈi. fˈɔɹ" --> split --> "wˈʌn tˈu,"  "θɹˈi."  "fˈɔɹ"          each an utterance of its own
+    "wˈʌn tˈu, θɹˈi. fˈɔɹ" --> split --> "wˈʌn tˈu,"  "θɹˈi."  "fˈɔɹ"          each is run alone
                                              |           |        |
                                            audio       audio    audio --> joint --> parts that follow each other
 
-Where to cut is found for the line as a whole: as few cuts as can be between words, then as few as can be at clauses,
-then the fewest chunks, then the most even ones. Sentences are what is left, and cost nothing.
+The cuts are chosen for the line as a whole: as few as possible between words, then as few as possible at clauses, then
+the fewest chunks, then the most even ones. Cuts between sentences cost nothing.
 
-At a joint the quiet that the model put at both edges is trimmed, or filled up, to one pause, and the edges fade into
-it over 5 ms: the waveform passes through zero there, so it cannot jump.
+At a joint the silence at both edges is trimmed or extended to one pause, and both edges fade into it over 5 ms, so that
+the waveform passes through zero and does not jump.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
     Audio = npt.NDArray[np.float32]
 
 _SENTENCE_MARKS, _CLAUSE_MARKS, _CLOSERS = ".!?…", ",;:—", '"”)'
-# Marks with the quotes and brackets that close after them, however many and however spaced; or the space of two words.
+# Any number of marks, each with the quotes and brackets that close after it; or the space between two words.
 _GAP = re.compile(rf"(?: *[{_SENTENCE_MARKS}{_CLAUSE_MARKS}][{_CLOSERS}]*)+ *| +")
-_QUIET = 0.005  # of the peak (-46 dB): quieter edges are no speech
-_FADE = SAMPLE_RATE_HZ // 200
+_QUIET = 0.005  # of the peak (-46 dB): quieter edges are silence
+_FADE = SAMPLE_RATE_HZ // 200  # [samples]
 
 
 class Boundary(enum.Enum):
-    """What is between two chunks of a line; the value is the pause there [s]."""
+    """The kind of place where a line is cut; the value is the pause there [s]."""
 
     SENTENCE = 0.4
     CLAUSE = 0.2
@@ -53,12 +53,12 @@ class Boundary(enum.Enum):
 
 @dataclass(frozen=True)
 class Chunk:
-    """A part of a line that is spoken in one go.
+    """A part of a line that the model takes at once.
 
     Attributes:
         phonemes: the part, as it was written.
         offset: characters of the line before it.
-        before, after: what parts it from its neighbours; None at the ends of the line.
+        before, after: the cuts that separate it from its neighbours; None at the ends of the line.
     """
 
     phonemes: str
@@ -69,20 +69,20 @@ class Chunk:
 
 @dataclass(frozen=True)
 class _Cut:
-    """A place to cut: the chunk before ends at `end`, the one behind begins at `start`; offsets in the line."""
+    """A place to cut: the chunk before it ends at `end`, the one after it begins at `start` (offsets in the line)."""
 
     end: int
     start: int
     boundary: Boundary | None
 
 
-def is_spoken(symbol: str) -> bool:
+def is_word_symbol(symbol: str) -> bool:
     """Whether a symbol is part of a word; spaces, marks, quotes and brackets are not."""
     return unicodedata.category(symbol)[0] not in "PZ"
 
 
 def split(phonemes: str, vocab: Mapping[str, int], limit: int, *, skip_unknown: bool = False) -> list[Chunk]:
-    """`phonemes` in chunks of at most `limit` symbols; in one if it has no more.
+    """Cut `phonemes` into chunks of at most `limit` symbols; there is one if it has no more.
 
     Symbols are counted as the vocabulary spells them; spaces at a cut belong to no chunk.
 
@@ -106,20 +106,20 @@ def split(phonemes: str, vocab: Mapping[str, int], limit: int, *, skip_unknown: 
 
 
 class _Cuts:
-    """The places where a line may be cut, the first and last of which are its ends."""
+    """The places where a line may be cut; the first and the last are its ends."""
 
     def __init__(self, phonemes: str, symbols: Sequence[Symbol], limit: int) -> None:
         self._limit = limit
         self._cuts = [_Cut(0, 0, None), *_gaps(phonemes), _Cut(len(phonemes), len(phonemes), None)]
         offsets = [symbol.column - 1 for symbol in symbols]
-        spoken = [0, *accumulate(is_spoken(symbol.text) for symbol in symbols)]
+        in_words = [0, *accumulate(is_word_symbol(symbol.text) for symbol in symbols)]
         self._ends = [bisect_left(offsets, cut.end) for cut in self._cuts]
         self._starts = [bisect_left(offsets, cut.start) for cut in self._cuts]
-        self._spoken_ends = [spoken[at] for at in self._ends]
-        self._spoken_starts = [spoken[at] for at in self._starts]
+        self._word_symbols_to_end = [in_words[at] for at in self._ends]
+        self._word_symbols_to_start = [in_words[at] for at in self._starts]
 
     def best(self) -> list[_Cut]:
-        """The cuts that cost least, the line's ends included.
+        """Choose the cuts that cost least, the line's ends included.
 
         Raises:
             RunError: no cuts make every chunk short enough.
@@ -151,12 +151,12 @@ class _Cuts:
         return [self._cuts[at] for at in reversed(chosen)]
 
     def _chunks_to(self, here: int) -> Iterator[tuple[int, int]]:
-        """The cuts from which a chunk may reach to cut `here`, with its symbols."""
+        """Give the cuts where a chunk that ends at cut `here` may begin, with the number of its symbols."""
         for at in range(here - 1, -1, -1):
             size = self._ends[here] - self._starts[at]
             if size > self._limit:
                 return
-            if self._spoken_ends[here] > self._spoken_starts[at]:  # marks alone are nothing to say
+            if self._word_symbols_to_end[here] > self._word_symbols_to_start[at]:  # marks alone are no chunk
                 yield at, size
 
     def _refusal(self) -> str:
@@ -186,13 +186,13 @@ def _boundary(marks: str) -> Boundary:
 
 
 def joint(audio: Audio, chunk: Chunk) -> tuple[Audio, int]:
-    """The audio of `chunk` with the pauses to its neighbours, half of each; the ends of the line stay as they are.
+    """Give the audio of `chunk` half of the pause to each neighbour; the ends of the line stay as they are.
 
     Args:
-        audio: [samples] of the chunk spoken alone.
+        audio: [samples] of the chunk run alone.
 
     Returns:
-        the audio that is to follow the chunk before without a gap, and by how many samples speech is later in it.
+        the audio, to follow that of the chunk before without a gap; and the samples by which speech is later in it.
     """
     loud = np.flatnonzero(np.abs(audio) > _QUIET * np.abs(audio).max(initial=0.0))
     first, last = (int(loud[0]), int(loud[-1]) + 1) if loud.size else (0, audio.size)
@@ -209,7 +209,7 @@ def joint(audio: Audio, chunk: Chunk) -> tuple[Audio, int]:
 
 
 def _trim(boundary: Boundary | None, quiet: int) -> tuple[int, int]:
-    """Samples to take off an edge that is `quiet` for so many, and silence to add, for half the pause at `boundary`."""
+    """Give the samples to cut off an edge that is `quiet` for so many, and to add, for half the pause at `boundary`."""
     if boundary is None:
         return 0, 0
     half = round(boundary.value * SAMPLE_RATE_HZ / 2)

@@ -329,7 +329,7 @@ def test_a_line_split_over_chunks_is_spoken_whole(run: Run) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("t.txt", "t.txt: no form of timestamps is called '.txt'; there are .json, .tsv, .TextGrid, .srt, .vtt"),
+        ("t.txt", "t.txt: no format of timestamps is called '.txt'; there are .json, .tsv, .TextGrid, .srt, .vtt"),
         ("none/t.srt", "none/t.srt: cannot be written: "),
     ],
 )

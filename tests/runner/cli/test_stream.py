@@ -128,7 +128,7 @@ def test_closed_standard_streams_are_told(tones_graph: Path) -> None:
 def test_samples_of_any_level_are_those_of_a_wav_file(tmp_path: Path) -> None:
     audio = (np.random.default_rng(0).standard_normal(20_000) * 0.5).astype(np.float32)  # some beyond [-1, 1]
     soundfile.write(tmp_path / "a.wav", audio, 24_000, "PCM_16")
-    with (tmp_path / "a.pcm").open("wb") as file, PcmWriter(file) as writer:
+    with (tmp_path / "a.pcm").open("wb") as file, PcmWriter(file, "a.pcm") as writer:
         writer.write(audio)
     wanted, _ = soundfile.read(tmp_path / "a.wav", dtype="int16")
     np.testing.assert_array_equal(np.fromfile(tmp_path / "a.pcm", "<i2"), wanted)
@@ -148,7 +148,7 @@ def test_a_terminal_is_refused(tones_graph: Path) -> None:
 
 def test_writer_computes_ahead_of_a_slow_reader_and_no_further() -> None:
     reading, writing = os.pipe()
-    with os.fdopen(writing, "wb", buffering=0) as file, PcmWriter(file) as writer:
+    with os.fdopen(writing, "wb", buffering=0) as file, PcmWriter(file, "a.pcm") as writer:
         begin = time.monotonic()
         for _ in range(3):  # 100 kB each: the pipe holds less than one
             writer.write(np.zeros(50_000, np.float32))
@@ -166,6 +166,6 @@ def test_writer_tells_of_a_full_disk() -> None:
     with (
         Path("/dev/full").open("wb", buffering=0) as full,
         pytest.raises(RunError, match="cannot be written: No space"),
-        PcmWriter(full) as writer,
+        PcmWriter(full, "full") as writer,
     ):
         writer.write(np.zeros(10, np.float32))
