@@ -1,4 +1,4 @@
-"""Kokoro text to speech: nine stages, one file each, from phonemes to a waveform.
+"""Kokoro text to speech, from phonemes to a waveform: nine stages, one file each.
 
     phonemes -> tokenize -+-> bert --> d_en -> duration ---> logits, d --> align -+-> en -> f0n -> f0, n -+
                           |                      ^                        ^  ^    |          ^            v
@@ -9,8 +9,8 @@
     voice  -------------------> voice -----------+-- style_prosody --------------------------+            |
                                   +----------------- style_decoder ---------------------------------------+
 
-`length`, `text_mask` and `attention_mask` go from tokenize to whatever works on tokens; `frame_count` from align to
-f0n, decoder and trim; `seed` to decoder.
+`length`, `text_mask` and `attention_mask` go from tokenize to every stage that works on tokens; `frame_count` from
+align to f0n, decoder and trim; `seed` to decoder.
 
 Axes (a type names them, the graph bounds them, the model's config fixes the last four):
 
@@ -22,6 +22,6 @@ Axes (a type names them, the graph bounds them, the model's config fixes the las
     features  hidden + style
     bins      steps of the duration histogram, one frame each
 
-A stage says *what*: its contract (`stages.contract`) and its arithmetic. How it is compiled, wired and run is the
-runner's business, so nothing in this package imports `runner`.
+A stage is its contract (`stages.contract`) and its arithmetic, made of the computations in `stages.ops`. The runner
+compiles, connects and runs it; nothing in this package imports `runner`.
 """

@@ -1,4 +1,4 @@
-"""Tokens to frames: how long each token lasts, and its features once for each of its frames.
+"""Tokens to frames: the duration of each token, and its features once for each of its frames.
 
     logits --> sigmoid, sum over bins --> / speed --> round, at least 1 --> durations --+--> frame_count
                (frames at speed 1)          ^                               |           |
@@ -40,9 +40,9 @@ SLOWEST, FASTEST = 0.25, 4.0
 def align(
     logits: np.ndarray, d: np.ndarray, t_en: np.ndarray, length: np.ndarray, speed: np.ndarray
 ) -> dict[str, np.ndarray]:
-    tokens = _valid(length, logits)
+    tokens = _valid_tokens(length, logits)
     durations = np.zeros(logits.shape[:2], np.int64)  # [1, text]
-    durations[0, :tokens] = _frames(logits[0, :tokens], _pace(speed))
+    durations[0, :tokens] = _round_durations(logits[0, :tokens], _read_pace(speed))
     token = np.repeat(np.arange(tokens), durations[0, :tokens])  # [frames]
     return {
         "durations": durations,
@@ -52,26 +52,28 @@ def align(
     }
 
 
-def _frames(logits: np.ndarray, pace: float) -> np.ndarray:
-    """Frames of each token: int64 [tokens] from logits [tokens, bins]."""
+def _round_durations(logits: np.ndarray, pace: float) -> np.ndarray:
+    """Return the frames of each token: int64 [tokens] from logits [tokens, bins]."""
     if not np.isfinite(logits).all():
         raise StageError("logits are not finite; the duration stage has failed")
-    # The sigmoid by way of tanh: exp(-x) overflows, and warns, for logits that merely say "certainly not".
+    # the sigmoid by tanh: exp(-x) overflows, and warns, for large negative logits
     expected = (0.5 + 0.5 * np.tanh(0.5 * logits.astype(np.float64))).sum(axis=-1)
     # np.rint rounds halves to even, as torch.round does.
     frames: np.ndarray = np.maximum(np.rint(expected / pace), 1).astype(np.int64)
     return frames
 
 
-def _pace(speed: np.ndarray) -> float:
-    # 1.2 in float32 is 1.2000000477, and that may tip a half; its shortest decimal is the 1.2 that was asked for.
+def _read_pace(speed: np.ndarray) -> float:
+    # 1.2 in float32 is 1.2000000477, which may round a half the other way; its shortest decimal is what the user set
     pace = float(str(np.float32(speed)))
     if not SLOWEST <= pace <= FASTEST:  # also refuses nan
-        raise StageError(f"speed is {pace:g}, expected a number from {SLOWEST:g} to {FASTEST:g}; 1 is the voice's own")
+        raise StageError(
+            f"speed is {pace:g}, expected a number from {SLOWEST:g} to {FASTEST:g}; 1 is the voice's own pace"
+        )
     return pace
 
 
-def _valid(length: np.ndarray, logits: np.ndarray) -> int:
+def _valid_tokens(length: np.ndarray, logits: np.ndarray) -> int:
     tokens = int(length[0])
     if not 1 <= tokens <= logits.shape[1]:
         raise StageError(f"length is {tokens}, but there are logits for {logits.shape[1]} tokens")

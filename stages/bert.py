@@ -1,4 +1,4 @@
-"""Tokens to context: ALBERT, one shared layer run many times.
+"""Tokens to context, by ALBERT: one shared layer, run many times.
 
     input_ids -> word + position embeddings -> norm -> embedding_hidden_mapping_in -> x
     layers times:  x -> query, key, value -> attention -> dense -> + x -> norm -> h
@@ -6,7 +6,8 @@
     x -> bert_encoder -> d_en
 
 Source: kokoro 0.9.4, modules.py, CustomAlbert; Hugging Face AlbertModel (ALBERT, Lan et al. 2019).
-Differs: the pooler is not computed, its output is unused. Every token is of type 0, whose embedding is added at build.
+Differs: the pooler is not computed, since its output is not used. Every token is of type 0, whose embedding is added at
+build.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ class Embeddings(nn.Module):
 
 
 class Tables(Packed):
-    """word [vocabulary, c] and position [positions, c], the embedding of type 0 added to the latter."""
+    """The tables word [vocabulary, c] and position [positions, c]; the latter has the embedding of type 0 added."""
 
     NAMED = False
 
@@ -93,7 +94,7 @@ class Tables(Packed):
 
 
 class Encoder(nn.Module):
-    """The projection to the hidden width, and the shared layer."""
+    """The projection to the hidden width, and the shared layer, run `layers` times."""
 
     def __init__(self, dims: BertDims) -> None:
         self.layers = dims.layers
@@ -108,14 +109,14 @@ class Encoder(nn.Module):
 
 
 class LayerGroup(nn.Module):
-    """A level of the checkpoint's names; there is one group of one layer."""
+    """A level of the checkpoint's names: one group of one layer."""
 
     def __init__(self, dims: BertDims) -> None:
         self.albert_layers = nn.ModuleList([Layer(dims)])
 
 
 class Layer(nn.Module):
-    """Attention and feed-forward block, each normalised after its residual sum."""
+    """An attention and a feed-forward block, each normalised after its residual sum."""
 
     def __init__(self, dims: BertDims) -> None:
         self.full_layer_layer_norm = LayerNorm(dims.hidden, _EPS)
@@ -146,7 +147,7 @@ class Attention(nn.Module):
 
 
 class QueryKeyValue(Linear):
-    """query, key and value as one matrix product."""
+    """The projections to query, key and value, as one matrix product."""
 
     NAMED = False
     PARTS = ("query", "key", "value")

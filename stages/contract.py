@@ -1,10 +1,10 @@
-"""What a stage takes and gives: the type grammar of ports and the `@stage` decorator.
+"""The contract of a stage: the type grammar of its ports, and the `@stage` decorator.
 
     type   = dtype "[" [ dim { "," dim } ] "]"  |  "str"  |  "voice"
     dim    = INT  |  NAME  |  INT "*" NAME
 
 `float32[1, 2*frames]` is a tensor, `float32[]` a scalar (0-d array), `str` a text, `voice` a voice pack by name, file
-or mix. Dims have names and are compared by name: two axes of equal size are still two axes. Graph files, contracts,
+or mix. Dims are compared by name: two axes of equal size stay two axes. Graph files, contracts,
 manifests and messages share this grammar.
 
 This module imports neither TVM nor NumPy, so that reading a contract costs nothing.
@@ -40,7 +40,9 @@ Definition = TypeVar("Definition", bound=Callable[..., object])
 
 
 class StageError(Exception):
-    """A stage refuses its input: what it got, what it takes, what to do. The runner adds the stage's name."""
+    """A stage refuses its input. The message says what it got, what it takes and what to do; the runner adds the
+    stage's name.
+    """
 
 
 _WARN: ContextVar[Callable[[str], object]] = ContextVar("warn", default=logging.getLogger("kokoro_run").warning)
@@ -101,7 +103,7 @@ class TensorType:
 
 @dataclass(frozen=True)
 class NamedType:
-    """A value that is no tensor (`str`, `voice`); Python stages alone take these."""
+    """A value that is not a tensor (`str`, `voice`); only Python stages take these."""
 
     name: str
 
@@ -113,7 +115,7 @@ Type = TensorType | NamedType
 
 
 def parse_type(text: str) -> Type:
-    """The type that `text` spells; `str()` of it is the canonical spelling.
+    """Parse a type; `str()` of the result is the canonical spelling.
 
     Raises:
         TypeSyntaxError: unknown dtype, a dim that is not `INT`, `NAME` or `INT*NAME`, or unbalanced brackets.
@@ -122,7 +124,7 @@ def parse_type(text: str) -> Type:
 
 
 class _Parser:
-    """Recursive descent over the tokens of one type."""
+    """A recursive-descent parser of one type."""
 
     def __init__(self, text: str) -> None:
         text = text.rstrip()
@@ -204,7 +206,7 @@ class _Parser:
 
 
 def _suggest(name: str) -> str:
-    """`; did you mean 'float32'?`, or the list of what there is."""
+    """Return `; did you mean 'float32'?`, or the list of all types."""
     close = difflib.get_close_matches(name.lower(), DTYPES + NAMED_TYPES, n=1)
     best = _FOREIGN.get(name.lower()) or (close[0] if close else None)
     return f"; did you mean '{best}'?" if best else f"; known: {', '.join(DTYPES + NAMED_TYPES)}"
@@ -212,7 +214,7 @@ def _suggest(name: str) -> str:
 
 @dataclass(frozen=True)
 class In:
-    """An input port, in the decorator's spelling: its type and what it holds, with the unit."""
+    """An input port as the decorator takes it: its type, and its meaning with the unit."""
 
     type: str
     doc: str
@@ -220,7 +222,7 @@ class In:
 
 @dataclass(frozen=True)
 class Out:
-    """An output port, in the decorator's spelling: its type and what it holds, with the unit."""
+    """An output port as the decorator takes it: its type, and its meaning with the unit."""
 
     type: str
     doc: str
@@ -236,7 +238,7 @@ class Port:
 
 @dataclass(frozen=True)
 class Contract:
-    """What a stage takes and gives; ports are in the order of the compiled entry's arguments and results.
+    """The ports of a stage, in the order of the compiled entry's arguments and results.
 
     Attributes:
         weights: the checkpoint's parts, by prefix, that the stage reads.
@@ -252,7 +254,7 @@ class Contract:
 def stage(
     *, weights: tuple[str, ...] = (), config: tuple[str, ...] = (), **ports: In | Out | tuple[In, Out]
 ) -> Callable[[Definition], Definition]:
-    """Write a contract on a stage: on the function of a Python stage, on the `nn.Module` class of a compiled one.
+    """Attach a contract to a stage: to the function of a Python stage, to the `nn.Module` class of a compiled one.
 
     Ports are given in order. A name that is both an input and an output is given once, as a pair:
     `audio=(In(...), Out(...))`.

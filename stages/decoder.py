@@ -20,7 +20,7 @@ from stages.dims import ModelDims
 from stages.generator import Generator
 from stages.layers.adain import AdainResBlk1d
 from stages.layers.conv import Conv1d
-from stages.layers.port import channel_port, concat, row_port
+from stages.layers.port import concat, from_channel_port, from_vector_port
 from stages.layers.signal import Axis
 
 _BLOCKS = 4
@@ -42,7 +42,7 @@ class Decoder(nn.Module):
     PREFIX = "decoder."
 
     def __init__(self, dims: ModelDims) -> None:
-        width, extra = dims.decoder, dims.asr_residual + 2  # beside x come the residual, F0 and N
+        width, extra = dims.decoder, dims.asr_residual + 2  # a block gets the residual, F0 and N beside x
         self.dims = dims
         self.encode = AdainResBlk1d(dims.hidden + 2, width, dims.style)
         self.decode = nn.ModuleList([AdainResBlk1d(width + extra, width, dims.style) for _ in range(_BLOCKS - 1)])
@@ -57,10 +57,10 @@ class Decoder(nn.Module):
     ) -> nn.Tensor:
         frames = Axis(frame_count, asr.shape[2])
         half_frames = frames.at(2)
-        voice = row_port(style, frame_count)  # [1, style]
-        features = channel_port(asr, frames)  # [frames, hidden]
-        pitch = self.F0_conv(channel_port(nn.op.unsqueeze(f0, 1), half_frames))  # [frames, 1]
-        energy = self.N_conv(channel_port(nn.op.unsqueeze(n, 1), half_frames))  # [frames, 1]
+        voice = from_vector_port(style, frame_count)  # [1, style]
+        features = from_channel_port(asr, frames)  # [frames, hidden]
+        pitch = self.F0_conv(from_channel_port(nn.op.unsqueeze(f0, 1), half_frames))  # [frames, 1]
+        energy = self.N_conv(from_channel_port(nn.op.unsqueeze(n, 1), half_frames))  # [frames, 1]
         residual = self.asr_res[0](features)  # [frames, asr_residual]
         x = self.encode(concat([features, pitch, energy]), voice)  # [frames, width]
         for block in self.decode:

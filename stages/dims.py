@@ -1,4 +1,4 @@
-"""Every size and rate of a Kokoro model, read or derived from its config.json, with its unit.
+"""The sizes and rates of a Kokoro model, with their units: read from its config.json, or derived from it.
 
     text     --- align --->  frames      25 ms    40 a second
     frame    --- x 2 ----->  half-frame  12.5 ms  80 a second   (F0 and N have one value each)
@@ -8,7 +8,7 @@
 Source: config.json of hexgrad/Kokoro-82M; kokoro 0.9.4, model.py and istftnet.py.
 Differs: `dec_dim` and `asr_res_dim` are keys here (1024 and 64 when absent), where the reference has them in its code.
 
-This module imports neither TVM nor NumPy, so that anything may ask for a size.
+This module imports neither TVM nor NumPy, so that every module may import it.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ HARMONICS = 9  # sine waves of the source: F0 and eight overtones
 END_TOKENS = 2  # the zeros before the first symbol and after the last
 DILATIONS = 3  # convolution pairs of a generator's res-block
 
-# Training has keys of its own; anything else unknown is a misspelled size.
+# keys that only training reads; every other unknown key is a misspelled size
 _UNUSED = frozenset({"dim_in", "dropout", "max_conv_dim", "multispeaker", "n_mels"})
 _UNUSED_BERT = frozenset({"dropout", "hidden_dropout_prob", "attention_probs_dropout_prob"})
-# What AlbertConfig could change and this ALBERT does not offer.
+# keys of AlbertConfig that this ALBERT does not support at other values
 _FIXED_BERT: Mapping[str, object] = {
     "hidden_act": "gelu_new",
     "layer_norm_eps": 1e-12,
@@ -43,7 +43,7 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class BertDims:
-    """Sizes of the ALBERT encoder.
+    """The sizes of the ALBERT encoder.
 
     Attributes:
         hidden: channels of a token.
@@ -64,13 +64,13 @@ class BertDims:
 
     @property
     def head(self) -> int:
-        """Channels of one attention head."""
+        """The channels of one attention head."""
         return self.hidden // self.heads
 
 
 @dataclass(frozen=True)
 class GeneratorDims:
-    """Sizes of the iSTFT generator.
+    """The sizes of the iSTFT generator.
 
     Attributes:
         channels: channels that enter it; each up-sampling halves them.
@@ -92,7 +92,7 @@ class GeneratorDims:
 
     @property
     def hops(self) -> int:
-        """STFT columns a half-frame; the source's STFT has one more at the end of the utterance."""
+        """The STFT columns of a half-frame; the source's STFT has one more at the end of the utterance."""
         return math.prod(self.rates)
 
     @property
@@ -101,21 +101,21 @@ class GeneratorDims:
 
     @property
     def spectrum(self) -> int:
-        """Frequencies of one STFT column, DC and Nyquist included."""
+        """The frequencies of one STFT column, DC and Nyquist included."""
         return self.n_fft // 2 + 1
 
     def channels_after(self, stage: int) -> int:
-        """Channels behind up-sampling `stage` (from 0)."""
+        """Return the channels behind up-sampling `stage` (from 0)."""
         return self.channels >> (stage + 1)
 
     def source_stride(self, stage: int) -> int:
-        """STFT columns that become one step behind up-sampling `stage` (from 0): the stride of its noise_conv."""
+        """Return how many STFT columns become one step behind up-sampling `stage` (from 0): its noise_conv's stride."""
         return math.prod(self.rates[stage + 1 :])
 
 
 @dataclass(frozen=True)
 class ModelDims:
-    """Sizes of one model; `hidden`, `style`, `features` and `bins` are the dims that contracts name.
+    """The sizes of one model; `hidden`, `style`, `features` and `bins` are the dims that contracts name.
 
     Attributes:
         vocabulary: rows of the token embedding; ids are below it.
@@ -141,13 +141,13 @@ class ModelDims:
 
     @classmethod
     def from_config(cls, config: Mapping[str, object]) -> ModelDims:
-        """The sizes of the model that `config` (a parsed config.json) describes.
+        """Read the sizes of the model that `config` (a parsed config.json) describes.
 
         Raises:
             ConfigError: keys missing, unknown or of the wrong kind, or sizes that do not fit each other.
         """
         mistakes: list[str] = []
-        top = _Keys(config, "", mistakes, _UNUSED)
+        top = _ConfigReader(config, "", mistakes, _UNUSED)
         dims = cls(
             vocabulary=top.size("n_token", least=2),
             hidden=top.size("hidden_dim"),
@@ -157,35 +157,35 @@ class ModelDims:
             text_kernel=top.size("text_encoder_kernel_size"),
             decoder=top.size("dec_dim", default=1024),
             asr_residual=top.size("asr_res_dim", default=64),
-            bert=_bert(top.below("plbert", _UNUSED_BERT)),
-            generator=_generator(top.below("istftnet")),
+            bert=_read_bert(top.below("plbert", _UNUSED_BERT)),
+            generator=_read_generator(top.below("istftnet")),
         )
         top.ids("vocab", below=dims.vocabulary)
         top.refuse_unknown()
         if not mistakes:
-            mistakes += _misfits(dims)
+            mistakes += _find_misfits(dims)
         if mistakes:
             raise ConfigError("\n".join(mistakes))
         return dims
 
     @property
     def features(self) -> int:
-        """Channels of a token or frame with the style beside it."""
+        """The channels of a token or frame with the style beside it."""
         return self.hidden + self.style
 
     @property
     def text_max(self) -> int:
-        """Tokens an utterance may have."""
+        """The tokens that an utterance may have."""
         return self.bert.positions
 
     @property
     def symbols_max(self) -> int:
-        """Symbols an utterance may have: its tokens without the two zeros."""
+        """The symbols that an utterance may have: its tokens without the two zeros."""
         return self.text_max - END_TOKENS
 
     @property
     def voice_row(self) -> int:
-        """Numbers in one row of a voice pack: the style for the decoder, then the one for the prosody."""
+        """The numbers in one row of a voice pack: the style for the decoder, then the one for the prosody."""
         return 2 * self.style
 
     @property
@@ -201,7 +201,7 @@ class ModelDims:
         return SAMPLE_RATE_HZ / self.generator.half_frame_samples
 
     def named(self) -> dict[str, int]:
-        """The dims that contracts name and the model fixes."""
+        """Return the dims that contracts name and the model fixes."""
         return {"hidden": self.hidden, "style": self.style, "features": self.features, "bins": self.bins}
 
     def limits(self) -> dict[str, int]:
@@ -210,19 +210,19 @@ class ModelDims:
 
 
 def frame_samples(istftnet: Mapping[str, object]) -> int:
-    """Samples of one frame, from the `istftnet` part of a config.
+    """Return the samples of one frame, from the `istftnet` part of a config.
 
     Raises:
         ConfigError: as `ModelDims.from_config`.
     """
     mistakes: list[str] = []
-    generator = _generator(_Keys({"istftnet": istftnet}, "", mistakes).below("istftnet"))
+    generator = _read_generator(_ConfigReader({"istftnet": istftnet}, "", mistakes).below("istftnet"))
     if mistakes:
         raise ConfigError("\n".join(mistakes))
     return HALF_FRAMES * generator.half_frame_samples
 
 
-def _bert(keys: _Keys) -> BertDims:
+def _read_bert(keys: _ConfigReader) -> BertDims:
     dims = BertDims(
         hidden=keys.size("hidden_size"),
         embedding=keys.size("embedding_size", default=128),  # AlbertConfig's own default
@@ -237,7 +237,7 @@ def _bert(keys: _Keys) -> BertDims:
     return dims
 
 
-def _generator(keys: _Keys) -> GeneratorDims:
+def _read_generator(keys: _ConfigReader) -> GeneratorDims:
     dims = GeneratorDims(
         channels=keys.size("upsample_initial_channel"),
         rates=keys.sizes("upsample_rates", least=2),
@@ -251,20 +251,23 @@ def _generator(keys: _Keys) -> GeneratorDims:
     return dims
 
 
-def _misfits(dims: ModelDims) -> list[str]:
-    """What is wrong between sizes that are each right alone."""
+def _find_misfits(dims: ModelDims) -> list[str]:
+    """Return the mistakes between sizes that are each right alone."""
     bert, gen = dims.bert, dims.generator
     one_kernel_a_rate = len(gen.kernels) == len(gen.rates)
     rules = [
         (dims.hidden % 2 == 0, f"hidden_dim: {dims.hidden} is odd; each direction of an LSTM takes half of it"),
-        (dims.text_kernel % 2 == 1, f"text_encoder_kernel_size: {dims.text_kernel} is even; centred taps are odd"),
+        (
+            dims.text_kernel % 2 == 1,
+            f"text_encoder_kernel_size: {dims.text_kernel} is even; centred taps need an odd number",
+        ),
         (
             bert.hidden % bert.heads == 0,
             f"plbert.hidden_size: {bert.hidden} is not a multiple of num_attention_heads = {bert.heads}",
         ),
         (
             one_kernel_a_rate,
-            f"istftnet.upsample_kernel_sizes: {len(gen.kernels)} of them, but {len(gen.rates)} upsample_rates",
+            f"istftnet.upsample_kernel_sizes: has {len(gen.kernels)} entries, but upsample_rates has {len(gen.rates)}",
         ),
         (
             not one_kernel_a_rate
@@ -277,7 +280,7 @@ def _misfits(dims: ModelDims) -> list[str]:
         ),
         (
             all(kernel % 2 == 1 for kernel in gen.resblock_kernels),
-            f"istftnet.resblock_kernel_sizes: {list(gen.resblock_kernels)} must be odd; centred taps are",
+            f"istftnet.resblock_kernel_sizes: {list(gen.resblock_kernels)} must be odd, so that taps are centred",
         ),
         (
             [len(row) for row in gen.resblock_dilations] == [DILATIONS] * len(gen.resblock_kernels),
@@ -291,11 +294,11 @@ def _misfits(dims: ModelDims) -> list[str]:
     return [message for holds, message in rules if not holds]
 
 
-_MISSING = object()  # null is a value, and a wrong one
+_MISSING = object()  # null is a value too, and is refused
 
 
-class _Keys:
-    """The keys of one level of a config: reads sizes, notes mistakes, knows which keys were asked for."""
+class _ConfigReader:
+    """A reader of one level of a config. It reads sizes, notes mistakes, and knows which keys were asked for."""
 
     def __init__(
         self, config: Mapping[str, object], path: str, mistakes: list[str], unused: frozenset[str] = frozenset()
@@ -332,25 +335,25 @@ class _Keys:
         self.asked.add(key)
         vocab = self.config.get(key, {})
         if not isinstance(vocab, Mapping):
-            self.note(key, f"is {_said(vocab)}, expected a table of symbol: id")
+            self.note(key, f"is {_quote(vocab)}, expected a table of symbol: id")
             return
         for symbol, id_ in vocab.items():
             if not _is_size(id_, 0) or id_ >= below:
-                self.note(key, f"the id of {symbol!r} is {_said(id_)}, expected an integer below n_token = {below}")
+                self.note(key, f"the id of {symbol!r} is {_quote(id_)}, expected an integer below n_token = {below}")
 
     def fixed(self, key: str, value: object) -> None:
         self.asked.add(key)
         if self.config.get(key, value) != value:
-            self.note(key, f"is {_said(self.config[key])}; only {value!r} is implemented")
+            self.note(key, f"is {_quote(self.config[key])}; only {value!r} is implemented")
 
-    def below(self, key: str, unused: frozenset[str] = frozenset()) -> _Keys:
+    def below(self, key: str, unused: frozenset[str] = frozenset()) -> _ConfigReader:
         value = self.value(key, "a table")
         path = f"{self.path}.{key}" if self.path else key
         if isinstance(value, Mapping):
-            return _Keys(value, path, self.mistakes, unused)
+            return _ConfigReader(value, path, self.mistakes, unused)
         if value is not _MISSING:
-            self.note(key, f"is {_said(value)}, expected a table")
-        return _Keys({}, path, [])  # its keys are not missing one by one as well
+            self.note(key, f"is {_quote(value)}, expected a table")
+        return _ConfigReader({}, path, [])  # its keys are not missing one by one as well
 
     def refuse_unknown(self) -> None:
         for key in self.config:
@@ -362,13 +365,13 @@ class _Keys:
         if isinstance(value, list) and value:
             return value
         if value is not _MISSING:
-            self.note(key, f"is {_said(value)}, expected a list that is not empty")
+            self.note(key, f"is {_quote(value)}, expected a list that is not empty")
         return []
 
     def _sizes(self, values: list[object], key: str, least: int) -> tuple[int, ...]:
         for value in values:
             if value is not _MISSING and not _is_size(value, least):
-                self.note(key, f"is {_said(value)}, expected an integer of at least {least}")
+                self.note(key, f"is {_quote(value)}, expected an integer of at least {least}")
         return tuple(value if isinstance(value, int) else least for value in values)
 
 
@@ -376,6 +379,6 @@ def _is_size(value: object, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
-def _said(value: object) -> str:
+def _quote(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 40 else f"a {type(value).__name__}"

@@ -5,7 +5,7 @@
     x = d;   d -> lstm -> duration_proj -> logits
 
 Source: kokoro 0.9.4, modules.py, DurationEncoder and ProsodyPredictor (StyleTTS2, Li et al. 2023).
-Differs: LSTMs run over the valid tokens only; `text_mask` says no more than `length` and is not read.
+Differs: LSTMs run over the valid tokens only. `text_mask` holds the same as `length`, and is not read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from stages.dims import ModelDims
 from stages.layers.conv import Linear
 from stages.layers.lstm import LSTM
 from stages.layers.norm import AdaLayerNorm
-from stages.layers.port import channel_port, concat, row_port, to_row_port
+from stages.layers.port import concat, from_channel_port, from_vector_port, to_row_port
 from stages.layers.signal import Axis, Signal
 
 
@@ -43,14 +43,14 @@ class Duration(nn.Module):
     def forward(
         self, d_en: nn.Tensor, style: nn.Tensor, length: nn.Tensor, text_mask: nn.Tensor
     ) -> tuple[nn.Tensor, nn.Tensor]:
-        context = channel_port(d_en, Axis(length, d_en.shape[2]))  # [text, hidden]
-        d = self.text_encoder(context, row_port(style, length))  # [text, features]
+        context = from_channel_port(d_en, Axis(length, d_en.shape[2]))  # [text, hidden]
+        d = self.text_encoder(context, from_vector_port(style, length))  # [text, features]
         logits = self.duration_proj(self.lstm(d))  # [text, bins]
         return to_row_port(logits), to_row_port(d)
 
 
 class DurationEncoder(nn.Module):
-    """LSTMs, each followed by a layer norm that the style adapts; even entries of `lstms` are LSTMs, odd ones norms."""
+    """LSTMs, each followed by a layer norm that the style adapts: even entries of `lstms` are LSTMs, odd ones norms."""
 
     def __init__(self, dims: ModelDims) -> None:
         self.lstms = nn.ModuleList([])

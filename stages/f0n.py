@@ -18,7 +18,7 @@ from stages.dims import ModelDims
 from stages.layers.adain import AdainResBlk1d
 from stages.layers.conv import Conv1d
 from stages.layers.lstm import LSTM
-from stages.layers.port import channel_port, row_port, to_channel_port
+from stages.layers.port import from_channel_port, from_vector_port, to_channel_port
 from stages.layers.signal import Axis, Signal
 
 
@@ -38,13 +38,13 @@ class F0N(nn.Module):
     def __init__(self, dims: ModelDims) -> None:
         half = dims.hidden // 2
         self.shared = LSTM(dims.features, half)
-        self.F0 = self._blocks(dims)
-        self.N = self._blocks(dims)
+        self.F0 = self._make_blocks(dims)
+        self.N = self._make_blocks(dims)
         self.F0_proj = Conv1d(half, 1, 1, weight_norm=False)
         self.N_proj = Conv1d(half, 1, 1, weight_norm=False)
 
     @staticmethod
-    def _blocks(dims: ModelDims) -> nn.ModuleList:
+    def _make_blocks(dims: ModelDims) -> nn.ModuleList:
         hidden, half = dims.hidden, dims.hidden // 2
         return nn.ModuleList(
             [
@@ -55,16 +55,16 @@ class F0N(nn.Module):
         )
 
     def forward(self, en: nn.Tensor, style: nn.Tensor, frame_count: nn.Tensor) -> tuple[nn.Tensor, nn.Tensor]:
-        voice = row_port(style, frame_count)  # [1, style]
-        features = channel_port(en, Axis(frame_count, en.shape[2]))  # [frames, features]
+        voice = from_vector_port(style, frame_count)  # [1, style]
+        features = from_channel_port(en, Axis(frame_count, en.shape[2]))  # [frames, features]
         x = self.shared(features)  # [frames, hidden]
         x = replace(x, partials=x.moments())  # shared by both branches
-        f0 = self.F0_proj(_through(self.F0, x, voice))  # [2*frames, 1]
-        n = self.N_proj(_through(self.N, x, voice))  # [2*frames, 1]
+        f0 = self.F0_proj(_apply_all(self.F0, x, voice))  # [2*frames, 1]
+        n = self.N_proj(_apply_all(self.N, x, voice))  # [2*frames, 1]
         return nn.op.squeeze(to_channel_port(f0), 1), nn.op.squeeze(to_channel_port(n), 1)
 
 
-def _through(blocks: nn.ModuleList, x: Signal, style: Signal) -> Signal:
+def _apply_all(blocks: nn.ModuleList, x: Signal, style: Signal) -> Signal:
     for block in blocks:
         x = block(x, style)
     return x

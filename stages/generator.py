@@ -7,12 +7,12 @@
     x [2*frames, channels] -> leaky - ups ------------------------> + -> mean of resblocks -> x
     x -> leaky - conv_post -> exp, sin -> inverse STFT -> audio [600*frames]
 
-A res-block runs three times  x = x + conv2(snake(adain2(conv1(snake(adain1(x))))));
+A residual block runs three times  x = x + conv2(snake(adain2(conv1(snake(adain1(x))))));
 snake(x) = x + sin^2(alpha x) / alpha.
 
 Source: kokoro 0.9.4, istftnet.py, Generator and AdaINResBlock1 (iSTFTNet, Kaneko et al. 2022; Snake, Ziyin et al.
 2020).
-Differs: the noise is counter-based (kernels.philox), so that a seed gives the same audio everywhere.
+Differs: the noise is counter-based (`kernels.philox`), so that a seed gives the same audio on every machine.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _LEAKY_UPSAMPLING, _LEAKY_POST = 0.1, 0.01
 
 
 class Generator(nn.Module):
-    """x [2*frames, channels] and f0 [1, 2*frames] to audio [1, 600*frames]."""
+    """The generator: x [2*frames, channels] and f0 [1, 2*frames] to audio [1, 600*frames]."""
 
     def __init__(self, dims: GeneratorDims, style: int) -> None:
         last = len(dims.rates) - 1
@@ -48,7 +48,7 @@ class Generator(nn.Module):
         for i, (rate, taps, width) in enumerate(zip(dims.rates, dims.kernels, widths, strict=True)):
             stride = dims.source_stride(i)
             self.ups.append(ConvTranspose1d(2 * width, width, taps, rate))
-            self.noise_convs.append(_noise_conv(2 * dims.spectrum, width, stride, last=i == last))
+            self.noise_convs.append(_make_noise_conv(2 * dims.spectrum, width, stride, last=i == last))
             self.noise_res.append(AdaINResBlock1(width, _NOISE_TAPS[i == last], _NOISE_DILATIONS, style))
             for kernel, dilations in zip(dims.resblock_kernels, dims.resblock_dilations, strict=True):
                 self.resblocks.append(AdaINResBlock1(width, kernel, dilations, style))
@@ -56,23 +56,25 @@ class Generator(nn.Module):
 
     def forward(self, x: Signal, style: Signal, f0: nn.Tensor, seed: nn.Tensor) -> nn.Tensor:
         branches = len(self.dims.resblock_kernels)
-        har = self._spectrum(self.m_source(f0, seed, x.axis), x.axis)  # [hops, 2 * spectrum]
+        har = self._transform_source(self.m_source(f0, seed, x.axis), x.axis)  # [hops, 2 * spectrum]
         for i, up in enumerate(self.ups):
             source = self.noise_res[i](self.noise_convs[i](har), style)  # [rows, width]
-            x = self._join(up(x, leaky=_LEAKY_UPSAMPLING), source)  # [rows, width]
-            x = _mean(self.resblocks[i * branches : (i + 1) * branches], x, style)  # [rows, width]
+            x = self._add_source(up(x, leaky=_LEAKY_UPSAMPLING), source)  # [rows, width]
+            x = _average_blocks(self.resblocks[i * branches : (i + 1) * branches], x, style)  # [rows, width]
         spectrum = self.conv_post(x, leaky=_LEAKY_POST)  # [hops, 2 * spectrum]
-        return ops.overlap_add(length=x.axis.length, x=spectrum.data, capacity=x.axis.capacity, **self._fourier())
+        return ops.overlap_add(
+            length=x.axis.length, x=spectrum.data, capacity=x.axis.capacity, **self._transform_sizes()
+        )
 
-    def _spectrum(self, source: nn.Tensor, axis: Axis) -> Signal:
-        data = ops.stft(length=axis.length, x=source, capacity=axis.capacity, **self._fourier())
+    def _transform_source(self, source: nn.Tensor, axis: Axis) -> Signal:
+        data = ops.stft(length=axis.length, x=source, capacity=axis.capacity, **self._transform_sizes())
         return Signal(data, 2 * self.dims.spectrum, axis.at(HALF_FRAMES * self.dims.hops, 1))
 
-    def _fourier(self) -> dict[str, int]:
+    def _transform_sizes(self) -> dict[str, int]:
         samples = HALF_FRAMES * self.dims.half_frame_samples
         return {"samples_per_frame": samples, "n_fft": self.dims.n_fft, "hop": self.dims.hop_samples}
 
-    def _join(self, x: Signal, source: Signal) -> Signal:
+    def _add_source(self, x: Signal, source: Signal) -> Signal:
         axis = source.axis
         data, partials = ops.add_source(
             x=x.data,
@@ -87,7 +89,7 @@ class Generator(nn.Module):
 
 
 class HarmonicSource(Packed):
-    """m_source: sines at the harmonics of F0 where voiced, noise elsewhere, merged by l_linear and tanh."""
+    """`m_source`: sines at the harmonics of F0 where voiced, and noise, merged by l_linear and tanh."""
 
     def __init__(self, dims: GeneratorDims) -> None:
         self.dims = dims
@@ -111,7 +113,7 @@ class HarmonicSource(Packed):
 
 
 class AdaINResBlock1(nn.Module):
-    """Three rounds of two convolutions, each behind AdaIN and Snake."""
+    """A residual block of three rounds of two convolutions, each behind AdaIN and Snake."""
 
     def __init__(self, channels: int, taps: int, dilations: Sequence[int], style: int) -> None:
         rounds = range(len(dilations))
@@ -123,7 +125,9 @@ class AdaINResBlock1(nn.Module):
         self.alpha2 = nn.ModuleList([Alpha(channels) for _ in rounds])
 
     def forward(self, x: Signal, style: Signal, others: Sequence[Signal] = (), gain: float = 1.0) -> Signal:
-        """The block's output, plus `others`, times `gain`: the branches' mean is formed in the last epilogue."""
+        """Return the block's output plus `others`, times `gain`: the last epilogue computes the mean of the
+        branches.
+        """
         last = len(self.convs1) - 1
         for i in range(last + 1):
             h = self.convs1[i](x, norm=self.adain1[i](x, style), alpha=self.alpha1[i].pair, statistics=True)
@@ -139,7 +143,7 @@ class AdaINResBlock1(nn.Module):
 
 
 class Alpha(Packed):
-    """Snake's alpha: [2, padded(channels)], itself and its inverse."""
+    """Snake's alpha and its inverse: [2, padded(channels)]."""
 
     def __init__(self, channels: int) -> None:
         self.channels = channels
@@ -151,15 +155,18 @@ class Alpha(Packed):
         return {"pair": np.stack([alpha, inverse])}
 
 
-def _mean(blocks: Sequence[AdaINResBlock1], x: Signal, style: Signal) -> Signal:
+def _average_blocks(blocks: Sequence[AdaINResBlock1], x: Signal, style: Signal) -> Signal:
     total: list[Signal] = []
     for i, block in enumerate(blocks):
         total = [block(x, style, total, gain=1.0 / len(blocks) if i == len(blocks) - 1 else 1.0)]
     return total[0]
 
 
-def _noise_conv(inputs: int, outputs: int, stride: int, *, last: bool) -> Conv1d:
-    """From STFT columns to the rate behind an up-sampling: windows of two strides; at the last, column by column."""
+def _make_noise_conv(inputs: int, outputs: int, stride: int, *, last: bool) -> Conv1d:
+    """Make the convolution from STFT columns to the rate behind an up-sampling.
+
+    Its windows are two strides wide; at the last up-sampling it works column by column.
+    """
     if last:
         return Conv1d(inputs, outputs, 1, weight_norm=False, exact=True)
     padding = (stride + 1) // 2

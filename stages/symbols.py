@@ -1,4 +1,4 @@
-"""The symbols of a line of phonemes, spelled as a vocabulary spells them.
+"""The symbols of a line of phonemes, in the spelling of a vocabulary.
 
 A symbol is one Unicode code point of the vocabulary. Normalisation spells a symbol that is not in the vocabulary with
 those that are, by four rules; it never touches a symbol that is in the vocabulary:
@@ -10,7 +10,7 @@ those that are, by four rules; it never touches a symbol that is in the vocabula
 
 Plain NFC or NFD would not do: the combining tilde is a symbol and so is the composed c with cedilla.
 
-This module imports neither TVM nor NumPy: whoever splits or times a line asks it where the line's symbols are.
+This module imports neither TVM nor NumPy, so that splitting and timing a line stay light.
 """
 
 from __future__ import annotations
@@ -32,19 +32,21 @@ _LIGATURES = {
     ("t", "ʃ"): "ʧ",
 }
 _ASCII_G = {"g": "ɡ"}
-# What is typed for an IPA symbol because it is on a keyboard; offered in the error, never substituted.
+# characters of a keyboard that are typed for an IPA symbol; the error offers the symbol, nothing replaces it
 _LOOK_ALIKES = {"'": "ˈ", "`": "ˈ", "ε": "ɛ", "‑": "—", "-": "—", "–": "—", "ʹ": "ˈ", "∅": "ø", "[": "(", "]": ")"}
 
 
 class Symbol(NamedTuple):
-    """One code point and the column (from 1) of the line where it, or what became it, stands."""
+    """One code point, and the column (from 1) where it, or the character that became it, stands in the line."""
 
     text: str
     column: int
 
 
 def normalise(phonemes: str, vocab: Container[str]) -> Iterator[Symbol]:
-    """The symbols of `phonemes`, each with its column, spelled by the vocabulary wherever the rules above can."""
+    """Yield the symbols of `phonemes`, each with its column, in the vocabulary's spelling where a rule above
+    applies.
+    """
     at = 0
     while at < len(phonemes):
         spelling, taken = _spell(phonemes, at, vocab)
@@ -54,7 +56,7 @@ def normalise(phonemes: str, vocab: Container[str]) -> Iterator[Symbol]:
 
 
 def _spell(phonemes: str, at: int, vocab: Container[str]) -> tuple[str, int]:
-    """How the vocabulary spells what starts at `at`, and how many code points of `phonemes` that takes."""
+    """Return the vocabulary's spelling of the character at `at`, and how many code points of `phonemes` it takes."""
     here, after, beyond = phonemes[at], phonemes[at + 1 : at + 2], phonemes[at + 2 : at + 3]
     if after in _TIE_BARS and after not in vocab:
         ligature = _LIGATURES.get((here, beyond))
@@ -73,33 +75,38 @@ def _spell(phonemes: str, at: int, vocab: Container[str]) -> tuple[str, int]:
 
 
 def refusal(unknown: Sequence[Symbol], vocab: Mapping[str, int]) -> str:
-    """Why a line with these `unknown` symbols, one at least, is refused: where the first is, and what may be meant."""
+    """Return the message that refuses a line with these `unknown` symbols, one at least.
+
+    It says where the first one is, and which known symbol may be meant.
+    """
     first = unknown[0]
     near = _nearest(first.text, vocab)
-    hint = f"; the nearest known one is {_named(near)}" if near else ""
-    rest = f" (and {len(unknown) - 1} more: {counted(unknown[1:])})" if len(unknown) > 1 else ""
+    hint = f"; the nearest known one is {_describe(near)}" if near else ""
+    rest = f" (and {len(unknown) - 1} more: {summarise(unknown[1:])})" if len(unknown) > 1 else ""
     return (
-        f"column {first.column}: unknown symbol {_named(first.text)}{hint}{rest}. "
+        f"column {first.column}: unknown symbol {_describe(first.text)}{hint}{rest}. "
         "Correct it, or drop unknown symbols with --skip-unknown"
     )
 
 
-def counted(unknown: Sequence[Symbol]) -> str:
-    """`3 unknown symbols: '%' U+0025 x2, '#' U+0023`."""
+def summarise(unknown: Sequence[Symbol]) -> str:
+    """Count unknown symbols: `3 unknown symbols: '%' U+0025 x2, '#' U+0023`."""
     counts = Counter(symbol.text for symbol in unknown)
-    each = (_named(text) + (f" x{count}" if count > 1 else "") for text, count in counts.items())
+    each = (_describe(text) + (f" x{count}" if count > 1 else "") for text, count in counts.items())
     return f"{len(unknown)} unknown symbol{'s' if len(unknown) > 1 else ''}: {', '.join(each)}"
 
 
-def _named(text: str) -> str:
-    """`'c' U+0063`; a mark is shown on a dotted circle, a control character by its code alone."""
+def _describe(text: str) -> str:
+    """Describe a character: `'c' U+0063`; a mark stands on a dotted circle, a control character is its code alone."""
     code = f"U+{ord(text):04X}"
     shown = f"\u25cc{text}" if unicodedata.combining(text) else text
     return f"'{shown}' {code}" if text.isprintable() else code
 
 
 def _nearest(text: str, vocab: Mapping[str, int]) -> str | None:
-    """The symbol most likely meant by `text`: a look-alike, the bare letter, the other case, or the nearest name."""
+    """Return the symbol most likely meant by `text`: a look-alike, the bare letter, the other case, or the nearest
+    name.
+    """
     bare = unicodedata.normalize("NFKD", text)[0]
     for guess in (_LOOK_ALIKES.get(text), bare, bare.lower(), bare.upper()):
         if guess is not None and guess in vocab:

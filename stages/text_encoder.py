@@ -1,10 +1,10 @@
-"""Tokens to phoneme features.
+"""Tokens to phoneme features, by convolutions and an LSTM.
 
     input_ids -> embedding -> (conv - norm - leaky) times layers -> lstm -> t_en
 
 Source: kokoro 0.9.4, modules.py, TextEncoder (StyleTTS2, Li et al. 2023).
-Differs: convolutions see zeros past the valid tokens and the LSTM runs over those only; `text_mask` says no more than
-`length`.
+Differs: convolutions see zeros past the valid tokens, and the LSTM runs over the valid ones only. `text_mask` holds the
+same as `length`, and is not read.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class TextEncoder(nn.Module):
 
 
 class Embedding(Packed):
-    """weight [vocabulary, channels]."""
+    """The table weight [vocabulary, channels], one row a symbol."""
 
     def __init__(self, vocabulary: int, channels: int) -> None:
         self.vocabulary, self.channels = vocabulary, channels
@@ -66,7 +66,7 @@ class Embedding(Packed):
 
 
 class ConvBlock(nn.ModuleList):
-    """Entry 0 the convolution, entry 1 the norm with its leaky ReLU, as the checkpoint numbers them."""
+    """A convolution (entry 0) and a norm with leaky ReLU (entry 1), as the checkpoint numbers them."""
 
     def __init__(self, channels: int, taps: int) -> None:
         super().__init__(

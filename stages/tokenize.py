@@ -6,13 +6,13 @@
                                                     |
                                                     +--> length, text_mask, attention_mask
 
-What a symbol is, and how one that the vocabulary lacks is spelled with those it has, is in `stages.symbols`.
+`stages.symbols` defines a symbol, and spells those that the vocabulary lacks with those that it has.
 
 Source: kokoro 0.9.4, model.py (KModel.forward).
 Differs: the reference drops unknown symbols silently; here they are an error, or counted in a warning.
 
 Raises:
-    StageError: nothing to say; an unknown symbol; more symbols than the model has positions for.
+    StageError: no symbols; an unknown symbol; more symbols than the model has positions for.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ import numpy as np
 
 from stages.contract import In, Out, StageError, stage, warn
 from stages.dims import END_TOKENS
-from stages.symbols import counted, normalise, refusal
+from stages.symbols import normalise, refusal, summarise
 
 
 @stage(
@@ -30,8 +30,8 @@ from stages.symbols import counted, normalise, refusal
     skip_unknown=In("bool[]", "drop symbols that the vocabulary lacks, with a warning, where False refuses them"),
     input_ids=Out("int64[1, text]", "ids, with a zero at both ends"),
     length=Out("int64[1]", "tokens, the two zeros included"),
-    text_mask=Out("bool[1, text]", "True where padded: nowhere yet"),
-    attention_mask=Out("int64[1, text]", "1 where not padded: everywhere yet"),
+    text_mask=Out("bool[1, text]", "True where padded: here nowhere"),
+    attention_mask=Out("int64[1, text]", "1 where not padded: here everywhere"),
 )
 def tokenize(
     phonemes: str, skip_unknown: np.ndarray, *, vocab: Mapping[str, int], plbert: Mapping[str, int]
@@ -41,7 +41,7 @@ def tokenize(
     if unknown and not skip_unknown:
         raise StageError(refusal(unknown, vocab))
     if unknown:
-        warn(f"dropped {counted(unknown)}")
+        warn(f"dropped {summarise(unknown)}")
 
     ids = [vocab[symbol.text] for symbol in symbols if symbol.text in vocab]
     _check_count(len(ids), plbert["max_position_embeddings"] - END_TOKENS)

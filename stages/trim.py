@@ -31,5 +31,7 @@ def trim(audio: np.ndarray, frame_count: np.ndarray, *, istftnet: Mapping[str, o
     frames = int(frame_count[0])
     samples = frames * frame_samples(istftnet)
     if not 0 < samples <= audio.shape[1]:
-        raise StageError(f"frame_count is {frames}, {samples} samples, but the audio has {audio.shape[1]}")
+        raise StageError(
+            f"frame_count is {frames}, which is {samples} samples, but the audio has {audio.shape[1]} samples"
+        )
     return {"audio": audio[0, :samples]}

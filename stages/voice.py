@@ -1,4 +1,4 @@
-"""One row of the voice pack, in two halves: the pack has a row for each number of symbols.
+"""One row of the voice pack, in two halves. The pack has a row for each number of symbols.
 
     voice [N, 2*style] --> row min(length - 2, N) - 1 --> [ style_decoder | style_prosody ]
                                       ^
@@ -28,7 +28,9 @@ from stages.dims import END_TOKENS
 )
 def voice(voice: np.ndarray, length: np.ndarray) -> dict[str, np.ndarray]:
     if voice.ndim != 2 or voice.shape[0] == 0 or voice.shape[1] % 2:
-        raise StageError(f"the voice pack is {list(voice.shape)}, expected [N, 2*style] with at least one row")
+        raise StageError(
+            f"the voice pack has the shape {list(voice.shape)}, expected [N, 2*style] with at least one row"
+        )
     symbols = int(length[0]) - END_TOKENS
     if symbols < 0:
         raise StageError(f"length is {int(length[0])}, expected at least {END_TOKENS}: the zeros at both ends")

@@ -164,9 +164,7 @@ def _has_no_lines(settings: Settings) -> bool:
     return settings.source is None and settings.phonemes is None
 
 
-def check_runs(
-    sides: tuple[Side, Side], cases: list[tuple[Case, Case]], settings: Settings, *, computes: bool
-) -> None:
+def check_runs(sides: tuple[Side, Side], cases: list[tuple[Case, Case]], settings: Settings, *, computes: bool) -> None:
     """Refuse a run with an input that has changed since, unless only arrays in the cache are compared.
 
     Args:
@@ -199,10 +197,7 @@ def _read_cases(side: GraphSide, settings: Settings) -> list[Case]:
     params, specs = settings.params, {str(VOICE): settings.voice}
     runner = OutputRunner(side.pipeline, settings.voice, RunOptions(params))
     with rows.open_rows(settings.source, settings.phonemes, "--phonemes") as lines:
-        return [
-            Case(origin, {PHONEMES: run.inputs[PHONEMES]}, specs, params)
-            for origin, run in runner.runs(lines)
-        ]
+        return [Case(origin, {PHONEMES: run.inputs[PHONEMES]}, specs, params) for origin, run in runner.runs(lines)]
 
 
 def _changed(case: Case, settings: Settings) -> Case:

@@ -152,7 +152,8 @@ def overlap_add(
     """
     if samples_per_frame % hop or n_fft % (2 * hop) or n_fft > samples_per_frame:
         raise ValueError(
-            f"overlap_add: hop {hop} must divide {samples_per_frame} samples of a frame and half of n_fft {n_fft}"
+            f"overlap_add: hop {hop} must divide a frame of {samples_per_frame} samples and half of n_fft {n_fft}, "
+            "and n_fft must not be longer than a frame"
         )
     function = overlap_add_kernel(samples_per_frame, n_fft, hop, Simd.of())
     out = nn.Tensor.placeholder((1, capacity * samples_per_frame), "float32")

@@ -156,7 +156,8 @@ def stft(
     """
     if n_fft % 2 or samples_per_frame % hop or samples_per_frame <= n_fft // 2:
         raise ValueError(
-            f"stft: n_fft {n_fft} must be even, hop {hop} must divide a frame of {samples_per_frame} samples"
+            f"stft: n_fft {n_fft} must be even and less than two frames, hop {hop} must divide a frame of "
+            f"{samples_per_frame} samples"
         )
     function = stft_kernel(samples_per_frame, n_fft, hop, Simd.of())
     rows = capacity * (samples_per_frame // hop) + 1

@@ -1,2 +1,1 @@
-"""Building blocks that two or more stages use: `nn.Module`s under the checkpoint's names, over signals in time-major
-layout."""
+"""The building blocks that two or more stages use: `nn.Module`s over signals, under the checkpoint's names."""

@@ -1,10 +1,10 @@
-"""Adaptive instance norm, and the res-block of the prosody predictor and the decoder that is built on it.
+"""Adaptive instance norm, and the residual block of the prosody predictor and the decoder, which is built on it.
 
     style -> fc -> gamma, beta;   y = (1 + gamma) * (x - mean) / sqrt(var + 1e-5) + beta     over the valid rows
 
 Source: kokoro 0.9.4, istftnet.py, AdaIN1d and AdainResBlk1d (from StyleTTS2, Li et al. 2023; AdaIN: Huang & Belongie
 2017).
-Differs: the instance norm's affine parameters, absent from the checkpoint, are taken as 1 and 0.
+Differs: the instance norm's affine parameters are 1 and 0, since the checkpoint does not have them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from stages.layers.signal import Signal
 
 
 class StyleProjection(Linear):
-    """fc of an adaptive norm: style -> gamma in channels 0.., beta in channels padded(channels)..."""
+    """`fc` of an adaptive norm: style -> gamma in channels 0.., beta in channels padded(channels)..."""
 
     def __init__(self, style: int, channels: int) -> None:
         super().__init__(style, 2 * padded(channels), exact=True)
@@ -31,14 +31,16 @@ class StyleProjection(Linear):
     def pack(self, take: Take) -> dict[str, Array]:
         weight = take("weight", (2 * self.channels, self.inputs))
         bias = take("bias", (2 * self.channels,))
-        return self.packed(self._halves(weight), self._halves(bias))
+        return self.packed(self._pad_halves(weight), self._pad_halves(bias))
 
-    def _halves(self, rows: Array) -> Array:
+    def _pad_halves(self, rows: Array) -> Array:
         return np.concatenate([pad_channels(half) for half in np.split(rows, 2)])
 
 
 class AdaIN1d(nn.Module):
-    """Makes the prologue of the convolution that follows: mean, scale and shift of each channel."""
+    """An adaptive instance norm. It gives the norm that the prologue of the next convolution applies: mean, scale,
+    shift.
+    """
 
     def __init__(self, style: int, channels: int) -> None:
         self.channels = channels
@@ -84,7 +86,7 @@ class DepthwiseUpsample(Packed):
 
 
 class AdainResBlk1d(nn.Module):
-    """Residual block; `pool` and the repetition of rows are there in an up-sampling one, conv1x1 where the widths
+    """A residual block. An up-sampling one has `pool` and the repetition of rows; conv1x1 is there where the widths
     differ.
 
     x -+-> norm1 - leaky - [pool] - conv1 - norm2 - leaky - conv2 -> + -> / sqrt 2

@@ -1,6 +1,6 @@
-"""Convolutions and matrix products under their PyTorch names; all run on kernels.conv1d, winograd or bfloat16.
+"""Convolutions and matrix products under their PyTorch names; all run on `ops.conv1d` or a variant of it.
 
-    Conv1d            weight_g, weight_v (or weight), bias          odd taps with "same" padding unless told
+    Conv1d            weight_g, weight_v (or weight), bias          "same" padding for odd taps by default
     WinogradConv1d    weight_g, weight_v, bias                      the same convolution with fewer products
     ConvTranspose1d   weight_g, weight_v [inputs, outputs, taps]    padding (taps - stride) / 2
     Linear            weight [outputs, inputs], bias
@@ -29,10 +29,10 @@ from stages.layers.packing import Array, Packed, Take, fold_weight_norm, pack_co
 from stages.layers.signal import Axis, Signal
 
 
-class _Columns(Packed):
-    """The packed weights of one conv1d: weight [columns / panel, taps, inputs, panel], bias [columns].
+class _ConvWeights(Packed):
+    """The packed weights of one convolution: weight [columns / panel, taps, inputs, panel], bias [columns].
 
-    An `exact` one is in float32 whatever the target; the others may be in bfloat16, two inputs in a word.
+    With `exact` they are float32 on every target; others may be bfloat16, two inputs in a word.
     """
 
     def __init__(self, inputs: int, columns: int, taps: int, *, exact: bool = False) -> None:
@@ -56,18 +56,18 @@ class _Columns(Packed):
         return Signal(data, conv.outputs, axis, partials)
 
     def convolve(self, conv: Conv, tensors: ConvTensors, here: Axis, there: Axis) -> tuple[nn.Tensor, Partials | None]:
-        """The kernel that reads these weights, from rows of axis `here` to rows of `there`."""
+        """Call the kernel that reads these weights, from rows of axis `here` to rows of `there`."""
         conv1d = ops.bf16_conv1d if self.bf16 else ops.conv1d
         return conv1d(conv=conv, tensors=tensors, rows_in=here.rows, rows_out=there.rows, capacity=there.capacity)
 
     def pack_weight(self, weight: Array) -> NDArray[Any]:
-        """[columns, inputs, taps] as the kernel reads it."""
+        """Pack a weight [columns, inputs, taps] into the layout that the kernel reads."""
         packed = pack_columns(weight, panel(weight.shape[0]))
         return pack_words(packed) if self.bf16 else packed
 
 
-class Conv1d(_Columns):
-    """Conv1d over the valid rows, zeros around them."""
+class Conv1d(_ConvWeights):
+    """A convolution over the valid rows, with zeros around them."""
 
     def __init__(
         self,
@@ -129,10 +129,10 @@ class Conv1d(_Columns):
 
 
 class WinogradConv1d(Conv1d):
-    """Conv1d of stride 1 by minimal filtering, where `filters` says so: half the work or less, 1.4 to 2.7 times the
-    weights. For long signals.
+    """A convolution of stride 1 by minimal filtering, where `filters` chooses it: for long signals.
 
-    A target without kernels of its own has the plain convolution; so has AMX, in bfloat16.
+    It takes half the work or less, and 1.4 to 2.7 times the weights. It is a plain convolution on targets that
+    operators serve, and in bfloat16 on those with AMX.
     """
 
     def __init__(self, inputs: int, outputs: int, taps: int, *, dilation: int = 1) -> None:
@@ -155,8 +155,8 @@ class WinogradConv1d(Conv1d):
         return transformed_weight(weight, self.winograd, panel(weight.shape[0]))
 
 
-class ConvTranspose1d(_Columns):
-    """ConvTranspose1d with padding (taps - stride) / 2: `stride` output rows for each input row.
+class ConvTranspose1d(_ConvWeights):
+    """A transposed convolution with padding (taps - stride) / 2: `stride` output rows for each input row.
 
     Output phase p = (t + padding) mod stride sees taps p, p + stride, ...: a convolution over input rows for each
     phase.
@@ -191,8 +191,8 @@ class ConvTranspose1d(_Columns):
         return {"weight": self.pack_weight(columns), "bias": bias}
 
 
-class Linear(_Columns):
-    """Matrix product over rows, one row a token or frame."""
+class Linear(_ConvWeights):
+    """A matrix product over rows, one row a token or frame."""
 
     def __init__(self, inputs: int, outputs: int, *, exact: bool = False) -> None:
         super().__init__(inputs, padded(outputs), 1, exact=exact)
@@ -206,11 +206,11 @@ class Linear(_Columns):
         return self.packed(take("weight", (self.outputs, self.inputs)), take("bias", (self.outputs,)))
 
     def packed(self, weight: Array, bias: Array) -> dict[str, Array]:
-        """Parameters of a matrix [outputs, inputs] and its bias."""
+        """Return the parameters that hold a matrix [outputs, inputs] and its bias."""
         columns = pad_channels(weight)[:, :, None]
         return {"weight": self.pack_weight(columns), "bias": pad_channels(bias)}
 
 
 def single_row(x: nn.Tensor, channels: int, length: nn.Tensor) -> Signal:
-    """A vector [1, padded(channels)] as a signal of one row, whatever the utterance's length."""
+    """Make a signal of one row of a vector [1, padded(channels)]; the utterance's length does not matter."""
     return Signal(x, channels, Axis(length, 1, Rows(0, 1)))

@@ -2,8 +2,8 @@
 
     x [rows, C] -> product -> xw [rows, 8*H] -> lstm_scan -> [rows, 2*H]
 
-Source: torch.nn.LSTM, one layer, whose parameters it packs (`weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`,
-and their `_reverse` twins).
+Source: torch.nn.LSTM with one layer; parameters `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, and the
+same with `_reverse`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _DIRECTIONS = ("", "_reverse")
 
 
 class LSTM(Packed):
-    """Both directions side by side, the forward one first; packed-sequence semantics, zero initial states."""
+    """A bidirectional LSTM: packed-sequence semantics, zero initial states, the forward direction's channels first."""
 
     def __init__(self, inputs: int, hidden: int) -> None:
         self.inputs, self.hidden = inputs, hidden
@@ -51,7 +51,7 @@ class LSTM(Packed):
 
 
 def _group(hidden: int) -> int:
-    """Units whose gates lie side by side: those of a register tile, or all of them."""
+    """Return how many units have their gates side by side: those of a register tile, or all of them."""
     if not uses_kernels():
         return hidden
     lanes, vectors = unit_tile(hidden, Simd.of())
@@ -59,7 +59,7 @@ def _group(hidden: int) -> int:
 
 
 def pack_recurrent(weights: list[Array], group: int) -> Array:
-    """`w_hh` of `lstm_scan`, [2, H/G, H, 4*G], of both directions' `weight_hh_l0`, [4*H, H]."""
+    """Pack both directions' `weight_hh_l0`, [4*H, H], into `w_hh` of `lstm_scan`, [2, H/G, H, 4*G]."""
     hidden = weights[0].shape[1]
     order = gate_order(hidden, group)
     grouped = [direction[order].reshape(hidden // group, GATES * group, hidden) for direction in weights]

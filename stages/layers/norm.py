@@ -1,6 +1,6 @@
 """Layer norms over the channels of each row.
 
-    LayerNorm      gain * (x - mean) / sqrt(var + eps) + bias, then leaky ReLU where a slope is given
+    LayerNorm      gain * (x - mean) / sqrt(var + eps) + bias, then leaky ReLU if it has a slope
     AdaLayerNorm   (1 + gamma) * (x - mean) / sqrt(var + 1e-5) + beta,   gamma, beta = fc(style)
 
 Source: torch.nn.LayerNorm; kokoro 0.9.4, modules.py, LayerNorm and AdaLayerNorm.
@@ -20,7 +20,7 @@ _ADAPTIVE_EPS = 1e-5
 
 
 class LayerNorm(Packed):
-    """`names` are those of gain and bias in the checkpoint."""
+    """A layer norm. names: those of gain and bias in the checkpoint."""
 
     def __init__(
         self, channels: int, eps: float, *, names: tuple[str, str] = ("weight", "bias"), leaky: float | None = None

@@ -1,7 +1,7 @@
-"""From the checkpoint's tensors to the arrays that the kernels read.
+"""The way from the checkpoint's tensors to the arrays that the kernels read.
 
 A layer that owns parameters is `Packed`: its `pack(take)` asks for tensors by their key below the layer's name and
-returns its parameters, laid out for the target's registers. `pack_module` walks a stage and packs all of it.
+returns its parameters in the layout of the target's registers. `pack_module` walks a stage and packs all of it.
 """
 
 from __future__ import annotations
@@ -18,23 +18,27 @@ from stages.dispatch import padded
 
 Array = NDArray[Any]
 Take = Callable[[str, tuple[int, ...]], Array]
-"""`take(key, shape)`: the tensor under the layer's name and `key`, float32; a missing or misshapen one is noted and
-read as nan."""
+"""`take(key, shape)` is the float32 tensor under the layer's name and `key`.
+
+One that is missing or has another shape is noted, and read as nan.
+"""
 
 
 class Packed(nn.Module):
-    """A layer with parameters of its own. `NAMED` is False where its attribute is no level of the checkpoint's
-    names."""
+    """A layer with parameters of its own.
+
+    `NAMED` is False where the layer's attribute is not a part of the checkpoint's names.
+    """
 
     NAMED = True
 
     def pack(self, take: Take) -> dict[str, Array]:
-        """Its parameters, by attribute name."""
+        """Return the layer's parameters, by attribute name."""
         raise NotImplementedError
 
 
 def pack_module(module: nn.Module, take: Take) -> dict[str, Array]:
-    """Every parameter of `module`, by its name in the module tree (the name under which TVM exports it)."""
+    """Pack every parameter of `module`, by its name in the module tree, under which TVM exports it."""
     arrays: dict[str, Array] = {}
     for path, layer in _layers(module, ()):
         named = path if layer.NAMED else path[:-1]
@@ -58,7 +62,7 @@ def _layers(module: nn.Module, path: tuple[str, ...]) -> Iterator[tuple[tuple[st
 
 
 def fold_weight_norm(take: Take, shape: tuple[int, ...], prefix: str = "") -> Array:
-    """g * v / ||v||, the norm over all axes but the first, in float64."""
+    """Compute g * v / ||v|| in float64, the norm over all axes but the first."""
     v = take(f"{prefix}weight_v", shape).astype(np.float64)
     g = take(f"{prefix}weight_g", (shape[0],) + (1,) * (len(shape) - 1)).astype(np.float64)
     norm = np.sqrt((v * v).sum(axis=tuple(range(1, len(shape))), keepdims=True))
@@ -66,13 +70,13 @@ def fold_weight_norm(take: Take, shape: tuple[int, ...], prefix: str = "") -> Ar
 
 
 def pad_channels(array: Array, axis: int = 0) -> Array:
-    """`array` with zeros up to padded(channels) along `axis`."""
+    """Append zeros to `array` along `axis`, up to padded(channels)."""
     widths = [(0, 0)] * array.ndim
     widths[axis] = (0, padded(array.shape[axis]) - array.shape[axis])
     return np.pad(array, widths)
 
 
 def pack_columns(weight: Array, panel: int) -> Array:
-    """[columns, inputs, taps] -> [columns / panel, taps, inputs, panel], the layout that conv1d streams."""
+    """Pack [columns, inputs, taps] into [columns / panel, taps, inputs, panel], the layout that conv1d streams."""
     columns, inputs, taps = weight.shape
     return np.ascontiguousarray(weight.reshape(columns // panel, panel, inputs, taps).transpose(0, 3, 2, 1))

@@ -1,4 +1,4 @@
-"""What flows between layers: a tensor, the axis its rows lie on, and how many of its channels are real."""
+"""The values between layers: a tensor, the axis of its rows, and its number of channels without padding."""
 
 from __future__ import annotations
 
@@ -8,35 +8,45 @@ from tvm.relax.frontend import nn
 
 from stages import ops
 from stages.kernels.rows import Partials, Rows
-from stages.kernels.simd import Expr
+from stages.kernels.simd import Expr, Index
 
 PER_UNIT = Rows()  # one row a token or frame
 
 
 @dataclass(frozen=True)
 class Axis:
-    """A time axis: rows = rate.scale * n + rate.extra, n being tokens or frames.
+    """A time axis.
 
-    length: int64[1], how many tokens or frames are valid. capacity: how many the buffers hold (symbolic).
+    Attributes:
+        length: int64 [1], valid tokens or frames.
+        capacity: tokens or frames that the buffers hold (symbolic).
+        rows: rows for a length.
     """
 
     length: nn.Tensor
-    capacity: Expr | int
+    capacity: Index
     rows: Rows = PER_UNIT
 
     @property
     def total(self) -> Expr:
-        """Rows that a buffer on this axis has."""
+        """The rows of a buffer on this axis."""
         return self.rows.of(self.capacity)
 
     def at(self, scale: int, extra: int = 0) -> Axis:
-        """The same time at another rate."""
+        """Return the same time at another rate."""
         return replace(self, rows=Rows(scale, extra))
 
 
 @dataclass(frozen=True)
 class Signal:
-    """data [axis.total, padded(channels)], float32; partials: its block statistics, where its producer made them."""
+    """A sequence of rows.
+
+    Attributes:
+        data: float32 [axis.total, padded(channels)].
+        channels: channels without padding.
+        axis: the axis of the rows.
+        partials: the partial statistics, where the signal's producer made them.
+    """
 
     data: nn.Tensor
     channels: int
@@ -44,7 +54,7 @@ class Signal:
     partials: Partials | None = None
 
     def moments(self) -> Partials:
-        """Its block statistics, computed if its producer did not."""
+        """Return the partial statistics; they are computed if the producer did not make them."""
         if self.partials is not None:
             return self.partials
         axis = self.axis

@@ -22,7 +22,7 @@ def inputs(text: int, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def certain(frames: float) -> np.ndarray:
-    """Logits of one token whose sigmoids sum to exactly `frames`, a multiple of a half."""
+    """Return logits of one token whose sigmoids sum to exactly `frames`, a multiple of a half."""
     logits = np.full((1, 1, 50), -1e4, np.float32)
     logits[0, 0, : int(frames)] = 1e4
     if frames % 1:
@@ -97,7 +97,7 @@ def test_align_does_not_look_at_padding(padding: float) -> None:
 def test_align_refuses_a_speed(speed: float) -> None:
     with pytest.raises(StageError) as refusal:
         align(**inputs(3) | {"speed": np.array(speed, np.float32)})
-    assert str(refusal.value) == f"speed is {speed:g}, expected a number from 0.25 to 4; 1 is the voice's own"
+    assert str(refusal.value) == f"speed is {speed:g}, expected a number from 0.25 to 4; 1 is the voice's own pace"
 
 
 @pytest.mark.parametrize("length", [0, 4])

@@ -27,7 +27,7 @@ MISTAKES: list[tuple[str, object, str]] = [
     ("style_dim", 1.5, "style_dim: is 1.5, expected an integer of at least 1"),
     ("dec_dm", 256, "dec_dm: unknown key; did you mean 'dec_dim'?"),
     ("zzz", 1, "zzz: unknown key; remove it"),
-    ("text_encoder_kernel_size", 4, "text_encoder_kernel_size: 4 is even; centred taps are odd"),
+    ("text_encoder_kernel_size", 4, "text_encoder_kernel_size: 4 is even; centred taps need an odd number"),
     ("vocab", {"a": 178}, "vocab: the id of 'a' is 178, expected an integer below n_token = 178"),
     ("vocab", {"a": "1"}, "vocab: the id of 'a' is '1', expected an integer below n_token = 178"),
     ("vocab", [1], "vocab: is [1], expected a table of symbol: id"),
@@ -41,18 +41,22 @@ MISTAKES: list[tuple[str, object, str]] = [
     ("istftnet.upsample_rates", [], "istftnet.upsample_rates: is [], expected a list that is not empty"),
     ("istftnet.upsample_rates", 10, "istftnet.upsample_rates: is 10, expected a list that is not empty"),
     ("istftnet.upsample_rates", [10, "6"], "istftnet.upsample_rates: is '6', expected an integer of at least 2"),
-    ("istftnet.upsample_rates", [10], "istftnet.upsample_kernel_sizes: 2 of them, but 1 upsample_rates"),
+    ("istftnet.upsample_rates", [10], "istftnet.upsample_kernel_sizes: has 2 entries, but upsample_rates has 1"),
     ("istftnet.upsample_kernel_sizes", [19, 12], "[19, 12] must exceed upsample_rates by even numbers"),
     ("istftnet.upsample_kernel_sizes", [8, 12], "[8, 12] must exceed upsample_rates by even numbers"),
     ("istftnet.upsample_initial_channel", 510, "istftnet.upsample_initial_channel: 510 cannot be halved 2 times"),
-    ("istftnet.resblock_kernel_sizes", [3, 7, 10], "resblock_kernel_sizes: [3, 7, 10] must be odd; centred taps are"),
+    (
+        "istftnet.resblock_kernel_sizes",
+        [3, 7, 10],
+        "resblock_kernel_sizes: [3, 7, 10] must be odd, so that taps are centred",
+    ),
     ("istftnet.resblock_kernel_sizes", [3, 7], "needs 3 numbers for each of resblock_kernel_sizes"),
     ("istftnet.resblock_dilation_sizes", [[1, 3], [1, 3], [1, 3]], "needs 3 numbers for each"),
     ("istftnet.gen_istft_n_fft", 21, "gen_istft_n_fft: 21 must be even and at least twice the hop of 5"),
 ]
 
 
-def changed(key: str, value: object) -> dict[str, Any]:
+def change(key: str, value: object) -> dict[str, Any]:
     config = copy.deepcopy(FULL)
     *path, last = key.split(".")
     level = config[path[0]] if path else config
@@ -88,13 +92,13 @@ def test_from_config_reads_the_widths_that_the_default_model_adds() -> None:
 
 
 def test_from_config_does_not_need_a_vocabulary() -> None:
-    assert ModelDims.from_config(changed("vocab", REMOVED)) == ModelDims.from_config(FULL)
+    assert ModelDims.from_config(change("vocab", REMOVED)) == ModelDims.from_config(FULL)
 
 
 @pytest.mark.parametrize(("key", "value", "message"), MISTAKES)
 def test_from_config_refuses_a_mistake(key: str, value: object, message: str) -> None:
     with pytest.raises(ConfigError) as refusal:
-        ModelDims.from_config(changed(key, value))
+        ModelDims.from_config(change(key, value))
     assert message in str(refusal.value)
     assert len(str(refusal.value).split("\n")) == 1
 
@@ -110,6 +114,6 @@ def test_from_config_lists_all_mistakes() -> None:
 
 def test_frame_samples_follows_the_rates() -> None:
     assert frame_samples(FULL["istftnet"]) == 600
-    assert frame_samples(changed("istftnet.upsample_rates", [4, 2])["istftnet"]) == 2 * 4 * 2 * 5
+    assert frame_samples(change("istftnet.upsample_rates", [4, 2])["istftnet"]) == 2 * 4 * 2 * 5
     with pytest.raises(ConfigError, match=r"istftnet\.upsample_rates: missing"):
-        frame_samples(changed("istftnet.upsample_rates", REMOVED)["istftnet"])
+        frame_samples(change("istftnet.upsample_rates", REMOVED)["istftnet"])

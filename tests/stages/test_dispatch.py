@@ -33,7 +33,7 @@ def test_kernels_serve_the_targets_of_llvm_unless_told_otherwise(kind: str, expe
 
 def test_call_goes_to_the_implementation_for_the_current_target() -> None:
     def kernel(x: int, *, y: int) -> tuple[Any, ...]:
-        """Says which it is."""
+        """Return its name and its arguments."""
         return "kernel", x, y
 
     chosen = by_target(kernel, lambda x, *, y: ("operator", x, y))

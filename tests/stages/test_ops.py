@@ -1,4 +1,4 @@
-"""The table of computations: a kernel and its operator are called alike, and the kernel's docstring says all of it."""
+"""The table of computations: a kernel and its operator are called alike, and the kernel's docstring describes both."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Function = Callable[..., Any]
 
 
 def functions() -> Iterator[tuple[str, list[Function]]]:
-    """The names of the table, each with the functions that its expression names, the kernel first."""
+    """Yield the names of the table, each with the functions that its expression names, the kernel first."""
     for node in ast.parse(Path(ops.__file__).read_text("utf-8")).body:
         if isinstance(node, ast.Assign):
             value = node.value
@@ -36,7 +36,7 @@ def find(package: str, module: str, name: str) -> Function:
 
 
 def docstring_of(package: str, name: str) -> tuple[str, list[str]]:
-    """The docstring of a function of the table, from the syntax tree, and the function's parameters in order."""
+    """Return the docstring of a function of the table, from the syntax tree, and the function's parameters in order."""
     module = TABLE[name][package == "operators"].__module__.rpartition(".")[2]
     tree = ast.parse((Path(ops.__file__).parent / package / f"{module}.py").read_text("utf-8"))
     [function] = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name]
@@ -94,7 +94,7 @@ def test_docstring_of_a_kernel_describes_every_parameter_and_both_variants(name:
 
 
 def entries(text: str, section: str) -> list[str]:
-    """The names that begin the entries of a section; an entry goes on in lines that are indented further."""
+    """Return the names that begin the entries of a section; an entry goes on in lines that are indented further."""
     [content] = re.findall(rf"^{section}:\n((?: +.*\n)+)", text, flags=re.MULTILINE)
     return re.findall(r"^ {4}(\w+): \S", content, flags=re.MULTILINE)
 

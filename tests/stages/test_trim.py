@@ -30,4 +30,7 @@ def test_trim_follows_the_rates_of_the_model() -> None:
 def test_trim_refuses_frames_that_the_audio_does_not_hold(frames: int) -> None:
     with pytest.raises(StageError) as refusal:
         trim(AUDIO, np.array([frames]), istftnet=ISTFTNET)
-    assert str(refusal.value) == f"frame_count is {frames}, {600 * frames} samples, but the audio has 3000"
+    assert (
+        str(refusal.value)
+        == f"frame_count is {frames}, which is {600 * frames} samples, but the audio has 3000 samples"
+    )

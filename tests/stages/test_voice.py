@@ -30,7 +30,7 @@ def test_voice_refuses_a_pack_of_another_shape(shape: tuple[int, ...]) -> None:
     with pytest.raises(StageError) as refusal:
         voice(np.zeros(shape, np.float32), np.array([5]))
     expected = "expected [N, 2*style] with at least one row"
-    assert str(refusal.value) == f"the voice pack is {list(shape)}, {expected}"
+    assert str(refusal.value) == f"the voice pack has the shape {list(shape)}, {expected}"
 
 
 def test_voice_refuses_a_length_without_the_two_zeros() -> None:

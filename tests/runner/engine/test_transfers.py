@@ -123,7 +123,9 @@ def test_plan_lists_the_copies_of_a_run_that_finds_some_results_kept(away: Away)
 
 def test_number_that_is_none_is_found_when_it_comes_to_the_host(away: Away) -> None:
     pipeline = away(**all_on("cpu:1"))
-    style = np.full((1, pipeline.graph.fixed["style"]), 3e38, np.float32) * np.linspace(-1, 1, pipeline.graph.fixed["style"])
+    style = np.full((1, pipeline.graph.fixed["style"]), 3e38, np.float32) * np.linspace(
+        -1, 1, pipeline.graph.fixed["style"]
+    )
     override = {"voice.style_prosody": style.astype(np.float32)}
     with pytest.raises(RunError, match=r"^(duration\.(logits|d)|decoder\.audio): .* not finite"):
         pipeline.run({"phonemes": WORDS}, RunOptions(override=override))

@@ -1,4 +1,4 @@
-"""What a kernel's test needs: targets of three vector widths, a compiler, and a number of threads.
+"""Fixtures for the tests of kernels: targets of three vector widths, a compiler, and a number of threads.
 
 A test that takes `compile_kernel` runs once for each target that this machine can execute.
 """
@@ -46,7 +46,7 @@ def target(request: pytest.FixtureRequest) -> Target:
 def compile_kernel(target: Target) -> CompileKernel:
     """`compile_kernel(lambda simd: name_kernel(..., simd))` gives `run(*inputs, outputs=[...], threads=1) -> outputs`.
 
-    Inputs and outputs are copied to aligned tensors, in the kernel's order; a test says what the outputs hold before.
+    Inputs and outputs are copied to aligned tensors, in the kernel's order; a test gives what the outputs hold before.
     """
 
     def compile_kernel(make: Callable[[Simd], tvm.tirx.PrimFunc]) -> CompiledKernel:

@@ -1,6 +1,6 @@
-"""What can break the join: the first row with reflection, which is the second of x; rows at either side of a block's
-end, where the statistics turn; a block that begins inside the reflected signal; NaN past the valid rows of either input
-and in their padding channels.
+"""Cases that can break the join: the first row with reflection, which is the second of x; rows at either side of a
+block's end, where the statistics turn; a block that begins inside the reflected signal; NaN past the valid rows of
+either input and in their padding channels.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ def add_source(compile_kernel: CompileKernel, reflect: int) -> CompiledKernel:
     return compile_kernel(lambda simd: add_source_kernel(CHANNELS, Rows(SCALE, reflect), reflect, simd))
 
 
-def operands(length: int, reflect: int) -> tuple[Array, Array]:
-    """x and source; the second has a row more where x is reflected."""
+def make_operands(length: int, reflect: int) -> tuple[Array, Array]:
+    """Return x and source; the second has a row more where x is reflected."""
     rng = np.random.default_rng(length)
     shapes = [(SCALE * length, CHANNELS), (SCALE * length + reflect, CHANNELS)]
     x, source = (rng.standard_normal(shape).astype(np.float32) for shape in shapes)
     return x + 100, source
 
 
-def surrounded(values: Array, spare: int) -> Array:
+def surround_with_nan(values: Array, spare: int) -> Array:
     out = np.full((len(values) + spare, padded(CHANNELS)), np.nan, np.float32)
     out[: len(values), :CHANNELS] = values
     return out
@@ -46,11 +46,11 @@ def surrounded(values: Array, spare: int) -> Array:
 def run(
     add_source: CompiledKernel, x: Array, source: Array, block: int, spare: int = 0, threads: int = 1
 ) -> tuple[Array, Array]:
-    """The valid part of y and of the statistics."""
+    """Return the valid part of y and of the statistics."""
     length = np.array([len(x) // SCALE])
     y = np.full((len(source) + spare, padded(CHANNELS)), np.nan, np.float32)
     partials = np.full((2, -(-len(y) // block), padded(CHANNELS)), np.nan, np.float32)
-    inputs = [surrounded(x, spare), surrounded(source, spare)]
+    inputs = [surround_with_nan(x, spare), surround_with_nan(source, spare)]
     y, partials = add_source(length, *inputs, outputs=[y, partials], threads=threads)
     return y[: len(source), :CHANNELS], partials[:, : -(-len(source) // block), :CHANNELS]
 
@@ -59,7 +59,7 @@ def run(
 def test_sum_and_its_statistics_equal_the_formula(
     add_source: CompiledKernel, reflect: int, length: int, target: Target
 ) -> None:
-    x, source = operands(length, reflect)
+    x, source = make_operands(length, reflect)
     block = Simd.of(target).block
     y, (means, squares) = run(add_source, x, source, block)
     np.testing.assert_array_equal(y, np.concatenate([x[1 : 1 + reflect], x]) + source)
@@ -73,7 +73,7 @@ def test_sum_is_the_same_for_any_capacity_and_number_of_threads(
 ) -> None:
     block = Simd.of(target).block
     for length in LENGTHS:
-        x, source = operands(length, reflect)
+        x, source = make_operands(length, reflect)
         roomy = run(add_source, x, source, block, spare=130, threads=2)
         for one, other in zip(run(add_source, x, source, block), roomy, strict=True):
             np.testing.assert_array_equal(other, one)

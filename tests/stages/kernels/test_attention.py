@@ -1,6 +1,7 @@
-"""What can break attention: one token; tokens that are no multiple of a key tile or a query block, so that the last of
-each is partial; keys past the length (NaN there must not reach the maximum, the sum or the mix); scores so large that
-the softmax overflows without its shift, or so negative that zero keys in the last tile would win; other head widths.
+"""Cases that can break attention: one token; tokens that are no multiple of a key tile or a query block, so that the
+last of each is partial; keys past the length (NaN there must not reach the maximum, the sum or the mix); scores so
+large that the softmax overflows without its shift, or so negative that zero keys in the last tile would win; other head
+widths.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What can break products in bfloat16: rounding that is not to the nearest; pairs of channels the wrong way round; an
-odd or partial last pair, with NaN behind it; tiles of 32 rows and their halves; taps, strides, dilation and phases
-through a tile's pointers; another thread or capacity. Both kinds of instructions, each where the processor has
+"""Cases that can break products in bfloat16: rounding that is not to the nearest; pairs of channels the wrong way
+round; an odd or partial last pair, with NaN behind it; tiles of 32 rows and their halves; taps, strides, dilation and
+phases through a tile's pointers; another thread or capacity. Both kinds of instructions, each where the processor has
 them.
 """
 
@@ -27,11 +27,11 @@ from tests.stages.kernels.test_conv1d import (
     Case,
     Convolution,
     Operands,
+    apply_prologue,
     assert_same_for_any_capacity_and_threads,
-    in_float64,
-    operands,
-    packed,
-    prologue,
+    compute_in_float64,
+    make_operands,
+    pack,
 )
 
 # Around half a tile (7 and 16 rows), a tile (14 and 32) and a block (112 and 128) of either kind of instructions.
@@ -44,8 +44,8 @@ CASES = EXACT_CASES | {
 FEATURES = {PAIRS: (PAIRS,), TILES: (PAIRS, *AMX)}
 
 
-def rounded(values: Array) -> Array:
-    """To the nearest bfloat16, ties to even."""
+def round_to_bfloat16(values: Array) -> Array:
+    """Round to the nearest bfloat16, ties to even."""
     bits = np.ascontiguousarray(values, np.float32).view(np.uint32).astype(np.uint64)
     low, high = bits & 0xFFFF, bits >> 16
     up = (low > 0x8000) | ((low == 0x8000) & (high & 1 == 1))
@@ -70,7 +70,7 @@ def bf16_target(instructions: str) -> Target:
     return target
 
 
-class Halved(Convolution):
+class Bf16Convolution(Convolution):
     """A convolution in bfloat16, compiled for one kind of instructions."""
 
     def __init__(self, case: Case, target: Target, instructions: str) -> None:
@@ -89,57 +89,63 @@ class Halved(Convolution):
     def emit(self, simd: Simd) -> PrimFunc:
         return bf16_conv1d_kernel(self.case.conv, self.case.rows_in, self.case.rows_out, simd, self.instructions)
 
-    def weights(self, given: Operands) -> list[Array]:
-        weight, bias = packed(self.case.conv, given, self.simd.panel)
+    def weights(self, operands: Operands) -> list[Array]:
+        weight, bias = pack(self.case.conv, operands, self.simd.panel)
         return [pack_words(weight), bias]
 
 
 @pytest.fixture(scope="module")
-def convolutions(bf16_target: Target, instructions: str) -> Callable[[str], Halved]:
-    """A case by name, compiled once."""
-    return functools.cache(lambda name: Halved(CASES[name], bf16_target, instructions))
+def convolutions(bf16_target: Target, instructions: str) -> Callable[[str], Bf16Convolution]:
+    """Compile a case by name, once."""
+    return functools.cache(lambda name: Bf16Convolution(CASES[name], bf16_target, instructions))
 
 
 @pytest.fixture(params=list(CASES))
-def convolution(request: pytest.FixtureRequest, convolutions: Callable[[str], Halved]) -> Halved:
+def convolution(request: pytest.FixtureRequest, convolutions: Callable[[str], Bf16Convolution]) -> Bf16Convolution:
     return convolutions(request.param)
 
 
-def test_conv_equals_the_formula_of_rounded_operands(convolution: Halved) -> None:
+def test_conv_equals_the_formula_of_rounded_operands(convolution: Bf16Convolution) -> None:
     """The input of the product is rounded behind the prologue, whose own last bits decide a rounding here and there."""
     case = convolution.case
     plain = Case(case.conv, case.rows_in, case.rows_out)
     for length in case.lengths:
-        given = operands(case, length)
-        inputs = prologue(case.conv, given)
-        both = given._replace(x=rounded(inputs.astype(np.float32)), weight=rounded(given.weight))
-        bare = plain._replace(conv=_without_prologue(case.conv))
-        expected = in_float64(bare, both)
+        operands = make_operands(case, length)
+        inputs = apply_prologue(case.conv, operands)
+        rounded = operands._replace(
+            x=round_to_bfloat16(inputs.astype(np.float32)), weight=round_to_bfloat16(operands.weight)
+        )
+        without_prologue = plain._replace(conv=_without_prologue(case.conv))
+        expected = compute_in_float64(without_prologue, rounded)
         # half a unit in the last place, 2^-9 of the input, wherever a rounding went the other way: of one input of
         # thousands, times a weight below 4
-        slack = 0.0 if bare.conv == case.conv else 4 * 2.0**-8 * np.abs(inputs).max() / np.sqrt(case.conv.inputs)
-        np.testing.assert_allclose(convolution(given)[0], expected, rtol=3e-6, atol=2e-5 + slack)
+        slack = (
+            0.0
+            if without_prologue.conv == case.conv
+            else 4 * 2.0**-8 * np.abs(inputs).max() / np.sqrt(case.conv.inputs)
+        )
+        np.testing.assert_allclose(convolution(operands)[0], expected, rtol=3e-6, atol=2e-5 + slack)
 
 
-def test_conv_is_the_same_for_any_capacity_and_number_of_threads(convolution: Halved) -> None:
+def test_conv_is_the_same_for_any_capacity_and_number_of_threads(convolution: Bf16Convolution) -> None:
     assert_same_for_any_capacity_and_threads(convolution)
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.conv.statistics])
-def test_statistics_are_those_of_the_blocks(convolutions: Callable[[str], Halved], name: str) -> None:
+def test_statistics_are_those_of_the_blocks(convolutions: Callable[[str], Bf16Convolution], name: str) -> None:
     convolution = convolutions(name)
     for length in convolution.case.lengths:
-        y, (means, squares) = convolution(operands(convolution.case, length))
+        y, (means, squares) = convolution(make_operands(convolution.case, length))
         blocks = np.split(y.astype(np.float64), range(convolution.block, len(y), convolution.block))
         np.testing.assert_allclose(means, [block.mean(0) for block in blocks], rtol=2e-6, atol=1e-6)
         np.testing.assert_allclose(squares, [block.var(0) * len(block) for block in blocks], rtol=1e-4, atol=1e-4)
 
 
-def test_rows_of_equal_input_are_equal_wherever_they_lie(convolutions: Callable[[str], Halved]) -> None:
+def test_rows_of_equal_input_are_equal_wherever_they_lie(convolutions: Callable[[str], Bf16Convolution]) -> None:
     product = convolutions("matrix product")
     for length in EDGES:
-        given = operands(product.case, length)
-        y = product(given._replace(x=np.tile(given.x[:1], (length, 1))))[0]
+        operands = make_operands(product.case, length)
+        y = product(operands._replace(x=np.tile(operands.x[:1], (length, 1))))[0]
         np.testing.assert_array_equal(y, np.tile(y[:1], (length, 1)))
 
 
@@ -148,8 +154,8 @@ def test_words_hold_two_neighbours_rounded_to_the_nearest() -> None:
     columns = pack_columns(np.tile(values[None, :, None], (32, 1, 1)), 32)
     words = pack_words(columns)[0, 0, :, 0].view(np.uint32)
     halves = np.stack([words & 0xFFFF, words >> 16], axis=1).reshape(-1)[:6]
-    np.testing.assert_array_equal((halves << 16).astype(np.uint32).view(np.float32), [*rounded(values), 0])
-    np.testing.assert_array_equal(rounded(values)[:3], [1, 1 + 2**-6, 1 + 2**-7])
+    np.testing.assert_array_equal((halves << 16).astype(np.uint32).view(np.float32), [*round_to_bfloat16(values), 0])
+    np.testing.assert_array_equal(round_to_bfloat16(values)[:3], [1, 1 + 2**-6, 1 + 2**-7])
 
 
 def test_a_weight_that_is_no_number_stays_so() -> None:

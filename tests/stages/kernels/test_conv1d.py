@@ -1,7 +1,7 @@
-"""What can break a convolution: one row; rows that are no multiple of a tile, half a tile or a task's block; channel
-counts that no vector divides, and those whose rows would all lie in one set of a cache; inputs read where they lie;
-strides; dilation and padding beyond the signal; phases, also of taps that are no multiple of the stride, whose first
-and last rows fall outside; each prologue and epilogue, and the order they are applied in; statistics of the last,
+"""Cases that can break a convolution: one row; rows that are no multiple of a tile, half a tile or a task's block;
+channel counts that no vector divides, and those whose rows would all lie in one set of a cache; inputs read where they
+lie; strides; dilation and padding beyond the signal; phases, also of taps that are no multiple of the stride, whose
+first and last rows fall outside; each prologue and epilogue, and the order they are applied in; statistics of the last,
 shorter block; a signal of one row whatever the length; NaN past the valid rows and in the padding channels of every
 input.
 """
@@ -27,7 +27,7 @@ from tests.stages.kernels.conftest import Array, CompiledKernel, CompileKernel
 
 
 class Case(NamedTuple):
-    """A convolution, how many rows go in and come out for a length, and lengths that meet its edges."""
+    """A convolution, the rows of its input and output for a length, and lengths that meet its edges."""
 
     conv: Conv
     rows_in: Rows = Rows()
@@ -68,7 +68,7 @@ CASES = {
 
 
 class Operands(NamedTuple):
-    """What a kernel takes, without padding."""
+    """The arguments of a kernel, without padding."""
 
     length: int
     x: Array
@@ -79,7 +79,7 @@ class Operands(NamedTuple):
     residuals: list[Array]
 
 
-def operands(case: Case, length: int) -> Operands:
+def make_operands(case: Case, length: int) -> Operands:
     conv, rng = case.conv, np.random.default_rng(length)
     columns = conv.phases * conv.outputs
 
@@ -97,48 +97,48 @@ def operands(case: Case, length: int) -> Operands:
     )
 
 
-def in_float64(case: Case, given: Operands) -> Array:
-    """The formula of the kernel's docstring."""
+def compute_in_float64(case: Case, operands: Operands) -> Array:
+    """Compute the formula of the kernel's docstring."""
     conv = case.conv
-    x = prologue(conv, given)
-    rows = case.rows_out.of(given.length)
+    x = apply_prologue(conv, operands)
+    rows = case.rows_out.of(operands.length)
     positions = len(x) + conv.taps - 1 if conv.phases > 1 else rows
-    columns = np.tile(given.bias.astype(np.float64), (positions, 1))
+    columns = np.tile(operands.bias.astype(np.float64), (positions, 1))
     for k in range(conv.taps):
         sources = np.arange(positions) * conv.stride - conv.padding + k * conv.dilation
         inside = (sources >= 0) & (sources < len(x))
-        columns[inside] += x[sources[inside]] @ given.weight[:, :, k].T.astype(np.float64)
+        columns[inside] += x[sources[inside]] @ operands.weight[:, :, k].T.astype(np.float64)
     y = columns.reshape(positions * conv.phases, conv.outputs)[conv.shift : conv.shift + rows]
-    y = conv.gain * sum(given.residuals, start=y)
+    y = conv.gain * sum(operands.residuals, start=y)
     return y if not conv.gelu else 0.5 * y * (1 + np.tanh(np.sqrt(2 / np.pi) * (y + 0.044715 * y**3)))
 
 
-def prologue(conv: Conv, given: Operands) -> Array:
-    x = given.x.astype(np.float64)
+def apply_prologue(conv: Conv, operands: Operands) -> Array:
+    x = operands.x.astype(np.float64)
     if conv.norm:
-        mean, scale, shift = given.norm.astype(np.float64)
+        mean, scale, shift = operands.norm.astype(np.float64)
         x = (x - mean) * scale + shift
     if conv.leaky is not None:
         x = np.where(x > 0, x, conv.leaky * x)
     if conv.snake:
-        alpha = given.alpha.astype(np.float64)
+        alpha = operands.alpha.astype(np.float64)
         x = x + np.sin(alpha * x) ** 2 / alpha
     return x
 
 
-def surrounded(values: Array, rows: int) -> Array:
-    """`values` as a buffer of `rows` rows, NaN around them."""
+def surround_with_nan(values: Array, rows: int) -> Array:
+    """Put `values` into a buffer of `rows` rows, with NaN around them."""
     out = np.full((rows, padded(values.shape[1])), np.nan, np.float32)
     out[: len(values), : values.shape[1]] = values
     return out
 
 
-def packed(conv: Conv, given: Operands, panel: int) -> list[Array]:
-    """Weight and bias as the kernel reads them."""
+def pack(conv: Conv, operands: Operands, panel: int) -> list[Array]:
+    """Pack weight and bias into the layout that the kernel reads."""
     weight = np.zeros((conv.phases, padded(conv.outputs), conv.inputs, conv.taps), np.float32)
-    weight[:, : conv.outputs] = given.weight.reshape(conv.phases, conv.outputs, conv.inputs, conv.taps)
+    weight[:, : conv.outputs] = operands.weight.reshape(conv.phases, conv.outputs, conv.inputs, conv.taps)
     bias = np.zeros((conv.phases, padded(conv.outputs)), np.float32)
-    bias[:, : conv.outputs] = given.bias.reshape(conv.phases, conv.outputs)
+    bias[:, : conv.outputs] = operands.bias.reshape(conv.phases, conv.outputs)
     return [pack_columns(weight.reshape(-1, conv.inputs, conv.taps), panel), bias.reshape(-1)]
 
 
@@ -152,30 +152,32 @@ class Convolution:
     def emit(self, simd: Simd) -> PrimFunc:
         return conv1d_kernel(self.case.conv, self.case.rows_in, self.case.rows_out, simd)
 
-    def weights(self, given: Operands) -> list[Array]:
-        """Weight and bias as the kernel reads them."""
-        return packed(self.case.conv, given, self.simd.panel)
+    def weights(self, operands: Operands) -> list[Array]:
+        """Pack weight and bias into the layout that the kernel reads."""
+        return pack(self.case.conv, operands, self.simd.panel)
 
-    def __call__(self, given: Operands, spare: int = 0, threads: int = 1) -> list[Array]:
-        """The valid part of y, and of the statistics if any; `spare` tokens or frames more have room in the buffers."""
-        case, conv, capacity = self.case, self.case.conv, given.length + spare
+    def __call__(self, operands: Operands, spare: int = 0, threads: int = 1) -> list[Array]:
+        """Return the valid part of y, and of the statistics if any; `spare` tokens or frames more have room in the
+        buffers.
+        """
+        case, conv, capacity = self.case, self.case.conv, operands.length + spare
         rows = case.rows_out.of(capacity)
-        inputs = [np.array([given.length], np.int64), surrounded(given.x, case.rows_in.of(capacity))]
-        inputs += self.weights(given)
-        inputs += [surrounded(given.norm, 3)] * conv.norm
-        inputs += [surrounded(np.stack([given.alpha, 1 / given.alpha]), 2)] * conv.snake
-        inputs += [surrounded(residual, rows) for residual in given.residuals]
+        inputs = [np.array([operands.length], np.int64), surround_with_nan(operands.x, case.rows_in.of(capacity))]
+        inputs += self.weights(operands)
+        inputs += [surround_with_nan(operands.norm, 3)] * conv.norm
+        inputs += [surround_with_nan(np.stack([operands.alpha, 1 / operands.alpha]), 2)] * conv.snake
+        inputs += [surround_with_nan(residual, rows) for residual in operands.residuals]
         y = np.full((rows, padded(conv.outputs)), np.nan, np.float32)
         partials = np.full((2, -(-rows // self.block), padded(conv.outputs)), np.nan, np.float32)
         outputs = self._run(*inputs, outputs=[y, *[partials] * conv.statistics], threads=threads)
-        valid = case.rows_out.of(given.length)
+        valid = case.rows_out.of(operands.length)
         limits = (valid, -(-valid // self.block))
         return [out[..., :limit, : conv.outputs] for out, limit in zip(outputs, limits, strict=False)]
 
 
 @pytest.fixture(scope="module")
 def convolutions(compile_kernel: CompileKernel, target: Target) -> Callable[[str], Convolution]:
-    """A case by name, compiled once."""
+    """Compile a case by name, once."""
     return functools.cache(lambda name: Convolution(CASES[name], Simd.of(target), compile_kernel))
 
 
@@ -186,19 +188,19 @@ def convolution(request: pytest.FixtureRequest, convolutions: Callable[[str], Co
 
 def assert_same_for_any_capacity_and_threads(convolution: Convolution) -> None:
     for length in convolution.case.lengths:
-        given = operands(convolution.case, length)
-        exact = convolution(given)
-        for other in (convolution(given, spare=3), convolution(given, spare=150, threads=2)):
+        operands = make_operands(convolution.case, length)
+        exact = convolution(operands)
+        for other in (convolution(operands, spare=3), convolution(operands, spare=150, threads=2)):
             for one, two in zip(exact, other, strict=True):
                 np.testing.assert_array_equal(two, one, err_msg=f"length {length}")
 
 
 def test_conv_equals_the_formula_in_float64(convolution: Convolution) -> None:
     for length in convolution.case.lengths:
-        given = operands(convolution.case, length)
-        expected = in_float64(convolution.case, given)
+        operands = make_operands(convolution.case, length)
+        expected = compute_in_float64(convolution.case, operands)
         # float32 sums of up to 1542 products that come to a few units
-        np.testing.assert_allclose(convolution(given)[0], expected, rtol=2e-6, atol=1e-5, err_msg=f"length {length}")
+        np.testing.assert_allclose(convolution(operands)[0], expected, rtol=2e-6, atol=1e-5, err_msg=f"length {length}")
 
 
 def test_conv_is_the_same_for_any_capacity_and_number_of_threads(convolution: Convolution) -> None:
@@ -209,8 +211,8 @@ def test_conv_gives_equal_rows_for_equal_input_wherever_they_lie(convolutions: C
     """Tiles, half tiles and their remainders add in one order."""
     product = convolutions("matrix product")
     for length in EDGES:
-        given = operands(product.case, length)
-        y = product(given._replace(x=np.tile(given.x[:1], (length, 1))))[0]
+        operands = make_operands(product.case, length)
+        y = product(operands._replace(x=np.tile(operands.x[:1], (length, 1))))[0]
         np.testing.assert_array_equal(y, np.tile(y[:1], (length, 1)))
 
 
@@ -218,9 +220,9 @@ def test_conv_gives_equal_rows_for_equal_input_wherever_they_lie(convolutions: C
 def test_statistics_are_those_of_the_blocks(convolutions: Callable[[str], Convolution], name: str) -> None:
     convolution = convolutions(name)
     for length in convolution.case.lengths:
-        given = operands(convolution.case, length)
+        operands = make_operands(convolution.case, length)
         # a sum of squares less the square of a sum would have no digit left beside a mean of 1000
-        y, (means, squares) = convolution(given._replace(bias=given.bias + 1000))
+        y, (means, squares) = convolution(operands._replace(bias=operands.bias + 1000))
         blocks = np.split(y.astype(np.float64), range(convolution.block, len(y), convolution.block))
         np.testing.assert_allclose(means, [block.mean(0) for block in blocks], rtol=2e-6)
         expected = [block.var(0) * len(block) for block in blocks]
@@ -229,9 +231,9 @@ def test_statistics_are_those_of_the_blocks(convolutions: Callable[[str], Convol
 
 def test_rows_that_see_padding_alone_are_the_bias(convolutions: Callable[[str], Convolution]) -> None:
     convolution = convolutions("padding beyond the taps")
-    given = operands(convolution.case, 1)
-    y = convolution(given)[0]
-    np.testing.assert_array_equal(y[[0, 1, 2, -3, -2, -1]], np.tile(given.bias, (6, 1)))
+    operands = make_operands(convolution.case, 1)
+    y = convolution(operands)[0]
+    np.testing.assert_array_equal(y[[0, 1, 2, -3, -2, -1]], np.tile(operands.bias, (6, 1)))
 
 
 @pytest.mark.parametrize("rows", [Rows(0, 1), Rows(1), Rows(2), Rows(20), Rows(120, 1)])

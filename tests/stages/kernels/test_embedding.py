@@ -1,5 +1,5 @@
-"""What can break an embedding: ids past the length that lie outside the table (they must not be read), a single token,
-more tokens than one task takes, tokens equal to the number of positions.
+"""Cases that can break an embedding: ids past the length that lie outside the table (they must not be read), a single
+token, more tokens than one task takes, tokens equal to the number of positions.
 """
 
 from __future__ import annotations

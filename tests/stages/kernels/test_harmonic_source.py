@@ -1,7 +1,7 @@
-"""What can break the source: one frame (first and last segment, both flat), long utterances (a phase of 10^5 turns,
-which may not be reduced before it is interpolated), negative F0, harmonics above the sample rate, the threshold itself,
-half-frames that are not whole vectors, garbage past the valid half-frames, seeds of more than 32 bits and below 0, and
-noise that would depend on the capacity or the threads.
+"""Cases that can break the source: one frame (first and last segment, both flat), long utterances (a phase of 10^5
+turns, which may not be reduced before it is interpolated), negative F0, harmonics above the sample rate, the threshold
+itself, half-frames that are not whole vectors, garbage past the valid half-frames, seeds of more than 32 bits and below
+0, and noise that would depend on the capacity or the threads.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ UNVOICED = np.float32(KOKORO.sine_amp / 3)  # the reference has its noise level 
 SEEDS = [0, 1, 2**32, 0x0123456789ABCDEF, -1]
 
 
-def source_in_float64(f0: Array, seed: int, weight: Array = WEIGHT, bias: Array = BIAS) -> Array:
-    """The formula as it is in design and reference: P is interpolated as it stands, and reduced afterwards."""
+def compute_in_float64(f0: Array, seed: int, weight: Array = WEIGHT, bias: Array = BIAS) -> Array:
+    """Compute the reference's formula: P is interpolated as it stands, and reduced afterwards."""
     step, last = KOKORO.half_frame, f0.size - 1
     harmonic = np.arange(1, KOKORO.harmonics + 1)
     rate = (f0.astype(np.float64)[:, None] * harmonic / KOKORO.sample_rate) % 1
@@ -40,7 +40,7 @@ def source_in_float64(f0: Array, seed: int, weight: Array = WEIGHT, bias: Array 
 
 
 def melody(length: int) -> Array:
-    """F0 [2 * length] [Hz]: voiced and unvoiced spans, some negative values, and the threshold itself."""
+    """Return F0 [2 * length] [Hz]: voiced and unvoiced spans, some negative values, and the threshold itself."""
     random = np.random.default_rng(length)
     i = np.arange(2 * length)
     f0 = np.where(i // 7 % 3 == 2, random.standard_normal(i.size) * 5, 180 + 90 * np.sin(i / 9))
@@ -57,7 +57,7 @@ def run_source(
     spare_frames: int = 0,
     threads: int = 1,
 ) -> Array:
-    """The valid samples; `spare_frames` of garbage lie after the valid F0."""
+    """Return the valid samples; `spare_frames` of garbage lie after the valid F0."""
     length = f0.size // 2
     buffer = np.full((1, f0.size + 2 * spare_frames), np.nan, np.float32)
     buffer[0, : f0.size] = f0
@@ -69,20 +69,20 @@ def run_source(
 
 @pytest.fixture(scope="module")
 def source(compile_kernel: CompileKernel) -> CompiledKernel:
-    """The kernel, compiled once for each target."""
+    """Compile the kernel, once for each target."""
     return compile_kernel(lambda simd: harmonic_source_kernel(KOKORO, simd))
 
 
 @pytest.mark.parametrize("length", [1, 2, 40])
 def test_harmonic_source_equals_the_formula_in_float64(source: CompiledKernel, length: int) -> None:
     f0 = melody(length)
-    np.testing.assert_allclose(run_source(source, f0, 7), source_in_float64(f0, 7), rtol=0, atol=1e-11)
+    np.testing.assert_allclose(run_source(source, f0, 7), compute_in_float64(f0, 7), rtol=0, atol=1e-11)
 
 
 @pytest.mark.parametrize("hz", [100.0, 23999.0, 30000.0])
 def test_harmonic_source_keeps_its_phase_over_a_long_utterance(source: CompiledKernel, hz: float) -> None:
     f0 = np.full(400, hz, np.float32)
-    np.testing.assert_allclose(run_source(source, f0, 7), source_in_float64(f0, 7), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(run_source(source, f0, 7), compute_in_float64(f0, 7), rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

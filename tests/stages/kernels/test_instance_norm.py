@@ -1,7 +1,7 @@
-"""What can break the norm: one row (variance 0); rows at either side of a block's end, and a last block much shorter
-than the others, which weighs less; a mean far from 0, where a one-pass variance cancels, and one that moves between
-blocks; a long signal, whose sums lose digits if they run through; NaN past the valid rows, in the padding channels and
-in the statistics of blocks that are not there.
+"""Cases that can break the norm: one row (variance 0); rows at either side of a block's end, and a last block much
+shorter than the others, which weighs less; a mean far from 0, where a one-pass variance cancels, and one that moves
+between blocks; a long signal, whose sums lose digits if they run through; NaN past the valid rows, in the padding
+channels and in the statistics of blocks that are not there.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def signal(length: int, offset: float = 0.0, drift: float = 0.0) -> Array:
 
 
 def run_moments(norm: Norm, x: Array, spare: int = 0, threads: int = 1) -> Array:
-    """Statistics [2, blocks, width] of x, in a buffer for `spare` more frames, NaN around both."""
+    """Return the statistics [2, blocks, width] of x, in a buffer for `spare` more frames, with NaN around both."""
     length = (len(x) - RATE.extra) // RATE.scale
     rows = RATE.of(length + spare)
     buffer = np.full((rows, padded(CHANNELS)), np.nan, np.float32)
@@ -56,14 +56,14 @@ def run_moments(norm: Norm, x: Array, spare: int = 0, threads: int = 1) -> Array
 
 
 def run_adain(adain: CompiledKernel, partials: Array, length: int, style: Array) -> Array:
-    """Mean, scale and shift of the real channels."""
+    """Return mean, scale and shift of the channels without padding."""
     row = np.full((2, padded(CHANNELS)), np.nan, np.float32)
     row[:, :CHANNELS] = style
     out = np.full((3, padded(CHANNELS)), np.nan, np.float32)
     return adain(np.array([length]), partials, row.reshape(1, -1), outputs=[out])[0][:, :CHANNELS]
 
 
-def in_float64(x: Array, style: Array) -> Array:
+def compute_in_float64(x: Array, style: Array) -> Array:
     x = x.astype(np.float64)
     return np.stack([x.mean(0), (1 + style[0]) / np.sqrt(x.var(0) + EPS), style[1]])
 
@@ -87,7 +87,7 @@ def test_moments_are_those_of_each_block(norm: Norm) -> None:
 def test_norm_equals_the_formula_in_float64(norm: Norm, style: Array, length: int, offset: float, drift: float) -> None:
     x = signal(length, offset, drift)
     found = run_adain(norm.adain, run_moments(norm, x), length, style)
-    for got, wanted in zip(found, in_float64(x, style), strict=True):
+    for got, wanted in zip(found, compute_in_float64(x, style), strict=True):
         np.testing.assert_allclose(got, wanted, rtol=5e-6, atol=1e-6)
 
 
@@ -109,7 +109,7 @@ def test_norm_combines_blocks_of_any_size(compile_kernel: CompileKernel, style: 
     partials[0, :-1, :CHANNELS] = [part.mean(0) for part in blocks]
     partials[1, :-1, :CHANNELS] = [((part - part.mean(0)) ** 2).sum(0) for part in blocks]
     found = run_adain(adain, partials, length, style)
-    for got, wanted in zip(found, in_float64(x, style), strict=True):
+    for got, wanted in zip(found, compute_in_float64(x, style), strict=True):
         np.testing.assert_allclose(got, wanted, rtol=5e-6, atol=1e-6)
 
 

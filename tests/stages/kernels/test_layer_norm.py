@@ -1,6 +1,6 @@
-"""What can break a layer norm: channel counts that no vector divides, or that a vector exceeds; NaN in the padding
-channels and past the valid rows; rows of one value (variance 0); a mean far from 0, where a one-pass variance cancels;
-a number of rows that is not a multiple of a task's; a residual with its own garbage around it.
+"""Cases that can break a layer norm: channel counts that no vector divides, or that a vector exceeds; NaN in the
+padding channels and past the valid rows; rows of one value (variance 0); a mean far from 0, where a one-pass variance
+cancels; a number of rows that is not a multiple of a task's; a residual with its own garbage around it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ CHANNELS = [3, 21, 96]
 ROWS = [1, 13]
 
 
-def normalised(z: Array, eps: float) -> Array:
+def normalise(z: Array, eps: float) -> Array:
     z = z.astype(np.float64)
     deviation = z - z.mean(axis=1, keepdims=True)
     result: Array = deviation / np.sqrt((deviation**2).mean(axis=1, keepdims=True) + eps)
@@ -24,7 +24,7 @@ def normalised(z: Array, eps: float) -> Array:
 
 
 def buffer(values: Array, capacity: int = 0) -> Array:
-    """`values` as a kernel's argument, NaN around them."""
+    """Put `values` into an argument of the kernel, with NaN around them."""
     rows, channels = values.shape
     out = np.full((max(rows, capacity), padded(channels)), np.nan, np.float32)
     out[:rows, :channels] = values
@@ -64,7 +64,7 @@ def test_norm_equals_the_formula(
 ) -> None:
     x = random(rows, channels) + np.float32(offset)
     gamma, beta = (a[:channels] for a in affine)
-    expected = normalised(x, 1e-5) * gamma + beta
+    expected = normalise(x, 1e-5) * gamma + beta
     np.testing.assert_allclose(run(norm, [x], affine)[:, :channels], expected, rtol=0, atol=1e-5 + 1e-6 * offset)
 
 
@@ -91,7 +91,7 @@ def test_norm_adds_the_residual_first(compile_kernel: CompileKernel, channels: i
     norm = compile_kernel(lambda simd: layer_norm_kernel(channels, 1e-12, simd, residual=True))
     x, residual = random(2, 13, channels)
     gamma, beta = (a[:channels] for a in affine)
-    expected = normalised(x + residual, 1e-12) * gamma + beta
+    expected = normalise(x + residual, 1e-12) * gamma + beta
     np.testing.assert_allclose(run(norm, [x, residual], affine)[:, :channels], expected, rtol=0, atol=1e-5)
 
 
@@ -99,7 +99,7 @@ def test_norm_ends_with_a_leaky_relu(compile_kernel: CompileKernel, channels: in
     norm = compile_kernel(lambda simd: layer_norm_kernel(channels, 1e-5, simd, leaky=0.2))
     x = random(13, channels)
     gamma, beta = (a[:channels] for a in affine)
-    linear = normalised(x, 1e-5) * gamma + beta
+    linear = normalise(x, 1e-5) * gamma + beta
     expected = np.where(linear > 0, linear, 0.2 * linear)
     np.testing.assert_allclose(run(norm, [x], affine)[:, :channels], expected, rtol=0, atol=1e-5)
 
@@ -107,5 +107,5 @@ def test_norm_ends_with_a_leaky_relu(compile_kernel: CompileKernel, channels: in
 def test_adaptive_norm_takes_its_gain_and_shift_from_one_row(compile_kernel: CompileKernel, channels: int) -> None:
     norm = compile_kernel(lambda simd: layer_norm_kernel(channels, 1e-5, simd, adaptive=True))
     x, style = random(13, channels), random(1, 2 * channels)
-    expected = normalised(x, 1e-5) * (1 + style[0, :channels]) + style[0, channels:]
+    expected = normalise(x, 1e-5) * (1 + style[0, :channels]) + style[0, channels:]
     np.testing.assert_allclose(run(norm, [x], [buffer(style)])[:, :channels], expected, rtol=0, atol=1e-5)

@@ -1,6 +1,6 @@
-"""What can break the scan: a single step (no state before it), steps of either parity (the groups are read to and fro),
-several groups or one, hidden units that the target's lanes do not divide, rows past the valid length (capacity above
-it, garbage there) that the backward direction must not start from, saturated gates, and more threads than one.
+"""Cases that can break the scan: a single step (no state before it), steps of either parity (the groups are read to and
+fro), several groups or one, hidden units that the target's lanes do not divide, rows past the valid length (capacity
+above it, garbage there) that the backward direction must not start from, saturated gates, and more threads than one.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ def sigmoid(x: Array) -> Array:
     return 1 / (1 + np.exp(-x))
 
 
-def direction_in_float64(products: Array, w_hh: Array) -> Array:
-    """One direction of an LSTM; products [steps, 4*H] and w_hh [4*H, H] in PyTorch's order."""
+def scan_in_float64(products: Array, w_hh: Array) -> Array:
+    """Run one direction of an LSTM; products [steps, 4*H] and w_hh [4*H, H] are in PyTorch's order."""
     hidden = w_hh.shape[1]
     h, c = np.zeros(hidden), np.zeros(hidden)
     states = []
@@ -44,8 +44,8 @@ class Case:
         self.products = (scale * random.standard_normal((2, steps, 4 * hidden))).astype(np.float32)
 
     def expected(self) -> Array:
-        forward = direction_in_float64(self.products[0], self.w_hh[0])
-        backward = direction_in_float64(self.products[1][::-1], self.w_hh[1])[::-1]
+        forward = scan_in_float64(self.products[0], self.w_hh[0])
+        backward = scan_in_float64(self.products[1][::-1], self.w_hh[1])[::-1]
         return np.concatenate([forward, backward], axis=1)
 
     def run(self, scan: CompiledKernel, simd: Simd, capacity: int | None = None, threads: int = 1) -> Array:

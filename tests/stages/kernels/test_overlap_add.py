@@ -1,6 +1,6 @@
-"""What can break the tail: one frame (both trimmed ends in it), the first and last half window, where fewer rows reach
-a sample and the envelope differs, rows shared by two frames' tasks, garbage in padding channels and rows, output past
-the end, loud bins, and a transform of another size.
+"""Cases that can break the tail: one frame (both trimmed ends in it), the first and last half window, where fewer rows
+reach a sample and the envelope differs, rows shared by two frames' tasks, garbage in padding channels and rows, output
+past the end, loud bins, and a transform of another size.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ KOKORO = Shape()
 OTHER = Shape(samples_per_frame=90, n_fft=36, hop=9)  # frames, windows and bins that are no multiple of a vector
 
 
-def waveform_in_float64(x: Array, shape: Shape) -> Array:
-    """torch.istft's formula; x [rows, n_fft + 2]."""
+def compute_in_float64(x: Array, shape: Shape) -> Array:
+    """Compute torch.istft's formula; x is [rows, n_fft + 2]."""
     n_fft, hop, half = shape.n_fft, shape.hop, shape.n_fft // 2
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
     x = x.astype(np.float64)
@@ -42,7 +42,7 @@ def waveform_in_float64(x: Array, shape: Shape) -> Array:
 
 
 def spectrum(length: int, shape: Shape, loudness: float = -2.0) -> Array:
-    """Log-magnitudes around `loudness`, and arcs beyond +-pi."""
+    """Return log-magnitudes around `loudness`, and arcs beyond +-pi."""
     rows, bins = length * shape.samples_per_frame // shape.hop + 1, shape.n_fft // 2 + 1
     random = np.random.default_rng(length)
     parts = [random.standard_normal((rows, bins)) + loudness, 4 * random.standard_normal((rows, bins))]
@@ -50,7 +50,7 @@ def spectrum(length: int, shape: Shape, loudness: float = -2.0) -> Array:
 
 
 def run_overlap_add(run: CompiledKernel, x: Array, shape: Shape, spare_frames: int = 0, threads: int = 1) -> Array:
-    """The valid samples; `spare_frames` of garbage lie after the spectrum."""
+    """Return the valid samples; `spare_frames` of garbage lie after the spectrum."""
     samples = (x.shape[0] - 1) * shape.hop
     length = samples // shape.samples_per_frame
     capacity = (length + spare_frames) * shape.samples_per_frame
@@ -64,7 +64,7 @@ def run_overlap_add(run: CompiledKernel, x: Array, shape: Shape, spare_frames: i
 
 @pytest.fixture(scope="module")
 def overlap_add(compile_kernel: CompileKernel) -> Kernels:
-    """The kernel for a shape, compiled once."""
+    """Compile the kernel for a shape, once."""
     return functools.cache(
         lambda shape: compile_kernel(
             lambda simd: overlap_add_kernel(shape.samples_per_frame, shape.n_fft, shape.hop, simd)
@@ -77,7 +77,7 @@ def overlap_add(compile_kernel: CompileKernel) -> Kernels:
 def test_overlap_add_equals_the_formula_in_float64(overlap_add: Kernels, shape: Shape, loudness: float) -> None:
     for length in (1, 3):
         x = spectrum(length, shape, loudness)
-        wanted = waveform_in_float64(x, shape)
+        wanted = compute_in_float64(x, shape)
         np.testing.assert_allclose(
             run_overlap_add(overlap_add(shape), x, shape), wanted, rtol=0, atol=5e-7 * np.abs(wanted).max()
         )
@@ -88,7 +88,7 @@ def test_overlap_add_ignores_the_imaginary_part_of_real_bins(overlap_add: Kernel
     silent[:, 1:10] = -90.0  # only DC and Nyquist are heard
     mirrored = silent.copy()
     mirrored[:, 11:] *= -1  # the conjugate spectrum
-    assert np.abs(waveform_in_float64(silent, KOKORO)).max() > 0.01
+    assert np.abs(compute_in_float64(silent, KOKORO)).max() > 0.01
     np.testing.assert_array_equal(
         run_overlap_add(overlap_add(KOKORO), silent, KOKORO), run_overlap_add(overlap_add(KOKORO), mirrored, KOKORO)
     )

@@ -1,4 +1,4 @@
-"""What can break a change of layout: one row, rows or channels that are not whole vectors or blocks, one channel,
+"""Cases that can break a change of layout: one row, rows or channels that are not whole vectors or blocks, one channel,
 capacity above the valid rows with garbage there (it may neither be copied nor, in a port, remain), several rates, parts
 of one row, and neighbours: a vector that overruns its part would fall into the next row, which another task writes.
 """
@@ -26,7 +26,7 @@ def garbage(*shape: int) -> Array:
 
 
 def as_rows(x: Array, capacity: int) -> Array:
-    """[rows, channels] in a buffer of `capacity` rows; garbage wherever a kernel must not look."""
+    """Put [rows, channels] into a buffer of `capacity` rows, with garbage wherever a kernel must not look."""
     buffer = garbage(capacity, padded(x.shape[1]))
     buffer[: x.shape[0], : x.shape[1]] = x
     return buffer

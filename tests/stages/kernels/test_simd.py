@@ -1,4 +1,4 @@
-"""What can break the vocabulary: a target that is mistaken for another, so that a register tile spills or no
+"""Cases that can break the vocabulary: a target that is mistaken for another, so that a register tile spills or no
 instruction exists for it; a padded width or a block that does not hold whole tiles; a count of blocks at either side of
 a multiple.
 """

@@ -1,6 +1,6 @@
-"""What can break the STFT: one frame (both reflections in one block), rows that are not whole blocks, garbage past the
-valid samples next to the reflected end, phases at bins that are exactly real (DC, Nyquist, row 0), where -0 or rounding
-flips them by 2 pi, bins that are not whole vectors, and a transform of another size.
+"""Cases that can break the STFT: one frame (both reflections in one block), rows that are not whole blocks, garbage
+past the valid samples next to the reflected end, phases at bins that are exactly real (DC, Nyquist, row 0), where -0 or
+rounding flips them by 2 pi, bins that are not whole vectors, and a transform of another size.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ KOKORO = Shape()
 OTHER = Shape(samples_per_frame=96, n_fft=34, hop=8)  # n_fft no multiple of 4, more bins than one vector of any target
 
 
-def spectrum_in_float64(x: Array, shape: Shape) -> Array:
-    """[rows, bins] complex."""
+def compute_in_float64(x: Array, shape: Shape) -> Array:
+    """Compute the spectrum, [rows, bins] complex."""
     n = np.arange(shape.n_fft)
     around = np.pad(x.astype(np.float64), shape.n_fft // 2, mode="reflect")
     pieces = np.lib.stride_tricks.sliding_window_view(around, shape.n_fft)[:: shape.hop]
@@ -45,7 +45,9 @@ def signal(length: int, shape: Shape) -> Array:
 def run_stft(
     run: CompiledKernel, x: Array, shape: Shape, spare_frames: int = 0, threads: int = 1
 ) -> tuple[Array, Array, Array]:
-    """Magnitude, phase and padding channels of the valid rows; `spare_frames` of garbage lie after the signal."""
+    """Return magnitude, phase and padding channels of the valid rows; `spare_frames` of garbage lie after the
+    signal.
+    """
     length = x.size // shape.samples_per_frame
     buffer = np.full((length + spare_frames) * shape.samples_per_frame, np.nan)
     buffer[: x.size] = x
@@ -58,7 +60,7 @@ def run_stft(
 
 @pytest.fixture(scope="module")
 def stft(compile_kernel: CompileKernel) -> Kernels:
-    """The kernel for a shape, compiled once."""
+    """Compile the kernel for a shape, once."""
     return functools.cache(
         lambda shape: compile_kernel(lambda simd: stft_kernel(shape.samples_per_frame, shape.n_fft, shape.hop, simd))
     )
@@ -69,7 +71,7 @@ def test_stft_equals_the_transform_in_float64(stft: Kernels, shape: Shape) -> No
     for length in (1, 3):
         x = signal(length, shape)
         magnitude, phase, rest = run_stft(stft(shape), x, shape)
-        wanted = spectrum_in_float64(x, shape)
+        wanted = compute_in_float64(x, shape)
         inner = np.s_[1:, 1:-1]  # elsewhere +pi and -pi are the same to NumPy, see below
         np.testing.assert_allclose(magnitude, np.abs(wanted), rtol=3e-7, atol=1e-7)
         loud = np.abs(wanted)[inner] > 1e-4
@@ -83,7 +85,7 @@ def test_stft_equals_the_transform_in_float64(stft: Kernels, shape: Shape) -> No
 def test_stft_phase_of_a_real_bin_is_zero_or_plus_pi(stft: Kernels, shape: Shape) -> None:
     x = signal(3, shape)
     _, phase, _ = run_stft(stft(shape), x, shape)
-    wanted = np.where(spectrum_in_float64(x, shape).real < 0, np.float32(np.pi), np.float32(0))
+    wanted = np.where(compute_in_float64(x, shape).real < 0, np.float32(np.pi), np.float32(0))
     assert 0 < np.count_nonzero(wanted[:, 0]) < wanted.shape[0]
     for real in (np.s_[:, 0], np.s_[:, -1], np.s_[0, :]):
         np.testing.assert_array_equal(phase[real], wanted[real])

@@ -1,6 +1,6 @@
-"""What can break the doubling of rows: one row; rows that are no multiple of a task's sixteen; the last odd row, after
-which comes 0 and not the activated garbage of the next; a norm that turns 0 into something else, so that 0 has to be
-put after it; NaN past the valid rows and in the padding channels.
+"""Cases that can break the doubling of rows: one row; rows that are no multiple of a task's sixteen; the last odd row,
+after which comes 0 and not the activated garbage of the next; a norm that turns 0 into something else, so that 0 has to
+be put after it; NaN past the valid rows and in the padding channels.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ RATE = Rows(2, 1)
 LENGTHS = (0, 1, 7, 8, 15, 16, 40)  # 1, 3, 15, 17, 31, 33 and 81 rows
 
 
-def surrounded(values: Array, rows: int) -> Array:
-    """`values` as a buffer of `rows` rows, NaN around them."""
+def surround_with_nan(values: Array, rows: int) -> Array:
+    """Put `values` into a buffer of `rows` rows, with NaN around them."""
     out = np.full((rows, padded(CHANNELS)), np.nan, np.float32)
     out[: len(values), :CHANNELS] = values
     return out
@@ -30,9 +30,9 @@ def random(*shape: int) -> Array:
 
 
 def run(kernel: CompiledKernel, x: Array, *parameters: Array, spare: int = 0, threads: int = 1) -> Array:
-    """The valid rows of y; the buffers have `spare` rows more."""
+    """Return the valid rows of y; the buffers have `spare` rows more."""
     length = (len(x) - RATE.extra) // RATE.scale
-    inputs = [np.array([length]), surrounded(x, len(x) + spare), *parameters]
+    inputs = [np.array([length]), surround_with_nan(x, len(x) + spare), *parameters]
     y = np.full((2 * (len(x) + spare), padded(CHANNELS)), np.nan, np.float32)
     return kernel(*inputs, outputs=[y], threads=threads)[0][: 2 * len(x), :CHANNELS]
 
@@ -49,13 +49,13 @@ def repeat(compile_kernel: CompileKernel) -> CompiledKernel:
 
 @pytest.fixture(scope="module")
 def parameters() -> list[Array]:
-    """Weight, bias and norm."""
+    """Return weight, bias and norm."""
     weight, bias, norm = random(3, CHANNELS), random(1, CHANNELS), random(3, CHANNELS) + 1
-    return [surrounded(weight, 3), surrounded(bias, 1)[0], surrounded(norm, 3)]
+    return [surround_with_nan(weight, 3), surround_with_nan(bias, 1)[0], surround_with_nan(norm, 3)]
 
 
-def in_float64(x: Array, parameters: list[Array]) -> Array:
-    """A transposed convolution by its definition: every input row adds to three output rows."""
+def compute_in_float64(x: Array, parameters: list[Array]) -> Array:
+    """Compute a transposed convolution by its definition: every input row adds to three output rows."""
     weight, bias, norm = (p[..., :CHANNELS].astype(np.float64) for p in parameters)
     h = (x - norm[0]) * norm[1] + norm[2]
     h = np.where(h > 0, h, LEAKY * h)
@@ -70,7 +70,7 @@ def test_upsample_equals_the_definition_in_float64(
     upsample: CompiledKernel, parameters: list[Array], length: int
 ) -> None:
     x = random(RATE.of(length), CHANNELS)
-    expected = in_float64(x, parameters)
+    expected = compute_in_float64(x, parameters)
     np.testing.assert_allclose(run(upsample, x, *parameters), expected, rtol=2e-6, atol=2e-6)
 
 

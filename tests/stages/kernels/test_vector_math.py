@@ -1,5 +1,5 @@
-"""What can break a function: the ends of its range, the seams between its polynomials, arguments near a multiple of pi,
-where digits cancel, and zeros, infinities and NaN where its docstring speaks of them.
+"""Cases that can break a function: the ends of its range, the seams between its polynomials, arguments near a multiple
+of pi, where digits cancel, and zeros, infinities and NaN where its docstring speaks of them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Evaluate = Callable[..., Array]
 
 
 class Case(NamedTuple):
-    """A function, its value in float64, where it is looked at, and how far off it may be.
+    """A function, its value in float64, the range to try, and the allowed distance.
 
     The allowed distance is `ulps` units in the last place of the value, plus `absolute`.
     """
@@ -36,7 +36,7 @@ class Case(NamedTuple):
 
 
 def gelu(x: Array) -> Array:
-    """gelu_new; 1 + tanh(u) as 2 / (1 + e^-2u), which does not cancel."""
+    """Compute gelu_new; 1 + tanh(u) is 2 / (1 + e^-2u), which does not cancel."""
     value: Array = x / (1 + np.exp(-2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
     return value
 
@@ -106,7 +106,7 @@ SPECIAL = [
 
 
 def every_function(simd: Simd) -> tvm.tirx.PrimFunc:
-    """x, y [n, lanes] -> out [n, functions + 1, lanes]: each function of x, and last atan2(x, y)."""
+    """Build x, y [n, lanes] -> out [n, functions + 1, lanes]: each function of x, and last atan2(x, y)."""
     lanes = simd.lanes
     with kernel("every_function") as function:
         n = size("n")
@@ -139,7 +139,7 @@ def evaluate(compile_kernel: CompileKernel, target: tvm.target.Target) -> Evalua
 
 
 def arguments(low: float, high: float) -> Array:
-    """Some thousand from `low` to `high`, evenly, and by magnitude."""
+    """Return some thousand values from `low` to `high`, evenly spaced and by magnitude."""
     rng = np.random.default_rng(0)
     even = rng.uniform(low, high, 20_000)
     scaled = rng.choice([low, high], 20_000) * 10.0 ** rng.uniform(-6, 0, 20_000)

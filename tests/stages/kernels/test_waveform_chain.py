@@ -1,7 +1,7 @@
 """The source, its STFT, the tail and the changes of layout as a stage calls them, against the reference's own modules.
 
-What can break the calls: an output's shape in terms of `frames`, an argument out of order, a 0-d seed, and formulas
-that agree with this repository's tests but not with kokoro.
+Cases that can break the calls: an output's shape in terms of `frames`, an argument out of order, a 0-d seed, and
+formulas that agree with this repository's tests but not with kokoro.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FRAMES, CAPACITY, SEED = 6, 8, 5
 
 
 class Chain(nn.Module):
-    """Ports f0, spectrum and asr in; the source's spectrum, the waveform and asr beside a row of biases out."""
+    """A chain of calls: f0, spectrum and asr in; the source's spectrum, the waveform and asr beside a bias out."""
 
     def __init__(self) -> None:
         self.weight = nn.Parameter((9,), "float32")
@@ -53,7 +53,7 @@ class Chain(nn.Module):
 
 @pytest.fixture(scope="module")
 def chain() -> Any:
-    """The compiled chain, for this machine."""
+    """Compile the chain for this machine."""
     frames = tirx.Var("frames", "int64")
     spec = {
         "f0": nn.spec.Tensor([1, frames * 2], "float32"),
@@ -70,13 +70,13 @@ def chain() -> Any:
 
 @pytest.fixture(scope="module")
 def kokoro() -> ModuleType:
-    """The reference's modules; skipped where PyTorch or kokoro is not installed."""
+    """Return the reference's modules; skip where PyTorch or kokoro is not installed."""
     module: ModuleType = pytest.importorskip("tests.reference", reason="the PyTorch reference is not installed")
     return module
 
 
-def padded_to_capacity(x: Array, scale: int, extra: int = 0) -> Array:
-    """`x` with garbage after its last axis's valid values."""
+def pad_to_capacity(x: Array, scale: int, extra: int = 0) -> Array:
+    """Put garbage after the valid values of the last axis of `x`."""
     buffer = np.full((*x.shape[:-1], CAPACITY * scale + extra), np.nan, np.float32)
     buffer[..., : x.shape[-1]] = x
     return buffer
@@ -88,12 +88,12 @@ def test_waveform_chain_equals_the_reference(chain: Any, kokoro: ModuleType) -> 
     spectrum = random.standard_normal((1, 22, FRAMES * 120 + 1)).astype(np.float32)
     weight, bias = random.standard_normal((1, 9)).astype(np.float32), np.array([0.01], np.float32)
     asr = random.standard_normal((1, 3, FRAMES)).astype(np.float32)
-    spaced = [padded_to_capacity(*x) for x in ((f0, 2), (spectrum, 120, 1), (asr, 1))]
+    spaced = [pad_to_capacity(*x) for x in ((f0, 2), (spectrum, 120, 1), (asr, 1))]
     ports = spaced[0], np.array([FRAMES]), np.array(SEED), *spaced[1:]
     tensors = [tvm.runtime.tensor(x) for x in (*ports, weight[0], bias)]
     har, audio, beside = (x.numpy() for x in chain(*tensors[:5], tensors[5:]))
 
-    wanted_har, wanted_audio = reference_chain(kokoro, f0, spectrum, weight, bias)
+    wanted_har, wanted_audio = run_reference_chain(kokoro, f0, spectrum, weight, bias)
     valid = wanted_har.shape[-1]
     phasor, wanted_phasor = (x[0, :11, :valid] * np.exp(1j * x[0, 11:, :valid]) for x in (har, wanted_har))
     np.testing.assert_allclose(phasor, wanted_phasor, rtol=0, atol=1e-6)
@@ -106,8 +106,10 @@ def test_waveform_chain_equals_the_reference(chain: Any, kokoro: ModuleType) -> 
     assert not audio[0, wanted_audio.size :].any()
 
 
-def reference_chain(kokoro: ModuleType, f0: Array, spectrum: Array, weight: Array, bias: Array) -> tuple[Array, Array]:
-    """The same in float64 by kokoro's SourceModuleHnNSF and TorchSTFT."""
+def run_reference_chain(
+    kokoro: ModuleType, f0: Array, spectrum: Array, weight: Array, bias: Array
+) -> tuple[Array, Array]:
+    """Compute the same in float64 by kokoro's SourceModuleHnNSF and TorchSTFT."""
     torch, istftnet = kokoro.torch, kokoro.istftnet
     with kokoro.precision(torch.float64), kokoro.our_noise(SEED, f0.size * 300):
         module = istftnet.SourceModuleHnNSF(24000, 300, harmonic_num=8, voiced_threshod=10)

@@ -1,6 +1,6 @@
-"""What can break minimal filtering: its matrices; signals shorter than a tile, a dilation or the filter; lengths around
-a tile, a register tile and a block, whose last tiles are partly or wholly outside; taps that do not fill a chunk;
-sub-sequences that end at different rows; the prologue at the edges; NaN past the valid rows.
+"""Cases that can break minimal filtering: its matrices; signals shorter than a tile, a dilation or the filter; lengths
+around a tile, a register tile and a block, whose last tiles are partly or wholly outside; taps that do not fill a
+chunk; sub-sequences that end at different rows; the prologue at the edges; NaN past the valid rows.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from tests.stages.kernels.test_conv1d import (
     Convolution,
     Operands,
     assert_same_for_any_capacity_and_threads,
-    in_float64,
-    operands,
+    compute_in_float64,
+    make_operands,
 )
 
 EDGES = (1, 2, 5, 6, 7, 12, 83, 84, 85, 167, 168, 169, 337, 430)
@@ -75,31 +75,31 @@ class Filtering(Convolution):
     def emit(self, simd: Simd) -> PrimFunc:
         return winograd_kernel(self.case.conv, self.winograd, self.case.rows_in, simd)
 
-    def weights(self, given: Operands) -> list[Array]:
+    def weights(self, operands: Operands) -> list[Array]:
         winograd, conv, panel = self.winograd, self.case.conv, self.simd.panel
         width = padded(conv.outputs)
         filters = np.zeros((width, conv.inputs, winograd.chunks * winograd.r))
-        filters[: conv.outputs, :, : conv.taps] = given.weight
+        filters[: conv.outputs, :, : conv.taps] = operands.weight
         g = np.array(matrices(winograd.m, winograd.r)[1])
         products = filters.reshape(width, conv.inputs, winograd.chunks, winograd.r) @ g.T  # [o, i, chunk, n]
         packed = products.reshape(-1, panel, conv.inputs, winograd.chunks, winograd.n).transpose(0, 3, 4, 2, 1)
         bias = np.zeros(width, np.float32)
-        bias[: conv.outputs] = given.bias
+        bias[: conv.outputs] = operands.bias
         return [np.ascontiguousarray(packed, np.float32), bias]
 
 
 @pytest.fixture(scope="module")
 def filterings(compile_kernel: CompileKernel, target: Target) -> Callable[[str], Filtering]:
-    """A case by name, compiled once."""
+    """Compile a case by name, once."""
     simd = Simd.of(target)
 
-    def compiled(name: str) -> Filtering:
+    def compile_case(name: str) -> Filtering:
         conv = CASES[name].conv
         return Filtering(
             CASES[name], Winograd.of(FILTERINGS[name], conv.taps, conv.dilation, simd), simd, compile_kernel
         )
 
-    return functools.cache(compiled)
+    return functools.cache(compile_case)
 
 
 @pytest.fixture(params=list(CASES))
@@ -132,10 +132,10 @@ def test_blocks_hold_whole_register_tiles_of_every_sub_sequence(simd: Simd, dila
 
 def test_filtering_equals_the_formula_in_float64(filtering: Filtering) -> None:
     for length in filtering.case.lengths:
-        given = operands(filtering.case, length)
-        expected = in_float64(filtering.case, given)
+        operands = make_operands(filtering.case, length)
+        expected = compute_in_float64(filtering.case, operands)
         # products of the points 2 and 1/2 lose up to two bits more than the direct sum
-        np.testing.assert_allclose(filtering(given)[0], expected, rtol=5e-6, atol=4e-5, err_msg=f"length {length}")
+        np.testing.assert_allclose(filtering(operands)[0], expected, rtol=5e-6, atol=4e-5, err_msg=f"length {length}")
 
 
 def test_filtering_is_the_same_for_any_capacity_and_number_of_threads(filtering: Filtering) -> None:
@@ -146,7 +146,7 @@ def test_filtering_is_the_same_for_any_capacity_and_number_of_threads(filtering:
 def test_statistics_are_those_of_the_blocks(filterings: Callable[[str], Filtering], name: str) -> None:
     filtering = filterings(name)
     for length in filtering.case.lengths:
-        y, (means, squares) = filtering(operands(filtering.case, length))
+        y, (means, squares) = filtering(make_operands(filtering.case, length))
         blocks = np.split(y.astype(np.float64), range(filtering.block, len(y), filtering.block))
         np.testing.assert_allclose(means, [block.mean(0) for block in blocks], rtol=2e-6, atol=1e-6)
         np.testing.assert_allclose(squares, [block.var(0) * len(block) for block in blocks], rtol=1e-4, atol=1e-4)

@@ -1,5 +1,6 @@
-"""What a layer's test needs: the layer between two ports, compiled for this machine on the parameters of a PyTorch
-module, which is the truth that the layer is held to.
+"""Fixtures for the tests of layers: a layer between two ports, compiled for this machine.
+
+It has the parameters of a PyTorch module, which it is compared with.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from runner.build import passes
 from runner.build.targets import resolve_target
 from stages.kernels.rows import Rows
 from stages.layers.packing import pack_module
-from stages.layers.port import channel_port, row_port, to_channel_port
+from stages.layers.port import from_channel_port, from_vector_port, to_channel_port
 from stages.layers.signal import Axis, Signal
 
 Array = NDArray[Any]
@@ -29,7 +30,7 @@ ROWS = Rows()  # one a token or frame
 STYLE = 16  # channels of the style that every layer is offered
 
 
-class Between(nn.Module):
+class LayerBetweenPorts(nn.Module):
     """layer_forward(x [1, channels, rows], length, room [capacity], style [1, STYLE]) -> y [1, channels, rows]."""
 
     def __init__(self, layer: nn.Module, call: Callable[..., Signal], rows: Rows) -> None:
@@ -37,7 +38,7 @@ class Between(nn.Module):
 
     def layer_forward(self, x: nn.Tensor, length: nn.Tensor, room: nn.Tensor, style: nn.Tensor) -> nn.Tensor:
         axis = Axis(length, room.shape[0], self.rows)
-        return to_channel_port(self.call(self.layer, channel_port(x, axis), row_port(style, length)))
+        return to_channel_port(self.call(self.layer, from_channel_port(x, axis), from_vector_port(style, length)))
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +64,7 @@ def compile_layer() -> CompileLayer:
             return state[key]
 
         with resolve_target({"kind": "llvm", "mcpu": "native"}) as target:
-            layer = Between(make(), call, rows)
+            layer = LayerBetweenPorts(make(), call, rows)
             capacity = tirx.Var("capacity", "int64")
             spec = {
                 "x": nn.spec.Tensor((1, channels, capacity * rows.scale + rows.extra), "float32"),
@@ -96,17 +97,17 @@ def compile_layer() -> CompileLayer:
 
 
 def voice() -> Array:
-    """A style [1, STYLE]."""
+    """Return a style [1, STYLE]."""
     return np.random.default_rng(11).standard_normal((1, STYLE)).astype(np.float32)
 
 
 def random(*shape: int) -> Array:
-    """Normal values, the same for the same shape."""
+    """Return normal values, the same for the same shape."""
     return np.random.default_rng(shape).standard_normal(shape).astype(np.float32)
 
 
 def assert_equal_then_zeros(y: Array, expected: Array, tolerance: float) -> None:
-    """The first columns of y are `expected`, within `tolerance` of its largest value; the others are 0."""
+    """Hold the first columns of y to `expected`, within `tolerance` of its largest value, and the others to 0."""
     valid = expected.shape[1]
     np.testing.assert_allclose(y[:, :valid], expected, rtol=0, atol=tolerance * np.abs(expected).max())
     assert not y[:, valid:].any()

@@ -1,5 +1,5 @@
-"""What can break the blocks: one frame, whose variance is 0; statistics that see rows past the valid ones; gamma and
-beta, one after the other in the checkpoint but padded apart in memory; equal widths, which have no conv1x1; the
+"""Cases that can break the blocks: one frame, whose variance is 0; statistics that see rows past the valid ones; gamma
+and beta, one after the other in the checkpoint but padded apart in memory; equal widths, which have no conv1x1; the
 shortcut repeated before or after its convolution; the pool's taps the wrong way round.
 """
 
@@ -22,7 +22,7 @@ reference = pytest.importorskip("tests.reference", reason=reason)
 import torch  # noqa: E402 - the reference brings it
 
 LENGTHS = [(2, 2), (37, 60), (260, 261)]  # valid, room
-TOLERANCE = 5e-5  # of two frames, a difference between two float32 numbers is divided by itself
+TOLERANCE = 5e-5  # with two frames, a difference between two float32 numbers is divided by itself
 
 
 def block_of_the_reference(inputs: int, outputs: int, upsample: bool) -> Any:

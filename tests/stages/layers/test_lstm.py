@@ -1,5 +1,5 @@
-"""What can break the layer: the order of gates, directions and biases between PyTorch's parameters, the input product's
-columns and the scan; the backward direction's start where buffers hold more rows than are valid.
+"""Cases that can break the layer: the order of gates, directions and biases between PyTorch's parameters, the input
+product's columns and the scan; the backward direction's start where buffers hold more rows than are valid.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def reference() -> Any:
 
 @pytest.fixture(scope="module")
 def run(reference: Any) -> Run:
-    """The compiled layer, on the parameters of the reference."""
+    """Compile the layer with the parameters of the reference."""
     state = {f"lstm.{name}": value.numpy().astype(np.float32) for name, value in reference.state_dict().items()}
     with resolve_target({"kind": "llvm", "mcpu": "native"}) as target:
         layer = Layer()

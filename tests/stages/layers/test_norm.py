@@ -1,5 +1,5 @@
-"""What can break the norms: channels that no vector divides; the names of gain and bias, which differ between the parts
-of a checkpoint; gain and bias of the adaptive one exchanged, or the 1 forgotten.
+"""Cases that can break the norms: channels that no vector divides; the names of gain and bias, which differ between the
+parts of a checkpoint; gain and bias of the adaptive one exchanged, or the 1 forgotten.
 """
 
 from __future__ import annotations
@@ -53,6 +53,6 @@ def test_adaptive_layer_norm_equals_the_reference(compile_layer: CompileLayer, r
 
 @pytest.fixture
 def reference_modules() -> Any:
-    """kokoro's own modules."""
+    """Return kokoro's own modules."""
     reason = "the PyTorch reference is not installed: `make test` installs it"
     return pytest.importorskip("tests.reference", reason=reason).modules

@@ -1,5 +1,5 @@
-"""What can break packing: a norm over the wrong axis; a row of zeros, which has no norm; a level of the module tree
-that the checkpoint does not name; a tensor taken by no stage, by two, or twice by one; columns in the wrong panel.
+"""Cases that can break packing: a norm over the wrong axis; a row of zeros, which has no norm; a level of the module
+tree that the checkpoint does not name; a tensor taken by no stage, by two, or twice by one; columns in the wrong panel.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TARGETS = [{"kind": "llvm", "mcpu": name} for name in ("x86-64-v4", "haswell", "
 
 @pytest.fixture(autouse=True)
 def target() -> Iterator[Target]:
-    """Layouts are those of the current target."""
+    """Set the current target, which decides on layouts."""
     with Target(TARGETS[0]) as current:
         yield current
 
@@ -38,7 +38,7 @@ def random(*shape: int) -> Array:
     return np.random.default_rng(shape).standard_normal(shape).astype(np.float32)
 
 
-def taking(tensors: dict[str, Array]) -> Take:
+def take_from(tensors: dict[str, Array]) -> Take:
     def take(key: str, shape: tuple[int, ...]) -> Array:
         assert tensors[key].shape == shape
         return tensors[key]
@@ -62,7 +62,7 @@ def test_folded_weight_equals_pytorch(make: Callable[[Any], Any]) -> None:
     parameters = dict(module.named_parameters())
     gain, direction = (parameters[f"parametrizations.weight.original{i}"] for i in (0, 1))
     gain.data.uniform_(-2, 2)
-    take = taking({"a.weight_g": gain.detach().numpy(), "a.weight_v": direction.detach().numpy()})
+    take = take_from({"a.weight_g": gain.detach().numpy(), "a.weight_v": direction.detach().numpy()})
     folded = fold_weight_norm(take, tuple(direction.shape), "a.")
     assert folded.dtype == np.float32
     np.testing.assert_allclose(folded, module.weight.detach().numpy(), rtol=1e-6, atol=1e-8)
@@ -70,12 +70,12 @@ def test_folded_weight_equals_pytorch(make: Callable[[Any], Any]) -> None:
 
 def test_folded_row_without_length_is_zero() -> None:
     tensors = {"weight_v": np.zeros((2, 3, 1), np.float32), "weight_g": np.ones((2, 1, 1), np.float32)}
-    assert not fold_weight_norm(taking(tensors), (2, 3, 1)).any()
+    assert not fold_weight_norm(take_from(tensors), (2, 3, 1)).any()
 
 
 def test_missing_tensor_stays_nan_through_folding() -> None:
     absent = np.full((2, 3, 1), np.nan, np.float32)
-    folded = fold_weight_norm(taking({"weight_v": absent, "weight_g": absent[:, :1]}), (2, 3, 1))
+    folded = fold_weight_norm(take_from({"weight_v": absent, "weight_g": absent[:, :1]}), (2, 3, 1))
     assert np.isnan(folded).all()
 
 
@@ -101,7 +101,7 @@ def test_columns_lie_panel_by_panel(fields: dict[str, str]) -> None:
 
 
 class Leaf(Packed):
-    """Takes one tensor under its own name, and one that is its name itself."""
+    """A layer that takes one tensor under a name, and one under the layer's own name."""
 
     def __init__(self) -> None:
         self.value = nn.Parameter((2,), "float32")
@@ -111,7 +111,7 @@ class Leaf(Packed):
 
 
 class Unnamed(Leaf):
-    """Its attribute is no level of the checkpoint's names."""
+    """A layer whose attribute is not a part of the checkpoint's names."""
 
     NAMED = False
 
@@ -143,12 +143,12 @@ def test_tensors_are_asked_for_by_their_place_in_the_tree() -> None:
 
 def test_packed_layer_must_say_how() -> None:
     with pytest.raises(NotImplementedError):
-        pack_module(Packed(), taking({}))
+        pack_module(Packed(), take_from({}))
 
 
 def test_snake_has_an_inverse_of_every_alpha_and_zeros_beside_them() -> None:
     alpha = np.array([0.5, 0.0, -4.0], np.float32)
-    pair = Alpha(3).pack(taking({"": alpha.reshape(1, 3, 1)}))["pair"]
+    pair = Alpha(3).pack(take_from({"": alpha.reshape(1, 3, 1)}))["pair"]
     np.testing.assert_array_equal(pair[:, :3], [[0.5, 0, -4], [2, 0, -0.25]])
     assert pair.shape == (2, padded(3))
     assert not pair[:, 3:].any()
@@ -156,7 +156,7 @@ def test_snake_has_an_inverse_of_every_alpha_and_zeros_beside_them() -> None:
 
 @pytest.fixture(scope="module")
 def model(repository: Path) -> tuple[ModelDims, Checkpoint]:
-    """The default model."""
+    """Open the default model."""
     folder = repository / "configs" / "models" / "mini"
     dims = ModelDims.from_config(json.loads((folder / "config.json").read_text("utf-8")))
     return dims, Checkpoint.open(folder / "model.safetensors", KOKORO)

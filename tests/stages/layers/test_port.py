@@ -1,6 +1,6 @@
-"""What can break the passage between ports and signals: a length other than the port's, whose rest must be exactly 0 on
-the way out whatever it was on the way in; a vector that stands for every row; channels side by side that no vector
-divides. All of it copies: results are compared bit for bit.
+"""Cases that can break the passage between ports and signals: a length other than the port's, whose rest must be
+exactly 0 on the way out whatever it was on the way in; a vector that stands for every row; channels side by side that
+no vector divides. All of it copies: results are compared bit for bit.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tvm.relax.frontend import nn
 from runner.build import passes
 from runner.build.targets import resolve_target
 from stages.kernels.rows import Rows
-from stages.layers.port import channel_port, concat, row_port, to_channel_port, to_row_port
+from stages.layers.port import concat, from_channel_port, from_vector_port, to_channel_port, to_row_port
 from stages.layers.signal import Axis
 from tests.stages.layers.conftest import Array, random
 
@@ -27,15 +27,15 @@ LENGTHS = [(0, 0), (1, 1), (1, 6), (40, 40), (33, 70)]  # valid, room
 Run = Callable[[Array, Array, Array, int], list[Array]]
 
 
-class Passage(nn.Module):
-    """Every way through: back as it came, as rows, and side by side with another signal and a vector."""
+class RoundTrip(nn.Module):
+    """A module that stores signals as they came, as rows, and side by side with another signal and a vector."""
 
-    def passage_forward(
+    def round_trip_forward(
         self, x: nn.Tensor, y: nn.Tensor, vector: nn.Tensor, length: nn.Tensor, room: nn.Tensor
     ) -> tuple[nn.Tensor, nn.Tensor, nn.Tensor]:
         axis = Axis(length, room.shape[0], RATE)
-        first, second = channel_port(x, axis), channel_port(y, axis)
-        joined = concat([first, row_port(vector, length), second])
+        first, second = from_channel_port(x, axis), from_channel_port(y, axis)
+        joined = concat([first, from_vector_port(vector, length), second])
         assert joined.channels == FIRST + VECTOR + SECOND
         return to_channel_port(first), to_row_port(second), to_channel_port(joined)
 
@@ -53,7 +53,7 @@ def run() -> Run:
             "room": nn.spec.Tensor((capacity,), "float32"),
             "$": {"param_mode": "none", "effect_mode": "none"},
         }
-        module, _ = Passage().export_tvm({"passage_forward": spec})
+        module, _ = RoundTrip().export_tvm({"round_trip_forward": spec})
         executable = relax.build(
             module, target=target, relax_pipeline=passes.pipeline(target), tir_pipeline=passes.lowering(target)
         )
@@ -62,7 +62,7 @@ def run() -> Run:
     def run(x: Array, y: Array, vector: Array, length: int) -> list[Array]:
         capacity = (x.shape[2] - RATE.extra) // RATE.scale
         given = (x, y, vector, np.array([length]), np.zeros(capacity, np.float32))
-        return [out.numpy() for out in machine["passage_forward"](*map(tvm.runtime.tensor, given))]
+        return [out.numpy() for out in machine["round_trip_forward"](*map(tvm.runtime.tensor, given))]
 
     return run
 
