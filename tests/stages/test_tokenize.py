@@ -110,7 +110,7 @@ def test_tokenize_drops_unknown_symbols_when_told_and_says_how_many(caplog: pyte
     with caplog.at_level(logging.WARNING, "kokoro_run"):
         ports = run("a%b#c#", skip=True)
     assert ports["input_ids"].tolist() == [ids("abc")]
-    assert caplog.messages == ["tokenize: dropped 3 unknown symbols: '%' U+0025, '#' U+0023 x2"]
+    assert caplog.messages == ["dropped 3 unknown symbols: '%' U+0025, '#' U+0023 x2"]
 
 
 @pytest.mark.parametrize(("phonemes", "skip"), [("", False), ("", True), ("%#", True)])
