@@ -85,7 +85,7 @@ def compare(a: str, b: str, tolerances: tuple[str, ...], cross: bool, probe: str
 
 def _probe(sides: tuple[Side, Side], case: Case, stage: str) -> list[Tap]:
     """Run A's stage on what B's stages gave, and list the output of each of its layers."""
-    from runner.inspect.sides import GraphSide, inputs_of
+    from runner.inspect.sides import GraphSide, choose_inputs
     from runner.runtime.process import prepare_for_compiler
 
     a, b = sides
@@ -96,5 +96,5 @@ def _probe(sides: tuple[Side, Side], case: Case, stage: str) -> list[Tap]:
     prepare_for_compiler()
     from runner.build.probe import probe
 
-    inputs = inputs_of(a.graph.stages[stage], {**b.given(case), **b.ports(case)})
+    inputs = choose_inputs(a.graph.stages[stage], {**b.given(case), **b.ports(case)})
     return probe(a.graph, stage, a.pad(stage, inputs))

@@ -101,7 +101,7 @@ def _run_side(spec: SideSpec, settings: Settings, cache: Cache | None, no_graph:
     from runner.cli.replay_inputs import check_inputs
     from runner.engine import record
     from runner.engine.replay import graph_of
-    from runner.inspect.sides import GraphSide, RunSide, cases_of
+    from runner.inspect.sides import GraphSide, RunSide, list_cases
 
     if cache is None:
         raise RunError(f"'{spec.head}': a run is looked up in the cache, and --no-cache forbids that")
@@ -110,7 +110,7 @@ def _run_side(spec: SideSpec, settings: Settings, cache: Cache | None, no_graph:
     except RunError as no_run:
         raise RunError(f"'{spec.head}' is neither a graph nor a run:\n  {no_graph}\n  {no_run}") from None
     then = Settings.of_record(found)
-    cases = cases_of(found, {str(VOICE): then.voice})
+    cases = list_cases(found, {str(VOICE): then.voice})
     graph = graph_of(found, spec.overlays, spec.sets)
     arrays = {}
     if _has_no_lines(settings):

@@ -157,9 +157,9 @@ def build(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], build_di
 @options.graph_options
 def show(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...]) -> None:
     """Print the graph as a mermaid diagram."""
-    from runner.inspect.mermaid import mermaid
+    from runner.inspect.mermaid import draw_mermaid
 
-    click.echo(mermaid(options.load(graph, overlays, sets)), nl=False)
+    click.echo(draw_mermaid(options.load(graph, overlays, sets)), nl=False)
 
 
 @cli.command(cls=Verb)
@@ -167,9 +167,9 @@ def show(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...]) -> None:
 @click.option("--origins", "with_origins", is_flag=True, help="Say where each value was written.")
 def config(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], with_origins: bool) -> None:
     """Print every value of a graph, after overlays and --set."""
-    from runner.inspect.mermaid import origins
+    from runner.inspect.mermaid import list_values
 
-    for path, value, origin in origins(options.load(graph, overlays, sets)):
+    for path, value, origin in list_values(options.load(graph, overlays, sets)):
         click.echo(f"{path}: {value}" + (f"  # {origin}" if with_origins else ""))
 
 

@@ -110,13 +110,13 @@ def write_trace(pipeline: Pipeline, trace: Trace | None, settings: Settings) -> 
         traces.write_trace(settings.trace, trace.events, f"kokoro-run {pipeline.graph.name}")
     if trace is not None and settings.report is not None:
         from runner.files.replace import replace_text
-        from runner.inspect.report import kept_runs, page
+        from runner.inspect.report import kept_runs, make_page
         from runner.speech import sound_panel
 
-        facts = sound_panel.facts(pipeline.graph, kept_runs(trace))
-        panels = partial(sound_panel.panels, pipeline)
+        facts = sound_panel.sum_up(pipeline.graph, kept_runs(trace))
+        panels = partial(sound_panel.draw_panels, pipeline)
         wall_s = time.perf_counter() - options.STARTED
-        replace_text(settings.report, page(pipeline.graph, trace, wall_s, facts=facts, panels=panels))
+        replace_text(settings.report, make_page(pipeline.graph, trace, wall_s, facts=facts, panels=panels))
 
 
 def tell_differences(record: RunRecord, pipeline: Pipeline) -> None:

@@ -37,7 +37,7 @@ class ListedEntry:
         return sum(output.bytes for output in self.entry.outputs.values())
 
 
-def rows(cache: Cache, stage: str | None = None) -> list[ListedEntry]:
+def list_entries(cache: Cache, stage: str | None = None) -> list[ListedEntry]:
     """List the cache's entries, of one stage or all, the latest used first."""
     return [
         ListedEntry(entry, used, tuple(port for port in entry.outputs if not cache.present(entry, port)))
@@ -45,11 +45,11 @@ def rows(cache: Cache, stage: str | None = None) -> list[ListedEntry]:
     ]
 
 
-def table(cache: Cache, listed: Sequence[ListedEntry], now: float | None = None) -> str:
+def describe(cache: Cache, listed: Sequence[ListedEntry], now: float | None = None) -> str:
     """Give a line for each entry, and a total of the arrays, which entries may share."""
     now = time.time() if now is None else now
     lines = [
-        f"{short(row.entry.key):<28} {spell_bytes(row.bytes):>9} {row.entry.seconds:8.3f} s "
+        f"{shorten(row.entry.key):<28} {spell_bytes(row.bytes):>9} {row.entry.seconds:8.3f} s "
         f"{spell_age(now - row.used):>8}  {_state(row)}"
         for row in listed
     ]
@@ -80,11 +80,13 @@ def find(cache: Cache, name: str) -> Entry:
             f"cache {cache.root} has no entry '{name}'{of_stage if stage in stages else suggest(stage, stages)}"
         )
     if digits and len(found) > 1:
-        raise RunError(f"'{name}' is the beginning of {len(found)} keys: {', '.join(short(e.key) for e in found[:8])}")
+        raise RunError(
+            f"'{name}' is the beginning of {len(found)} keys: {', '.join(shorten(e.key) for e in found[:8])}"
+        )
     return found[0]
 
 
-def why(cache: Cache, name: str, other: str | None = None) -> str:
+def explain(cache: Cache, name: str, other: str | None = None) -> str:
     """Describe an entry, and how its key differs from that of `other`, else of the most similar entry of its stage.
 
     Raises:
@@ -96,7 +98,7 @@ def why(cache: Cache, name: str, other: str | None = None) -> str:
         f"{'kept' if cache.present(entry, port) else 'evicted'}, {output.digest[:_KEY_DIGITS]}"
         for port, output in entry.outputs.items()
     ]
-    head = f"{short(entry.key)}: computed {spell_age(time.time() - entry.created)} ago in {entry.seconds:.3f} s"
+    head = f"{shorten(entry.key)}: computed {spell_age(time.time() - entry.created)} ago in {entry.seconds:.3f} s"
     return "\n".join([head, *outputs, _comparison(entry, find(cache, other) if other else _most_similar(cache, entry))])
 
 
@@ -109,24 +111,24 @@ def _comparison(entry: Entry, other: Entry | None) -> str:
     if other is None:
         return f"  no other entry of {entry.stage} to compare it with"
     reasons = difference(other.components, entry.components)
-    return f"  against {short(other.key)}: {reasons or 'nothing differs'}"
+    return f"  against {shorten(other.key)}: {reasons or 'nothing differs'}"
 
 
-def checked(cache: Cache, found: Checked) -> str:
+def describe_check(cache: Cache, found: Checked) -> str:
     """Report what `verify` has read and removed."""
     lines = [f"{path}: {reason}; removed" for path, reason in found.damaged]
     total = f"{found.tensors} arrays ({spell_bytes(found.bytes)}) and {found.records} records read"
     return "\n".join([*lines, f"{cache.root}: {total}, {len(found.damaged)} damaged"])
 
 
-def removed(cache: Cache, gone: Evicted) -> str:
+def describe_removal(cache: Cache, gone: Evicted) -> str:
     """Report what `gc` or `clear` has removed."""
     count, size = cache.tensor_bytes()
     was = f"{gone.tensors} arrays ({spell_bytes(gone.bytes)}) and {gone.records} records removed"
     return f"{cache.root}: {was}, {count} arrays ({spell_bytes(size)}) kept"
 
 
-def short(key: str) -> str:
+def shorten(key: str) -> str:
     """Shorten a key to the first digits of its digest."""
     stage, _, digits = key.partition("/")
     return f"{stage}/{digits[:_KEY_DIGITS]}"

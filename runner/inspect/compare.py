@@ -14,8 +14,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import RunError
-from runner.inspect.distance import Distance, measure, missing
-from runner.inspect.sides import inputs_of
+from runner.inspect.distance import Distance, measure
+from runner.inspect.sides import choose_inputs
 from runner.runtime.values import spell
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ def compare(
         elif port in ours or port in theirs or port.partition(".")[0] in failed:
             shapes = (spell(ours[port]) if port in ours else None, spell(theirs[port]) if port in theirs else None)
             lacking = a.name if port in theirs else b.name
-            distances.append(missing(port, shapes, failed.get(port.partition(".")[0], f"{lacking} has no such port")))
+            fault = failed.get(port.partition(".")[0], f"{lacking} has no such port")
+            distances.append(Distance(port, shapes, fault=fault))
     return distances
 
 
@@ -76,7 +77,7 @@ def _cross(a: Side, values: Mapping[str, Any], failed: dict[str, str]) -> dict[s
         if absent:
             failed[spec.name] = f"the other side has no {', '.join(absent)}"
             continue
-        inputs = inputs_of(spec, values)
+        inputs = choose_inputs(spec, values)
         try:
             ours |= {f"{spec.name}.{port}": value for port, value in a.call(spec.name, inputs).items()}
         except RunError as error:

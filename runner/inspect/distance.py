@@ -85,11 +85,6 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def missing(port: str, shapes: tuple[str | None, str | None], fault: str) -> Distance:
-    """Give the distance of a port that one side does not have, or whose stage failed."""
-    return Distance(port, shapes, fault=fault)
-
-
 def measure(
     port: str,
     type_: Type,

@@ -9,7 +9,7 @@ from runner.graph.types import GRAPH_INPUTS, PARAMETERS, Graph, Parameter, Stage
 from runner.graph.yaml_node import Scalar
 
 
-def mermaid(graph: Graph) -> str:
+def draw_mermaid(graph: Graph) -> str:
     """Draw the graph as a mermaid flowchart: Python stages round, compiled ones square, types on the edges."""
     lines = ["flowchart LR"]
     lines += [f'    {GRAPH_INPUTS}_{name}(["{name}"])' for name in graph.inputs]
@@ -42,6 +42,6 @@ def _escape(value: Parameter) -> str:
     return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def origins(graph: Graph) -> list[tuple[str, Scalar | list[object], Origin]]:
+def list_values(graph: Graph) -> list[tuple[str, Scalar | list[object], Origin]]:
     """List the values that were written, in the graph's order: path (`stages.bert.device`), value, and place."""
     return [(".".join(path), node.plain(), node.origin) for path, node in graph.tree.leaves()]

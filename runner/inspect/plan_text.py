@@ -27,7 +27,7 @@ def explain(pipeline: Pipeline, runs: Iterable[tuple[str, RunState]], stale: dic
         made = pipeline.plan_run(run, stale)
         key = tuple((stage.name, stage.status, stage.reason) for stage in made.stages.values())
         groups.setdefault(key, (made, []))[1].append(origin)
-    return "\n".join(line for made, origins in groups.values() for line in (_heading(origins), *table(made)))
+    return "\n".join(line for made, origins in groups.values() for line in (_heading(origins), *describe(made)))
 
 
 def _heading(origins: list[str]) -> str:
@@ -35,7 +35,7 @@ def _heading(origins: list[str]) -> str:
     return f"{origins[0]}:" if not alike else f"{origins[0]}, and {alike} more like it:"
 
 
-def table(made: Plan) -> list[str]:
+def describe(made: Plan) -> list[str]:
     """Give a plan as lines of text."""
     width = max(map(len, made.stages), default=0)
     rows = [f"  {stage.name:{width}}  {_outcome(stage)}" for stage in made.stages.values()]

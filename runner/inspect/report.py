@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from runner.engine.run_state import Status
 from runner.engine.trace import CONCURRENT, HIT, STAGE
 from runner.errors import RunError
-from runner.inspect.svg import StageOutcome, graph_svg
-from runner.inspect.timeline import timeline_svg
+from runner.inspect.svg import StageOutcome, draw_graph
+from runner.inspect.timeline import draw_timeline
 from runner.inspect.units import spell_bytes, spell_time
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def kept_runs(trace: Trace) -> list[KeptRun]:
     return [KeptRun(*run) for run in trace.runs]
 
 
-def page(
+def make_page(
     graph: Graph,
     trace: Trace,
     wall_s: float,
@@ -110,8 +110,8 @@ def _section(graph: Graph, trace: Trace, number: int, run: KeptRun, panels: Iter
     parts = [
         f'<section><h2><span class="count">{number}</span>{escape(_title(run))}</h2>',
         f"<p class=params>{escape(_values({**state.params, **state.sizes.known()}))}</p>",
-        _panel("Graph", _LEGEND + graph_svg(graph, outcomes, state.params)),
-        _panel("Timeline", timeline_svg(list(graph.stages), own, outcomes)) if own else "",
+        _panel("Graph", _LEGEND + draw_graph(graph, outcomes, state.params)),
+        _panel("Timeline", draw_timeline(list(graph.stages), own, outcomes)) if own else "",
         *(_panel(title, body) for title, body in panels),
         _panel("Ports", _table(graph, run, outcomes)),
         "</section>",

@@ -185,7 +185,7 @@ class RunSide(GraphSide):
         return {port: result[port] for port in gone if port in result}
 
 
-def cases_of(record: RunRecord, specs: dict[str, str | None]) -> list[Case]:
+def list_cases(record: RunRecord, specs: dict[str, str | None]) -> list[Case]:
     """List the inputs of a run.
 
     Args:
@@ -205,7 +205,7 @@ def cases_of(record: RunRecord, specs: dict[str, str | None]) -> list[Case]:
     ]
 
 
-def inputs_of(spec: StageSpec, values: Mapping[str, Any]) -> dict[str, Any]:
+def choose_inputs(spec: StageSpec, values: Mapping[str, Any]) -> dict[str, Any]:
     """Choose a stage's inputs from another side's values, by 'stage.port', 'input.NAME' and 'params.NAME'.
 
     Returns:

@@ -84,7 +84,7 @@ class _Box:
         return self.layer * (_WIDTH + _GAP_X)
 
 
-def graph_svg(graph: Graph, outcomes: Mapping[str, StageOutcome], params: Mapping[str, object]) -> str:
+def draw_graph(graph: Graph, outcomes: Mapping[str, StageOutcome], params: Mapping[str, object]) -> str:
     """Draw a graph; a stage has the colour of its outcome, and a wire shows its ports and types under the mouse.
 
     Args:

@@ -18,7 +18,7 @@ _BAR, _ROW, _LABELS, _WIDTH = 16, 26, 120, 1160  # [px]
 _TICKS = 8  # at most
 
 
-def timeline_svg(stages: Sequence[str], events: Sequence[Event], outcomes: Mapping[str, StageOutcome]) -> str:
+def draw_timeline(stages: Sequence[str], events: Sequence[Event], outcomes: Mapping[str, StageOutcome]) -> str:
     """Draw the events of a run; a diamond is a hit in the cache.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import RunError
-from runner.inspect.sides import inputs_of
+from runner.inspect.sides import choose_inputs
 from runner.model import hub
 from runner.model.checkpoint import Checkpoint
 from stages.families import find_family
@@ -64,7 +64,7 @@ class ReferenceSide:
         values: dict[str, Any] = self.given(case)
         exact: dict[str, Array] = {}
         for spec in self.graph.stages.values():
-            outputs = self.call(spec.name, inputs_of(spec, values))
+            outputs = self.call(spec.name, choose_inputs(spec, values))
             exact |= {f"{spec.name}.{port}": value for port, value in outputs.items()}
             values |= exact
         return exact

@@ -43,13 +43,13 @@ def check_drawing() -> None:
         raise RunError(f"--report draws with matplotlib, which is not installed: {_INSTALL}")
 
 
-def facts(graph: Graph, runs: Iterable[KeptRun]) -> list[tuple[str, str]]:
+def sum_up(graph: Graph, runs: Iterable[KeptRun]) -> list[tuple[str, str]]:
     """Sum up the audio of `runs`, for the head of the page."""
     audios = (_output(graph, run, AUDIO) for run in runs)
     return [("audio", f"{sum(audio.size / SAMPLE_RATE_HZ for audio in audios if audio is not None):.2f} s")]
 
 
-def panels(pipeline: Pipeline, run: KeptRun) -> list[tuple[str, str]]:
+def draw_panels(pipeline: Pipeline, run: KeptRun) -> list[tuple[str, str]]:
     """Draw the sound of a run: (title, HTML) of each panel."""
     from runner.speech import sound_plots  # noqa: PLC0415 - matplotlib takes 0.3 s
 

@@ -1,6 +1,6 @@
 """Speaks lines of phonemes with a graph that gives audio, and says when each symbol is spoken if asked.
 
-result of a chunk --> audio, durations --> joint --> Part: follows the part before without a gap
+result of a chunk --> audio, durations --> join_edges --> Part: follows the part before without a gap
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from runner.graph.types import Graph, Ref
 from runner.runtime import devices
 from runner.speech import timestamps
 from runner.speech.line_runner import LineRunner
-from runner.speech.split import joint
+from runner.speech.split import join_edges
 from stages.contract import parse_type
 from stages.dims import SAMPLE_RATE_HZ
 from stages.symbols import normalise
@@ -115,7 +115,7 @@ class Speaker(LineRunner[Part]):
 
     def _part(self, row: Row, chunk: Chunk, run: RunState, result: Result) -> Part:
         self._check_length(run, result[AUDIO].size)
-        audio, shift = joint(result[AUDIO], chunk)
+        audio, shift = join_edges(result[AUDIO], chunk)
         spans = self._spans(chunk, result, shift, audio.size) if self._timed else []
         return Part(row.origin, audio, spans, result)
 
@@ -152,8 +152,8 @@ class Speaker(LineRunner[Part]):
 
     def _spans(self, chunk: Chunk, result: Mapping[str, Array], shift: int, samples: int) -> list[Span]:
         symbols = [symbol for symbol in normalise(chunk.phonemes, self._vocab) if symbol.text in self._vocab]
-        found = timestamps.spans(symbols, result[DURATIONS], self._dims.frame_samples, result[AUDIO].size)
-        return timestamps.moved(found, columns=chunk.offset, samples=shift, limit=samples)
+        found = timestamps.time_symbols(symbols, result[DURATIONS], self._dims.frame_samples, result[AUDIO].size)
+        return timestamps.move_spans(found, columns=chunk.offset, samples=shift, limit=samples)
 
 
 def with_durations(graph: AnyGraph) -> AnyGraph:

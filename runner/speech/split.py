@@ -2,7 +2,7 @@
 
     "wˈʌn tˈu, θɹˈi. fˈɔɹ" --> split --> "wˈʌn tˈu,"  "θɹˈi."  "fˈɔɹ"          each is run alone
                                              |           |        |
-                                           audio       audio    audio --> joint --> parts that follow each other
+                                           audio       audio    audio --> join_edges --> parts that follow each other
 
 The cuts are chosen for the line as a whole: as few as possible between words, then as few as possible at clauses, then
 the fewest chunks, then the most even ones. Cuts between sentences cost nothing.
@@ -185,7 +185,7 @@ def _boundary(marks: str) -> Boundary:
     return Boundary.CLAUSE if marks else Boundary.WORD
 
 
-def joint(audio: Audio, chunk: Chunk) -> tuple[Audio, int]:
+def join_edges(audio: Audio, chunk: Chunk) -> tuple[Audio, int]:
     """Give the audio of `chunk` half of the pause to each neighbour; the ends of the line stay as they are.
 
     Args:

@@ -79,7 +79,9 @@ class Timing:
         return Span(self.phonemes, 1, self.start, self.end)
 
 
-def spans(symbols: Sequence[Symbol], durations: npt.NDArray[np.int64], frame_samples: int, samples: int) -> list[Span]:
+def time_symbols(
+    symbols: Sequence[Symbol], durations: npt.NDArray[np.int64], frame_samples: int, samples: int
+) -> list[Span]:
     """Compute when each of `symbols` is spoken in their audio of `samples`.
 
     Args:
@@ -102,7 +104,7 @@ def spans(symbols: Sequence[Symbol], durations: npt.NDArray[np.int64], frame_sam
     ]
 
 
-def moved(given: Iterable[Span], *, columns: int, samples: int, limit: int) -> list[Span]:
+def move_spans(spans: Iterable[Span], *, columns: int, samples: int, limit: int) -> list[Span]:
     """Move the spans of a chunk to their times in audio of `limit` samples; what a joint has cut off has no length.
 
     Args:
@@ -116,5 +118,5 @@ def moved(given: Iterable[Span], *, columns: int, samples: int, limit: int) -> l
             min(max(span.start + samples, 0), limit),
             min(max(span.end + samples, 0), limit),
         )
-        for span in given
+        for span in spans
     ]

@@ -41,14 +41,14 @@ def test_ls_lists_entries_and_what_is_gone(cache: Cache) -> None:
     lines = call(cache, "ls").output.splitlines()
     assert lines[-1] == f"{cache.root}: 2 entries, 1 arrays of 468.9 KiB; the limits are 2.0 GiB and 30 d"
     states = {line.split()[0]: line.split()[-1] for line in lines[:-1]}
-    assert states == {cache_text.short(gone.key): "evicted", cache_text.short(there.key): "kept"}
+    assert states == {cache_text.shorten(gone.key): "evicted", cache_text.shorten(there.key): "kept"}
     assert [line.split()[1:5] for line in lines[:-1]] == [["468.8", "KiB", "0.500", "s"]] * 2
 
 
 def test_ls_lists_one_stage(cache: Cache) -> None:
     put(cache, 1)
     trim = put(cache, 2, "trim")
-    assert call(cache, "ls", "trim").output.splitlines()[0].startswith(cache_text.short(trim.key))
+    assert call(cache, "ls", "trim").output.splitlines()[0].startswith(cache_text.shorten(trim.key))
 
 
 def test_ls_of_no_cache_is_empty(cache: Cache) -> None:
@@ -63,14 +63,14 @@ def test_why_says_how_an_entry_differs_from_the_nearest(cache: Cache) -> None:
     time.sleep(0.01)
     last = put(cache, 2)
     lines = call(cache, "why", "decoder").output.splitlines()
-    assert lines[0] == f"{cache_text.short(last.key)}: computed 0 s ago in 0.500 s"
+    assert lines[0] == f"{cache_text.shorten(last.key)}: computed 0 s ago in 0.500 s"
     assert lines[1] == f"  audio: float32[120000], kept, {last.outputs['audio'].digest[:12]}"
-    assert lines[2] == f"  against {cache_text.short(first.key)}: params.seed 1 -> 2"
+    assert lines[2] == f"  against {cache_text.shorten(first.key)}: params.seed 1 -> 2"
 
 
 def test_why_compares_two_entries(cache: Cache) -> None:
     entries = [put(cache, seed) for seed in (1, 2, 3)]
-    done = call(cache, "why", *(cache_text.short(entries[at].key) for at in (0, 2)))
+    done = call(cache, "why", *(cache_text.shorten(entries[at].key) for at in (0, 2)))
     assert done.output.splitlines()[-1].endswith("params.seed 3 -> 1")
 
 

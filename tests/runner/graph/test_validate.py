@@ -12,7 +12,7 @@ from runner.files.locate import data_root, find_file, shown
 from runner.graph import validate
 from runner.graph.load import Graph, load_graph
 from runner.graph.validate import device_kinds, load_device
-from runner.inspect.mermaid import origins
+from runner.inspect.mermaid import list_values
 from tests.runner.graphs import ROOT, assert_overlay_refused, edited, messages, model_of, write
 
 DEFAULT = str(ROOT / "graphs/default.yaml")
@@ -159,7 +159,7 @@ def test_mistakes_of_all_files_and_options_are_reported_at_once(tmp_path: Path) 
 def test_every_value_has_its_origin(tmp_path: Path) -> None:
     overlay, _ = write(tmp_path, "params:\n  seed: 7", "overlay.yaml")
     graph = load_graph(DEFAULT, [str(overlay)], ["params.speed=2.0"])
-    found = {path: (value, str(origin)) for path, value, origin in origins(graph)}
+    found = {path: (value, str(origin)) for path, value, origin in list_values(graph)}
     assert found["params.seed"] == (7, f"{overlay}:2:9")
     assert found["params.speed"] == (2.0, "--set params.speed=2.0")
     assert found["name"] == ("kokoro", f"{shown(ROOT / 'graphs/default.yaml')}:3:7")

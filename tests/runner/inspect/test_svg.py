@@ -9,7 +9,7 @@ import pytest
 
 from runner.engine.run_state import Status
 from runner.graph.load import load_graph
-from runner.inspect.svg import StageOutcome, graph_svg
+from runner.inspect.svg import StageOutcome, draw_graph
 
 ROOT = Path(__file__).parents[3]
 RECT = re.compile(r'<rect x="([-0-9.]+)" y="([-0-9.]+)" width="([0-9.]+)" height="([0-9.]+)"')
@@ -18,7 +18,7 @@ RECT = re.compile(r'<rect x="([-0-9.]+)" y="([-0-9.]+)" width="([0-9.]+)" height
 @pytest.fixture(scope="module")
 def svg() -> str:
     graph = load_graph(str(ROOT / "graphs/default.yaml"))
-    return graph_svg(graph, {name: StageOutcome(Status.RUN, 0.01, 0.1) for name in graph.stages}, graph.params)
+    return draw_graph(graph, {name: StageOutcome(Status.RUN, 0.01, 0.1) for name in graph.stages}, graph.params)
 
 
 def test_boxes_do_not_overlap(svg: str) -> None:

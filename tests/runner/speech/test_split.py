@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.errors import RunError
-from runner.speech.split import Boundary, Chunk, joint, split
+from runner.speech.split import Boundary, Chunk, join_edges, split
 from stages.symbols import normalise
 from tests.conftest import ROOT
 
@@ -107,7 +107,7 @@ def speech(level: float = 0.5, lead: int = 2_000, tail: int = 6_000) -> np.ndarr
 def joined(*parts: np.ndarray, boundary: Boundary) -> np.ndarray:
     ends = [None, *[boundary] * (len(parts) - 1), None]
     chunks = [Chunk("", 0, ends[at], ends[at + 1]) for at in range(len(parts))]
-    return np.concatenate([joint(part, chunk)[0] for part, chunk in zip(parts, chunks, strict=True)])
+    return np.concatenate([join_edges(part, chunk)[0] for part, chunk in zip(parts, chunks, strict=True)])
 
 
 @pytest.mark.parametrize("boundary", Boundary)
@@ -137,7 +137,7 @@ def test_the_ends_of_a_line_stay_as_they_are() -> None:
     both = joined(speech(0.5, 3_000), speech(0.4, tail=7_000), boundary=Boundary.SENTENCE)
     np.testing.assert_array_equal(both[:3_000], speech(0.5, 3_000)[:3_000])
     np.testing.assert_array_equal(both[-7_000:], speech(0.4, tail=7_000)[-7_000:])
-    whole, shift = joint(speech(), Chunk("ab"))
+    whole, shift = join_edges(speech(), Chunk("ab"))
     np.testing.assert_array_equal(whole, speech())
     assert shift == 0
 
@@ -145,12 +145,12 @@ def test_the_ends_of_a_line_stay_as_they_are() -> None:
 @pytest.mark.parametrize(("lead", "tail"), [(12_000, 24_000), (100, 100)])
 def test_speech_is_later_by_what_a_joint_says(lead: int, tail: int) -> None:
     audio = speech(0.5, lead, tail)
-    part, shift = joint(audio, Chunk("ab", 3, Boundary.WORD, Boundary.SENTENCE))
+    part, shift = join_edges(audio, Chunk("ab", 3, Boundary.WORD, Boundary.SENTENCE))
     middle = slice(lead + 2_000, lead + 3_000)
     np.testing.assert_array_equal(part[middle.start + shift : middle.stop + shift], audio[middle])
 
 
 @pytest.mark.parametrize("audio", [np.zeros(0, np.float32), np.zeros(50, np.float32)])
 def test_a_joint_takes_silence_and_nothing(audio: np.ndarray) -> None:
-    part, _ = joint(audio, Chunk("ab", 3, Boundary.WORD, Boundary.WORD))
+    part, _ = join_edges(audio, Chunk("ab", 3, Boundary.WORD, Boundary.WORD))
     assert not part.any()

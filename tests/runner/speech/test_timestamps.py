@@ -12,7 +12,7 @@ import pytest
 
 from runner.errors import RunError
 from runner.speech import timestamp_files
-from runner.speech.timestamps import Span, Timing, moved, spans
+from runner.speech.timestamps import Span, Timing, move_spans, time_symbols
 from stages.symbols import Symbol, normalise
 from tests.conftest import ROOT
 
@@ -32,12 +32,12 @@ def frames(given: Iterable[Span]) -> list[tuple[str, int, float, float]]:
 
 
 def timing(start: int = 0) -> Timing:
-    found = [span.later(start) for span in spans(symbols(), DURATIONS, FRAME, 24 * FRAME)]
+    found = [span.later(start) for span in time_symbols(symbols(), DURATIONS, FRAME, 24 * FRAME)]
     return Timing("ipa.txt:7", LINE, start, start + 24 * FRAME, [found])
 
 
 def test_a_symbol_lasts_as_long_as_its_token() -> None:
-    assert frames(spans(symbols(), DURATIONS, FRAME, 24 * FRAME)) == [
+    assert frames(time_symbols(symbols(), DURATIONS, FRAME, 24 * FRAME)) == [
         ("h", 1, 4, 6),
         ("ə", 2, 6, 9),
         (",", 3, 9, 10),
@@ -49,7 +49,7 @@ def test_a_symbol_lasts_as_long_as_its_token() -> None:
 
 def test_padding_behind_the_tokens_does_not_matter() -> None:
     padded = np.pad(DURATIONS, ((0, 0), (0, 5)))
-    assert spans(symbols(), padded, FRAME, 24 * FRAME) == spans(symbols(), DURATIONS, FRAME, 24 * FRAME)
+    assert time_symbols(symbols(), padded, FRAME, 24 * FRAME) == time_symbols(symbols(), DURATIONS, FRAME, 24 * FRAME)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_padding_behind_the_tokens_does_not_matter() -> None:
 )
 def test_durations_of_something_else_are_refused(text: str, durations: np.ndarray, samples: int) -> None:
     with pytest.raises(RunError, match=r"durations are of 8 tokens and 14400 samples, but the audio is of \d tokens"):
-        spans(symbols(text), durations, FRAME, samples)
+        time_symbols(symbols(text), durations, FRAME, samples)
 
 
 def test_a_word_is_what_lies_between_spaces_and_marks() -> None:
@@ -76,7 +76,7 @@ def test_a_word_is_what_lies_between_spaces_and_marks() -> None:
 def test_words_keep_stress_length_and_tone(text: str, words: list[str]) -> None:
     given = symbols(text)
     tokens = np.ones((1, len(given) + 2), np.int64)
-    found = spans(given, tokens, FRAME, FRAME * (len(given) + 2))
+    found = time_symbols(given, tokens, FRAME, FRAME * (len(given) + 2))
     assert [span.text for span in Timing("", text, 0, 0, [found]).words()] == words
 
 
@@ -87,7 +87,7 @@ def test_words_end_where_a_line_was_split() -> None:
 
 def test_what_a_joint_cut_off_has_no_length() -> None:
     given = [Span("a", 1, 0, 50), Span("b", 2, 50, 200), Span(".", 3, 200, 400)]
-    assert moved(given, columns=10, samples=-60, limit=100) == [
+    assert move_spans(given, columns=10, samples=-60, limit=100) == [
         Span("a", 11, 0, 0),
         Span("b", 12, 0, 100),
         Span(".", 13, 100, 100),
