@@ -81,16 +81,16 @@ class Place(Protocol[PartT_contra]):
 
 
 class Progress(Protocol):
-    """Is told which row is run, and what has been done so far."""
+    """Shows which row is run, and what has been done so far."""
 
     def begin(self, origin: str) -> None:
-        """Note that a row is about to be run."""
+        """Show that a row is about to be run."""
 
     def end(self, summary: Summary) -> None:
-        """Note that a row has been run, was finished before, or has failed."""
+        """Show what has been done, after a row was run, was resumed, or has failed."""
 
     def keep(self, summary: Summary, condition: str = "") -> None:
-        """Note that the run ends early, and that its finished rows are kept.
+        """Show that the run ends early, and that its finished rows are kept.
 
         Args:
             condition: on which a repetition goes on from there; '' where it does in any case.

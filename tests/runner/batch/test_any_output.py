@@ -1,0 +1,125 @@
+"""Rows through something that is no speech, into files that are no audio."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runner.batch import bulk
+from runner.batch.journal import Entry, TextSpan
+from runner.batch.listing import Listing
+from runner.batch.output import Destination
+from runner.batch.rows import Row
+from runner.batch.spool import Spool
+from runner.batch.summary import Summary
+from runner.errors import LineError, RunError
+from runner.runtime.values import Array
+
+RATE_HZ = 10
+ROWS = [Row(text.encode(), f"in.txt:{number}") for number, text in enumerate(["1 2", "x", "3"], 1)]
+
+
+@dataclass
+class Numbers:
+    """The numbers of a row, one a part."""
+
+    number: float
+    timings: dict[str, float] = field(default_factory=lambda: {"parse": 0.5})
+
+
+class Parser:
+    """Parses rows of numbers; notes those that it has run."""
+
+    def __init__(self) -> None:
+        self.ran: list[tuple[str, bool]] = []
+
+    def check(self, row: Row) -> None:
+        if not row.text.replace(" ", "").isdigit():
+            raise LineError(row.origin, "no numbers")
+
+    def run(self, row: Row, *, last: bool = False) -> Iterator[Numbers]:
+        self.ran.append((row.text, last))
+        yield from (Numbers(float(word)) for word in row.text.split())
+
+
+class TextWriter:
+    """Writes the numbers of rows as text."""
+
+    default_name, unlimited, gap = "numbers.txt", ".txt", 0
+    settings: tuple[str | None, ...] = ()
+
+    def check(self, path: Path, samples: int = 0) -> None:
+        if path.suffix != ".txt":
+            raise RunError(f"{path}: {samples} numbers are text")
+
+    def check_side(self, path: Path) -> None: ...
+
+    def unpack(self, part: Numbers) -> tuple[Array, list[TextSpan]]:
+        return np.array([part.number], np.float32), []
+
+    def write(
+        self,
+        path: Path,
+        side: Path | None,
+        entries: Callable[[], Iterable[tuple[Row, Entry]]],
+        spool: Spool,
+        total: int,
+    ) -> int:
+        assert side is None
+        blocks = [block for _, entry in entries() for block in spool.read(entry.offset, entry.samples)]
+        path.write_text(" ".join(f"{number:g}" for block in blocks for number in block), "utf-8")
+        return total
+
+
+class Silent:
+    """Shows no progress."""
+
+    def begin(self, origin: str) -> None: ...
+
+    def end(self, summary: Summary) -> None: ...
+
+    def keep(self, summary: Summary, condition: str = "") -> None: ...
+
+
+def run(parser: Parser, output: str, rows: list[Row]) -> Summary:
+    checked = bulk.check(parser, rows, keep_going=True)
+    destination = Destination(output, "in.txt", TextWriter())
+    with destination.open(checked.total, "settings", resume=True) as place:
+        return bulk.run(parser, rows, checked, place, Silent(), rate_hz=RATE_HZ, keep_going=True)
+
+
+def test_rows_become_a_file_each_and_are_resumed(tmp_path: Path) -> None:
+    output = f"{tmp_path}/out/"
+    first = run(Parser(), output, ROWS)
+    assert (first.computed, first.samples, [error.origin for error in first.failed]) == (2, 3, ["in.txt:2"])
+    assert first.timings == {"parse": 1.5}
+    mended = [ROWS[0], Row(b"7", "in.txt:2"), ROWS[2]]
+    parser = Parser()
+    second = run(parser, output, mended)
+    assert (parser.ran, second.computed, second.resumed, second.seconds_computed) == ([("7", False)], 1, 2, 0.1)
+    assert [(tmp_path / "out" / f"000{n}.txt").read_text("utf-8") for n in (1, 2, 3)] == ["1 2", "7", "3"]
+
+
+def test_rows_become_one_file(tmp_path: Path) -> None:
+    parser = Parser()
+    assert run(parser, f"{tmp_path}/a.txt", ROWS).samples == 3
+    assert parser.ran == [("1 2", False), ("3", True)]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    assert (tmp_path / "a.txt").read_text("utf-8") == "1 2 3"
+
+
+def test_format_is_the_writers_affair(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"a.wav: 0 numbers are text"):
+        run(Parser(), f"{tmp_path}/a.wav", ROWS)
+
+
+def test_outputs_may_be_listed_and_written_nowhere() -> None:
+    shown: list[float] = []
+    place: Listing[Numbers] = Listing(lambda part: shown.append(part.number))
+    checked = bulk.check(Parser(), ROWS, keep_going=True)
+    summary = bulk.run(Parser(), ROWS, checked, place, Silent(), rate_hz=RATE_HZ, keep_going=True)
+    assert (shown, summary.done, summary.samples, summary.real_time_factor) == ([1, 2, 3], 2, 0, None)
