@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 
 DTYPES = ("bool", "int8", "uint8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64")
-NAMED_TYPES = ("str", "voice")
+NAMED_TYPES = {"str": "", "voice": "float32[voice_rows, 2*style]"}
+"""Types that are no tensors, with the tensor that a stage is given instead; '' for a type that stands for itself."""
 
 _FOREIGN = {
     "float": "float32",
@@ -109,6 +110,13 @@ class NamedType:
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def tensor(self) -> TensorType | None:
+        """The type of the tensor that a stage is given for it; None for `str`."""
+        spelled = NAMED_TYPES[self.name]
+        type_ = parse_type(spelled) if spelled else None
+        return type_ if isinstance(type_, TensorType) else None
 
 
 Type = TensorType | NamedType
@@ -207,9 +215,9 @@ class _Parser:
 
 def _suggest(name: str) -> str:
     """Return `; did you mean 'float32'?`, or the list of all types."""
-    close = difflib.get_close_matches(name.lower(), DTYPES + NAMED_TYPES, n=1)
+    close = difflib.get_close_matches(name.lower(), (*DTYPES, *NAMED_TYPES), n=1)
     best = _FOREIGN.get(name.lower()) or (close[0] if close else None)
-    return f"; did you mean '{best}'?" if best else f"; known: {', '.join(DTYPES + NAMED_TYPES)}"
+    return f"; did you mean '{best}'?" if best else f"; known: {', '.join((*DTYPES, *NAMED_TYPES))}"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import click
 from runner.cli import options
 from runner.cli.settings import Settings
 from runner.errors import RunError, SpecError
-from runner.runtime.values import VOICE
+from runner.speech.model import VOICE
 
 if TYPE_CHECKING:
     from runner.cache.cache import Cache
@@ -110,7 +110,7 @@ def _run_side(spec: SideSpec, settings: Settings, cache: Cache | None, no_graph:
     except RunError as no_run:
         raise RunError(f"'{spec.head}' is neither a graph nor a run:\n  {no_graph}\n  {no_run}") from None
     then = Settings.of_record(found)
-    cases = list_cases(found, {str(VOICE): then.voice})
+    cases = list_cases(found, {VOICE: then.voice})
     graph = graph_of(found, spec.overlays, spec.sets)
     arrays = {}
     if _has_no_lines(settings):
@@ -194,7 +194,7 @@ def _read_cases(side: GraphSide, settings: Settings) -> list[Case]:
     from runner.inspect.sides import Case
     from runner.speech.line_runner import PHONEMES, OutputRunner
 
-    params, specs = settings.params, {str(VOICE): settings.voice}
+    params, specs = settings.params, {VOICE: settings.voice}
     runner = OutputRunner(side.pipeline, settings.voice, RunOptions(params))
     with rows.open_rows(settings.source, settings.phonemes, "--phonemes") as lines:
         return [Case(origin, {PHONEMES: run.inputs[PHONEMES]}, specs, params) for origin, run in runner.runs(lines)]
@@ -205,5 +205,5 @@ def _changed(case: Case, settings: Settings) -> Case:
     params = settings.params
     if not params and settings.voice is None:
         return case
-    specs = {**case.specs, str(VOICE): settings.voice or case.specs[str(VOICE)]}
+    specs = {**case.specs, VOICE: settings.voice or case.specs[VOICE]}
     return replace(case, params={**case.params, **params}, specs=specs, record=None)

@@ -15,9 +15,8 @@ from runner.cli.settings import Settings
 from runner.errors import KokoroError, RunError
 from runner.files.npy import read_array
 from runner.graph.serialize import to_fields
-from runner.runtime.values import VOICE
 from runner.speech.assets import load_vocab
-from runner.speech.model import make_voice_resolver
+from runner.speech.model import VOICE_TYPE, make_voice_resolver
 from runner.speech.voices import needs_folder
 
 if TYPE_CHECKING:
@@ -71,9 +70,9 @@ def _voices(record: RunRecord, graph: Graph) -> _Digests:
     if needs_folder(spec) and any(then.get(name) != now.get(name) for name in ("voices", "voice", "hub")):
         return  # another folder is asked for
     what = f"the model's voice '{now.get('voice')}' in {now.get('voices')}" if spec is None else f"voice '{spec}'"
-    if VOICE in graph.inputs.values():
+    if VOICE_TYPE in graph.inputs.values():
         digest = array_digest(make_voice_resolver(graph)(spec))
-        for name in (name for name, type_ in graph.inputs.items() if type_ == VOICE):
+        for name in (name for name, type_ in graph.inputs.items() if type_ == VOICE_TYPE):
             yield what, record.graph_runs[0].inputs.get(name), digest
 
 

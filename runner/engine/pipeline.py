@@ -10,9 +10,7 @@ keeps results, `transfers` moves arrays between devices, `observers` are told wh
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -21,19 +19,21 @@ from runner.engine.concurrency import Concurrency
 from runner.engine.decisions import Decider
 from runner.engine.execution import Execution, Executions
 from runner.engine.executors import make_executors
+from runner.engine.inputs import collect_inputs, refuse_unknown
+from runner.engine.loading import load_libraries
 from runner.engine.options import RunOptions
 from runner.engine.plan import Planner
 from runner.engine.run_state import RunState, Status
 from runner.engine.stage_cache import StageCache
 from runner.engine.transfers import Transfers, fetch
-from runner.errors import RunError, suggest
+from runner.errors import RunError
 from runner.graph.model_config import read_model
 from runner.graph.selection import needed, ports
-from runner.graph.types import GRAPH_INPUTS, PARAMETERS, Ref
+from runner.graph.types import Ref
 from runner.runtime import tvm_runtime
 from runner.runtime.threads import ForkSafeLock, available_threads
 from runner.runtime.values import Sizes
-from stages.contract import NamedType, warn
+from stages.contract import warn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from runner.cache.cache import Cache
     from runner.engine.executors import Executor
+    from runner.engine.inputs import Resolver
     from runner.engine.observers import Observer
     from runner.engine.plan import Plan
     from runner.engine.run_state import Copy, StageRun
@@ -52,8 +53,6 @@ _DEFAULT = RunOptions()
 _NONE: Mapping[str, object] = {}
 Arguments = ParamSpec("Arguments")
 Returned = TypeVar("Returned")
-Resolver = Callable[[Any], Any]
-"""Makes the value of a graph's input of a named type, such as `voice`, from what the caller gives; None if nothing."""
 
 
 class Result(dict[str, Any]):
@@ -155,27 +154,10 @@ class Pipeline:
         Raises:
             RunError: a device is absent, or a library is missing, damaged, for another CPU, TVM or graph.
         """
-        start = time.perf_counter()
-        names = [
-            name for name in (self.graph.stages if stages is None else stages) if self.graph.stages[name].is_library
-        ]
+        asked = self.graph.stages if stages is None else stages
+        names = [name for name in asked if self.graph.stages[name].is_library]
         self._transfers.check_devices(self.graph.stages[name] for name in names)
-        later = [] if wait else [name for name in names[1:] if self._executors[name].can_load_later()]
-        for name in names:
-            if name not in later:
-                self._executors[name].load()
-        if later:
-            threading.Thread(target=self._load_in_background, args=(later,)).start()
-        for observer in self.observers:
-            observer.libraries_loaded(names, time.perf_counter() - start, background=False)
-
-    def _load_in_background(self, stages: Sequence[str]) -> None:
-        start = time.perf_counter()
-        for name in stages:
-            with contextlib.suppress(Exception):  # the stage's own turn meets it again
-                self._executors[name].load()
-        for observer in self.observers:
-            observer.libraries_loaded(stages, time.perf_counter() - start, background=True)
+        load_libraries(self._executors, names, self.observers, wait=wait)
 
     def run(self, inputs: Mapping[str, object] = _NONE, options: RunOptions = _DEFAULT) -> Result:
         """Run the graph: `run({"phonemes": "..."}, RunOptions(params={"speed": 1.2}))`.
@@ -281,10 +263,10 @@ class Pipeline:
         Raises:
             RunError: no such stage or port, or an input or output is not what its port takes.
         """
-        _refuse_unknown("stage", [name], self.graph.stages)
+        refuse_unknown("stage", [name], self.graph.stages)
         spec = self.graph.stages[name]
-        _refuse_unknown(f"input of {name}", inputs, spec.inputs)
-        _refuse_unknown("array given", spec.inputs, inputs)
+        refuse_unknown(f"input of {name}", inputs, spec.inputs)
+        refuse_unknown("array given", spec.inputs, inputs)
         threads = self._shared.concurrency.threads
         outputs = self._shared.call(spec, inputs, Sizes(self.graph.dims), threads, warn)
         return {port: fetch(Ref(name, port), value) for port, value in outputs.items()}
@@ -311,9 +293,11 @@ class Pipeline:
 
     def _start(self, inputs: Mapping[str, object], options: RunOptions, *, cached: bool) -> RunState:
         known = [str(ref) for spec in self.graph.stages.values() for ref in ports(spec)]
-        _refuse_unknown("port", options.override, known)
+        refuse_unknown("port", options.override, known)
         options.scope.check(self.graph)
-        return RunState(self.graph, self._outside(inputs, options.params), options, cached=cached)
+        return RunState(
+            self.graph, collect_inputs(self.graph, self._resolvers, inputs, options.params), options, cached=cached
+        )
 
     @_one_at_a_time
     def _check_input(self, run: RunState) -> None:
@@ -336,29 +320,3 @@ class Pipeline:
         self._used.append([stage.entry.key for stage in run.stages.values() if stage.entry is not None])
         if len(self._used) >= _EVICT_EVERY:
             self.evict()
-
-    def _outside(self, inputs: Mapping[str, object], params: Mapping[str, object]) -> dict[Ref, Any]:
-        """The values of inputs and parameters, each checked to be what its consumers take."""
-        _refuse_unknown("input", inputs, self.graph.inputs)
-        _refuse_unknown("parameter", params, self.graph.params)
-        values = {Ref(PARAMETERS, name): value for name, value in {**self.graph.params, **params}.items()}
-        for name, type_ in self.graph.inputs.items():
-            resolver = self._resolvers.get(type_.name) if isinstance(type_, NamedType) else None
-            if resolver is not None:
-                values[Ref(GRAPH_INPUTS, name)] = resolver(inputs.get(name))
-            elif name in inputs:
-                values[Ref(GRAPH_INPUTS, name)] = inputs[name]
-            else:
-                raise RunError(f"input '{name}' of the graph is missing: it takes {type_}")
-        sizes = Sizes(self.graph.dims)
-        for wire in (wire for spec in self.graph.stages.values() for wire in spec.inputs.values()):
-            if wire.ref in values:
-                sizes.take(str(wire.ref), wire.type, values[wire.ref])
-        return values
-
-
-def _refuse_unknown(what: str, names: Iterable[str], known: Iterable[str]) -> None:
-    known = list(known)
-    for name in names:
-        if name not in known:
-            raise RunError(f"no {what} is called '{name}'{suggest(name, known)}")

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
-STR, VOICE = NamedType("str"), NamedType("voice")
-_VOICE_PACK = TensorType("float32", (Dim(1, "voice_rows"), Dim(2, "style")))
+STR = NamedType("str")
 _KIND_NAMES = {bool: "a boolean", int: "an integer", float: "a number"}
 
 
@@ -104,8 +103,9 @@ class Sizes:
         if isinstance(value, Remote):
             self.see(port, type_, value.dtype.name, value.shape)
             return value
-        if not isinstance(type_, TensorType):
-            return self._check(port, _VOICE_PACK, value)
+        if isinstance(type_, NamedType):
+            assert type_.tensor is not None  # `str` alone has none
+            type_ = type_.tensor
         if not type_.dims and isinstance(value, bool | int | float):
             value = scalar(port, type_, value)
         return self._check(port, type_, value)

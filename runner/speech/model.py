@@ -9,17 +9,20 @@ import numpy as np
 from runner.errors import RunError, WeightsError
 from runner.graph.model_config import read_model
 from runner.speech.voices import load_voice
+from stages.contract import NamedType
 from stages.dims import ModelDims
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from runner.engine.pipeline import Pipeline, Resolver
+    from runner.engine.inputs import Resolver
+    from runner.engine.pipeline import Pipeline
     from runner.graph.types import Graph, ModelSpec
     from runner.runtime.values import Array
 
 VOICE = "voice"  # the type of an input, and the name of the one that all lines share
+VOICE_TYPE = NamedType(VOICE)
 
 
 def model_dims(pipeline: Pipeline) -> ModelDims:

@@ -213,3 +213,10 @@ def test_threads_do_not_change_a_result(toy_graph: Path, toy_root: Path) -> None
     graph = load_graph(str(toy_graph))
     one, two = (Pipeline(graph, toy_root, threads=count).run({"phonemes": WORD})["y"] for count in (1, 2))
     assert one.tobytes() == two.tobytes()
+
+
+def test_an_input_may_be_called_as_an_option_of_a_run(toy_graph: Path, toy_root: Path) -> None:
+    text = toy_graph.read_text("utf-8").replace("inputs:\n  phonemes: str", "inputs:\n  keep: str")
+    toy_graph.write_text(text.replace("<- input.phonemes", "<- input.keep"), "utf-8")
+    result = Pipeline(load_graph(str(toy_graph)), toy_root).run({"keep": WORD})
+    assert result["y"].tolist() == [[0, 100, 172, 0]]

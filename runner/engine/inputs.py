@@ -1,0 +1,65 @@
+"""What a run is given from outside: the graph's inputs and parameters, each checked to be what its consumers take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from runner.errors import RunError, suggest
+from runner.graph.types import GRAPH_INPUTS, PARAMETERS, Ref
+from runner.runtime.values import Sizes
+from stages.contract import NamedType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from runner.graph.types import Graph
+
+Resolver = Callable[[Any], Any]
+"""Makes the value of an input of a named type, such as `voice`, from what the caller gives: None for nothing."""
+
+
+def collect_inputs(
+    graph: Graph, resolvers: Mapping[str, Resolver], inputs: Mapping[str, object], params: Mapping[str, object]
+) -> dict[Ref, Any]:
+    """Collect the values of all inputs and parameters of a graph.
+
+    Args:
+        resolvers: by named type. An input of a type that has none takes its value as it is.
+        inputs: by name. One that a resolver makes may be left out.
+        params: in place of the graph's own.
+
+    Raises:
+        RunError: an unknown name, an input that is missing, or a value that a stage does not take.
+    """
+    refuse_unknown("input", inputs, graph.inputs)
+    refuse_unknown("parameter", params, graph.params)
+    values = {Ref(PARAMETERS, name): value for name, value in {**graph.params, **params}.items()}
+    for name, type_ in graph.inputs.items():
+        resolver = resolvers.get(type_.name) if isinstance(type_, NamedType) else None
+        if resolver is not None:
+            values[Ref(GRAPH_INPUTS, name)] = resolver(inputs.get(name))
+        elif name in inputs:
+            values[Ref(GRAPH_INPUTS, name)] = inputs[name]
+        else:
+            raise RunError(f"input '{name}' of the graph is missing: it takes {type_}")
+    sizes = Sizes(graph.dims)
+    for wire in (wire for spec in graph.stages.values() for wire in spec.inputs.values()):
+        if wire.ref in values:
+            sizes.take(str(wire.ref), wire.type, values[wire.ref])
+    return values
+
+
+def refuse_unknown(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse names that there are not.
+
+    Args:
+        kind: of the names, for the message.
+
+    Raises:
+        RunError: naming the first, and what may be meant.
+    """
+    known = list(known)
+    for name in names:
+        if name not in known:
+            raise RunError(f"no {kind} is called '{name}'{suggest(name, known)}")
