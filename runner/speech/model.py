@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,11 +51,12 @@ def make_voice_resolver(graph: Graph) -> Callable[[str | Array | None], Array]:
     It raises WeightsError where a specification is misspelled, a voice is missing, damaged or for another model, or the
     graph has no model that has voices.
     """
+    read_dims = functools.cache(lambda: read_model(graph.model, WeightsError).dims)
 
     def resolve(given: str | Array | None) -> Array:
         if isinstance(given, np.ndarray):
             return given
-        model, dims = graph.model, read_model(graph.model, WeightsError).dims
+        model, dims = graph.model, read_dims()
         if model is None or not isinstance(dims, ModelDims):
             raise WeightsError("the graph has no model, which says what a voice is: name one, as in model: FILE")
         return load_voice(given, model.voices, model.voice, dims.voice_row, _hub_voices(model))
