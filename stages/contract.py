@@ -41,8 +41,9 @@ Definition = TypeVar("Definition", bound=Callable[..., object])
 
 
 class StageError(Exception):
-    """A stage refuses its input. The message says what it got, what it takes and what to do; the runner adds the
-    stage's name.
+    """A stage refuses its input. The runner adds the stage's name.
+
+    The message says what the stage got, what it takes and what to do.
     """
 
 

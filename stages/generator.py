@@ -62,15 +62,13 @@ class Generator(nn.Module):
             x = self._add_source(up(x, leaky=_LEAKY_UPSAMPLING), source)  # [rows, width]
             x = _average_blocks(self.resblocks[i * branches : (i + 1) * branches], x, style)  # [rows, width]
         spectrum = self.conv_post(x, leaky=_LEAKY_POST)  # [hops, 2 * spectrum]
-        return ops.overlap_add(
-            length=x.axis.length, x=spectrum.data, capacity=x.axis.capacity, **self._transform_sizes()
-        )
+        return ops.overlap_add(length=x.axis.length, x=spectrum.data, capacity=x.axis.capacity, **self._stft_sizes())
 
     def _transform_source(self, source: nn.Tensor, axis: Axis) -> Signal:
-        data = ops.stft(length=axis.length, x=source, capacity=axis.capacity, **self._transform_sizes())
+        data = ops.stft(length=axis.length, x=source, capacity=axis.capacity, **self._stft_sizes())
         return Signal(data, 2 * self.dims.spectrum, axis.at(HALF_FRAMES * self.dims.hops, 1))
 
-    def _transform_sizes(self) -> dict[str, int]:
+    def _stft_sizes(self) -> dict[str, int]:
         samples = HALF_FRAMES * self.dims.half_frame_samples
         return {"samples_per_frame": samples, "n_fft": self.dims.n_fft, "hop": self.dims.hop_samples}
 
@@ -125,9 +123,7 @@ class AdaINResBlock1(nn.Module):
         self.alpha2 = nn.ModuleList([Alpha(channels) for _ in rounds])
 
     def forward(self, x: Signal, style: Signal, others: Sequence[Signal] = (), gain: float = 1.0) -> Signal:
-        """Return the block's output plus `others`, times `gain`: the last epilogue computes the mean of the
-        branches.
-        """
+        """Return (output + `others`) * `gain`: the last block's epilogue computes the mean of the branches."""
         last = len(self.convs1) - 1
         for i in range(last + 1):
             h = self.convs1[i](x, norm=self.adain1[i](x, style), alpha=self.alpha1[i].pair, statistics=True)

@@ -44,8 +44,9 @@ class Symbol(NamedTuple):
 
 
 def normalise(phonemes: str, vocab: Container[str]) -> Iterator[Symbol]:
-    """Yield the symbols of `phonemes`, each with its column, in the vocabulary's spelling where a rule above
-    applies.
+    """Yield the symbols of `phonemes`, each with its column.
+
+    They are in the vocabulary's spelling where one of the rules above applies.
     """
     at = 0
     while at < len(phonemes):
@@ -104,8 +105,9 @@ def _describe(text: str) -> str:
 
 
 def _nearest(text: str, vocab: Mapping[str, int]) -> str | None:
-    """Return the symbol most likely meant by `text`: a look-alike, the bare letter, the other case, or the nearest
-    name.
+    """Return the symbol most likely meant by `text`.
+
+    It is a look-alike, the bare letter, the other case, or the one with the nearest name.
     """
     bare = unicodedata.normalize("NFKD", text)[0]
     for guess in (_LOOK_ALIKES.get(text), bare, bare.lower(), bare.upper()):

@@ -50,8 +50,9 @@ class Tile:
 
     @staticmethod
     def of(head_dim: int, simd: Simd) -> Tile:
-        """Return the tile for a head. Vectors are narrower than the target's where its lanes do not divide
-        `head_dim`.
+        """Return the tile for a head.
+
+        Vectors are narrower than the target's where its lanes do not divide `head_dim`.
         """
         if head_dim % VECS:
             raise ValueError(f"attention takes an even head_dim, got {head_dim}")
@@ -151,8 +152,9 @@ def _score(tile: Tile, scores: tirx.Buffer, queries: tirx.Buffer, qkv: tirx.Buff
 
 
 def _softmax(tile: Tile, scores: tirx.Buffer, inverse: tirx.Buffer, valid: Expr) -> None:
-    """Replace scores by their exponentials, shifted by each query's largest, and store the inverse of each query's
-    sum.
+    """Replace scores by their exponentials, shifted by each query's largest.
+
+    The inverse of each query's sum goes to `inverse`.
     """
     lanes = tile.lanes
     largest, total = registers((tile.width,)), registers((tile.width,))
@@ -182,8 +184,9 @@ def _product(
     *,
     transposed: bool,
 ) -> tirx.Buffer:
-    """Compute the register tile sum_k a[i, k] * matrix[start + k, :]; a is `values` from `corner` on, or its
-    transpose.
+    """Compute the register tile sum_k a[i, k] * matrix[start + k, :].
+
+    a is `values` from `corner` on, or its transpose.
     """
     lanes = tile.lanes
     sums = registers((tile.rows * tile.width,))

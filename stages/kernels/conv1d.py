@@ -44,7 +44,7 @@ def conv1d_kernel(
     with kernel("conv1d") as function:
         buffers = declare_buffers(conv, *products.weights(conv, panel))
         valid_in, valid_out = let(rows_in.of(buffers.length[0])), let(rows_out.of(buffers.length[0]))
-        # a transposed convolution runs over input positions, one more than there are inputs
+        # a transposed convolution runs over input positions, taps - 1 more than there are inputs
         positions = let(valid_in + (conv.taps - 1)) if conv.phases > 1 else valid_out
         count = let(blocks(positions, block))
         with T.parallel(count * groups) as task:
@@ -126,13 +126,12 @@ def conv1d(
     """Compute a convolution over time, or with one tap a matrix product.
 
     Computes:
-        y[t, o] = gain * (bias[o] + sum_{k, i} p(x[t * stride - padding + k * dilation, i]) w[o, i, k] + residuals[t,
-        o])
+        s[t, o] = sum_{k, i} p(x[t * stride - padding + k * dilation, i]) * w[o, i, k]
+        y[t, o] = gain * (bias[o] + s[t, o] + residuals[t, o])
 
-        p is the prologue, and 0 past the valid rows; with `gelu` GELU is applied to y at the end
-        (`kernels.convolution`). With `phases` = s > 1 this is a transposed convolution of stride s: row q of a
-        convolution over the input gives the output rows q * s + phase - shift, one block of padded(outputs) columns a
-        phase.
+        p is the prologue (`kernels.convolution`), and 0 past the valid rows; with `gelu` GELU of y comes last.
+        With `phases` = s > 1 this is a transposed convolution of stride s: row q of a convolution over the input gives
+        the output rows q * s + phase - shift, one block of padded(outputs) columns a phase.
     Arguments:
         conv: sizes, prologue and epilogue of the convolution.
         tensors: length int64 [1], x float32 [rows_in(capacity), padded(inputs)], weight float32 [columns / panel, taps,

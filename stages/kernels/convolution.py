@@ -71,8 +71,9 @@ class Conv:
         return self.phases * padded(self.outputs)
 
     def groups(self, rows: Rows, simd: Simd) -> int:
-        """Return the number of groups of column panels, each a task: several where a short utterance has few blocks of
-        rows.
+        """Return the number of groups of column panels, each a task.
+
+        There are several where a short utterance has few blocks of rows.
         """
         panels = self.columns // simd.panel
         wanted = max(1, 16 // rows.scale) if rows.scale else 2

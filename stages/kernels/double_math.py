@@ -38,8 +38,9 @@ def _horner(coefficients: list[float], x: Expr, lanes: int) -> Expr:
 
 
 def _reduce_turns(turns: Expr, lanes: int) -> tuple[Expr, Expr]:
-    """Return the remainder, at most half of a half-turn, and the sign that the whole half-turns give to sine and
-    cosine.
+    """Reduce turns to a remainder of at most half a half-turn.
+
+    The second result is the sign that the whole half-turns give to sine and cosine.
     """
     halves = let(turns + turns)
     whole = let(T.nearbyint(halves))

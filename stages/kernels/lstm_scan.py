@@ -34,8 +34,9 @@ def unit_tile(hidden: int, simd: Simd) -> tuple[int, int]:
 
 
 def gate_order(hidden: int, group: int) -> list[int]:
-    """Return the row of PyTorch's weights [4*hidden, ...] (gates i f g o) that belongs in each column of a
-    direction.
+    """Return the order of the columns of one direction.
+
+    It is the row of PyTorch's weights [4*hidden, ...] (gates i f g o) that belongs in each column.
     """
     return [
         gate * hidden + first + unit

@@ -78,8 +78,9 @@ def _basis(n_fft: int, width: int) -> tirx.Buffer:
 
 
 def _to_cartesian(x: tirx.Buffer, row: Expr, spectrum: tirx.Buffer, n_fft: int, lanes: int) -> None:
-    """Compute the real, then the imaginary parts of a row of log-magnitudes and arcs; lanes past the last bin are not
-    used.
+    """Compute the real, then the imaginary parts of a row of log-magnitudes and arcs.
+
+    Lanes past the last bin are not used.
     """
     with T.serial(whole_vectors(bins(n_fft), lanes) // lanes) as v:
         at = let(v * lanes)

@@ -98,9 +98,9 @@ def store_port_kernel(channels: int, rows: Rows, simd: Simd) -> tirx.PrimFunc:
 def concatenate_kernel(
     channels: Sequence[int], widths: Sequence[int], single: Sequence[bool], rows: Rows, simd: Simd
 ) -> tirx.PrimFunc:
-    """Build the loop nest of `concatenate`, for buffers of `widths` values a row, the first `channels` of which are
-    copied.
+    """Build the loop nest of `concatenate`.
 
+    widths: values of a row of each buffer, the first `channels` of which are copied.
     Arguments: length int64[1], every x_i [t, widths[i]], or [1, widths[i]] where `single`: the same row for all t; then
     y [t, padded(sum of channels)].
     """

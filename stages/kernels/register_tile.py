@@ -51,8 +51,9 @@ class Products(Protocol):
         """Return shape and dtype of the packed weights."""
 
     def reads_in_place(self, conv: Conv) -> bool:
-        """Return whether the input is multiplied where it lies; only the rows that fill no tile then go through
-        scratch.
+        """Return whether the input is multiplied where it lies.
+
+        Only the rows that fill no tile then go through scratch.
         """
 
     def allocate_scratch(self, conv: Conv, rows: int) -> tirx.Buffer:

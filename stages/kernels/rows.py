@@ -25,8 +25,9 @@ class Rows:
 
 @dataclass(frozen=True)
 class Partials:
-    """Statistics of the blocks of a buffer, each of `block` rows: data float32 [2, blocks, padded(channels)] (see
-    `moments`).
+    """The statistics of the blocks of a buffer (see `moments`).
+
+    data: float32 [2, blocks, padded(channels)]. block: rows of a block.
     """
 
     data: nn.Tensor

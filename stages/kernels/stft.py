@@ -106,8 +106,9 @@ def _transform(
 
 
 def _store_polar(real: tirx.Buffer, imaginary: tirx.Buffer, y: tirx.Buffer, row: Expr, n_fft: int, lanes: int) -> None:
-    """Store magnitudes, then phases, in ascending order: vectors overlap, and the zeros of one are replaced by the
-    next.
+    """Store magnitudes, then phases, in ascending order.
+
+    Vectors overlap, and the zeros of one are replaced by the next.
     """
     for at in range(0, padded(n_fft + 2), lanes):
         store(y, splat(0.0, lanes), row, at, lanes=lanes)

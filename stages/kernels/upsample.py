@@ -1,7 +1,6 @@
-"""Doubling of the frame rate in an up-sampling AdainResBlk1d: `depthwise_upsample` in the residual path, `repeat_rows`
-in the shortcut.
+"""Doubling of the frame rate in an up-sampling AdainResBlk1d.
 
-A task computes a few input rows.
+The residual path has `depthwise_upsample`, the shortcut has `repeat_rows`. A task computes a few input rows.
 """
 
 from __future__ import annotations

@@ -199,8 +199,9 @@ def _transform_input(
 
 
 def _by_halves(matrix: Matrix, values: Sequence[Expr], lanes: int) -> list[Expr]:
-    """Multiply a matrix by values. Neighbouring rows that differ in the sign of odd entries share their even and odd
-    sums.
+    """Multiply a matrix by values.
+
+    Neighbouring rows that differ in the sign of odd entries share their even and odd sums.
     """
     results: list[Expr] = []
     i = 0
@@ -281,8 +282,9 @@ def _multiply(
 def _transform_output(
     winograd: Winograd, products: tirx.Buffer, tile: Expr, column: Expr, bias: Expr, lanes: int
 ) -> list[Expr]:
-    """Compute the m output rows of a tile: bias + A^T times its products. The points but 0 and infinity come in pairs
-    a, -a.
+    """Compute the m output rows of a tile: bias + A^T times its products.
+
+    The points but 0 and infinity come in pairs a, -a.
     """
     at, _, _ = matrices(winograd.m, winograd.r)
     found = [let(load(products, p, tile, column, lanes=lanes)) for p in range(winograd.n)]
@@ -307,7 +309,7 @@ def winograd_conv1d(
     Computes:
         y = A^T [ sum_i (G w_i) * (B^T x_i) ]           x_i: n neighbouring rows of input channel i,  y: m rows
 
-        which is the formula of `conv1d` without phases, rounded otherwise.
+        This is the formula of `conv1d` without phases, with other rounding; prologue and epilogue are the same.
     Arguments:
         conv: sizes, prologue and epilogue of the convolution; stride 1 and "same" padding.
         winograd: the filtering, its chunks and its tiles.

@@ -38,8 +38,9 @@ class StyleProjection(Linear):
 
 
 class AdaIN1d(nn.Module):
-    """An adaptive instance norm. It gives the norm that the prologue of the next convolution applies: mean, scale,
-    shift.
+    """An adaptive instance norm.
+
+    It computes the norm that the prologue of the next convolution applies: mean, scale and shift of each channel.
     """
 
     def __init__(self, style: int, channels: int) -> None:
@@ -86,8 +87,7 @@ class DepthwiseUpsample(Packed):
 
 
 class AdainResBlk1d(nn.Module):
-    """A residual block. An up-sampling one has `pool` and the repetition of rows; conv1x1 is there where the widths
-    differ.
+    """A residual block. It has `pool` and the repetition of rows if it up-samples, and conv1x1 if the widths differ.
 
     x -+-> norm1 - leaky - [pool] - conv1 - norm2 - leaky - conv2 -> + -> / sqrt 2
        +-> [conv1x1] - [repeat rows] ------------------------------->+

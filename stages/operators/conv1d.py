@@ -30,7 +30,7 @@ def conv1d(
     total = rows_out.of(capacity)
     if conv.phases == 1:
         return _product(conv, tensors, x, rows_in, total), None
-    # a transposed convolution runs over input positions, depth - 1 more than there are inputs
+    # a transposed convolution runs over input positions, taps - 1 more than there are inputs
     positions = rows_in.of(capacity) + (conv.taps - 1)
     return _interleave(conv, _product(conv, tensors, x, rows_in, positions), total), None
 

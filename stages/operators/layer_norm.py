@@ -23,8 +23,9 @@ def layer_norm(
     residual: nn.Tensor | None = None,
     leaky: float | None = None,
 ) -> nn.Tensor:
-    """Normalise as `kernels.layer_norm`; y is [rows, channels]. Rows do not depend on each other, so `length` is not
-    read.
+    """Normalise as `kernels.layer_norm`; y is [rows, channels].
+
+    Rows do not depend on each other, so `length` is not read.
     """
     z = x if residual is None else nn.op.add(x, residual)
     y = _normalise(z, gamma, beta, eps)

@@ -1,5 +1,6 @@
-"""Waveform from log-magnitudes and phases: spectrum, inverse Fourier transform as a product, overlap-add by
-gathering.
+"""Waveform from log-magnitudes and phases.
+
+The inverse Fourier transform is a matrix product, and overlap-add gathers the rows of each sample.
 """
 
 from __future__ import annotations

@@ -157,8 +157,9 @@ class Convolution:
         return pack(self.case.conv, operands, self.simd.panel)
 
     def __call__(self, operands: Operands, spare: int = 0, threads: int = 1) -> list[Array]:
-        """Return the valid part of y, and of the statistics if any; `spare` tokens or frames more have room in the
-        buffers.
+        """Return the valid part of y, and of the statistics if any.
+
+        `spare` tokens or frames more have room in the buffers.
         """
         case, conv, capacity = self.case, self.case.conv, operands.length + spare
         rows = case.rows_out.of(capacity)

@@ -45,8 +45,9 @@ def signal(length: int, shape: Shape) -> Array:
 def run_stft(
     run: CompiledKernel, x: Array, shape: Shape, spare_frames: int = 0, threads: int = 1
 ) -> tuple[Array, Array, Array]:
-    """Return magnitude, phase and padding channels of the valid rows; `spare_frames` of garbage lie after the
-    signal.
+    """Return magnitude, phase and padding channels of the valid rows.
+
+    `spare_frames` of garbage lie after the signal.
     """
     length = x.size // shape.samples_per_frame
     buffer = np.full((length + spare_frames) * shape.samples_per_frame, np.nan)
