@@ -295,3 +295,22 @@ def test_absolute_means_the_same_elsewhere(
 )
 def test_needs_folder_where_a_voice_is_a_name(spec: str | None, expected: bool) -> None:
     assert needs_folder(spec) == expected
+
+
+def test_model_without_voices_takes_files_alone(tmp_path: Path) -> None:
+    path = write_npy(tmp_path / "me.npy", A)
+    np.testing.assert_array_equal(load_voice(str(path), None, None, ROW), A)
+    with pytest.raises(
+        WeightsError, match=r"^voice 'low': the model has no voices; set model\.voices, or give a file$"
+    ):
+        load_voice("low", None, None, ROW)
+    with pytest.raises(WeightsError, match=r"^no voice is asked for, and the model names none; give one, or set "):
+        load_voice(None, None, None, ROW)
+
+
+def test_file_of_one_voice_without_a_default_is_named_after_the_file(tmp_path: Path) -> None:
+    path = write_npy(tmp_path / "me.npy", A)
+    np.testing.assert_array_equal(load_voice("me", path, None, ROW), A)
+    assert voice_names(path, None, ROW) == ["me"]
+    with pytest.raises(WeightsError, match="holds one voice, 'me'; give that name"):
+        load_voice("you", path, None, ROW)

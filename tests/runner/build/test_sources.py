@@ -1,0 +1,65 @@
+"""The list of the runner's modules that make a library stale when they change is complete."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from runner.build.staleness import BUILDER
+from tests.conftest import ROOT
+
+RUNNER = ROOT / "runner"
+ELSEWHERE = "it decides whether and where something is built, or what is said of it, and no byte of it"
+BYTES = "bytes pass through it as they are"
+READING = "of a graph and of a device's file, a library takes names and the target, which are part of the key"
+DECIDES_NOTHING = {
+    "build/staleness.py": ELSEWHERE,
+    "build/workers.py": ELSEWHERE,
+    "errors.py": ELSEWHERE,
+    "files/atomic.py": BYTES,
+    "files/digest.py": BYTES,
+    "files/errors.py": ELSEWHERE,
+    "files/locate.py": ELSEWHERE,
+    "graph/contracts.py": "it finds the file of a stage, which is digested",
+    "graph/device_kinds.py": READING,
+    "graph/merge.py": READING,
+    "graph/schema.py": READING,
+    "graph/types.py": READING,
+    "graph/validate.py": READING,
+    "graph/yaml_node.py": READING,
+    "graph/yaml_reader.py": READING,
+    "model/hub.py": "the checkpoint's sha256 is part of the key, wherever the file comes from",
+    "runtime/compatibility.py": ELSEWHERE,
+    "runtime/cuda_source.py": "it compiles what a library holds as source, when the library is loaded",
+    "runtime/threads.py": ELSEWHERE,
+    "runtime/tvm_runtime.py": "TVM's version is part of the key",
+}
+
+
+def imported(path: Path, seen: set[Path]) -> set[Path]:
+    """The modules of the runner that `path` imports when it runs, however far, itself included."""
+    if path not in seen:
+        seen.add(path)
+        for name in imports(ast.parse(path.read_text("utf-8"))):
+            base = ROOT.joinpath(*name.split("."))
+            if name.startswith("runner.") and base.with_suffix(".py").is_file():
+                imported(base.with_suffix(".py"), seen)
+    return seen
+
+
+def imports(node: ast.AST) -> Iterator[str]:
+    """The modules that import statements may name, but those for type checkers alone."""
+    if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        return
+    if isinstance(node, ast.ImportFrom) and node.module:
+        yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+    for child in ast.iter_child_nodes(node):
+        yield from imports(child)
+
+
+BUILDING = {path.relative_to(RUNNER).as_posix() for path in imported(RUNNER / "build" / "build.py", set())}
+
+
+def test_every_module_that_building_imports_is_digested_or_decides_nothing() -> None:
+    assert sorted(BUILDING) == sorted([*BUILDER, *DECIDES_NOTHING])
