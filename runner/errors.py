@@ -84,7 +84,7 @@ class Origin:
 
 @dataclass(frozen=True, order=True)
 class Mistake:
-    """One mistake in a YAML file, and whether it is one of form (SpecError) or of fit (GraphError)."""
+    """One mistake in a YAML file, and whether it is one of fit (GraphError) or against the schema (SpecError)."""
 
     origin: Origin
     message: str
@@ -95,7 +95,7 @@ class Mistake:
 
 
 def report(mistakes: Iterable[Mistake]) -> KokoroError:
-    """One error that lists all `mistakes` by file and line, each once; a SpecError if any is one of form."""
+    """One error that lists all `mistakes` by file and line, each once; a SpecError if any is against the schema."""
     ordered = sorted(set(mistakes))
     kind = GraphError if all(mistake.of_fit for mistake in ordered) else SpecError
     return kind("\n".join(map(str, ordered)))

@@ -102,6 +102,7 @@ KOKORO = Family(
     ),
 )
 FAMILIES = {family.name: family for family in (KOKORO,)}
+DEFAULT_FAMILY = KOKORO.name  # of a model that names none
 
 
 def find_family(name: str) -> Family:

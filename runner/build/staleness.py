@@ -10,24 +10,22 @@ A checkpoint that is gone is taken to be what it was: what is built from it runs
 
 from __future__ import annotations
 
-import ast
 import functools
 import hashlib
 import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import stages
+from runner.build.sources import digest_source, find_sources, unchanged_sources
 from runner.errors import BuildError, RunError, WeightsError
 from runner.files import atomic
 from runner.files.digest import file_sha256
 from runner.files.errors import reading
-from runner.graph.contracts import find_stage
 from runner.graph.device_kinds import load_device
 from runner.runtime import devices, tvm_runtime
 from runner.runtime import manifest as manifests
@@ -39,25 +37,6 @@ if TYPE_CHECKING:
 
 NATIVE = "native"  # `mcpu` of a device whose stages are compiled for the CPU that builds them
 _LOG = logging.getLogger("kokoro_run")
-_RUNNER = Path(__file__).parents[1]
-BUILDER = (
-    "build/build.py",
-    "build/export.py",
-    "build/passes.py",
-    "build/targets.py",
-    "build/weights.py",
-    "graph/model_config.py",
-    "model/checkpoint.py",
-    "model/safetensors.py",
-    "model/torch_zip.py",
-    "runtime/amx.py",
-    "runtime/devices.py",
-    "runtime/manifest.py",
-    "runtime/process.py",
-)
-"""The modules of the runner that decide a byte of a library, of its weights or of its manifest."""
-_BUILDER_FILES = {f"runner/{name}": _RUNNER / name for name in BUILDER}
-_FAMILIES = "families.py"  # of stages: which tensors a checkpoint has, and the sizes of a model
 
 
 @dataclass(frozen=True)
@@ -109,10 +88,9 @@ def recipes(graph: Graph, build_root: Path | None) -> list[Recipe]:
     known = {} if checkpoint is None else {"checkpoint": _checkpoint_digest(*checkpoint)}
     config = {} if graph.model is None else {"config": _digest(graph.model.config)}
     # The stages share most of their sources; another call looks at them again.
-    digest_source = functools.cache(lambda name: file_sha256(_source_path(name)))
+    digest = functools.cache(digest_source)
     return [
-        _recipe(spec, graph, build_root, {**config, **(known if spec.weights else {})}, digest_source)
-        for spec in compiled
+        _recipe(spec, graph, build_root, {**config, **(known if spec.weights else {})}, digest) for spec in compiled
     ]
 
 
@@ -215,7 +193,7 @@ def _recipe(
     graph: Graph,
     build_root: Path | None,
     digests: dict[str, str],
-    digest_source: Callable[[str], str],
+    digest: Callable[[str], str],
 ) -> Recipe:
     source = spec.source
     if source is None or spec.entry is None:
@@ -228,73 +206,9 @@ def _recipe(
         source=source,
         library=library,
         target=kind.target,
-        sources=_unchanged_sources(library, source, digest_source) or _sources(source),
+        sources=unchanged_sources(library, source, digest) or find_sources(source),
         digests=digests,
     )
-
-
-def _unchanged_sources(library: Path, source: str, digest: Callable[[str], str]) -> dict[str, str] | None:
-    """The sources that the library's manifest lists, if it was made from this one and each is as it was: then their
-    imports are too.
-
-    Digesting them takes 2 ms, parsing them to find those imports some hundreds.
-    """
-    try:
-        manifest = Manifest.read(manifests.manifest_path(library))
-        known = manifest.sources if manifest.source == source else {}
-        unchanged = all(digest(name) == sha256 for name, sha256 in known.items())
-    except (RunError, OSError):
-        return None
-    return known if unchanged and known.keys() >= set(_BUILDER_FILES) else None
-
-
-def _source_path(name: str) -> Path:
-    """The file that a manifest calls `stages/...` or `runner/...`; another package's stage is named by its file
-    alone."""
-    package, _, rest = name.partition("/")
-    folder = {"stages": _stages_folder(), "runner": _RUNNER}.get(package)
-    return folder / rest if folder is not None and rest else Path(name)
-
-
-def _sources(source: str) -> dict[str, str]:
-    """sha256 of the stage's file, of every `stages` module that it or the model's family imports, however far, and of
-    the builder."""
-    folder, seen = _stages_folder(), set[Path]()
-    files = {*_imported(find_stage(source).path, seen), *_imported(folder / _FAMILIES, seen)}
-    named = {f"stages/{path.relative_to(folder).as_posix()}": path for path in files if path.is_relative_to(folder)}
-    named |= {path.name: path for path in files if not path.is_relative_to(folder)}
-    named |= _BUILDER_FILES
-    return {name: _digest(path) for name, path in sorted(named.items())}
-
-
-def _stages_folder() -> Path:
-    return Path(stages.__path__[0])
-
-
-def _imported(path: Path, seen: set[Path]) -> Iterator[Path]:
-    """The file and, below it, those that its import statements name within the package."""
-    if path in seen:
-        return
-    seen.add(path)
-    yield path
-    for node in ast.walk(ast.parse(path.read_bytes(), str(path))):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        for name in names:
-            found = _module_file(name)
-            if found is not None:
-                yield from _imported(found, seen)
-
-
-def _module_file(name: str) -> Path | None:
-    parts = name.split(".")
-    if parts[0] != "stages":
-        return None
-    base = _stages_folder().joinpath(*parts[1:])
-    return next((p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()), None)
 
 
 def _digest(path: Path) -> str:

@@ -12,13 +12,12 @@ from runner.errors import Mistake, Origin, suggest
 from runner.files.locate import shown
 from runner.graph.draft import Draft, Source, Typed, Wire, difference
 from runner.graph.model_config import ModelConfigError, read_config
-from runner.graph.schema import DEFAULT_FAMILY
 from runner.graph.stage_checks import check_contracts, check_devices, check_modules
 from runner.graph.types import GRAPH_INPUTS, PARAMETERS, Ref
 from runner.graph.validate import has_unread_model
 from runner.graph.yaml_node import Node
 from stages.contract import TensorType, Type, parse_type
-from stages.families import Dims, find_family
+from stages.families import DEFAULT_FAMILY, Dims, find_family
 
 _PARAMETER_TYPES = {bool: "bool[]", int: "int64[]", float: "float32[]", str: "str"}
 

@@ -82,7 +82,10 @@ class Draft:
 
 
 def read_draft(tree: Node, mistakes: list[Mistake]) -> Draft:
-    """The graph's strings, parsed. What makes no sense is noted; what is no string has been, as a mistake of form."""
+    """Parse the graph's strings. Text that makes no sense is noted.
+
+    A value that is no string is left out: it has been noted as a mistake against the schema.
+    """
     stages = {name: _stage(name, node, mistakes) for name, node in tree.children("stages").items()}
     inputs = {name: _type(node, mistakes) for name, node in tree.children("inputs").items()}
     outputs = {name: _source(node, 0, mistakes) for name, node in tree.children("outputs").items()}

@@ -20,7 +20,7 @@ from runner.graph.merge import reread_tree
 from runner.graph.model_config import read_model
 from runner.graph.schema import MergedGraph, ModelEntry, StageEntry
 from runner.graph.types import DimSpec, Graph, HubSpec, InputSpec, ModelSpec, Parameter, Ref, StageSpec
-from runner.graph.validate import judge, read_graph
+from runner.graph.validate import read_graph, validate_graph
 from runner.graph.yaml_node import Node
 
 __all__ = ["DimSpec", "Graph", "HubSpec", "InputSpec", "ModelSpec", "Parameter", "Ref", "StageSpec", "load_graph"]
@@ -68,7 +68,7 @@ def reload_graph(
     mistakes: list[Mistake] = []
     files = [find_file(overlay, "configs") for overlay in overlays]
     merged = reread_tree(tree, params, origin, files, sets, mistakes)
-    return _checked(path, merged, judge(merged, mistakes), mistakes)
+    return _checked(path, merged, validate_graph(merged, mistakes), mistakes)
 
 
 def _checked(file: Path, tree: Node, entry: MergedGraph | None, mistakes: list[Mistake]) -> Graph:

@@ -44,7 +44,7 @@ def is_free(path: Sequence[str]) -> bool:
 
 
 def read_tree(graph: Path, overlays: Sequence[Path], sets: Sequence[str], mistakes: list[Mistake]) -> Node | None:
-    """The merged tree, or None where the graph file itself cannot be read. Mistakes of form are appended."""
+    """The merged tree, or None where the graph file itself cannot be read. Mistakes against the schema are appended."""
     base = read_yaml(graph, shown(graph), mistakes)
     above = _read_layers(overlays, sets, mistakes)
     return None if base is None else _merged([base, *above], mistakes)

@@ -14,9 +14,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from pydantic_core import PydanticCustomError
 
 from runner.graph.types import DimSpec
+from stages.families import DEFAULT_FAMILY
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
-DEFAULT_FAMILY = "kokoro"
 _NAME_RULE = "takes a name of lower-case letters, digits and _ that starts with a letter"
 
 

@@ -1,6 +1,7 @@
-"""Reads the YAML files: finds them, merges them, judges their form, resolves their paths.
+"""Reads the YAML files: finds them, merges them, validates them against the schema, resolves their paths.
 
-Every mistake of form is noted at the line and column it was written at; nothing is raised until all are known.
+Every mistake against the schema is noted at the line and column it was written at. Nothing is raised until all are
+known.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from runner.graph.types import DeviceSpec
 from runner.graph.yaml_node import Node
 from runner.graph.yaml_reader import read_yaml
 
-Form = TypeVar("Form", bound=BaseModel)
+Entry = TypeVar("Entry", bound=BaseModel)
 
 _EXPECTED = {
     "string_type": "a string",
@@ -37,7 +38,7 @@ _EXPECTED = {
 def read_graph(
     graph: Path, overlays: Sequence[Path], sets: Sequence[str], mistakes: list[Mistake]
 ) -> tuple[Node, MergedGraph | None]:
-    """The merged tree of a graph, its paths resolved, and its form where that is right.
+    """Read and merge a graph; gives its tree, its paths resolved, and its entry if the tree is valid.
 
     Raises:
         SpecError: the graph file cannot be read at all.
@@ -45,11 +46,11 @@ def read_graph(
     tree = read_tree(graph, overlays, sets, mistakes)
     if tree is None:
         raise report(mistakes)
-    return tree, judge(tree, mistakes)
+    return tree, validate_graph(tree, mistakes)
 
 
-def judge(tree: Node, mistakes: list[Mistake]) -> MergedGraph | None:
-    """The form of a merged tree where that is right; its paths are resolved."""
+def validate_graph(tree: Node, mistakes: list[Mistake]) -> MergedGraph | None:
+    """Validate a merged tree; gives its entry, or None where it has mistakes. Its paths are resolved."""
     _resolve_paths(tree)
     return validate(tree, MergedGraph, mistakes)
 
@@ -75,15 +76,15 @@ def is_library(module: object) -> bool:
     return isinstance(module, str) and ("/" in module or "\\" in module or module.endswith(".so"))
 
 
-def validate(tree: Node, form: type[Form], mistakes: list[Mistake]) -> Form | None:
-    """The tree as `form`, or None; what is wrong is noted at its line and column."""
+def validate(tree: Node, schema: type[Entry], mistakes: list[Mistake]) -> Entry | None:
+    """Validate a tree against `schema`; gives None where it has mistakes, which are noted at their line and column."""
     try:
-        return form.model_validate(tree.plain())
+        return schema.model_validate(tree.plain())
     except ValidationError as error:
         details = error.errors(include_url=False)
         if has_unread_model(tree):
             details = [one for one in details if one["loc"] != ("model",)]
-        mistakes += [_mistake(tree, form, one) for one in details]
+        mistakes += [_mistake(tree, schema, one) for one in details]
         return None
 
 
@@ -93,7 +94,7 @@ def has_unread_model(tree: Node) -> bool:
     return model is not None and isinstance(model.value, str)
 
 
-def _mistake(tree: Node, form: type[BaseModel], detail: ErrorDetails) -> Mistake:
+def _mistake(tree: Node, schema: type[BaseModel], detail: ErrorDetails) -> Mistake:
     path = [part for part in detail["loc"] if isinstance(part, str)]
     is_key = path[-1:] == ["[key]"] or detail["type"] == "extra_forbidden"
     path = [part for part in path if part != "[key]"]
@@ -103,7 +104,7 @@ def _mistake(tree: Node, form: type[BaseModel], detail: ErrorDetails) -> Mistake
         message = f"{'.'.join(path[:-1]) or 'the graph'} lacks the key '{path[-1]}'"
         return Mistake(above.key, message, of_fit=False)
     if detail["type"] == "extra_forbidden":
-        known = _form_at(form, path[:-1]).model_fields
+        known = _schema_at(schema, path[:-1]).model_fields
         message = f"unknown key '{path[-1]}'{suggest(path[-1], known)}"
     elif is_key:
         message = f"{'.'.join(path[:-1])} {_expected(detail)}, not '{path[-1]}'"
@@ -148,9 +149,9 @@ def _place(tree: Node, path: Sequence[str]) -> Node:
     return node
 
 
-def _form_at(form: type[BaseModel], path: Sequence[str]) -> type[BaseModel]:
+def _schema_at(schema: type[BaseModel], path: Sequence[str]) -> type[BaseModel]:
     """The model that the values at `path` have: through fields, and through maps by any key."""
-    here: Any = form
+    here: Any = schema
     for name in path:
         if isinstance(here, type) and issubclass(here, BaseModel):
             here = here.model_fields[name].annotation
@@ -186,10 +187,10 @@ def read_device(kind: str, mistakes: list[Mistake]) -> DeviceSpec | None:
     """As `load_device`, for a kind that there is; None where mistakes were found, which are appended."""
     path = data_root() / "configs" / "devices" / f"{kind}.yaml"
     tree = read_yaml(path, shown(path), mistakes)
-    form = None if tree is None else validate(tree, DeviceFile, mistakes)
-    if tree is None or form is None:
+    entry = None if tree is None else validate(tree, DeviceFile, mistakes)
+    if tree is None or entry is None:
         return None
-    device = form.device
+    device = entry.device
     if device.kind != kind:
         message = f"says kind '{device.kind}'; its file name says '{kind}'"
         mistakes.append(Mistake(tree.value["device"].value["kind"].origin, message, of_fit=False))

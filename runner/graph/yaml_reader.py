@@ -58,7 +58,7 @@ def resolve_plain(text: str) -> Scalar:
 
 
 def read_yaml(path: Path, shown: str, mistakes: list[Mistake]) -> Node | None:
-    """The map that the file holds, or None where it cannot be read at all; mistakes of form are appended.
+    """The map that the file holds, or None where it cannot be read at all; mistakes against the schema are appended.
 
     Args:
         shown: the path as messages spell it.

@@ -21,7 +21,7 @@ from runner.files.overwriting import refuse_overwriting
 from runner.graph.model_config import ModelConfigError, read_config
 from runner.speech.voices import load_voice
 from stages.dims import ModelDims
-from stages.families import KOKORO
+from stages.families import DEFAULT_FAMILY
 
 
 def write_assets(config: Path, voices: Sequence[Path], out: Path) -> list[Path]:
@@ -118,7 +118,7 @@ def _table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _dims(config: Path) -> ModelDims:
     try:
-        dims = read_config(config, KOKORO.name).dims
+        dims = read_config(config, DEFAULT_FAMILY).dims
     except ModelConfigError as error:
         raise SpecError("\n".join(f"{config}: {fact}" for fact in error.facts)) from None
     assert isinstance(dims, ModelDims)

@@ -18,7 +18,8 @@ from tvm.target import Target
 
 from runner.build import passes
 from runner.build.build import build
-from runner.build.staleness import BUILDER, stale
+from runner.build.sources import BUILDER
+from runner.build.staleness import stale
 from runner.build.targets import resolve_target
 from runner.cache.cache import Cache
 from runner.engine.pipeline import Pipeline

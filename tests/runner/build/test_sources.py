@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from runner.build.staleness import BUILDER
+from runner.build.sources import BUILDER
 from tests.conftest import ROOT
 
 RUNNER = ROOT / "runner"
@@ -14,6 +14,7 @@ ELSEWHERE = "it decides whether and where something is built, or what is said of
 BYTES = "bytes pass through it as they are"
 READING = "of a graph and of a device's file, a library takes names and the target, which are part of the key"
 DECIDES_NOTHING = {
+    "build/sources.py": "which files it lists is part of the key",
     "build/staleness.py": ELSEWHERE,
     "build/workers.py": ELSEWHERE,
     "errors.py": ELSEWHERE,
