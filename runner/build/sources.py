@@ -39,6 +39,7 @@ BUILDER = (
 )
 """The modules of the runner that decide a byte of a library, of its weights or of its manifest."""
 _BUILDER_FILES = {f"runner/{name}": _RUNNER / name for name in BUILDER}
+_OPS = "stages.ops"  # imports all kernels and operators; a stage depends on those that it calls
 _FAMILIES = "families.py"  # of stages: which tensors a checkpoint has, and the sizes of a model
 
 
@@ -90,21 +91,39 @@ def _stages_folder() -> Path:
 
 
 def _imported(path: Path, seen: set[Path]) -> Iterator[Path]:
-    """The file and, below it, those that its import statements name within the package."""
+    """The file and, below it, those that its import statements name within the package.
+
+    Of the table of computations, these are the computations that the file calls.
+    """
     if path in seen:
         return
     seen.add(path)
     yield path
-    for node in ast.walk(ast.parse(path.read_bytes(), str(path))):
+    tree = ast.parse(path.read_bytes(), str(path))
+    for node in ast.walk(tree):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        for name in names:
-            found = _module_file(name)
-            if found is not None:
-                yield from _imported(found, seen)
+        for found in filter(None, map(_module_file, names)):
+            yield from _called(tree, found, seen) if found == _module_file(_OPS) else _imported(found, seen)
+
+
+def _called(tree: ast.Module, table: Path, seen: set[Path]) -> Iterator[Path]:
+    """The table of computations, and the files of each computation that `tree` calls as `ops.NAME`."""
+    yield table
+    attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    called = {node.attr for node in attributes if ast.unparse(node.value) == "ops"}
+    for node in ast.parse(table.read_bytes(), str(table)).body:
+        names = []
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in called:
+            parts = [ast.unparse(part) for part in ast.walk(node.value) if isinstance(part, ast.Attribute)]
+            names = [f"stages.{part}" for part in parts]  # kernels.MODULE, and kernels.MODULE.FUNCTION
+        for found in filter(None, map(_module_file, names)):
+            yield from _imported(found, seen)
 
 
 def _module_file(name: str) -> Path | None:
