@@ -83,15 +83,12 @@ class Ours:
 
     def frames(self, phonemes: str, pack: Array, speed: float) -> int:
         """How long an utterance is, at 40 Hz; its audio is not computed."""
-        params = {"speed": speed}
-        result = self.pipeline.run(
-            {"phonemes": phonemes, "voice": pack}, RunOptions(params=params, scope=Scope(until="align"), keep=True)
-        )
+        options = RunOptions({"speed": speed}, scope=Scope(until="align"), keep=True)
+        result = self.pipeline.run({"phonemes": phonemes, "voice": pack}, options)
         return int(result["align.frame_count"][0])
 
     def speak(self, phonemes: str, pack: Array, speed: float) -> Array:
         """float32 [samples] of one utterance."""
-        audio: Array = self.pipeline.run({"phonemes": phonemes, "voice": pack}, RunOptions(params={"speed": speed}))[
-            "audio"
-        ]
+        inputs = {"phonemes": phonemes, "voice": pack}
+        audio: Array = self.pipeline.run(inputs, RunOptions({"speed": speed}))["audio"]
         return audio

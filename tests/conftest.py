@@ -12,11 +12,16 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.parity import FIGURES, table
 
 # Torch's threads spin while they wait for each other: beside another busy process a layer takes three times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+# A machine that is shared may be slow at making examples; that says nothing of the code.
+settings.register_profile("shared", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = "the PyTorch reference is not installed: `make test` installs it"

@@ -203,9 +203,7 @@ def find(folder: Path, name: str | None) -> RunRecord:
     known = runs(folder)
     if name is None:
         if not known:
-            raise RunError(
-                f"{folder}: no run has left a record there; give another cache folder, or run something"
-            )
+            raise RunError(f"{folder}: no run has left a record there; give another cache folder, or run something")
         return read(folder / f"{known[0]}{_SUFFIX}")
     found = [id_ for id_ in known if id_.startswith(name) or id_.endswith(name)]
     if len(found) != 1:

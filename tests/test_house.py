@@ -1,4 +1,4 @@
-"""Rules about what the runner names, beyond those of import-linter."""
+"""Rules of the house beyond those of import-linter: what the runner may name, and how long a file or a class may be."""
 
 from __future__ import annotations
 
@@ -16,6 +16,20 @@ def test_runner_names_no_stage_outside_speech() -> None:
     paths = [path for path in (ROOT / "runner").rglob("*.py") if "speech" not in path.relative_to(ROOT).parts]
     assert len(paths) > 50
     assert [f"{path.relative_to(ROOT)}:{at}" for path in paths for at, text in strings(path) if text in names] == []
+
+
+LONGEST_FILE, LONGEST_CLASS = 400, 250  # lines: what is longer has two subjects
+
+
+def test_no_file_and_no_class_has_two_subjects() -> None:
+    long = []
+    for path in [path for folder in ("runner", "stages") for path in (ROOT / folder).rglob("*.py")]:
+        text = path.read_text("utf-8")
+        long += [str(path)] if text.count("\n") > LONGEST_FILE else []
+        classes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ClassDef)]
+        lengths = {node.name: (node.end_lineno or 0) - node.lineno + 1 for node in classes}
+        long += [f"{path}: {name}" for name, length in lengths.items() if length > LONGEST_CLASS]
+    assert long == []
 
 
 def strings(path: Path) -> Iterator[tuple[int, str]]:
