@@ -15,8 +15,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # for example a CPU-only one: make test PIP_TORCH="torch==2.13.0 --index-url URL"
 PIP_TORCH ?= torch==2.13.0
 KOKORO := kokoro==0.9.4
+MUTANTS ?= --sample 300 --seed 1
 
-.PHONY: help run test test-full test-without-avx512 test-reproducible lint format bench eval-voice train-voice clean install dev check-tools
+.PHONY: help run test test-full test-without-avx512 test-reproducible mutate lint format bench eval-voice train-voice clean install dev check-tools
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +25,7 @@ help:  ## list the targets
 run: install  ## build the default model and speak graphs/ipa.txt into hello.wav
 	$(BIN)/kokoro-run graphs/default.yaml --input graphs/ipa.txt -o hello.wav
 
-test: dev  ## every test but those of `make test-full`
+test: dev $(VENV)/.mutate  ## every test but those of `make test-full`
 	$(BIN)/python -m pytest
 
 test-full: dev  ## the tests at full model size (about 82 million random weights), and the longest of the others
@@ -37,6 +38,9 @@ test-without-avx512: dev  ## the tests as on a CPU without AVX-512 and AMX (as r
 
 test-reproducible: dev  ## each stage at full size compiled three times for each kind of CPU: the same bytes
 	$(BIN)/python -m tests.reproducible_check
+
+mutate: $(VENV)/.mutate  ## do the tests notice a fault: 300 mutants of the runner (another sample: MUTANTS="--sample 50 --seed 2")
+	$(BIN)/python -m tests.mutation $(MUTANTS)
 
 lint: dev  ## ruff, mypy, import-linter (mypy reads the types of PyTorch)
 	$(BIN)/ruff check
@@ -84,6 +88,10 @@ $(VENV)/.reference: $(VENV)/.dev
 
 $(VENV)/.bench: $(VENV)/.reference
 	$(PIP) install --editable '.[bench]'
+	touch $@
+
+$(VENV)/.mutate: $(VENV)/.reference
+	$(PIP) install --editable '.[mutate]'
 	touch $@
 
 $(VENV)/.train: $(VENV)/.reference
