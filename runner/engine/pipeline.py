@@ -174,7 +174,7 @@ class Pipeline:
 
     def start(self, inputs: Mapping[str, object] = _NONE, options: RunOptions = _DEFAULT) -> RunState:
         """Check inputs and options of a run, and begin nothing; arguments and errors are those of `run`."""
-        return self._start(inputs, options, cached=self.stage_cache is not None)
+        return self._start(inputs, options, checks=False)
 
     def prepare(
         self, inputs: Mapping[str, object] = _NONE, options: RunOptions = _DEFAULT, *, warn: bool = True
@@ -197,7 +197,7 @@ class Pipeline:
 
     def check(self, inputs: Mapping[str, object] = _NONE, options: RunOptions = _DEFAULT) -> None:
         """Check the input as `prepare` does; nothing is kept, in the cache or otherwise."""
-        self._check_input(self._start(inputs, options, cached=False))
+        self._check_input(self._start(inputs, options, checks=True))
 
     def plan_run(self, run: RunState, stale: Mapping[str, str] | None = None) -> Plan:
         """Say what would become of a run that has not begun (`start`).
@@ -291,13 +291,12 @@ class Pipeline:
             self.stage_cache.cache.evict({key for used in self._used for key in used})
             self._used.clear()
 
-    def _start(self, inputs: Mapping[str, object], options: RunOptions, *, cached: bool) -> RunState:
+    def _start(self, inputs: Mapping[str, object], options: RunOptions, *, checks: bool) -> RunState:
         known = [str(ref) for spec in self.graph.stages.values() for ref in ports(spec)]
         refuse_unknown("port", options.override, known)
         options.scope.check(self.graph)
-        return RunState(
-            self.graph, collect_inputs(self.graph, self._resolvers, inputs, options.params), options, cached=cached
-        )
+        given = collect_inputs(self.graph, self._resolvers, inputs, options.params)
+        return RunState(self.graph, given, options, cached=self.stage_cache is not None, checks=checks)
 
     @_one_at_a_time
     def _check_input(self, run: RunState) -> None:

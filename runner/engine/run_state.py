@@ -97,7 +97,8 @@ class RunState:
     Attributes:
         options: of the run.
         warns: whether warnings about the run are logged.
-        cached: whether the cache is read and written; False for a check of the input.
+        checks: whether this is only a check of the input, of which nothing is kept.
+        cached: whether the cache is read and written.
         override: arrays in place of stages' outputs.
         given: values from outside: graph inputs, parameters, and `override`.
         values: arrays at hand, of stages' outputs.
@@ -111,13 +112,16 @@ class RunState:
         lookups: the latest lookup of each stage, with the inputs' digests that it was made from.
     """
 
-    def __init__(self, graph: Graph, outside: dict[Ref, Any], options: RunOptions, *, cached: bool) -> None:
+    def __init__(
+        self, graph: Graph, outside: dict[Ref, Any], options: RunOptions, *, cached: bool, checks: bool
+    ) -> None:
         """Begin nothing yet; `options` have been found to fit `graph`.
 
         Raises:
             RunError: an array of `override` is not what its port takes.
         """
-        self.options, self.cached, self.warns = options, cached, True
+        self.options, self.warns, self.checks = options, True, checks
+        self.cached = cached and not checks
         self.override: dict[Ref, Array] = {Ref.parse(text): array for text, array in options.override.items()}
         self.given = {**outside, **self.override}
         self.values: dict[Ref, Any] = {}
@@ -133,7 +137,7 @@ class RunState:
         for ref, value in self.override.items():
             self.sizes.take(str(ref), graph.stages[ref.stage].outputs[ref.port], value)
         # A parameter's value stands for itself.
-        known = self.given.items() if cached else ()
+        known = self.given.items() if self.cached else ()
         self.digests = {ref: outside_digest(value) for ref, value in known if ref.stage != PARAMETERS}
 
     def _initial(self, spec: StageSpec) -> Status:

@@ -76,7 +76,7 @@ class Trace(Observer):
         self._zero = time.perf_counter()
 
     def input_checked(self, run: RunState, seconds: float) -> None:
-        self._note("prepare" if run.cached else "check", RUN, run, seconds, _outside(run))
+        self._note("check" if run.checks else "prepare", RUN, run, seconds, _outside(run))
 
     def stage_finished(
         self, run: RunState, spec: StageSpec, outputs: Mapping[str, Any] | None, seconds: float, *, concurrent: bool
@@ -103,7 +103,7 @@ class Trace(Observer):
 
     def _note(self, name: str, kind: str, run: RunState | None, seconds: float, details: dict[str, Any]) -> None:
         start = time.perf_counter() - seconds - self._zero
-        owner = None if run is None or not run.cached else id(run)
+        owner = None if run is None or run.checks else id(run)
         self.events.append(Event(name, kind, start, seconds, owner, details))
 
 

@@ -22,13 +22,13 @@ MISSES = [
     ("started", "tokenize", False),
     ("finished", "tokenize", ("input_ids", "length", "text_mask", "attention_mask"), False),
     ("written", "tokenize", 4 * 8 + 8 + 4 + 4 * 8),
-    ("checked", True),
+    ("checked", False),
     ("started", "scaled", False),
     ("finished", "scaled", ("y", "n"), False),
     ("written", "scaled", 4 * 4 + 8 * 4),
     ("ended", True),
 ]
-HITS = [("hit", "tokenize"), ("hit", "scaled"), ("checked", True), ("read", "scaled.y"), ("ended", True)]
+HITS = [("hit", "tokenize"), ("hit", "scaled"), ("checked", False), ("read", "scaled.y"), ("ended", True)]
 
 
 class Log(Observer):
@@ -43,7 +43,7 @@ class Log(Observer):
         self.seconds.append(seconds)
 
     def input_checked(self, run: RunState, seconds: float) -> None:
-        self._note(seconds, "checked", run.cached)
+        self._note(seconds, "checked", run.checks)
 
     def stage_started(self, run: RunState, spec: StageSpec, *, concurrent: bool) -> None:
         self._note(0, "started", spec.name, concurrent)
@@ -93,12 +93,12 @@ def test_every_event_of_a_run_is_told_once_and_in_order(pipeline: Pipeline, log:
 
 def test_a_check_and_a_failure_are_told_as_such(pipeline: Pipeline, log: Log) -> None:
     pipeline.check({"phonemes": WORD})
-    assert log.events[-1] == ("checked", False)
+    assert log.events[-1] == ("checked", True)
     assert not any(event[0] == "written" for event in log.events)
     log.events.clear()
     with pytest.raises(RunError):
         pipeline.check({"phonemes": "%"})
-    assert log.events == [("started", "tokenize", False), ("finished", "tokenize", None, False), ("checked", False)]
+    assert log.events == [("started", "tokenize", False), ("finished", "tokenize", None, False), ("checked", True)]
 
 
 def test_libraries_that_are_loaded_are_told(pipeline: Pipeline, log: Log) -> None:

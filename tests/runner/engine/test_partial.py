@@ -71,6 +71,12 @@ def test_only_says_what_is_missing(tiny: Tiny) -> None:
     )
 
 
+def test_only_runs_nothing_else_without_a_cache_either(tiny: Tiny, tiny_root: Path) -> None:
+    pipeline = Pipeline(tiny().graph, tiny_root, threads=1)
+    with pytest.raises(RunError, match="only stage 'bert' may run, and what stage 'tokenize' gives is not kept"):
+        pipeline.run({"phonemes": WORDS}, RunOptions(scope=Scope(only="bert")))
+
+
 def test_only_runs_on_given_arrays_alone(tiny: Tiny) -> None:
     whole = tiny().run({"phonemes": WORDS}, RunOptions(keep=True))
     given = {port: whole[port] for port in ("decoder.audio", "align.frame_count")}

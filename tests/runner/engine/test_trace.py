@@ -10,7 +10,7 @@ import pytest
 
 from runner.cache.cache import Cache
 from runner.engine.pipeline import Pipeline
-from runner.engine.trace import Event, Trace, chrome_trace, write_trace
+from runner.engine.trace import RUN, Event, Trace, chrome_trace, write_trace
 from runner.errors import RunError
 from runner.graph.load import load_graph
 
@@ -83,3 +83,15 @@ def test_times_are_those_of_the_run(pipeline: Pipeline) -> None:
 def test_trace_is_not_written_to_a_folder(pipeline: Pipeline, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="cannot be written"):
         write_trace(tmp_path, events(pipeline), "toy")
+
+
+def test_a_run_without_a_cache_is_no_check(toy_graph: Path, toy_root: Path) -> None:
+    pipeline = Pipeline(load_graph(str(toy_graph)), toy_root)
+    pipeline.observers.append(Trace())
+    pipeline.check({"phonemes": "hɛ"})
+    pipeline.run({"phonemes": "hɛ"})
+    assert [(e.name, e.owner is None) for e in events(pipeline) if e.kind == RUN] == [
+        ("check", True),
+        ("prepare", False),
+        ("finish", False),
+    ]
