@@ -66,7 +66,7 @@ class LineError(RunError):
 
 @dataclass(frozen=True, order=True)
 class Origin:
-    """Where a value was written: `graphs/default.yaml:67:13`, or an option such as `--set params.speed=1.2`.
+    """Where a value was written: `graphs/default.yaml:67:13`, or an option: `set params.speed=1.2`.
 
     Attributes:
         file: the path as the user gave it, or the option's text.
@@ -95,8 +95,11 @@ class Mistake:
 
 
 def report(mistakes: Iterable[Mistake]) -> KokoroError:
-    """One error that lists all `mistakes` by file and line, each once; a SpecError if any is against the schema."""
-    ordered = sorted(set(mistakes))
+    """Make one error that lists all `mistakes`, each once: those of options first, the others by file and line.
+
+    It is a SpecError if one of them is against the schema, else a GraphError.
+    """
+    ordered = sorted(set(mistakes), key=lambda mistake: (mistake.origin.line > 0, mistake))
     kind = GraphError if all(mistake.of_fit for mistake in ordered) else SpecError
     return kind("\n".join(map(str, ordered)))
 

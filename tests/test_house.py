@@ -6,13 +6,13 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from runner.graph.contracts import stage_names
+from runner.graph.contracts import list_stages
 from tests.conftest import ROOT
 
 
 def test_runner_names_no_stage_outside_speech() -> None:
     """Stages are found by the graph: a dotted name in a string would tie the runner to one model."""
-    names = set(stage_names())
+    names = set(list_stages())
     paths = [path for path in (ROOT / "runner").rglob("*.py") if "speech" not in path.relative_to(ROOT).parts]
     assert len(paths) > 50
     assert [f"{path.relative_to(ROOT)}:{at}" for path in paths for at, text in strings(path) if text in names] == []

@@ -28,7 +28,7 @@ from runner.engine.stage_cache import StageCache
 from runner.engine.transfers import Transfers, fetch
 from runner.errors import RunError
 from runner.graph.model_config import read_model
-from runner.graph.selection import needed, ports
+from runner.graph.selection import find_needed, ports
 from runner.graph.types import Ref
 from runner.runtime import tvm_runtime
 from runner.runtime.threads import ForkSafeLock, available_threads
@@ -282,7 +282,7 @@ class Pipeline:
             RunError: it lacks one; the message lists those it has.
         """
         override = {Ref.parse(text) for text in options.override}
-        self._transfers.check_devices(needed(self.graph, options.scope.outputs(self.graph).values(), override))
+        self._transfers.check_devices(find_needed(self.graph, options.scope.outputs(self.graph).values(), override))
 
     @_one_at_a_time
     def evict(self) -> None:

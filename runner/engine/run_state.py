@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.engine.stage_cache import outside_digest
-from runner.graph.selection import needed, ports, sinks
+from runner.graph.selection import find_needed, find_sinks, ports
 from runner.graph.types import GRAPH_INPUTS, PARAMETERS, Ref
 from runner.runtime.values import Sizes
 
@@ -127,13 +127,13 @@ class RunState:
         self.values: dict[Ref, Any] = {}
         self.sizes = Sizes(graph.dims)
         self.outputs = options.scope.outputs(graph)
-        ends = [*self.outputs.values(), *(sinks(graph) if options.keep and self.outputs == graph.outputs else [])]
-        self.needed = needed(graph, ends, self.override)
+        ends = [*self.outputs.values(), *(find_sinks(graph) if options.keep and self.outputs == graph.outputs else [])]
+        self.needed = find_needed(graph, ends, self.override)
         self.stages = {name: StageRun(self._initial(spec)) for name, spec in graph.stages.items()}
         self.copies: list[Copy] = []
         self.started: dict[str, StartedStage] = {}
         self.lookups: dict[str, tuple[tuple[str, ...], Lookup]] = {}
-        self._forced = options.scope.again(graph)
+        self._forced = options.scope.find_forced(graph)
         for ref, value in self.override.items():
             self.sizes.take(str(ref), graph.stages[ref.stage].outputs[ref.port], value)
         # A parameter's value stands for itself.

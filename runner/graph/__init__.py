@@ -1,1 +1,1 @@
-"""YAML becomes a checked graph: reading, merging, schema, checks."""
+"""Makes a checked graph from YAML files: reading, merging, schema, checks."""

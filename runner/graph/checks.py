@@ -1,6 +1,7 @@
-"""Whether a graph fits together: names, types, axes, sizes, and no way round in a circle.
+"""Checks that a graph fits together: names, types, axes and sizes, and that it has no cycle.
 
-Each check looks at the draft of a graph and yields what it finds; none relies on another having found nothing.
+Each check takes the draft of a graph and yields the mistakes that it finds. A check does not need the others to have
+passed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from runner.errors import Mistake, Origin, suggest
 from runner.files.locate import shown
-from runner.graph.draft import Draft, Source, Typed, Wire, difference
+from runner.graph.draft import Draft, DraftType, Source, Wire, describe_difference
 from runner.graph.model_config import ModelConfigError, read_config
 from runner.graph.stage_checks import check_contracts, check_devices, check_modules
 from runner.graph.types import GRAPH_INPUTS, PARAMETERS, Ref
@@ -23,7 +24,7 @@ _PARAMETER_TYPES = {bool: "bool[]", int: "int64[]", float: "float32[]", str: "st
 
 
 def check(draft: Draft) -> list[Mistake]:
-    """Every mistake of fit, in no order."""
+    """List every mistake of fit, in no order."""
     checks: tuple[Callable[[Draft], Iterator[Mistake]], ...] = (
         check_names,
         check_sources,
@@ -39,31 +40,33 @@ def check(draft: Draft) -> list[Mistake]:
     return [mistake for one in checks for mistake in one(draft)]
 
 
-def parameter_type(value: object) -> Type | None:
-    """The type of a parameter, by its value."""
+def find_parameter_type(value: object) -> Type | None:
+    """Find the type of a parameter from its value."""
     text = _PARAMETER_TYPES.get(type(value))
     return None if text is None else parse_type(text)
 
 
 def check_names(draft: Draft) -> Iterator[Mistake]:
-    """`input` and `params` are sources of their own."""
+    """Check that no stage is called `input` or `params`, which are sources themselves."""
     for stage in draft.stages.values():
         if stage.name in (GRAPH_INPUTS, PARAMETERS):
-            yield Mistake(stage.node.key, f"a stage cannot be called '{stage.name}': that name is a source of its own")
+            yield Mistake(
+                stage.node.key, f"a stage cannot be called '{stage.name}': the name is that of another source"
+            )
 
 
 def check_sources(draft: Draft) -> Iterator[Mistake]:
-    """Every wire and every output of the graph begins at something that is there."""
-    for source in _sources(draft):
+    """Check that the sources of all wires and of all outputs of the graph exist."""
+    for source in _list_sources(draft):
         yield from _check_source(draft, source)
     for source in (source for source in draft.outputs.values() if source is not None):
         if source.ref.stage in (GRAPH_INPUTS, PARAMETERS):
-            yield Mistake(source.stage_origin, "an output of the graph is an output of a stage: STAGE.PORT")
+            yield Mistake(source.stage_origin, "an output of the graph is the output of a stage; write STAGE.PORT")
         else:
             yield from _check_source(draft, source)
 
 
-def _sources(draft: Draft) -> Iterator[Source]:
+def _list_sources(draft: Draft) -> Iterator[Source]:
     for stage in draft.stages.values():
         yield from (wire.source for wire in stage.inputs.values() if wire.source is not None)
 
@@ -86,23 +89,23 @@ def _check_source(draft: Draft, source: Source) -> Iterator[Mistake]:
 
 
 def check_types(draft: Draft) -> Iterator[Mistake]:
-    """A wire has one type at both ends, dims compared by name."""
+    """Check that both ends of a wire have the same type; dims are compared by name."""
     for stage in draft.stages.values():
         for port, wire in stage.inputs.items():
             if wire.typed is None or wire.source is None:
                 continue
-            given, origin = _given(draft, wire.source.ref)
+            given, origin = _find_type(draft, wire.source.ref)
             if given is not None and given != wire.typed.type:
                 taken = f"{stage.name}.{port} takes {wire.typed.type}"
-                gives = f"{wire.source.ref} gives {given} ({_line(origin, wire.typed.origin)})"
-                yield Mistake(wire.typed.origin, f"{taken} but {gives}{difference(wire.typed.type, given)}")
+                gives = f"{wire.source.ref} gives {given} ({_describe_line(origin, wire.typed.origin)})"
+                yield Mistake(wire.typed.origin, f"{taken} but {gives}{describe_difference(wire.typed.type, given)}")
 
 
-def _given(draft: Draft, ref: Ref) -> tuple[Type | None, Origin]:
-    """What a source gives, where that is known, and where it says so."""
+def _find_type(draft: Draft, ref: Ref) -> tuple[Type | None, Origin]:
+    """Find the type of a source, if it is known, and the origin of that type."""
     if ref.stage == PARAMETERS:
         node = draft.tree.get("params", ref.port)
-        return (None, Origin("")) if node is None else (parameter_type(node.value), node.origin)
+        return (None, Origin("")) if node is None else (find_parameter_type(node.value), node.origin)
     outputs = draft.inputs if ref.stage == GRAPH_INPUTS else {}
     if ref.stage in draft.stages:
         outputs = draft.stages[ref.stage].outputs
@@ -110,69 +113,70 @@ def _given(draft: Draft, ref: Ref) -> tuple[Type | None, Origin]:
     return (None, Origin("")) if typed is None else (typed.type, typed.origin)
 
 
-def _line(origin: Origin, beside: Origin) -> str:
-    """Where the other end is, as briefly as can be."""
+def _describe_line(origin: Origin, beside: Origin) -> str:
+    """Describe the line of `origin` in short, in a message about `beside`."""
     if origin.line and origin.file == beside.file:
         return f"line {origin.line}"
     return f"{origin.file}:{origin.line}" if origin.line else origin.file
 
 
 def check_dims(draft: Draft) -> Iterator[Mistake]:
-    """Every dim of a type has a bound."""
+    """Check that every dim of a type has a size."""
     known = draft.tree.children("dims")
-    if has_unread_model(draft.tree):  # the dims that it brings are unknown
+    if has_unread_model(draft.tree):  # its dims are not known
         return
-    for typed in _types(draft):
-        for name in dict.fromkeys(_dim_names(typed.type)):
+    for typed in _list_types(draft):
+        for name in dict.fromkeys(_list_dims(typed.type)):
             if name not in known:
                 yield Mistake(typed.at_dim(name), f"unknown dim '{name}'{suggest(name, known)}")
 
 
-def _types(draft: Draft) -> Iterator[Typed]:
+def _list_types(draft: Draft) -> Iterator[DraftType]:
     yield from (typed for typed in draft.inputs.values() if typed is not None)
     for stage in draft.stages.values():
         yield from (wire.typed for wire in stage.inputs.values() if wire.typed is not None)
         yield from (typed for typed in stage.outputs.values() if typed is not None)
 
 
-def _dim_names(type_: Type) -> list[str]:
+def _list_dims(type_: Type) -> list[str]:
     return [dim.name for dim in type_.dims if dim.name is not None] if isinstance(type_, TensorType) else []
 
 
 def check_cycles(draft: Draft) -> Iterator[Mistake]:
-    """No stage waits for itself: one circle is spelled out for each knot of stages."""
+    """Check that no stage depends on itself. One cycle is listed for each strongly connected component."""
     edges = [
         (wire.source.ref.stage, stage.name)
         for stage in draft.stages.values()
         for wire in stage.inputs.values()
         if wire.source is not None and wire.source.ref.stage in draft.stages.keys() - {GRAPH_INPUTS, PARAMETERS}
     ]
-    if order(list(draft.stages), edges) is not None:
+    if sort_names(list(draft.stages), edges) is not None:
         return
     import networkx as nx  # noqa: PLC0415 - 0.1 s that a graph without a cycle does not need
 
     graph = nx.DiGraph(edges)
-    for knot in nx.strongly_connected_components(graph):
-        first = next(name for name in draft.stages if name in knot)
-        if len(knot) == 1 and not graph.has_edge(first, first):
+    for component in nx.strongly_connected_components(graph):
+        first = next(name for name in draft.stages if name in component)
+        if len(component) == 1 and not graph.has_edge(first, first):
             continue
-        after = min((nx.shortest_path(graph, name, first) for name in graph.successors(first) if name in knot), key=len)
-        wire = next(wire for wire in _wires_from(draft, first, after[-2] if len(after) > 1 else first))
-        yield Mistake(_origin(wire), f"a cycle: {' -> '.join([first, *after])}; one of these inputs must go")
+        ways = (nx.shortest_path(graph, name, first) for name in graph.successors(first) if name in component)
+        after = min(ways, key=len)
+        wire = next(wire for wire in _list_wires_from(draft, first, after[-2] if len(after) > 1 else first))
+        yield Mistake(_find_origin(wire), f"a cycle: {' -> '.join([first, *after])}; remove one of these inputs")
 
 
-def _wires_from(draft: Draft, consumer: str, producer: str) -> Iterator[Wire]:
+def _list_wires_from(draft: Draft, consumer: str, producer: str) -> Iterator[Wire]:
     for wire in draft.stages[consumer].inputs.values():
         if wire.source is not None and wire.source.ref.stage == producer:
             yield wire
 
 
-def _origin(wire: Wire) -> Origin:
+def _find_origin(wire: Wire) -> Origin:
     return wire.node.origin if wire.source is None else wire.source.stage_origin
 
 
-def order(names: list[str], edges: list[tuple[str, str]]) -> list[str] | None:
-    """The names so that every edge goes forward, otherwise as given; None where there is a cycle."""
+def sort_names(names: list[str], edges: list[tuple[str, str]]) -> list[str] | None:
+    """Sort names so that every edge goes forward, otherwise in the order given; None if there is a cycle."""
     before: dict[str, set[str]] = {name: set() for name in names}
     for source, target in edges:
         before[target].add(source)
@@ -186,10 +190,13 @@ def order(names: list[str], edges: list[tuple[str, str]]) -> list[str] | None:
 
 
 def check_unused(draft: Draft) -> Iterator[Mistake]:
-    """What a caller can set has an effect. Silent while a source is unknown: it may be meant for what seems unused."""
-    if any(True for _ in check_sources(draft)) or None in (wire.source for wire in _wires(draft)):
+    """Check that every input and parameter has an effect, and every role and dim that an overlay adds.
+
+    Nothing is reported while a source is unknown: its misspelled name may be that of a value that seems unused.
+    """
+    if any(True for _ in check_sources(draft)) or None in (wire.source for wire in _list_wires(draft)):
         return
-    used = {source.ref for source in _sources(draft)}
+    used = {source.ref for source in _list_sources(draft)}
     for prefix, key, kind in ((GRAPH_INPUTS, "inputs", "input"), (PARAMETERS, "params", "parameter")):
         nodes = draft.tree.children(key)
         live = [name for name in nodes if Ref(prefix, name) in used]
@@ -200,28 +207,28 @@ def check_unused(draft: Draft) -> Iterator[Mistake]:
 
 
 def _check_added(draft: Draft) -> Iterator[Mistake]:
-    """Roles and dims that an overlay adds to those of the graph are used."""
-    dims = {name for typed in _types(draft) for name in _dim_names(typed.type)}
+    """Check that the roles and dims that an overlay adds to those of the graph are used."""
+    dims = {name for typed in _list_types(draft) for name in _list_dims(typed.type)}
     roles = {device.value for stage in draft.stages.values() if (device := stage.text("device")) is not None}
     for key, used, kind in (("dims", dims, "dim"), ("devices", roles, "role")):
         for name, node in draft.tree.children(key).items():
-            if name not in used and node.key.file != draft.tree.origin.file and not _of_model(draft, node):
+            if name not in used and node.key.file != draft.tree.origin.file and not _is_from_model(draft, node):
                 yield Mistake(node.key, f"nothing uses the {kind} '{name}'{suggest(name, used)}")
 
 
-def _of_model(draft: Draft, node: Node) -> bool:
-    """Whether the model's own file wrote it: a model has dims that a graph need not use."""
+def _is_from_model(draft: Draft, node: Node) -> bool:
+    """Whether a node comes from the model's file: a graph need not use all dims of a model."""
     model = draft.tree.get("model")
     return model is not None and node.key.file == model.origin.file
 
 
-def _wires(draft: Draft) -> Iterator[Wire]:
+def _list_wires(draft: Draft) -> Iterator[Wire]:
     for stage in draft.stages.values():
         yield from stage.inputs.values()
 
 
 def check_model(draft: Draft) -> Iterator[Mistake]:
-    """The model's family is known, and the dims that the model fixes are those of its config.json."""
+    """Check that the model's family is known, and that the dims it fixes have the sizes of its config.json."""
     node, named = draft.tree.get("model", "config"), draft.tree.get("model", "family")
     if node is None or not isinstance(node.value, str):
         return

@@ -27,16 +27,16 @@ _NOT_PORTS = ("weights", "config")
 
 
 class ContractError(ValueError):
-    """There is no such stage, or its contract cannot be read; the message says why."""
+    """There is no such stage, or its contract cannot be read; the message has the reason."""
 
 
 @dataclass(frozen=True)
 class StageFile:
-    """Where a stage's code is.
+    """The file of a stage's code.
 
     Attributes:
-        module: the name to import; safe, since it was looked up and not read from a graph.
-        name: of the function (Python stage); the entry of a compiled one is `NAME_forward`.
+        module: the name to import. It is safe: it was looked up, not read from a graph.
+        name: name of the function of a Python stage; the entry of a compiled one is `NAME_forward`.
     """
 
     module: str
@@ -45,25 +45,25 @@ class StageFile:
 
 
 def find_stage(dotted: str) -> StageFile:
-    """The file of the stage that a graph calls `dotted`.
+    """Find the file of the stage that a graph calls `dotted`.
 
     Raises:
         ContractError: no stage has that name.
     """
     package, _, name = dotted.rpartition(".")
-    if package == _PACKAGE and name.isidentifier() and _is_stage(_own_path(name)):
-        return StageFile(dotted, name, _own_path(name))
-    module = _offered().get(dotted)
+    if package == _PACKAGE and name.isidentifier() and _is_stage(_own_file(name)):
+        return StageFile(dotted, name, _own_file(name))
+    module = _find_offered_stages().get(dotted)
     if module is None:
-        raise ContractError(f"no stage '{dotted}'{suggest(dotted, stage_names())}")
+        raise ContractError(f"no stage '{dotted}'{suggest(dotted, list_stages())}")
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         raise ContractError(f"the entry point '{dotted}' of {ENTRY_POINTS} names {module}, which is not installed")
     return StageFile(module, module.rpartition(".")[2], Path(spec.origin))
 
 
-def contract_of(dotted: str) -> Contract:
-    """The contract of the stage that a graph calls `dotted`.
+def read_contract(dotted: str) -> Contract:
+    """Read the contract of the stage that a graph calls `dotted`.
 
     Raises:
         ContractError: no stage has that name, or its file has no contract that can be read.
@@ -75,26 +75,26 @@ def contract_of(dotted: str) -> Contract:
         raise ContractError(f"{dotted}: {error}") from error
 
 
-def stage_names() -> list[str]:
-    """Every stage that a graph can name."""
-    return [*(f"{_PACKAGE}.{name}" for name in _own_names()), *_offered()]
+def list_stages() -> list[str]:
+    """List every stage that a graph can name."""
+    return [*(f"{_PACKAGE}.{name}" for name in _list_own_stages()), *_find_offered_stages()]
 
 
-def _own_names() -> list[str]:
+def _list_own_stages() -> list[str]:
     modules = (found.name for found in pkgutil.iter_modules(stages.__path__) if not found.ispkg)
-    return [name for name in modules if _is_stage(_own_path(name))]
+    return [name for name in modules if _is_stage(_own_file(name))]
 
 
 def _is_stage(path: Path) -> bool:
     return path.is_file() and "@stage(" in path.read_text(encoding="utf-8")
 
 
-def _own_path(name: str) -> Path:
+def _own_file(name: str) -> Path:
     return Path(stages.__path__[0]) / f"{name}.py"
 
 
-def _offered() -> dict[str, str]:
-    """Names that other packages offer, with the module of each."""
+def _find_offered_stages() -> dict[str, str]:
+    """Find the stages that other packages offer: name -> module."""
     from importlib.metadata import entry_points  # noqa: PLC0415 - 30 ms that most graphs do not need
 
     return {point.name: point.module for point in entry_points(group=ENTRY_POINTS)}
@@ -108,47 +108,47 @@ def _read(path: Path, _modified: int) -> Contract:
         for node in tree.body
         if isinstance(node, ast.ClassDef | ast.FunctionDef)
         for decorator in node.decorator_list
-        if isinstance(decorator, ast.Call) and _called(decorator) == "stage"
+        if isinstance(decorator, ast.Call) and _function_name(decorator) == "stage"
     ]
     if len(found) != 1:
         raise ContractError(f"has {len(found)} definitions under @stage(...), where a stage's file has one")
-    return _contract(found[0])
+    return _evaluate_contract(found[0])
 
 
-def _contract(decorator: ast.Call) -> Contract:
-    given = {keyword.arg: _literal(keyword.value) for keyword in decorator.keywords}
+def _evaluate_contract(decorator: ast.Call) -> Contract:
+    given = {keyword.arg: _evaluate(keyword.value) for keyword in decorator.keywords}
     for name, value in given.items():
         parts = value if isinstance(value, tuple) else (value,)
         if name is None or not all(isinstance(part, str if name in _NOT_PORTS else In | Out) for part in parts):
-            raise _not_literal(decorator)
+            raise _literal_error(decorator)
 
     @stage(**given)  # type: ignore[arg-type]
-    def bearer() -> None:
-        """Takes the contract that `stage` makes, so that there is one definition of what the decorator means."""
+    def carrier() -> None:
+        """Carry the contract that `stage` makes, so that the decorator's rules are in one place."""
 
-    contract: Contract = bearer.contract  # type: ignore[attr-defined]
+    contract: Contract = carrier.contract  # type: ignore[attr-defined]
     return contract
 
 
-def _literal(node: ast.expr) -> object:
-    """A string, a tuple, In(...) or Out(...)."""
+def _evaluate(node: ast.expr) -> object:
+    """Evaluate a string, a tuple, In(...) or Out(...)."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.Tuple):
-        return tuple(_literal(item) for item in node.elts)
+        return tuple(_evaluate(item) for item in node.elts)
     makers: dict[str, Callable[[str, str], In | Out]] = {"In": In, "Out": Out}
-    if isinstance(node, ast.Call) and _called(node) in makers and len(node.args) == 2 and not node.keywords:
-        type_, doc = map(_literal, node.args)
+    if isinstance(node, ast.Call) and _function_name(node) in makers and len(node.args) == 2 and not node.keywords:
+        type_, doc = map(_evaluate, node.args)
         if isinstance(type_, str) and isinstance(doc, str):
-            return makers[_called(node)](type_, doc)
-    raise _not_literal(node)
+            return makers[_function_name(node)](type_, doc)
+    raise _literal_error(node)
 
 
-def _not_literal(node: ast.expr) -> ContractError:
+def _literal_error(node: ast.expr) -> ContractError:
     return ContractError(
         f"line {node.lineno}: a contract is literal: strings, tuples, In(type, doc) and Out(type, doc)"
     )
 
 
-def _called(node: ast.Call) -> str:
+def _function_name(node: ast.Call) -> str:
     return node.func.id if isinstance(node.func, ast.Name) else ""

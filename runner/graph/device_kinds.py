@@ -1,4 +1,4 @@
-"""The kinds of devices, without reading a file twice: what it said is remembered by the digest of its text."""
+"""Loads descriptions of device kinds; each is remembered by the digest of its file, and not read twice."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _remembered: dict[tuple[Path, str], DeviceSpec] = {}
 
 
 def load_device(kind: str) -> DeviceSpec:
-    """The description of a kind of device.
+    """Load the description of a device kind.
 
     Raises:
-        SpecError: there is no such kind, or its file does not say what it should.
+        SpecError: there is no such kind, or its file has mistakes.
     """
     known = _remembered.get((path := device_file(kind), _digest(path)))
     if known is not None:
         return known
-    from runner.graph import validate  # noqa: PLC0415 - imports pydantic, which what is remembered does without
+    from runner.graph import validate  # noqa: PLC0415 - imports pydantic
 
     described = validate.load_device(kind)
     remember(described)
@@ -31,12 +31,12 @@ def load_device(kind: str) -> DeviceSpec:
 
 
 def remember(described: DeviceSpec) -> None:
-    """Take `described` for what its file says, as it is now."""
+    """Remember a description, which is that of the file as it is now."""
     _remembered[described.origin, _digest(described.origin)] = described
 
 
 def device_file(kind: str) -> Path:
-    """Where a kind is described, if it is."""
+    """Give the file that describes a device kind, if it exists."""
     return data_root() / "configs" / "devices" / f"{kind}.yaml"
 
 

@@ -1,7 +1,7 @@
-"""The strings of a graph file that are more than strings: `TYPE`, `STAGE.PORT` and `TYPE <- STAGE.PORT`.
+"""Parses the strings of a graph file that have a grammar: `TYPE`, `STAGE.PORT` and `TYPE <- STAGE.PORT`.
 
-A draft holds what could be read of a graph, mistakes or not, so that one mistake does not hide the others. None stands
-for a port whose text makes no sense: the name is there, its type is not known.
+A draft holds as much of a graph as could be read, so that one mistake does not hide the others. None stands for a
+string that could not be parsed: the port has a name, but its type is not known.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _REF = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\.([A-Za-z_][A-Za-z0-9_]*)\s*\Z")
 
 
 @dataclass(frozen=True)
-class Typed:
+class DraftType:
     """A type in a file.
 
     Attributes:
-        offset: where it begins in the node's string.
+        offset: its start in the node's string.
     """
 
     type: Type
@@ -31,7 +31,7 @@ class Typed:
     offset: int
 
     def at_dim(self, name: str) -> Origin:
-        """Where the dim `name` stands in it."""
+        """Find the origin of the dim `name` in the type."""
         match = re.compile(rf"[\[,*\s]({re.escape(name)})\b").search(str(self.node.value), self.offset)
         return self.node.at(match.start(1) if match else self.offset)
 
@@ -42,7 +42,7 @@ class Typed:
 
 @dataclass(frozen=True)
 class Source:
-    """A reference in a file, and where its two names stand."""
+    """A reference in a file, with the origins of its two names."""
 
     ref: Ref
     stage_origin: Origin
@@ -51,9 +51,9 @@ class Source:
 
 @dataclass(frozen=True)
 class Wire:
-    """An input port: what it takes, and where from. Either may have made no sense."""
+    """An input port: its type and its source, each None if it could not be parsed."""
 
-    typed: Typed | None
+    typed: DraftType | None
     source: Source | None
     node: Node
 
@@ -63,45 +63,45 @@ class DraftStage:
     name: str
     node: Node
     inputs: dict[str, Wire] = field(default_factory=dict)
-    outputs: dict[str, Typed | None] = field(default_factory=dict)
+    outputs: dict[str, DraftType | None] = field(default_factory=dict)
 
     def text(self, key: str) -> Node | None:
-        """The value of a key, if it is a string."""
+        """Give the node of a key if its value is a string."""
         node = self.node.get(key)
         return node if node is not None and isinstance(node.value, str) else None
 
 
 @dataclass
 class Draft:
-    """What could be read of a graph."""
+    """A graph as far as it could be read, mistakes or not."""
 
     tree: Node
-    inputs: dict[str, Typed | None]
+    inputs: dict[str, DraftType | None]
     outputs: dict[str, Source | None]
     stages: dict[str, DraftStage]
 
 
 def read_draft(tree: Node, mistakes: list[Mistake]) -> Draft:
-    """Parse the graph's strings. Text that makes no sense is noted.
+    """Parse the graph's strings. A string that cannot be parsed is noted as a mistake.
 
-    A value that is no string is left out: it has been noted as a mistake against the schema.
+    A value that is not a string is left out: it has been noted as a mistake against the schema.
     """
-    stages = {name: _stage(name, node, mistakes) for name, node in tree.children("stages").items()}
-    inputs = {name: _type(node, mistakes) for name, node in tree.children("inputs").items()}
-    outputs = {name: _source(node, 0, mistakes) for name, node in tree.children("outputs").items()}
+    stages = {name: _read_stage(name, node, mistakes) for name, node in tree.children("stages").items()}
+    inputs = {name: _read_type(node, mistakes) for name, node in tree.children("inputs").items()}
+    outputs = {name: _read_source(node, 0, mistakes) for name, node in tree.children("outputs").items()}
     return Draft(tree, inputs, outputs, stages)
 
 
-def _stage(name: str, node: Node, mistakes: list[Mistake]) -> DraftStage:
+def _read_stage(name: str, node: Node, mistakes: list[Mistake]) -> DraftStage:
     stage = DraftStage(name, node)
     for port, child in node.children("inputs").items():
-        stage.inputs[port] = _wire(child, mistakes)
+        stage.inputs[port] = _read_wire(child, mistakes)
     for port, child in node.children("outputs").items():
-        stage.outputs[port] = _type(child, mistakes)
+        stage.outputs[port] = _read_type(child, mistakes)
     return stage
 
 
-def _wire(node: Node, mistakes: list[Mistake]) -> Wire:
+def _read_wire(node: Node, mistakes: list[Mistake]) -> Wire:
     if not isinstance(node.value, str):
         return Wire(None, None, node)
     left, arrow, _ = node.value.partition(ARROW)
@@ -109,28 +109,28 @@ def _wire(node: Node, mistakes: list[Mistake]) -> Wire:
         message = "an input says where it comes from: TYPE <- STAGE.PORT, input.NAME or params.NAME"
         mistakes.append(Mistake(node.origin, message, of_fit=False))
         return Wire(None, None, node)
-    return Wire(_parse(node, left, mistakes), _source(node, len(left) + len(ARROW), mistakes), node)
+    return Wire(_parse_type(node, left, mistakes), _read_source(node, len(left) + len(ARROW), mistakes), node)
 
 
-def _type(node: Node, mistakes: list[Mistake]) -> Typed | None:
+def _read_type(node: Node, mistakes: list[Mistake]) -> DraftType | None:
     if not isinstance(node.value, str):
         return None
     if ARROW in node.value:
         message = f"takes a type alone; '{ARROW} STAGE.PORT' belongs to the inputs of a stage"
         mistakes.append(Mistake(node.at(node.value.index(ARROW)), message, of_fit=False))
         return None
-    return _parse(node, node.value, mistakes)
+    return _parse_type(node, node.value, mistakes)
 
 
-def _parse(node: Node, text: str, mistakes: list[Mistake]) -> Typed | None:
+def _parse_type(node: Node, text: str, mistakes: list[Mistake]) -> DraftType | None:
     try:
-        return Typed(parse_type(text), node, len(text) - len(text.lstrip()))
+        return DraftType(parse_type(text), node, len(text) - len(text.lstrip()))
     except TypeSyntaxError as error:
         mistakes.append(Mistake(node.at(error.column), error.message, of_fit=False))
         return None
 
 
-def _source(node: Node, offset: int, mistakes: list[Mistake]) -> Source | None:
+def _read_source(node: Node, offset: int, mistakes: list[Mistake]) -> Source | None:
     if not isinstance(node.value, str):
         return None
     match = _REF.match(node.value, offset)
@@ -142,8 +142,8 @@ def _source(node: Node, offset: int, mistakes: list[Mistake]) -> Source | None:
     return Source(Ref(match[1], match[2]), node.at(match.start(1)), node.at(match.start(2)))
 
 
-def difference(one: Type, other: Type) -> str:
-    """A hint at what two types that differ have in common."""
+def describe_difference(one: Type, other: Type) -> str:
+    """Describe how two types differ, as a hint for messages; '' if there is nothing to add."""
     if isinstance(one, NamedType) or isinstance(other, NamedType):
         return ""
     if one.dtype != other.dtype:

@@ -1,4 +1,4 @@
-"""A graph that has been checked: what the engine, the builder and `show` work from.
+"""Loads a checked graph, which the engine, the builder and `show` work with.
 
 path, overlays, --set --> read_graph --> draft --> checks --> Graph
                              |             |          |
@@ -13,10 +13,10 @@ from pathlib import Path
 
 from runner.errors import Mistake, SpecError, report
 from runner.files.locate import find_file
-from runner.graph.checks import check, order
-from runner.graph.contracts import contract_of
+from runner.graph.checks import check, sort_names
+from runner.graph.contracts import read_contract
 from runner.graph.draft import Draft, DraftStage, read_draft
-from runner.graph.merge import reread_tree
+from runner.graph.merge import overlay_tree
 from runner.graph.model_config import read_model
 from runner.graph.schema import MergedGraph, ModelEntry, StageEntry
 from runner.graph.types import DimSpec, Graph, HubSpec, InputSpec, ModelSpec, Parameter, Ref, StageSpec
@@ -25,7 +25,7 @@ from runner.graph.yaml_node import Node
 
 __all__ = ["DimSpec", "Graph", "HubSpec", "InputSpec", "ModelSpec", "Parameter", "Ref", "StageSpec", "load_graph"]
 
-Given = typing.TypeVar("Given")
+T = typing.TypeVar("T")
 
 
 def load_graph(path: str, overlays: Sequence[str] = (), sets: Sequence[str] = ()) -> Graph:
@@ -34,16 +34,16 @@ def load_graph(path: str, overlays: Sequence[str] = (), sets: Sequence[str] = ()
     Args:
         path: a graph file, or the name of a packaged one, such as `default`.
         overlays: files, or names of packaged ones, such as `static`; later ones win.
-        sets: options of the form `a.b=value`; they win over every file.
+        sets: options such as `params.speed=1.2`; they win over every file.
 
     Raises:
-        SpecError: a file or option does not say what it should. The message lists every mistake, by file and line.
-        GraphError: all is well-formed, but names, types, axes or order do not fit. Likewise.
+        SpecError: a file or an option breaks the syntax or the schema.
+        GraphError: names, types, axes or order do not fit. Both messages list every mistake, by file and line.
     """
     mistakes: list[Mistake] = []
     file = find_file(path, "graphs")
     tree, entry = read_graph(file, [find_file(overlay, "configs") for overlay in overlays], sets, mistakes)
-    return _checked(file, tree, entry, mistakes)
+    return _check_graph(file, tree, entry, mistakes)
 
 
 def reload_graph(
@@ -54,40 +54,40 @@ def reload_graph(
     overlays: Sequence[str] = (),
     sets: Sequence[str] = (),
 ) -> Graph:
-    """As `load_graph`, from the tree of a graph that was loaded before instead of its files.
+    """Load a graph as `load_graph` does, but from the tree of a graph that was loaded before.
 
     Args:
-        path: of the graph file, which need not be there any more.
-        tree: of that graph; it is used up.
+        path: the graph file, which need not exist any more.
+        tree: tree of that graph; it is used up.
         params: values of parameters in place of those in the tree, below `overlays` and `sets`.
-        origin: where these come from, for messages.
+        origin: origin of these values, for messages.
 
     Raises:
         SpecError, GraphError: as `load_graph`.
     """
     mistakes: list[Mistake] = []
     files = [find_file(overlay, "configs") for overlay in overlays]
-    merged = reread_tree(tree, params, origin, files, sets, mistakes)
-    return _checked(path, merged, validate_graph(merged, mistakes), mistakes)
+    merged = overlay_tree(tree, params, origin, files, sets, mistakes)
+    return _check_graph(path, merged, validate_graph(merged, mistakes), mistakes)
 
 
-def _checked(file: Path, tree: Node, entry: MergedGraph | None, mistakes: list[Mistake]) -> Graph:
+def _check_graph(file: Path, tree: Node, entry: MergedGraph | None, mistakes: list[Mistake]) -> Graph:
     draft = read_draft(tree, mistakes)
     mistakes += check(draft)
     if mistakes or entry is None:
         raise report(mistakes)
-    return _graph(file, entry, draft)
+    return _make_graph(file, entry, draft)
 
 
-def _graph(path: Path, entry: MergedGraph, draft: Draft) -> Graph:
-    stages = {name: _stage(stage, entry.stages[name], entry.devices) for name, stage in draft.stages.items()}
+def _make_graph(path: Path, entry: MergedGraph, draft: Draft) -> Graph:
+    stages = {name: _make_stage(stage, entry.stages[name], entry.devices) for name, stage in draft.stages.items()}
     edges = [
         (wire.ref.stage, stage.name)
         for stage in stages.values()
         for wire in stage.inputs.values()
         if wire.ref.stage in stages
     ]
-    model = None if entry.model is None else _model(entry.model, draft.tree)
+    model = None if entry.model is None else _make_model(entry.model, draft.tree)
     return Graph(
         name=entry.name,
         path=path,
@@ -95,18 +95,20 @@ def _graph(path: Path, entry: MergedGraph, draft: Draft) -> Graph:
         params=entry.params,
         devices=entry.devices,
         dims=entry.dims,
-        inputs={name: _sound(typed).type for name, typed in draft.inputs.items()},
-        outputs={name: _sound(source).ref for name, source in draft.outputs.items()},
-        stages={name: stages[name] for name in _sound(order(list(stages), edges))},
+        inputs={name: _require(typed).type for name, typed in draft.inputs.items()},
+        outputs={name: _require(source).ref for name, source in draft.outputs.items()},
+        stages={name: stages[name] for name in _require(sort_names(list(stages), edges))},
         fixed=read_model(model, SpecError).dims.named(),
         tree=draft.tree,
     )
 
 
-def _stage(draft: DraftStage, entry: StageEntry, devices: dict[str, str]) -> StageSpec:
-    inputs = {port: InputSpec(_sound(wire.typed).type, _sound(wire.source).ref) for port, wire in draft.inputs.items()}
+def _make_stage(draft: DraftStage, entry: StageEntry, devices: dict[str, str]) -> StageSpec:
+    inputs = {
+        port: InputSpec(_require(wire.typed).type, _require(wire.source).ref) for port, wire in draft.inputs.items()
+    }
     code = entry.module if entry.entry is None else entry.source
-    contract = None if code is None else contract_of(code)
+    contract = None if code is None else read_contract(code)
     return StageSpec(
         name=draft.name,
         module=entry.module,
@@ -116,13 +118,13 @@ def _stage(draft: DraftStage, entry: StageEntry, devices: dict[str, str]) -> Sta
         device=devices[entry.device],
         cache=entry.cache,
         inputs=inputs,
-        outputs={port: _sound(typed).type for port, typed in draft.outputs.items()},
+        outputs={port: _require(typed).type for port, typed in draft.outputs.items()},
         config=() if contract is None or entry.entry is not None else contract.config,
         weights=() if contract is None else contract.weights,
     )
 
 
-def _model(entry: ModelEntry, tree: Node) -> ModelSpec:
+def _make_model(entry: ModelEntry, tree: Node) -> ModelSpec:
     nodes = {key: tree.get("model", key) for key in ("name", "checkpoint", "voices")}
     files = {key: node.origin.file for key, node in nodes.items() if node is not None}
     return ModelSpec(
@@ -138,7 +140,7 @@ def _model(entry: ModelEntry, tree: Node) -> ModelSpec:
     )
 
 
-def _sound(value: Given | None) -> Given:
-    """A part of a draft without mistakes: it is there."""
+def _require(value: T | None) -> T:
+    """Give a part of a draft that has no mistakes, and therefore no part that is None."""
     assert value is not None
     return value

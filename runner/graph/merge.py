@@ -1,11 +1,11 @@
-"""One tree of values from many files: maps merge, scalars and lists replace, null removes; origins are kept.
+"""Merges files into one tree of values: maps merge, scalars and lists replace, null removes; origins are kept.
 
-    model file  <  graph file  <  -c overlays, in order  <  --set options, in order
+    model file  <  graph file  <  overlays, in order  <  options, in order
 
-A `model` that is a string names a model file, which holds `model` and `dims`. It is the lowest layer, so whatever else
-is written wins. A `model` map that has a `name` is a whole model: it replaces the one below instead of merging into it,
-so that `-c configs/models/kokoro-82m.yaml` leaves nothing of the default model behind. A `model` that is
-null removes the one below.
+A `model` that is a string names a model file, which holds `model` and `dims`. It is the lowest layer: every other
+layer wins over it. A `model` map that has a `name` is a whole model: it replaces the model of the layers below instead
+of merging into it, so that the overlay `configs/models/kokoro-82m.yaml` leaves nothing of the default model. A `model`
+that is null removes the model of the layers below.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from runner.files.locate import is_file, shown
 from runner.graph.yaml_node import Node
 from runner.graph.yaml_reader import ScalarError, read_yaml, resolve_plain
 
-# Maps whose keys the author chooses; '*' stands for any key. Elsewhere the models of `spec` say which keys there are.
+# Maps whose keys the author chooses; '*' stands for any key. The keys of all other maps are in `schema`.
 FREE_MAPS = (
     ("params",),
     ("devices",),
@@ -44,13 +44,13 @@ def is_free(path: Sequence[str]) -> bool:
 
 
 def read_tree(graph: Path, overlays: Sequence[Path], sets: Sequence[str], mistakes: list[Mistake]) -> Node | None:
-    """The merged tree, or None where the graph file itself cannot be read. Mistakes against the schema are appended."""
+    """Read and merge all files and options; None if the graph file cannot be read. Mistakes are appended."""
     base = read_yaml(graph, shown(graph), mistakes)
     above = _read_layers(overlays, sets, mistakes)
-    return None if base is None else _merged([base, *above], mistakes)
+    return None if base is None else _merge_layers([base, *above], mistakes)
 
 
-def reread_tree(
+def overlay_tree(
     merged: Node,
     params: Mapping[str, object],
     origin: str,
@@ -58,9 +58,12 @@ def reread_tree(
     sets: Sequence[str],
     mistakes: list[Mistake],
 ) -> Node:
-    """A tree that was merged before, under `params`, which `origin` gives, and more overlays and options.
+    """Lay parameters, overlays and options over a merged tree, in that order; the tree itself is used up.
 
-    If these bring another model, the dims of the model that was there before go with it.
+    If they replace the model, the dims that came with the old model are removed.
+
+    Args:
+        origin: origin of `params`, for messages.
     """
     above = _read_layers(overlays, sets, mistakes)
     name = merged.get("model", "name")
@@ -69,35 +72,35 @@ def reread_tree(
         dims = merged.children("dims")
         if file != merged.origin.file:
             merged.value["dims"].value = {key: node for key, node in dims.items() if node.leaf_file() != file}
-    place = Origin(origin)
-    given = Node({key: Node(value, place, place, Path()) for key, value in params.items()}, place, place, Path())
-    return _merged([merged, Node({"params": given}, place, place, Path()), *above], mistakes)
+    start = Origin(origin)
+    given = Node({key: Node(value, start, start, Path()) for key, value in params.items()}, start, start, Path())
+    return _merge_layers([merged, Node({"params": given}, start, start, Path()), *above], mistakes)
 
 
 def _read_layers(overlays: Sequence[Path], sets: Sequence[str], mistakes: list[Mistake]) -> list[Node]:
     files = [read_yaml(path, shown(path), mistakes) for path in overlays]
-    options = [_read_set(text, mistakes) for text in sets]
+    options = [_read_option(text, mistakes) for text in sets]
     return [layer for layer in (*files, *options) if layer is not None]
 
 
-def _merged(layers: list[Node], mistakes: list[Mistake]) -> Node:
+def _merge_layers(layers: list[Node], mistakes: list[Mistake]) -> Node:
     base = layers[0]
     merged = Node({}, base.origin, base.key, base.folder)
-    for layer in _with_model(layers, mistakes):
+    for layer in _insert_model(layers, mistakes):
         _merge(merged, layer, (), mistakes, adds=layer is base)
     return merged
 
 
-def _read_set(text: str, mistakes: list[Mistake]) -> Node | None:
-    """`a.b=value` as a layer of its own."""
-    origin = Origin(f"--set {text}")
+def _read_option(text: str, mistakes: list[Mistake]) -> Node | None:
+    """Make a layer of the option `a.b=value`."""
+    origin = Origin(f"set {text}")
     path, equals, value = text.partition("=")
     names = path.strip().split(".")
     if not equals or not all(names):
         mistakes.append(Mistake(origin, "is not KEY.KEY=VALUE, as in params.speed=1.2", of_fit=False))
         return None
     try:
-        node = Node(_option_value(value.strip()), origin, origin, Path())
+        node = Node(_read_value(value.strip()), origin, origin, Path())
     except ScalarError as error:
         mistakes.append(Mistake(origin, str(error), of_fit=False))
         return None
@@ -106,15 +109,15 @@ def _read_set(text: str, mistakes: list[Mistake]) -> Node | None:
     return node
 
 
-def _option_value(text: str) -> object:
+def _read_value(text: str) -> object:
     quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
     return text[1:-1] if quoted else resolve_plain(text)
 
 
-def _with_model(layers: list[Node], mistakes: list[Mistake]) -> list[Node]:
-    """The layers with at most one whole model among them: a `model` that is a string is read and put lowest.
+def _insert_model(layers: list[Node], mistakes: list[Mistake]) -> list[Node]:
+    """Leave at most one whole model in the layers. If it is the name of a file, that file becomes the lowest layer.
 
-    A `model` stays a string where its file does not hold one, which has been noted as a mistake.
+    A `model` stays a string if its file does not hold a model; that has been noted as a mistake.
     """
     wholes = [at for at, layer in enumerate(layers) if _is_whole(layer.value.get("model"))]
     if not wholes:
@@ -123,7 +126,7 @@ def _with_model(layers: list[Node], mistakes: list[Mistake]) -> list[Node]:
         layer.value.pop("model", None)
     chosen = layers[wholes[-1]]
     reference = chosen.value["model"]
-    if reference.value is None and len(wholes) > 1:  # what it removes has just gone
+    if reference.value is None and len(wholes) > 1:  # the model that null removes is gone already
         del chosen.value["model"]
     if not isinstance(reference.value, str):
         return layers
@@ -135,7 +138,7 @@ def _with_model(layers: list[Node], mistakes: list[Mistake]) -> list[Node]:
 
 
 def _is_whole(model: Node | None) -> bool:
-    """Whether a layer's `model` leaves nothing of one below: a whole model, the name of its file, or null."""
+    """Whether a layer's `model` replaces those below: a whole model, the name of its file, or null."""
     return model is not None and (model.value is None or isinstance(model.value, str) or "name" in model.children())
 
 
@@ -161,12 +164,12 @@ def _read_model(reference: Node, mistakes: list[Mistake]) -> Node | None:
 
 
 def _merge(below: Node, above: Node, path: tuple[str, ...], mistakes: list[Mistake], *, adds: bool = False) -> None:
-    """Lay `above` over `below`. An option changes what is there; it adds to a free map only if `adds`."""
+    """Lay `above` over `below`. An option changes values; it adds a key to a free map only if `adds` is set."""
     for name, child in above.value.items():
         lower = below.value.get(name)
         is_option = not child.origin.line
         if lower is None and (child.value is None or (is_option and is_free(path) and not adds)):
-            mistakes.append(_absent(name, child, below, path))
+            mistakes.append(_missing_key(name, child, below, path))
         elif child.value is None:
             del below.value[name]
         elif isinstance(child.value, dict):
@@ -176,26 +179,26 @@ def _merge(below: Node, above: Node, path: tuple[str, ...], mistakes: list[Mista
         else:
             below.value[name] = copy.copy(child)
             if path == ("params",) and lower is not None:
-                _keep_kind(lower, below.value[name], name, mistakes)
+                _check_kind(lower, below.value[name], name, mistakes)
 
 
-def _keep_kind(default: Node, value: Node, name: str, mistakes: list[Mistake]) -> None:
-    """A parameter has the kind of its default; an integer is a fine way to write a float."""
+def _check_kind(default: Node, value: Node, name: str, mistakes: list[Mistake]) -> None:
+    """Check that a parameter has the kind of its default, and keep the default if not; an integer may be a float."""
     if isinstance(default.value, float) and type(value.value) is int:
         value.value = float(value.value)
     elif type(value.value) is not type(default.value):
         kinds = {float: "a number", int: "an integer", bool: "true or false", str: "a string"}
         expected = kinds.get(type(default.value), "a scalar")
-        message = f"params.{name} takes {expected} like its default {_said(default)}, not {_said(value)}"
+        message = f"params.{name} takes {expected} like its default {_quote(default)}, not {_quote(value)}"
         mistakes.append(Mistake(value.origin, message, of_fit=False))
         value.value = default.value
 
 
-def _said(node: Node) -> str:
+def _quote(node: Node) -> str:
     return json.dumps(node.plain(), ensure_ascii=False)
 
 
-def _absent(name: str, child: Node, below: Node, path: tuple[str, ...]) -> Mistake:
+def _missing_key(name: str, child: Node, below: Node, path: tuple[str, ...]) -> Mistake:
     fact = f"{'.'.join(path) or 'the graph'} has no '{name}'"
     if child.value is None:
         fact = f"null removes, but {fact}"

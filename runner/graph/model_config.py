@@ -1,10 +1,10 @@
-"""A model's config.json: its keys and, by the model's family, its sizes. Everything that needs the file reads it here.
+"""Reads a model's config.json: its keys and, by the model's family, its sizes. No other module reads that file.
 
     config.json --> keys --Family.dims_of--> Dims
         replaced --^
 
-The check of a graph needs the sizes, so this stands in the room `graph` (docs/decisions/0016). The errors are of no
-class of the runner: whoever asks knows whether they are mistakes of a graph, of a build or of a run.
+The check of a graph needs the sizes, so this module is in the room `graph` (docs/decisions/0016). `read_config` raises
+an error that is no `KokoroError`: the caller knows whether it is one of a graph, of a build or of a run.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 class ModelConfigError(ValueError):
-    """A config.json is none of its family.
+    """A config.json does not describe a model of its family.
 
     Attributes:
-        facts: what is wrong with it, one mistake each.
-        unreadable: whether there is no file that can be read.
+        facts: its mistakes.
+        unreadable: whether the file could not be read.
     """
 
     def __init__(self, facts: list[str], *, unreadable: bool = False) -> None:
@@ -37,11 +37,11 @@ class ModelConfigError(ValueError):
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What a model's config.json says; of a graph without a model, nothing.
+    """The content of a model's config.json; empty for a graph without a model.
 
     Attributes:
-        keys: the file's keys.
-        dims: the model's sizes.
+        keys: the keys of the file.
+        dims: the sizes of the model.
     """
 
     keys: dict[str, Any] = field(default_factory=dict)
@@ -53,7 +53,7 @@ def read_config(path: Path, family: str, replaced: Mapping[str, Any] | None = No
 
     Args:
         family: name of the model's family.
-        replaced: keys that stand in for those of the file.
+        replaced: keys that replace those of the file.
 
     Raises:
         ModelConfigError: the file cannot be read, is no JSON table, or does not describe a model of the family.
@@ -62,7 +62,7 @@ def read_config(path: Path, family: str, replaced: Mapping[str, Any] | None = No
     dims_of = find_family(family).dims_of
     try:
         text = path.read_bytes()
-    except (OSError, ValueError) as error:  # a ValueError: no file can be called so
+    except (OSError, ValueError) as error:  # a ValueError: no file can have such a name
         reason = getattr(error, "strerror", None) or error
         raise ModelConfigError([f"cannot be read: {reason}"], unreadable=True) from None
     try:
@@ -81,14 +81,14 @@ def read_config(path: Path, family: str, replaced: Mapping[str, Any] | None = No
 def read_model(
     model: ModelSpec | None, kind: type[KokoroError], replaced: Mapping[str, Any] | None = None
 ) -> ModelConfig:
-    """Read the config.json of a graph's model; a graph may have none.
+    """Read the config.json of a graph's model; gives an empty one for a graph without a model.
 
     Args:
-        kind: the class of the error that is raised.
-        replaced: keys that stand in for those of the file.
+        kind: class of the error to raise.
+        replaced: keys that replace those of the file.
 
     Raises:
-        KokoroError: of class `kind`, as `read_config`, one mistake a line.
+        KokoroError: of class `kind`; the file is as in `read_config`. One mistake a line.
     """
     if model is None:
         return ModelConfig(dict(replaced or {}))

@@ -1,6 +1,6 @@
-"""The schema of the YAML files, as pydantic models: which keys there are and what kind of value each takes.
+"""The schema of the YAML files, as pydantic models: the keys of each map, and the kind of value that each key takes.
 
-Whether names, types and axes fit each other is for `checks`. The JSON Schema for editors is made from these models.
+`checks` tells whether names, types and axes fit each other. The JSON Schema for editors is made from these models.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _NAME_RULE = "takes a name of lower-case letters, digits and _ that starts with a letter"
 
 
-def _dim(value: object) -> DimSpec:
+def _parse_dim(value: object) -> DimSpec:
     bound = value.get("max") if isinstance(value, Mapping) and set(value) == {"max"} else value
     if type(bound) is not int:
         raise PydanticCustomError("dim", "takes an integer (a static size) or a map with 'max' alone")
@@ -29,35 +29,35 @@ def _dim(value: object) -> DimSpec:
     return DimSpec(bound, static=bound is value)
 
 
-def _parameter(value: object) -> object:
+def _check_parameter(value: object) -> object:
     if isinstance(value, bool | int | float | str):
         return value
     raise PydanticCustomError("parameter", "takes a number, true, false or a string")
 
 
-def _name(value: object) -> object:
+def _check_name(value: object) -> object:
     if isinstance(value, str) and not (_NAME.match(value) and len(value) <= 64):
         raise PydanticCustomError("name", _NAME_RULE)
     return value
 
 
-def _path(value: object) -> object:
-    """A string; pydantic's own would have to be Unicode, which the name of a file need not be."""
+def _check_path(value: object) -> object:
+    """Check that a value is a string. pydantic's own string must be Unicode, and the name of a file need not be."""
     if not isinstance(value, str):
         raise PydanticCustomError("string_type", "takes a string")
     return value
 
 
-def _file(value: object) -> object:
+def _check_file_name(value: object) -> object:
     if value == "":
         raise PydanticCustomError("string_too_short", "must not be empty")
-    return _path(value)
+    return _check_path(value)
 
 
-Name = Annotated[str, BeforeValidator(_name), WithJsonSchema({"type": "string", "pattern": "^[a-z][a-z0-9_]*$"})]
+Name = Annotated[str, BeforeValidator(_check_name), WithJsonSchema({"type": "string", "pattern": "^[a-z][a-z0-9_]*$"})]
 Dim = Annotated[
     Any,
-    BeforeValidator(_dim),
+    BeforeValidator(_parse_dim),
     WithJsonSchema(
         {
             "anyOf": [
@@ -73,7 +73,7 @@ Dim = Annotated[
     ),
 ]
 Parameter = Annotated[
-    Any, BeforeValidator(_parameter), WithJsonSchema({"type": ["number", "integer", "boolean", "string"]})
+    Any, BeforeValidator(_check_parameter), WithJsonSchema({"type": ["number", "integer", "boolean", "string"]})
 ]
 DEVICE = r"^[a-z0-9][a-z0-9_-]*:(0|[1-9][0-9]?)$"
 _KIND = r"^[a-z0-9][a-z0-9_-]*$"
@@ -83,12 +83,12 @@ _COMMIT = r"^[0-9a-f]{40}$"
 _REPO = r"^[\w.-]+/[\w.-]+$"
 _SUFFIX = r"^\.[a-z]+$"
 Digest = Annotated[str, Field(pattern=_SHA256, description="sha256, in hexadecimal")]
-Module = Annotated[Any, BeforeValidator(_path), WithJsonSchema({"type": "string"})]
-FileName = Annotated[Any, BeforeValidator(_file), WithJsonSchema({"minLength": 1, "type": "string"})]
+Module = Annotated[Any, BeforeValidator(_check_path), WithJsonSchema({"type": "string"})]
+FileName = Annotated[Any, BeforeValidator(_check_file_name), WithJsonSchema({"minLength": 1, "type": "string"})]
 Label = Annotated[str, Field(pattern=_LABEL)]
 
 
-# What a pattern means, for the messages about it.
+# The meaning of each pattern, for messages.
 _HEX_DIGITS = "hexadecimal digits, lower-case"
 PATTERNS = {
     DEVICE: "KIND:INDEX, as in cpu:0",
@@ -106,7 +106,7 @@ class _Entry(BaseModel):
 
 
 class HubEntry(_Entry):
-    """Where a model can be fetched from."""
+    """The place of a model's files on the hub."""
 
     repo: Annotated[str, Field(pattern=_REPO, description="OWNER/NAME on the hub")]
     revision: Annotated[str, Field(pattern=_COMMIT, description="the commit: a branch would not be pinned")]
@@ -115,7 +115,7 @@ class HubEntry(_Entry):
 
 
 class ModelEntry(_Entry):
-    """One model: its sizes are in `config`, its numbers in `checkpoint`."""
+    """A model: its sizes are in `config`, its tensors in `checkpoint`."""
 
     name: Annotated[Label, Field(description="names the folder of the built libraries")]
     family: Annotated[Name, Field(description="says what config.json and checkpoint hold")] = DEFAULT_FAMILY
@@ -128,7 +128,7 @@ class ModelEntry(_Entry):
 
 
 class StageEntry(_Entry):
-    """One box of the pipeline."""
+    """A stage."""
 
     module: Annotated[
         Module, Field(description="stages.NAME (Python), or the path of a library; {model}, {device} stand")
@@ -161,13 +161,13 @@ class GraphEntry(_Entry):
 
 
 class MergedGraph(GraphEntry):
-    """A graph after its overlays: the model file is read by then."""
+    """A graph after its overlays, with the model that its file describes."""
 
     model: ModelEntry | None = None
 
 
 class DeviceEntry(_Entry):
-    """One kind of device."""
+    """A device kind."""
 
     kind: Annotated[str, Field(pattern=_KIND, description="the file's own name")]
     runtime: Annotated[
@@ -186,6 +186,6 @@ class DeviceFile(_Entry):
 
 
 def graph_schema() -> str:
-    """The JSON Schema of a graph file, as text."""
+    """Write the JSON Schema of a graph file."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **GraphEntry.model_json_schema()}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

@@ -1,9 +1,10 @@
-"""Which part of a graph a run covers, and which of its stages run whatever the cache holds.
+"""Selects the part of a graph that a run covers, and the stages that run whether or not the cache has their results.
 
---until S     S and what it needs            S's ports are the outputs
---from S      all that is needed             S and what depends on it run again
---only S      S and what it needs            S runs again, and nothing else: the rest is kept, or given
---refresh S   all that is needed             S runs again; what depends on it, only if it gives something else
+field     stages of the run                   forced to run
+until     the stage and those it depends on   none; the ports of the stage are the outputs
+start     those of the outputs                the stage, and all that depend on it
+only      the stage and those it depends on   the stage; no other may run: the cache has them, or the caller gives them
+refresh   those of the outputs                the stages; those that depend on them only if an output has changed
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ class Scope:
     """A part of a graph, by the names of stages; the default is all of it.
 
     Attributes:
-        start: `--from`.
-        refresh: any number of stages.
+        until: the last stage.
+        start: the first stage that is forced to run.
+        only: the stage that runs alone.
+        refresh: any number of stages that are forced to run.
     """
 
     until: str | None = None
@@ -34,30 +37,32 @@ class Scope:
     refresh: frozenset[str] = field(default_factory=frozenset)
 
     def check(self, graph: Graph) -> None:
-        """Refuse what the graph does not have.
+        """Check that the graph has the stages, and that they go together.
 
         Raises:
-            RunError: no such stage; or `only` beside `until` or `start`, or `start` that `until` does not need.
+            RunError: a stage is unknown, `only` is given with `until` or `start`, or the outputs do not depend on
+                `start`.
         """
         for name in (self.until, self.start, self.only, *sorted(self.refresh)):
             if name is not None and name not in graph.stages:
                 raise RunError(f"no stage is called '{name}'{suggest(name, graph.stages)}")
         if self.only is not None and (self.until or self.start):
-            raise RunError("`only` is `start` and `until` in one: give it alone")
-        if self.start is not None and self.start not in {spec.name for spec in needed(graph, self._ends(graph), ())}:
-            end = f"'{self.until}' does" if self.until else "the graph's outputs do"
-            raise RunError(f"start at {self.start}: {end} not depend on that stage")
+            raise RunError("`only` cannot be combined with `start` or `until`; give it alone")
+        covered = {spec.name for spec in find_needed(graph, self._ends(graph), ())}
+        if self.start is not None and self.start not in covered:
+            end = f"stage '{self.until}' does" if self.until else "the graph's outputs do"
+            raise RunError(f"cannot start at stage '{self.start}': {end} not depend on it")
 
     def outputs(self, graph: Graph) -> dict[str, Ref]:
-        """What a run of this part gives: outputs of the graph by name, ports of its last stage as 'stage.port'."""
+        """Find the outputs of a run: outputs of the graph by name, ports of the last stage as 'stage.port'."""
         last = self.until or self.only
         if last is None:
             return dict(graph.outputs)
         named = {name: ref for name, ref in graph.outputs.items() if ref.stage == last}
         return {**named, **{f"{last}.{ref.port}": ref for ref in self._ends(graph)}}
 
-    def again(self, graph: Graph) -> frozenset[str]:
-        """The stages that run even if their results are kept."""
+    def find_forced(self, graph: Graph) -> frozenset[str]:
+        """Find the stages that run even if the cache has their results."""
         found = {*self.refresh, *([self.only] if self.only else [])}
         if self.start is not None:
             found |= {self.start}
@@ -71,12 +76,12 @@ class Scope:
 
 
 def ports(spec: StageSpec) -> list[Ref]:
-    """The outputs of a stage, as references."""
+    """List the outputs of a stage as references."""
     return [Ref(spec.name, port) for port in spec.outputs]
 
 
-def needed(graph: Graph, ends: Iterable[Ref], given: Collection[Ref]) -> list[StageSpec]:
-    """The stages that `ends` depend on, in the graph's order; nothing above a port in `given`."""
+def find_needed(graph: Graph, ends: Iterable[Ref], given: Collection[Ref]) -> list[StageSpec]:
+    """Find the stages that `ends` depend on, in the graph's order. The ports in `given` need no stage."""
     found: set[str] = set()
     pending = list(ends)
     while pending:
@@ -87,7 +92,7 @@ def needed(graph: Graph, ends: Iterable[Ref], given: Collection[Ref]) -> list[St
     return [spec for spec in graph.stages.values() if spec.name in found]
 
 
-def sinks(graph: Graph) -> list[Ref]:
-    """The ports of the stages that no other stage takes from."""
+def find_sinks(graph: Graph) -> list[Ref]:
+    """Find the outputs of the stages that no other stage depends on."""
     taken = {wire.ref.stage for spec in graph.stages.values() for wire in spec.inputs.values()}
     return [ref for spec in graph.stages.values() if spec.name not in taken for ref in ports(spec)]

@@ -1,4 +1,4 @@
-"""A checked graph as a table of JSON, and back: for the cache of checked graphs and the records of runs."""
+"""Turns a checked graph into a table of JSON and back, for the cache of checked graphs and the records of runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stages.contract import parse_type
 
 
 def to_fields(graph: Graph) -> dict[str, Any]:
-    """Spell a graph as a table that JSON can hold."""
+    """Turn a graph into a table that JSON can hold."""
     return {
         "name": graph.name,
         "path": str(graph.path),
@@ -44,30 +44,30 @@ def _stage_fields(spec: StageSpec) -> dict[str, Any]:
 
 
 def from_fields(fields: dict[str, Any]) -> Graph:
-    """Make the graph that `to_fields` spelled."""
+    """Make a graph from the table of `to_fields`."""
     return Graph(
         name=fields["name"],
         path=Path(fields["path"]),
-        model=None if fields["model"] is None else _model(fields["model"]),
+        model=None if fields["model"] is None else _read_model(fields["model"]),
         params=fields["params"],
         devices=fields["devices"],
         dims={name: DimSpec(*dim) for name, dim in fields["dims"].items()},
         inputs={name: parse_type(type_) for name, type_ in fields["inputs"].items()},
-        outputs={name: _ref(ref) for name, ref in fields["outputs"].items()},
-        stages={spec["name"]: _stage(spec) for spec in fields["stages"]},
+        outputs={name: Ref.parse(ref) for name, ref in fields["outputs"].items()},
+        stages={spec["name"]: _read_stage(spec) for spec in fields["stages"]},
         fixed=fields["fixed"],
         tree=from_rows(fields["tree"]),
     )
 
 
-def _model(fields: dict[str, Any]) -> ModelSpec:
+def _read_model(fields: dict[str, Any]) -> ModelSpec:
     paths = {name: fields[name] and Path(fields[name]) for name in ("config", "checkpoint", "voices")}
     hub = fields["hub"] and HubSpec(**fields["hub"])
     return ModelSpec(**{**fields, **paths, "hub": hub, "overridden": tuple(fields.get("overridden", ()))})
 
 
-def _stage(fields: dict[str, Any]) -> StageSpec:
-    inputs = {port: InputSpec(parse_type(type_), _ref(ref)) for port, (type_, ref) in fields["inputs"].items()}
+def _read_stage(fields: dict[str, Any]) -> StageSpec:
+    inputs = {port: InputSpec(parse_type(type_), Ref.parse(ref)) for port, (type_, ref) in fields["inputs"].items()}
     outputs = {port: parse_type(type_) for port, type_ in fields["outputs"].items()}
     return StageSpec(
         **{
@@ -78,8 +78,3 @@ def _stage(fields: dict[str, Any]) -> StageSpec:
             "weights": tuple(fields["weights"]),
         }
     )
-
-
-def _ref(text: str) -> Ref:
-    stage, _, port = text.partition(".")
-    return Ref(stage, port)

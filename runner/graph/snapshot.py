@@ -1,12 +1,12 @@
-"""Checked graphs, kept by the digest of all that was read to check them: a graph that has been checked once is read
-again in a millisecond, without pydantic and YAML.
+"""Keeps checked graphs in the cache. A graph that has been checked once is loaded again in a millisecond, without
+pydantic and YAML.
 
-    <cache>/graphs/<key>.json    key: what was asked for, where, and by which code
-                                 texts: file -> sha256 of every file that was read; each must be as it was
-                                 devices, graph: what they said
+    <cache>/graphs/<key>.json    key: digest of the arguments, the working directory and the code that reads graphs
+                                 texts: file -> sha256 of every file that was read; each must be unchanged
+                                 devices, graph: the device kinds and the checked graph
 
-Nothing is kept of a graph with a mistake, with a stage of another package, or while a file that it was read from has
-changed within the last two seconds: that may change once more within one tick of its clock.
+A snapshot is not written for a graph with a mistake, for one with a stage of another package, and while a file of the
+graph has changed within the last two seconds: it may change again without a change of its times.
 """
 
 from __future__ import annotations
@@ -40,52 +40,55 @@ _OWN_STAGES = "stages."
 
 
 def load_graph(graph: str, overlays: Sequence[str], sets: Sequence[str], folder: Path | None) -> Graph:
-    """As `load.load_graph`, from what is kept in `folder` where that still holds; None keeps nothing.
+    """Load a graph from its snapshot in `folder` if that is still valid, else as `load.load_graph` does.
+
+    Args:
+        folder: folder of snapshots; None for none.
 
     Raises:
-        SpecError, GraphError: as there.
+        SpecError, GraphError: as `load.load_graph`.
     """
     if folder is None:
-        return _read(graph, overlays, sets)
+        return _read_graph(graph, overlays, sets)
     files = [find_file(graph, "graphs"), *(find_file(overlay, "configs") for overlay in overlays)]
-    code, newest = _code()
+    code, newest = _identify_code()
     asked = [FORMAT, code, str(Path.cwd()), graph, list(overlays), list(sets), [str(file) for file in files]]
-    place = folder / f"{hashlib.sha256(json.dumps(asked).encode()).hexdigest()}.json"
-    kept = _restore(place)
-    if kept is not None:
-        return kept
+    path = folder / f"{hashlib.sha256(json.dumps(asked).encode()).hexdigest()}.json"
+    snapshot = _restore(path)
+    if snapshot is not None:
+        return snapshot
     started = time.time_ns()
-    checked = _read(graph, overlays, sets)
-    texts = _texts(checked, files)
-    if texts is not None and max(newest, *map(_changed, texts)) < started - _FRESH_NS:
-        _keep(place, checked, texts)
+    checked = _read_graph(graph, overlays, sets)
+    texts = _list_files(checked, files)
+    if texts is not None and max(newest, *map(_last_change, texts)) < started - _FRESH_NS:
+        _store(path, checked, texts)
     return checked
 
 
-def _read(graph: str, overlays: Sequence[str], sets: Sequence[str]) -> Graph:
+def _read_graph(graph: str, overlays: Sequence[str], sets: Sequence[str]) -> Graph:
     from runner.graph.load import load_graph as read  # noqa: PLC0415 - imports pydantic and YAML
 
     return read(graph, overlays, sets)
 
 
-def _code() -> tuple[list[Any], int]:
-    """What the code that reads graphs is: the state of each of its files, and when the newest changed [ns]."""
+def _identify_code() -> tuple[list[Any], int]:
+    """Identify the code that reads graphs: the state of each of its files, and the time of the last change [ns]."""
     contract = Path(stages.__path__[0])
     here = Path(__file__).parent
     own = [*sorted(here.glob("*.py")), *sorted((here.parent / "files").glob("*.py")), here.parent / "errors.py"]
     own += [contract / "contract.py", contract / "dims.py", contract / "families.py"]
     found = (importlib.util.find_spec(name) for name in ("pydantic", "yaml"))
     files = [*own, *(Path(spec.origin) for spec in found if spec is not None and spec.origin is not None)]
-    states = [(str(file), os.stat(file)) for file in files]  # noqa: PTH116 - what Path.stat() calls
+    states = [(str(file), os.stat(file)) for file in files]  # noqa: PTH116 - Path.stat() calls it
     stamps = [[name, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino] for name, s in states]
     return [sys.version, stamps], max(max(s.st_mtime_ns, s.st_ctime_ns) for _, s in states)
 
 
-def _texts(graph: Graph, files: Iterable[Path]) -> list[Path] | None:
-    """Every file that decides what `graph` is; None where that cannot be told."""
+def _list_files(graph: Graph, files: Iterable[Path]) -> list[Path] | None:
+    """List every file that `graph` depends on; None if they cannot be known."""
     named = [spec.source or spec.module for spec in graph.stages.values() if spec.source or not spec.is_library]
     if not all(name.startswith(_OWN_STAGES) for name in named):
-        return None  # what an entry point names changes with what is installed
+        return None  # the target of an entry point changes with the packages that are installed
     own = Path(stages.__path__[0])
     sources = [own / f"{name.removeprefix(_OWN_STAGES)}.py" for name in named]
     devices = [device_kinds.device_file(device.partition(":")[0]) for device in graph.devices.values()]
@@ -95,7 +98,7 @@ def _texts(graph: Graph, files: Iterable[Path]) -> list[Path] | None:
     return list(dict.fromkeys([*files, *model, *config, *devices, *sources]))
 
 
-def _changed(path: Path) -> int:
+def _last_change(path: Path) -> int:
     status = path.stat()
     return max(status.st_mtime_ns, status.st_ctime_ns)
 
@@ -104,27 +107,27 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _keep(place: Path, graph: Graph, texts: Iterable[Path]) -> None:
+def _store(path: Path, graph: Graph, texts: Iterable[Path]) -> None:
     described = [device_kinds.load_device(device.partition(":")[0]) for device in graph.devices.values()]
     fields = {
-        "texts": {str(path): _digest(path) for path in texts},
+        "texts": {str(file): _digest(file) for file in texts},
         "devices": [{**asdict(device), "origin": str(device.origin)} for device in described],
         "graph": to_fields(graph),
     }
     text = json.dumps(fields)
     try:
-        atomic.write(place, [f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}".encode()])
+        atomic.write(path, [f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}".encode()])
     except OSError:
         return  # a read-only cache: the graph is checked again next time
 
 
-def _restore(place: Path) -> Graph | None:
+def _restore(path: Path) -> Graph | None:
     try:
-        sha256, _, text = place.read_bytes().partition(b"\n")
+        sha256, _, text = path.read_bytes().partition(b"\n")
         if hashlib.sha256(text).hexdigest().encode() != sha256:
             return None
         fields = json.loads(text)
-        if any(_digest(Path(path)) != digest for path, digest in fields["texts"].items()):
+        if any(_digest(Path(file)) != digest for file, digest in fields["texts"].items()):
             return None
     except (OSError, ValueError):
         return None

@@ -1,4 +1,4 @@
-"""Whether each stage of a graph is what it says: its module, its contract, its device."""
+"""Checks the module, the contract and the device of each stage of a graph."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from runner.errors import Mistake, suggest
 from runner.files.locate import BUILD_ROOT
-from runner.graph.contracts import ContractError, contract_of, find_stage
-from runner.graph.draft import Draft, DraftStage, Typed, difference
+from runner.graph.contracts import ContractError, find_stage, read_contract
+from runner.graph.draft import Draft, DraftStage, DraftType, describe_difference
 from runner.graph.schema import DEVICE
-from runner.graph.validate import device_kinds, is_library, read_device
+from runner.graph.validate import is_library, list_device_kinds, read_device
 from runner.graph.yaml_node import Node
 from stages.contract import Contract, NamedType, Port
 
@@ -19,7 +19,7 @@ _PLACEHOLDERS = ("model", "device")
 
 
 def check_modules(draft: Draft) -> Iterator[Mistake]:
-    """A stage is either Python or a library, and has the keys of what it is."""
+    """Check that each stage has the keys of a Python stage, or those of a library."""
     for stage in draft.stages.values():
         module = stage.text("module")
         if module is None:
@@ -41,32 +41,36 @@ def _check_python(stage: DraftStage) -> Iterator[Mistake]:
 def _check_library(stage: DraftStage, path: str) -> Iterator[Mistake]:
     module = stage.node.value["module"]
     if not path.endswith(".so"):
-        yield Mistake(module.origin, "the path of a library ends in .so (which stands for the suffix of the device)")
+        yield Mistake(
+            module.origin, "the path of a library ends in .so, which stands for the suffix of the device kind"
+        )
     for match in _PLACEHOLDER.finditer(path):
         if match[1] not in _PLACEHOLDERS or not match[0].endswith("}"):
             fix = suggest(match[1], _PLACEHOLDERS)
             yield Mistake(module.at(match.start()), f"unknown placeholder '{match[0]}' in a library's path{fix}")
     if stage.node.get("entry") is None:
         yield Mistake(stage.node.key, f"stage '{stage.name}' is a library and lacks 'entry', the function to call")
-    for port, typed in _ports(stage):
+    for port, typed in _list_ports(stage):
         if typed is not None and isinstance(typed.type, NamedType):
-            message = f"{stage.name}.{port} is {typed.type}, which Python stages alone take; a library takes tensors"
+            message = f"{stage.name}.{port} is {typed.type}, which only Python stages take; a library takes tensors"
             yield Mistake(typed.origin, message)
     if stage.text("source") is not None and ".." in path.split("/"):
-        message = f"stage '{stage.name}' has a source, so `build` writes its library: the path has no '..'"
+        message = f"stage '{stage.name}' has a source, so `build` writes its library: the path must not contain '..'"
         yield Mistake(module.origin, message)
     if stage.text("source") is not None and not path.startswith(BUILD_ROOT):
-        message = f"stage '{stage.name}' has a source, so `build` writes its library: the path begins with {BUILD_ROOT}"
+        message = (
+            f"stage '{stage.name}' has a source, so `build` writes its library: the path must begin with {BUILD_ROOT}"
+        )
         yield Mistake(module.origin, message)
 
 
-def _ports(stage: DraftStage) -> Iterator[tuple[str, Typed | None]]:
+def _list_ports(stage: DraftStage) -> Iterator[tuple[str, DraftType | None]]:
     yield from ((port, wire.typed) for port, wire in stage.inputs.items())
     yield from stage.outputs.items()
 
 
 def _check_targets(draft: Draft) -> Iterator[Mistake]:
-    """No library is built from two sources."""
+    """Check that no library is built from two sources."""
     built: dict[str, DraftStage] = {}
     for stage in draft.stages.values():
         module, source = stage.text("module"), stage.text("source")
@@ -78,28 +82,28 @@ def _check_targets(draft: Draft) -> Iterator[Mistake]:
 
 
 def check_contracts(draft: Draft) -> Iterator[Mistake]:
-    """A stage's ports are those of its contract, in that order; a library without a source has none to compare."""
+    """Check that a stage has the ports of its contract, in their order; a library without a source has no contract."""
     for stage in draft.stages.values():
-        named = _contract_name(stage)
+        named = _find_contract_name(stage)
         if named is None:
             continue
         key, dotted = named
         node = stage.node.value[key]
         try:
-            contract = contract_of(dotted)
+            contract = read_contract(dotted)
         except ContractError as error:
             yield Mistake(node.origin, str(error))
             continue
         yield from _check_entry(stage, dotted)
         if draft.tree.get("model") is None:
-            yield from _check_needs(stage, node, contract)
+            yield from _check_no_model(stage, node, contract)
         inputs = {port: wire.typed for port, wire in stage.inputs.items()}
-        yield from _check_side(stage, dotted, "input", inputs, contract.inputs)
-        yield from _check_side(stage, dotted, "output", stage.outputs, contract.outputs)
+        yield from _check_ports(stage, dotted, "input", inputs, contract.inputs)
+        yield from _check_ports(stage, dotted, "output", stage.outputs, contract.outputs)
 
 
-def _check_needs(stage: DraftStage, node: Node, contract: Contract) -> Iterator[Mistake]:
-    """A stage of a graph without a model takes nothing of a model's files."""
+def _check_no_model(stage: DraftStage, node: Node, contract: Contract) -> Iterator[Mistake]:
+    """Check that a stage takes nothing from a model's files; for graphs without a model."""
     needs = [(contract.config, "of a model's config.json"), (contract.weights, "of a model's checkpoint")]
     for names, source in needs:
         if names:
@@ -107,8 +111,8 @@ def _check_needs(stage: DraftStage, node: Node, contract: Contract) -> Iterator[
             yield Mistake(node.origin, f"{fact}; name one, as in 'model: configs/models/mini.yaml'")
 
 
-def _contract_name(stage: DraftStage) -> tuple[str, str] | None:
-    """The key that names the stage's code, and the name."""
+def _find_contract_name(stage: DraftStage) -> tuple[str, str] | None:
+    """Find the key that names the stage's code, and that name."""
     module = stage.text("module")
     if module is None:
         return None
@@ -125,8 +129,8 @@ def _check_entry(stage: DraftStage, dotted: str) -> Iterator[Mistake]:
         yield Mistake(entry.origin, f"{dotted} is compiled to the entry '{expected}', not '{entry.value}'")
 
 
-def _check_side(
-    stage: DraftStage, dotted: str, side: str, ports: dict[str, Typed | None], contract: dict[str, Port]
+def _check_ports(
+    stage: DraftStage, dotted: str, side: str, ports: dict[str, DraftType | None], contract: dict[str, Port]
 ) -> Iterator[Mistake]:
     node = stage.node.children(f"{side}s")
     for port in (port for port in ports if port not in contract):
@@ -139,7 +143,7 @@ def _check_side(
         if typed is not None and port in contract and typed.type != contract[port].type:
             declared = contract[port].type
             message = f"{dotted} declares {side} '{port}' as {declared}, not {typed.type}"
-            yield Mistake(typed.origin, message + difference(typed.type, declared))
+            yield Mistake(typed.origin, message + describe_difference(typed.type, declared))
     if not absent and len(ports) == len(contract) and list(ports) != list(contract):
         misplaced = next(port for port, due in zip(ports, contract, strict=True) if port != due)
         order = f"{dotted} has its {side}s in the order {', '.join(contract)}; here it is {', '.join(ports)}"
@@ -147,7 +151,7 @@ def _check_side(
 
 
 def check_devices(draft: Draft) -> Iterator[Mistake]:
-    """Roles are there, kinds are described, and Python stages run on the CPU."""
+    """Check that roles and device kinds exist, and that Python stages run on the CPU."""
     roles = draft.tree.children("devices")
     runtimes: dict[str, str] = {}
     for role, node in roles.items():
@@ -165,10 +169,10 @@ def check_devices(draft: Draft) -> Iterator[Mistake]:
 
 
 def _check_kind(role: str, node: Node, runtimes: dict[str, str]) -> Iterator[Mistake]:
-    """The kind of a role is described; what runs it goes to `runtimes`."""
+    """Check that the device kind of a role is described, and put its runtime into `runtimes`."""
     kind = node.value.partition(":")[0]
-    if kind not in device_kinds():
-        yield Mistake(node.origin, f"no device kind '{kind}' in configs/devices{suggest(kind, device_kinds())}")
+    if kind not in list_device_kinds():
+        yield Mistake(node.origin, f"no device kind '{kind}' in configs/devices{suggest(kind, list_device_kinds())}")
         return
     mistakes: list[Mistake] = []
     device = read_device(kind, mistakes)

@@ -1,6 +1,6 @@
-"""The checked graph as the engine, the builder and `show` see it: what there is, not how it is read.
+"""The data types of a checked graph.
 
-Nothing heavy is imported here: a run whose graph has been checked before needs neither pydantic nor YAML.
+This module imports nothing heavy: a run whose graph has been checked before needs neither pydantic nor YAML.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PARAMETERS = "params"
 
 @dataclass(frozen=True)
 class Ref:
-    """A source of values: an output of a stage, `input.NAME` or `params.NAME`."""
+    """A reference to a source of values: `STAGE.PORT`, `input.NAME` or `params.NAME`."""
 
     stage: str
     port: str
@@ -31,14 +31,14 @@ class Ref:
 
     @classmethod
     def parse(cls, text: str) -> Ref:
-        """The reference that `str()` spells so."""
+        """Parse the text that `str()` of a reference gives."""
         stage, _, port = text.partition(".")
         return cls(stage, port)
 
 
 @dataclass(frozen=True)
 class DimSpec:
-    """The bound of a named dim. A static dim has exactly that size: shorter arrays are padded to it."""
+    """The largest size of a named dim. A static dim has exactly that size: shorter arrays are padded to it."""
 
     max: int
     static: bool
@@ -46,13 +46,13 @@ class DimSpec:
 
 @dataclass(frozen=True)
 class DeviceSpec:
-    """One kind of device.
+    """A device kind.
 
     Attributes:
         runtime: TVM's name of the runtime, such as cpu or cuda.
         target: TVM's target, as a dict.
-        suffix: of the libraries built for it.
-        origin: its file.
+        suffix: suffix of the libraries that are built for it.
+        origin: the file that describes it.
     """
 
     kind: str
@@ -64,12 +64,12 @@ class DeviceSpec:
 
 @dataclass(frozen=True)
 class HubSpec:
-    """Where a model's files are on the hub.
+    """The place of a model's files on the hub.
 
     Attributes:
-        revision: a commit.
-        checkpoint: the file's name in the repo.
-        voices: the folder in the repo that holds VOICE.pt.
+        revision: the commit.
+        checkpoint: name of the file in the repo.
+        voices: folder in the repo that holds VOICE.pt.
     """
 
     repo: str
@@ -80,16 +80,16 @@ class HubSpec:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """The model of a graph; paths are absolute, and only `config` has been looked at.
+    """The model of a graph. Paths are absolute; of the files, only `config` has been read.
 
     Attributes:
-        family: the name of its family (`stages.families`).
-        checkpoint: None where it comes from the hub alone.
-        sha256: of the checkpoint.
+        family: name of its family (`stages.families`).
+        checkpoint: the local file; None if the checkpoint comes only from the hub.
+        sha256: digest that the checkpoint must have.
         voices: a folder of voice packs, or one pack; None for a model without voices.
         voice: the name of the default voice, if there is one.
-        overridden: those of 'checkpoint' and 'voices' that an overlay or an option names in place of the model's file.
-            If such a path is not there, it is a mistake, and the hub does not stand in for it.
+        overridden: which of 'checkpoint' and 'voices' an overlay or an option sets in place of the model's file. If
+            such a path does not exist, that is an error: the hub is not used instead.
     """
 
     name: str
@@ -105,7 +105,7 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class InputSpec:
-    """An input port: its type, and the output, graph input or parameter it is wired to."""
+    """An input port: its type, and the reference that it takes its value from."""
 
     type: Type
     ref: Ref
@@ -113,18 +113,18 @@ class InputSpec:
 
 @dataclass(frozen=True)
 class StageSpec:
-    """One stage; ports are in the order of its contract.
+    """A stage; its ports are in the order of its contract.
 
     Attributes:
         module: the name of a Python stage, or the path of a library: absolute, or below `build/`, which stands for the
-            build root. `{model}` and `{device}` are still to be filled in.
+            build root. It may hold the placeholders `{model}` and `{device}`.
         entry: the function of a library; None for a Python stage.
         source: the stage that `build` compiles to the library; None for a Python stage or a library made elsewhere.
         role: the graph's name for the device.
         device: the device, as in cpu:0.
-        cache: whether results may be kept.
-        config: the keys of the model's config.json that a Python stage takes.
-        weights: the prefixes of the checkpoint's tensors that the stage takes, by the contract of its `source`.
+        cache: whether the cache may keep its results.
+        config: keys of the model's config.json that a Python stage takes.
+        weights: prefixes of the checkpoint's tensors that the stage takes, by the contract of its `source`.
     """
 
     name: str
@@ -150,14 +150,14 @@ class Graph:
     """A checked graph.
 
     Attributes:
-        path: of the graph file.
-        model: None for a graph that needs none.
-        params: parameters by name, with their values after overlays.
-        devices: device (cpu:0) by role.
-        inputs: what a caller gives.
-        outputs: the stage's output behind each output of the graph.
-        stages: in topological order, else as written.
-        fixed: the sizes of the dims that the model fixes, whether or not the graph has them.
+        path: the graph file.
+        model: None for a graph without a model.
+        params: name -> value, after overlays.
+        devices: role -> device, such as cpu:0.
+        inputs: name -> type of the inputs that a caller gives.
+        outputs: name -> the output of a stage that it refers to.
+        stages: in topological order; stages that do not depend on each other are in the order of the file.
+        fixed: sizes of the dims that the model fixes, whether or not the graph has them.
         tree: every value with its origin.
     """
 
@@ -175,10 +175,10 @@ class Graph:
 
     @property
     def padded(self) -> frozenset[str]:
-        """The dims that arrays of Python stages are padded to: those that are static though no model fixes them."""
+        """The dims along which arrays of Python stages are padded: static dims that the model does not fix."""
         return frozenset(name for name, dim in self.dims.items() if dim.static) - self.fixed.keys()
 
     @property
     def model_name(self) -> str:
-        """The name that `{model}` stands for in the path of a library: the graph's own where it has no model."""
+        """The value of `{model}` in the path of a library: the model's name, or the graph's if it has no model."""
         return self.name if self.model is None else self.model.name

@@ -38,7 +38,7 @@ _EXPECTED = {
 def read_graph(
     graph: Path, overlays: Sequence[Path], sets: Sequence[str], mistakes: list[Mistake]
 ) -> tuple[Node, MergedGraph | None]:
-    """Read and merge a graph; gives its tree, its paths resolved, and its entry if the tree is valid.
+    """Read and merge a graph; gives its tree with absolute paths, and its entry if the tree is valid.
 
     Raises:
         SpecError: the graph file cannot be read at all.
@@ -50,13 +50,13 @@ def read_graph(
 
 
 def validate_graph(tree: Node, mistakes: list[Mistake]) -> MergedGraph | None:
-    """Validate a merged tree; gives its entry, or None where it has mistakes. Its paths are resolved."""
+    """Make the paths of a merged tree absolute, and validate it; gives its entry, or None if it has mistakes."""
     _resolve_paths(tree)
     return validate(tree, MergedGraph, mistakes)
 
 
 def _resolve_paths(tree: Node) -> None:
-    """Paths become absolute, by the folder of the file that wrote them; libraries below `build/` stay as they are."""
+    """Make paths absolute, from the folder of the file that wrote them; libraries below `build/` stay as they are."""
     for name in ("config", "checkpoint", "voices"):
         _resolve(tree.get("model", name))
     for stage in tree.children("stages").values():
@@ -72,7 +72,7 @@ def _resolve(node: Node | None) -> None:
 
 
 def is_library(module: object) -> bool:
-    """Whether a stage's module is the path of a library, not the name of a Python stage."""
+    """Whether a stage's module is the path of a library rather than the name of a Python stage."""
     return isinstance(module, str) and ("/" in module or "\\" in module or module.endswith(".so"))
 
 
@@ -84,38 +84,38 @@ def validate(tree: Node, schema: type[Entry], mistakes: list[Mistake]) -> Entry 
         details = error.errors(include_url=False)
         if has_unread_model(tree):
             details = [one for one in details if one["loc"] != ("model",)]
-        mistakes += [_mistake(tree, schema, one) for one in details]
+        mistakes += [_make_mistake(tree, schema, one) for one in details]
         return None
 
 
 def has_unread_model(tree: Node) -> bool:
-    """Whether the tree names a model file that could not be read, or holds no model: a mistake that has been noted."""
+    """Whether the tree names a model file that gave no model; the mistake has been noted."""
     model = tree.get("model")
     return model is not None and isinstance(model.value, str)
 
 
-def _mistake(tree: Node, schema: type[BaseModel], detail: ErrorDetails) -> Mistake:
+def _make_mistake(tree: Node, schema: type[BaseModel], detail: ErrorDetails) -> Mistake:
     path = [part for part in detail["loc"] if isinstance(part, str)]
     is_key = path[-1:] == ["[key]"] or detail["type"] == "extra_forbidden"
     path = [part for part in path if part != "[key]"]
-    where, place = ".".join(path), _place(tree, path)
+    where, place = ".".join(path), _deepest_node(tree, path)
     if detail["type"] == "missing":
-        above = _place(tree, path[:-1])
+        above = _deepest_node(tree, path[:-1])
         message = f"{'.'.join(path[:-1]) or 'the graph'} lacks the key '{path[-1]}'"
         return Mistake(above.key, message, of_fit=False)
     if detail["type"] == "extra_forbidden":
         known = _schema_at(schema, path[:-1]).model_fields
         message = f"unknown key '{path[-1]}'{suggest(path[-1], known)}"
     elif is_key:
-        message = f"{'.'.join(path[:-1])} {_expected(detail)}, not '{path[-1]}'"
+        message = f"{'.'.join(path[:-1])} {_describe_expected(detail)}, not '{path[-1]}'"
     else:
         if detail["type"] == "dim" and isinstance(place.value, dict) and place.value:
             place = next((child for name, child in place.value.items() if name != "max"), place.value.get("max", place))
-        message = f"{where} {_expected(detail)}, not {_said(place.value)}"
+        message = f"{where} {_describe_expected(detail)}, not {_describe_value(place.value)}"
     return Mistake(place.key if is_key else place.origin, message, of_fit=False)
 
 
-def _expected(detail: ErrorDetails) -> str:
+def _describe_expected(detail: ErrorDetails) -> str:
     kind = detail["type"]
     if kind in _EXPECTED:
         return f"takes {_EXPECTED[kind]}"
@@ -129,7 +129,7 @@ def _expected(detail: ErrorDetails) -> str:
     return "must not be empty" if kind in ("string_too_short", "too_short") else f"is refused: {detail['msg']}"
 
 
-def _said(value: Any) -> str:
+def _describe_value(value: Any) -> str:
     if isinstance(value, dict | list):
         return ("a map" if isinstance(value, dict) else "a list") + ("" if value else " without entries")
     if isinstance(value, bool) or value is None:
@@ -138,8 +138,8 @@ def _said(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:60]}..."
 
 
-def _place(tree: Node, path: Sequence[str]) -> Node:
-    """The node at `path`, or the deepest one there is on the way."""
+def _deepest_node(tree: Node, path: Sequence[str]) -> Node:
+    """Find the node at `path`, or the deepest one on the way to it."""
     node = tree
     for name in path:
         below = node.get(name)
@@ -150,7 +150,7 @@ def _place(tree: Node, path: Sequence[str]) -> Node:
 
 
 def _schema_at(schema: type[BaseModel], path: Sequence[str]) -> type[BaseModel]:
-    """The model that the values at `path` have: through fields, and through maps by any key."""
+    """Find the pydantic model of the values at `path`, through fields and through maps with free keys."""
     here: Any = schema
     for name in path:
         if isinstance(here, type) and issubclass(here, BaseModel):
@@ -163,19 +163,19 @@ def _schema_at(schema: type[BaseModel], path: Sequence[str]) -> type[BaseModel]:
     return typing.cast("type[BaseModel]", here)
 
 
-def device_kinds() -> list[str]:
-    """The kinds that configs/devices describes."""
+def list_device_kinds() -> list[str]:
+    """List the device kinds that configs/devices describes."""
     return sorted(path.stem for path in files(data_root() / "configs" / "devices"))
 
 
 def load_device(kind: str) -> DeviceSpec:
-    """The description of a kind of device.
+    """Read the description of a device kind.
 
     Raises:
-        SpecError: there is no such kind, or its file does not say what it should.
+        SpecError: there is no such kind, or its file has mistakes.
     """
-    if kind not in device_kinds():
-        raise SpecError(f"no device kind '{kind}' in configs/devices{suggest(kind, device_kinds())}")
+    if kind not in list_device_kinds():
+        raise SpecError(f"no device kind '{kind}' in configs/devices{suggest(kind, list_device_kinds())}")
     mistakes: list[Mistake] = []
     device = read_device(kind, mistakes)
     if device is None:
@@ -184,7 +184,7 @@ def load_device(kind: str) -> DeviceSpec:
 
 
 def read_device(kind: str, mistakes: list[Mistake]) -> DeviceSpec | None:
-    """As `load_device`, for a kind that there is; None where mistakes were found, which are appended."""
+    """Read the description of a known device kind; None if it has mistakes, which are appended."""
     path = data_root() / "configs" / "devices" / f"{kind}.yaml"
     tree = read_yaml(path, shown(path), mistakes)
     entry = None if tree is None else validate(tree, DeviceFile, mistakes)
@@ -192,7 +192,7 @@ def read_device(kind: str, mistakes: list[Mistake]) -> DeviceSpec | None:
         return None
     device = entry.device
     if device.kind != kind:
-        message = f"says kind '{device.kind}'; its file name says '{kind}'"
+        message = f"describes the kind '{device.kind}', but its file name is that of '{kind}'"
         mistakes.append(Mistake(tree.value["device"].value["kind"].origin, message, of_fit=False))
         return None
     return DeviceSpec(kind, device.runtime, dict(device.target), device.suffix, path)

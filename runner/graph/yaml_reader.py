@@ -1,9 +1,9 @@
-"""The YAML that graph files are written in: maps, lists and scalars, each with its line and column.
+"""Reads the YAML of graph files: maps, lists and scalars, each with its line and column.
 
-Less than YAML on purpose. Duplicate keys, tags, anchors, aliases, merge keys, keys that are not strings and second
-documents are mistakes. Plain scalars follow YAML 1.2's core schema, decimal only: `true`, `false`, `null`, `12`, `-3`,
-`0.5`, `1e-3`; all else is a string, so `off` is no boolean, `1:30` no 90 and `017` no 15. Nothing written where a value
-belongs is a mistake too: `null` removes, silence does not.
+The language is a subset of YAML. Duplicate keys, tags, anchors, aliases, merge keys, keys that are not strings and
+second documents are mistakes. Plain scalars follow YAML 1.2's core schema, decimal only: `true`, `false`, `null`, `12`,
+`-3`, `0.5`, `1e-3`. Everything else is a string: `off` is not a boolean, `1:30` is not 90 and `017` is not 15. A
+missing value is a mistake too: only `null` removes a value.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from runner.errors import Mistake, Origin
 from runner.graph.yaml_node import Node, Scalar
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_DEEPEST = 16
-# What YAML forbids, and the line breaks of YAML 1.1 that editors do not count as such.
+_MAX_DEPTH = 16
+# The characters that YAML forbids, and the line breaks of YAML 1.1 that editors do not take for line breaks.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]*)\Z")
 _FLOAT = re.compile(r"[-+]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?\Z")
 _CONSTANTS: dict[str, Scalar] = {"null": None, "true": True, "false": False}
-_FOREIGN_NULL = ("~", "Null", "NULL")
-_FOREIGN_NUMBER = re.compile(r"[-+]?\.(inf|nan)\Z", re.IGNORECASE)
+_OTHER_NULLS = ("~", "Null", "NULL")
+_NOT_FINITE = re.compile(r"[-+]?\.(inf|nan)\Z", re.IGNORECASE)
 
 
 class ScalarError(ValueError):
-    """A plain scalar that has no value here."""
+    """A plain scalar has no value in this subset of YAML."""
 
 
 def resolve_plain(text: str) -> Scalar:
-    """The value of a plain (unquoted) scalar.
+    """Find the value of a plain (unquoted) scalar.
 
     Raises:
-        ScalarError: nothing at all, another spelling of null, or a number that is not finite.
+        ScalarError: the text is empty, another spelling of null, or a number that is not finite.
     """
     if text in _CONSTANTS:
         return _CONSTANTS[text]
-    if not text or text in _FOREIGN_NULL:
+    if not text or text in _OTHER_NULLS:
         raise ScalarError("a value is missing here; write null to remove one")
     if _INT.match(text):
         if len(text) > 18:
@@ -52,44 +52,47 @@ def resolve_plain(text: str) -> Scalar:
         if not math.isfinite(float(text)):
             raise ScalarError(f"{text} is too large for a number")
         return float(text)
-    if _FOREIGN_NUMBER.match(text):
+    if _NOT_FINITE.match(text):
         raise ScalarError(f"{text} is not a finite number")
     return text
 
 
-def read_yaml(path: Path, shown: str, mistakes: list[Mistake]) -> Node | None:
-    """The map that the file holds, or None where it cannot be read at all; mistakes against the schema are appended.
+def read_yaml(path: Path, name: str, mistakes: list[Mistake]) -> Node | None:
+    """Read a file that holds a map; None if it cannot be read. Mistakes are appended.
 
     Args:
-        shown: the path as messages spell it.
+        name: the path as messages spell it.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        mistakes.append(Mistake(Origin(shown), f"is not UTF-8 (byte {error.start}); save it as UTF-8", of_fit=False))
+        mistakes.append(Mistake(Origin(name), f"is not UTF-8 (byte {error.start}); save it as UTF-8", of_fit=False))
         return None
     except OSError as error:
-        mistakes.append(Mistake(Origin(shown), f"cannot be read: {error.strerror}", of_fit=False))
+        mistakes.append(Mistake(Origin(name), f"cannot be read: {error.strerror}", of_fit=False))
         return None
-    return read_text(text, shown, path.parent, mistakes)
+    return read_text(text, name, path.parent, mistakes)
 
 
-def read_text(text: str, shown: str, folder: Path, mistakes: list[Mistake]) -> Node | None:
-    """As `read_yaml`, for text that is already at hand."""
-    reader = _Reader(text, shown, folder, mistakes)
-    return reader.read()
+def read_text(text: str, name: str, folder: Path, mistakes: list[Mistake]) -> Node | None:
+    """Read a map as `read_yaml` does, from text.
+
+    Args:
+        folder: folder that relative paths in the text start from.
+    """
+    return _Reader(text, name, folder, mistakes).read()
 
 
-class _NonsenseError(Exception):
-    """The file makes no sense past this point; the mistake is noted."""
+class _UnreadableError(Exception):
+    """The rest of the file cannot be read; the mistake has been noted."""
 
 
 class _Reader:
-    """Builds nodes from PyYAML's events. Events, not `compose()`, since libyaml's composer resolves aliases unseen."""
+    """A parser that makes nodes of PyYAML's events. libyaml's `compose()` would resolve aliases without telling."""
 
-    def __init__(self, text: str, shown: str, folder: Path, mistakes: list[Mistake]) -> None:
+    def __init__(self, text: str, name: str, folder: Path, mistakes: list[Mistake]) -> None:
         self.text = text
-        self.shown = shown
+        self.name = name
         self.folder = folder
         self.mistakes = mistakes
         self.events: Iterator[Any] = iter(())
@@ -99,7 +102,7 @@ class _Reader:
             self.refuse_characters()
             self.events = iter(yaml.parse(self.text, Loader=_LOADER))
             return self.document()
-        except _NonsenseError:
+        except _UnreadableError:
             return None
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
@@ -111,11 +114,11 @@ class _Reader:
         for event in self.events:
             if isinstance(event, yaml.DocumentStartEvent) and root is not None:
                 self.note(event.start_mark, "a second document starts here; a file holds one")
-                raise _NonsenseError
+                raise _UnreadableError
             if isinstance(event, yaml.NodeEvent):
                 root = self.node(event, None, depth=0)
         if root is None:
-            self.mistakes.append(Mistake(Origin(self.shown), "is empty; it should hold a map", of_fit=False))
+            self.mistakes.append(Mistake(Origin(self.name), "is empty; it should hold a map", of_fit=False))
         elif not isinstance(root.value, dict):
             self.mistakes.append(Mistake(root.origin, "a file holds a map (key: value) at its top", of_fit=False))
             return None
@@ -124,9 +127,9 @@ class _Reader:
     def node(self, event: Any, key: Origin | None, depth: int) -> Node:
         origin = self.origin(event.start_mark)
         self.refuse_extras(event)
-        if depth > _DEEPEST:
-            self.note(event.start_mark, f"more than {_DEEPEST} levels deep")
-            raise _NonsenseError
+        if depth > _MAX_DEPTH:
+            self.note(event.start_mark, f"more than {_MAX_DEPTH} levels deep")
+            raise _UnreadableError
         node = Node(None, origin, key or origin, self.folder)
         if isinstance(event, yaml.MappingStartEvent):
             node.value = self.map(depth)
@@ -162,12 +165,12 @@ class _Reader:
     def key(self, event: Any) -> str | None:
         if not isinstance(event, yaml.ScalarEvent):
             self.note(event.start_mark, "a key is a string, not a list, map or alias")
-            raise _NonsenseError
+            raise _UnreadableError
         self.refuse_extras(event)
         if not event.implicit[0]:
             return str(event.value)
         if event.value == "<<":
-            self.note(event.start_mark, "merge keys are not used here; write the values out, or use an overlay (-c)")
+            self.note(event.start_mark, "merge keys are not used here; write the values out, or use an overlay")
             return None
         try:
             if isinstance(resolve_plain(event.value), str):
@@ -219,13 +222,13 @@ class _Reader:
         if match is None:
             return
         before = self.text[: match.start()]
-        origin = Origin(self.shown, before.count("\n") + 1, len(before) - before.rfind("\n"))
+        origin = Origin(self.name, before.count("\n") + 1, len(before) - before.rfind("\n"))
         name = f"U+{ord(match[0]):04X}"
         self.mistakes.append(Mistake(origin, f"the character {name} cannot stand in a YAML file", of_fit=False))
-        raise _NonsenseError
+        raise _UnreadableError
 
     def origin(self, mark: Any) -> Origin:
-        return Origin(self.shown, mark.line + 1, mark.column + 1)
+        return Origin(self.name, mark.line + 1, mark.column + 1)
 
     def note(self, mark: Any, message: str) -> None:
         self.mistakes.append(Mistake(self.origin(mark), message, of_fit=False))

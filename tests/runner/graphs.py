@@ -1,4 +1,4 @@
-"""Graph files for the tests: the default graph with edits, and what is said about them."""
+"""Graph files for the tests: the default graph with edits, and checks of its messages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CARET = "§"
 
 
 def edited(*edits: tuple[str, str]) -> str:
-    """The default graph, its first `old` replaced by `new` for each edit; its model is named by its full path."""
+    """Edit the default graph: replace its first `old` by `new` for each edit, and name its model by the full path."""
     text = DEFAULT.replace("../configs", str(ROOT / "configs"))
     for old, new in edits:
         assert old in text, old
@@ -35,35 +35,35 @@ def write(folder: Path, text: str, name: str = "graph.yaml") -> tuple[Path, str]
 
 
 def model_of(graph: Graph) -> ModelSpec:
-    """The model of a graph that has one."""
+    """Give the model of a graph that has one."""
     assert graph.model is not None
     return graph.model
 
 
 def messages(error: KokoroError) -> list[str]:
-    """What an error says, without the lines that show the source."""
+    """List the messages of an error, without the lines that show the source."""
     return [line for line in str(error).split("\n") if not re.match(r" *[0-9]* \| ", line)]
 
 
 def assert_refused(
     folder: Path, text: str, *expected: str, kind: type[KokoroError] = GraphError, sets: tuple[str, ...] = ()
 ) -> None:
-    """The graph is refused for exactly these reasons; the first stands where the text has its mark."""
+    """Check that the graph is refused for exactly these reasons; the first is at the mark in the text."""
     path, marked = write(folder, text)
     with pytest.raises(KokoroError) as caught:
         load_graph(str(path), sets=sets)
-    said = messages(caught.value)
-    assert sorted(line.split(": ", 1)[1] for line in said) == sorted(expected)
-    assert f"{marked}: {expected[0]}" in said
+    found = messages(caught.value)
+    assert sorted(line.split(": ", 1)[1] for line in found) == sorted(expected)
+    assert f"{marked}: {expected[0]}" in found
     assert type(caught.value) is kind
 
 
 def assert_overlay_refused(folder: Path, overlay: str, *expected: str, kind: type[KokoroError] = SpecError) -> None:
-    """As `assert_refused`, for an overlay on the default graph."""
+    """Check an overlay on the default graph as `assert_refused` does a graph."""
     path, marked = write(folder, overlay, "overlay.yaml")
     with pytest.raises(KokoroError) as caught:
         load_graph(str(ROOT / "graphs/default.yaml"), [str(path)])
-    said = messages(caught.value)
-    assert sorted(line.split(": ", 1)[1] for line in said) == sorted(expected)
-    assert f"{marked}: {expected[0]}" in said
+    found = messages(caught.value)
+    assert sorted(line.split(": ", 1)[1] for line in found) == sorted(expected)
+    assert f"{marked}: {expected[0]}" in found
     assert type(caught.value) is kind

@@ -12,7 +12,7 @@ import numpy as np
 from tvm.target import Target
 
 from runner.build.export import find_class
-from runner.graph.contracts import contract_of, stage_names
+from runner.graph.contracts import list_stages, read_contract
 from runner.graph.load import Graph, load_graph
 from stages.dims import ModelDims
 from stages.layers.packing import pack_module
@@ -102,7 +102,7 @@ def weights() -> Weights:
     dims = ModelDims.from_config(sizes())
 
     with Target({"kind": "llvm", "mcpu": "generic"}):
-        for source in (name for name in stage_names() if contract_of(name).weights):
+        for source in (name for name in list_stages() if read_contract(name).weights):
             stage = find_class(source)(dims)
 
             def draw(key: str, shape: tuple[int, ...], prefix: str = stage.PREFIX) -> np.ndarray:

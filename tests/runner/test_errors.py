@@ -22,9 +22,9 @@ def file(tmp_path: Path) -> str:
 
 def test_report_sorts_by_file_and_line_and_says_each_once(file: str) -> None:
     late, early = Mistake(Origin(file, 3, 3), "late"), Mistake(Origin(file, 1, 8), "early")
-    option = Mistake(Origin("--set a=1"), "first")
+    option = Mistake(Origin("set a=1"), "first")
     lines = str(report([late, early, option, late])).split("\n")
-    assert lines[:2] == ["--set a=1: first", f"{file}:1:8: early"]
+    assert lines[:2] == ["set a=1: first", f"{file}:1:8: early"]
     assert [line for line in lines if line.endswith("late")] == [f"{file}:3:3: late"]
 
 
@@ -41,7 +41,7 @@ def test_report_is_a_spec_error_when_any_mistake_is_one_of_form(of_fit: tuple[bo
     assert type(report(mistakes)) is kind
 
 
-@pytest.mark.parametrize("origin", [Origin("--set a=1"), Origin("absent.yaml", 1, 1), Origin(__file__, 99999, 1)])
+@pytest.mark.parametrize("origin", [Origin("set a=1"), Origin("absent.yaml", 1, 1), Origin(__file__, 99999, 1)])
 def test_snippet_is_empty_where_there_is_no_line(origin: Origin) -> None:
     assert snippet(origin) == []
 
@@ -65,7 +65,7 @@ def test_suggest(name: str, known: list[str], expected: str) -> None:
 
 
 def test_what_a_terminal_would_obey_is_escaped() -> None:
-    assert str(Mistake(Origin("--set a=\n"), "no '\x1b[31m'")) == "--set a=\\n: no '\\x1b[31m'"
+    assert str(Mistake(Origin("set a=\n"), "no '\x1b[31m'")) == "set a=\\n: no '\\x1b[31m'"
 
 
 def test_errors_import_neither_pydantic_nor_networkx_nor_yaml() -> None:

@@ -11,11 +11,11 @@ from tvm.target import Target
 
 from runner.build.export import find_class
 from runner.build.targets import ANY_CPU
-from runner.graph.contracts import contract_of, stage_names
+from runner.graph.contracts import list_stages, read_contract
 from stages.families import FAMILIES, KOKORO, NoDims, find_family
 from stages.layers.packing import pack_module
 
-COMPILED = [name for name in stage_names() if contract_of(name).weights]
+COMPILED = [name for name in list_stages() if read_contract(name).weights]
 
 
 def taken(source: str, config: dict[str, object]) -> list[str]:
@@ -35,7 +35,7 @@ def taken(source: str, config: dict[str, object]) -> list[str]:
 @pytest.mark.parametrize("source", COMPILED)
 def test_weights_of_a_contract_are_the_prefixes_of_what_the_stage_takes(source: str, repository: Path) -> None:
     config = json.loads((repository / "configs/models/mini/config.json").read_text("utf-8"))
-    names, weights = taken(source, config), contract_of(source).weights
+    names, weights = taken(source, config), read_contract(source).weights
     owners = [[prefix for prefix in weights if f"{name}.".startswith(f"{prefix}.")] for name in names]
     assert [len(owner) for owner in owners] == [1] * len(names)
     assert {owner[0] for owner in owners} == set(weights)
@@ -43,7 +43,7 @@ def test_weights_of_a_contract_are_the_prefixes_of_what_the_stage_takes(source: 
 
 def test_parts_of_the_family_are_what_its_stages_take() -> None:
     assert len(COMPILED) == 5
-    assert sorted(KOKORO.parts) == sorted(part for source in COMPILED for part in contract_of(source).weights)
+    assert sorted(KOKORO.parts) == sorted(part for source in COMPILED for part in read_contract(source).weights)
 
 
 def test_family_is_found_by_its_name() -> None:

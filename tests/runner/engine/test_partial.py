@@ -104,8 +104,8 @@ def test_given_array_prunes_what_is_above(tiny: Tiny) -> None:
     [
         (Scope(until="decodr"), "no stage is called 'decodr'; did you mean 'decoder'?"),
         (Scope(refresh=frozenset({"x"})), "no stage is called 'x'"),
-        (Scope(only="bert", until="trim"), "`only` is `start` and `until` in one: give it alone"),
-        (Scope(start="decoder", until="bert"), "start at decoder: 'bert' does not depend on that stage"),
+        (Scope(only="bert", until="trim"), "`only` cannot be combined with `start` or `until`; give it alone"),
+        (Scope(start="decoder", until="bert"), "cannot start at stage 'decoder': stage 'bert' does not depend on it"),
     ],
 )
 def test_scope_is_checked(tiny: Tiny, scope: Scope, message: str) -> None:

@@ -45,7 +45,7 @@ def test_record_holds_what_was_asked_and_what_ran(recorded: Path) -> None:
 
 def test_graph_is_recorded_with_origins(recorded: Path) -> None:
     rows = {".".join(row[0]): row for row in record.find(recorded, None).graph["tree"]}
-    assert rows["params.speed"][1:3] == [2.0, ["--set params.speed=2.0", 0, 0]]
+    assert rows["params.speed"][1:3] == [2.0, ["set params.speed=2.0", 0, 0]]
     assert rows["stages.tones.entry"][2][0].endswith("tones.yaml")
 
 

@@ -1,4 +1,4 @@
-"""Names, types, axes, sizes and cycles that do not fit, with what is said about them."""
+"""Mistakes of names, types, axes, sizes and cycles, and their messages."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ SOURCES = [
     (("<- input.voice", "<- §inputs.voice"), "no stage 'inputs'; did you mean 'input'?"),
     (("audio: trim.audio", "audio: trim.§adio"), "stage 'trim' has no output 'adio'; did you mean 'audio'?"),
     (("audio: trim.audio", "audio: §trin.audio"), "no stage 'trin'; did you mean 'trim'?"),
-    (("audio: trim.audio", "audio: §input.phonemes"), "an output of the graph is an output of a stage: STAGE.PORT"),
-    (("audio: trim.audio", "audio: §params.speed"), "an output of the graph is an output of a stage: STAGE.PORT"),
+    (("audio: trim.audio", "audio: §input.phonemes"),
+     "an output of the graph is the output of a stage; write STAGE.PORT"),
+    (("audio: trim.audio", "audio: §params.speed"),
+     "an output of the graph is the output of a stage; write STAGE.PORT"),
 ]  # fmt: skip
 
 
@@ -149,23 +151,23 @@ CYCLES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("edits", "circle"), CYCLES)
-def test_a_cycle_is_spelled_out(tmp_path: Path, edits: list[tuple[str, str]], circle: str) -> None:
-    message = f"a cycle: {circle}; one of these inputs must go"
+@pytest.mark.parametrize(("edits", "cycle"), CYCLES)
+def test_a_cycle_is_spelled_out(tmp_path: Path, edits: list[tuple[str, str]], cycle: str) -> None:
+    message = f"a cycle: {cycle}; remove one of these inputs"
     path, marked = write(tmp_path, edited(*edits))
     with pytest.raises(GraphError) as caught:
         load_graph(str(path))
     assert f"{marked}: {message}" in messages(caught.value)
 
 
-def test_each_knot_of_cycles_is_one_mistake(tmp_path: Path) -> None:
+def test_each_group_of_connected_cycles_is_one_mistake(tmp_path: Path) -> None:
     path, _ = write(tmp_path, edited(SELF, ("<- align.asr", "<- trim.audio")))
     with pytest.raises(GraphError) as caught:
         load_graph(str(path))
     found = [line.split(": ", 2)[2] for line in messages(caught.value) if ": a cycle: " in line]
     assert found == [
-        "duration -> duration; one of these inputs must go",
-        "decoder -> trim -> decoder; one of these inputs must go",
+        "duration -> duration; remove one of these inputs",
+        "decoder -> trim -> decoder; remove one of these inputs",
     ]
 
 
@@ -178,7 +180,7 @@ UNUSED = [
 
 
 @pytest.mark.parametrize(("overlay", "message"), UNUSED)
-def test_what_has_no_effect_is_refused(tmp_path: Path, overlay: str, message: str) -> None:
+def test_a_value_without_effect_is_refused(tmp_path: Path, overlay: str, message: str) -> None:
     assert_overlay_refused(tmp_path, overlay, message, kind=GraphError)
 
 

@@ -1,4 +1,4 @@
-"""Contracts read from a stage's text are those that importing it gives."""
+"""A contract that is read from a stage's text equals that of the imported stage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import stages
-from runner.graph.contracts import ContractError, contract_of, find_stage, stage_names
+from runner.graph.contracts import ContractError, find_stage, list_stages, read_contract
 
 NAMES = ["align", "bert", "decoder", "duration", "f0n", "text_encoder", "tokenize", "trim", "voice"]
 GOOD = (
@@ -18,7 +18,7 @@ GOOD = (
 
 
 def test_every_stage_is_found() -> None:
-    assert stage_names() == [f"stages.{name}" for name in NAMES]
+    assert list_stages() == [f"stages.{name}" for name in NAMES]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -26,12 +26,12 @@ def test_a_contract_read_is_the_contract_imported(name: str) -> None:
     module = importlib.import_module(f"stages.{name}")
     bearers = [each for each in vars(module).values() if getattr(each, "__module__", "") == module.__name__]
     contracts = [each.contract for each in bearers if hasattr(each, "contract")]
-    assert contracts == [contract_of(f"stages.{name}")]
+    assert contracts == [read_contract(f"stages.{name}")]
 
 
 @pytest.fixture
 def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file that the stages package has as `stages.odd`."""
+    """Put a file into the package of stages, as `stages.odd`."""
     monkeypatch.setattr(stages, "__path__", [str(tmp_path)])
     return tmp_path / "odd.py"
 
@@ -54,15 +54,15 @@ UNREADABLE = [
 def test_a_contract_that_cannot_be_read_says_why(odd: Path, text: str, message: str) -> None:
     odd.write_text(text, encoding="utf-8")
     with pytest.raises(ContractError) as caught:
-        contract_of("stages.odd")
+        read_contract("stages.odd")
     assert str(caught.value).startswith(message)
 
 
 def test_a_changed_file_is_read_again(odd: Path) -> None:
     odd.write_text(GOOD, encoding="utf-8")
-    assert list(contract_of("stages.odd").inputs) == ["x"]
+    assert list(read_contract("stages.odd").inputs) == ["x"]
     odd.write_text(GOOD.replace("x=In", "renamed=In"), encoding="utf-8")
-    assert list(contract_of("stages.odd").inputs) == ["renamed"]
+    assert list(read_contract("stages.odd").inputs) == ["renamed"]
 
 
 def test_stages_of_other_packages_come_by_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +74,7 @@ def test_stages_of_other_packages_come_by_entry_point(tmp_path: Path, monkeypatc
     points = [EntryPoint("others.odd", "kokoro_run_odd.odd:odd", "kokoro_run.stages")]
     monkeypatch.setattr("importlib.metadata.entry_points", lambda *, group: points if group == points[0].group else [])
     assert find_stage("others.odd").module == "kokoro_run_odd.odd"
-    assert list(contract_of("others.odd").outputs) == ["y"]
+    assert list(read_contract("others.odd").outputs) == ["y"]
     with pytest.raises(ContractError, match=r"no stage 'kokoro_run_odd\.odd'"):
         find_stage("kokoro_run_odd.odd")
 

@@ -1,4 +1,4 @@
-"""The checked graph; a graph of another form; many mistakes at once."""
+"""The checked graph; a graph against the schema; many mistakes at once."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ SHAPES = [
 
 
 @pytest.mark.parametrize(("edit", "message"), SHAPES)
-def test_a_graph_of_another_form_is_refused(tmp_path: Path, edit: tuple[str, str], message: str) -> None:
+def test_a_graph_against_the_schema_is_refused(tmp_path: Path, edit: tuple[str, str], message: str) -> None:
     path, marked = write(tmp_path, edited(edit))
     with pytest.raises(SpecError) as caught:
         load_graph(str(path))
@@ -84,7 +84,7 @@ def test_a_stage_cannot_be_called_like_a_source(tmp_path: Path) -> None:
     path, marked = write(tmp_path, text)
     with pytest.raises(GraphError) as caught:
         load_graph(str(path))
-    message = "a stage cannot be called 'params': that name is a source of its own"
+    message = "a stage cannot be called 'params': the name is that of another source"
     assert f"{marked}: {message}" in messages(caught.value)
 
 

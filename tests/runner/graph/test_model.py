@@ -100,7 +100,9 @@ def test_part_of_a_model_is_none(tmp_path: Path) -> None:
         ("[1]", ["expected a JSON table at the top"]),
     ],
 )
-def test_config_that_is_none_says_why(tmp_path: Path, content: str | None, facts: list[str] | None) -> None:
+def test_config_of_another_family_is_refused_with_the_reason(
+    tmp_path: Path, content: str | None, facts: list[str] | None
+) -> None:
     path = tmp_path / "config.json"
     if content is not None:
         path.write_text(content, "latin-1")
@@ -110,7 +112,7 @@ def test_config_that_is_none_says_why(tmp_path: Path, content: str | None, facts
     assert error.value.unreadable == (content is None)
 
 
-def test_mistakes_of_a_config_are_told_one_a_line() -> None:
+def test_mistakes_of_a_config_are_listed_one_a_line() -> None:
     model = model_of(load_graph(DEFAULT))
     with pytest.raises(RunError) as error:
         read_model(model, RunError, {"n_layer": 0, "max_dur": "x"})

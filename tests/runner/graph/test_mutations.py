@@ -1,4 +1,4 @@
-"""Whatever is done to the default graph, it is either sound or refused with a message: never a traceback."""
+"""A mutated default graph is either sound or refused with a message; there is never a traceback."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ GRAPH = plain_graph()
 
 
 def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The way to every value below, by keys."""
+    """List the paths of all values in a tree."""
     children = value if isinstance(value, dict) else {}
     return [path] * bool(path) + [way for name, child in children.items() for way in paths(child, (*path, name))]
 
@@ -70,13 +70,13 @@ def assert_sound_or_refused(text: str, overlays: tuple[str, ...] = (), sets: tup
             refusal = str(error).split("\n")[0]
         else:
             return
-    assert refusal.startswith((str(files[0].parent), "--set ", str(ROOT), "configs/")), refusal
+    assert refusal.startswith((str(files[0].parent), "set ", str(ROOT), "configs/")), refusal
     assert ": " in refusal
 
 
 @st.composite
 def mutated_texts(draw: st.DrawFn) -> str:
-    """The text with one to three cuts, insertions, doublings or exchanges."""
+    """Cut, insert, double or exchange one to three pieces of the text."""
     text = TEXT
     for _ in range(draw(st.integers(1, 3))):
         start = draw(st.integers(0, len(text)))
@@ -88,7 +88,7 @@ def mutated_texts(draw: st.DrawFn) -> str:
 
 @st.composite
 def mutated_lines(draw: st.DrawFn) -> str:
-    """The text with lines removed, doubled, moved, or with a word exchanged for another."""
+    """Remove, double or move lines of the text, or exchange a word for another."""
     lines = TEXT.split("\n")
     for _ in range(draw(st.integers(1, 4))):
         at, to = (draw(st.integers(0, len(lines) - 1)) for _ in range(2))
@@ -105,7 +105,7 @@ def mutated_lines(draw: st.DrawFn) -> str:
 
 @st.composite
 def mutated_trees(draw: st.DrawFn) -> dict[str, Any]:
-    """The graph with one to three values replaced, removed, renamed or copied elsewhere."""
+    """Replace, remove, rename or copy one to three values of the graph."""
     graph = copy.deepcopy(GRAPH)
     for _ in range(draw(st.integers(1, 3))):
         *above, name = draw(st.sampled_from(PATHS))
@@ -128,7 +128,7 @@ def mutated_trees(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def overlays(draw: st.DrawFn) -> dict[str, Any]:
-    """A value for one path of the graph, or for one beside it."""
+    """Draw a value for one path of the graph, or for one beside it."""
     path = list(draw(st.sampled_from(PATHS)))
     if draw(st.booleans()):
         path[draw(st.integers(0, len(path) - 1))] = draw(st.sampled_from(WORDS))

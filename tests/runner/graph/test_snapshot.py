@@ -1,4 +1,4 @@
-"""Graphs kept from one run to the next: the same as those read anew, and gone with any change."""
+"""Snapshots of checked graphs: each equals the graph read from its files, and is not used after a change."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Aged = Callable[[], None]
 
 @pytest.fixture
 def place(tmp_path: Path, repository: Path) -> Path:
-    """A graph, its model and its config, all of them hours old."""
+    """Write a graph, its model and its config, all of them hours old."""
     shutil.copytree(repository / "configs" / "models" / "mini", tmp_path / "mini")
     shutil.copyfile(repository / "configs" / "models" / "mini.yaml", tmp_path / "mini.yaml")
     text = (repository / "graphs" / "default.yaml").read_text("utf-8")
@@ -34,7 +34,7 @@ def place(tmp_path: Path, repository: Path) -> Path:
 
 @pytest.fixture
 def aged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files that were written a moment ago count as old: nothing writes them within one tick of the clock here."""
+    """Let a file that was written a moment ago count as old: no test writes one twice within a tick of the clock."""
     monkeypatch.setattr(snapshot, "_FRESH_NS", -10 * 60 * 10**9)
 
 
@@ -49,7 +49,7 @@ def kept(place: Path) -> list[Path]:
 @pytest.mark.usefixtures("aged")
 def test_kept_graph_is_the_graph(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = load(place)
-    monkeypatch.setattr(snapshot, "_read", None)  # reading it anew would fail
+    monkeypatch.setattr(snapshot, "_read_graph", None)  # reading it anew would fail
     again = load(place)
     assert again == first == load_graph(str(place / "g.yaml"), [str(place / "over.yaml")])
     ours, theirs = ([(p, n.plain(), n.origin, n.key) for p, n in graph.tree.leaves()] for graph in (again, first))
@@ -87,7 +87,7 @@ def test_options_and_folder_are_part_of_what_was_asked(place: Path, monkeypatch:
 @pytest.mark.usefixtures("aged")
 def test_code_is_part_of_what_was_asked(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load(place)
-    code, newest = snapshot._code()
+    code, newest = snapshot._identify_code()
     names = [Path(row[0]).name for row in code[1]]
     assert {
         "checks.py",
@@ -101,7 +101,7 @@ def test_code_is_part_of_what_was_asked(place: Path, monkeypatch: pytest.MonkeyP
         "model_config.py",
         "__init__.py",
     } <= set(names)
-    monkeypatch.setattr(snapshot, "_code", lambda: ([*code, "another"], newest))
+    monkeypatch.setattr(snapshot, "_identify_code", lambda: ([*code, "another"], newest))
     load(place)
     assert len(kept(place)) == 2
 
@@ -141,7 +141,7 @@ def test_devices_come_with_the_graph(place: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_repeated_run_imports_nothing_heavy(place: Path, tiny_model: Path, tiny_root: Path, repository: Path) -> None:
-    """A run of which all is kept: neither pydantic nor YAML, neither TVM's runtime nor its compiler."""
+    """A run whose results are all in the cache needs neither pydantic nor YAML, and nothing of TVM."""
     command = [
         *("default", "-c", str(tiny_model), "--build-dir", str(tiny_root)),
         "--phonemes",

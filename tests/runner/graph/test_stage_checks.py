@@ -1,4 +1,4 @@
-"""Modules, contracts and devices that do not fit, with what is said about them."""
+"""Mistakes of modules, contracts and devices, and their messages."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ MODULES = [
     (("module: stages.trim\n", "module: stages.trim\n    §source: stages.trim\n"),
      "stage 'trim' is a Python stage: 'source' is for libraries"),
     (("build/{model}/{device}/bert.so", "§build/{model}/{device}/bert.dll"),
-     "the path of a library ends in .so (which stands for the suffix of the device)"),
+     "the path of a library ends in .so, which stands for the suffix of the device kind"),
     (("build/{model}/{device}/bert.so", "build/§{modle}/{device}/bert.so"),
      "unknown placeholder '{modle}' in a library's path; did you mean 'model'?"),
     (("build/{model}/{device}/bert.so", "build/§{model/bert.so"),
      "unknown placeholder '{model/bert.so' in a library's path; known: model, device"),
     (("build/{model}/{device}/bert.so", "§libs/bert.so"),
-     "stage 'bert' has a source, so `build` writes its library: the path begins with build/"),
+     "stage 'bert' has a source, so `build` writes its library: the path must begin with build/"),
     (("build/{model}/{device}/bert.so", "§build/../../bert.so"),
-     "stage 'bert' has a source, so `build` writes its library: the path has no '..'"),
+     "stage 'bert' has a source, so `build` writes its library: the path must not contain '..'"),
     (("build/{model}/{device}/f0n.so", "§build/{model}/{device}/bert.so"),
      "stage 'bert' is built to the same library, from another source"),
 ]  # fmt: skip
@@ -62,7 +62,7 @@ def test_only_stages_are_ever_named(tmp_path: Path, name: str) -> None:
 
 def test_a_library_takes_tensors_alone(tmp_path: Path) -> None:
     text = edited((IDS, f"{IDS}\n      x: §str <- input.phonemes"), ("    source: stages.bert ", "    # "))
-    message = "bert.x is str, which Python stages alone take; a library takes tensors"
+    message = "bert.x is str, which only Python stages take; a library takes tensors"
     assert_refused(tmp_path, text.replace("build/{model}/{device}/bert.so", "bert.so"), message)
 
 

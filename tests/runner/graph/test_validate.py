@@ -1,4 +1,4 @@
-"""Overlays, --set, paths, origins, devices: many files, one tree."""
+"""Overlays, options, paths, origins, device kinds: many files, one tree."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from runner.errors import GraphError, SpecError
 from runner.files.locate import data_root, find_file, shown
 from runner.graph import validate
 from runner.graph.load import Graph, load_graph
-from runner.graph.validate import device_kinds, load_device
+from runner.graph.validate import list_device_kinds, load_device
 from runner.inspect.mermaid import list_values
 from tests.runner.graphs import ROOT, assert_overlay_refused, edited, messages, model_of, write
 
@@ -144,7 +144,7 @@ SETS = [
 def test_a_set_option_that_names_nothing_is_refused(option: str, message: str) -> None:
     with pytest.raises(SpecError) as caught:
         load_graph(DEFAULT, sets=[option])
-    assert str(caught.value) == f"--set {option}: {message}"
+    assert str(caught.value) == f"set {option}: {message}"
 
 
 def test_mistakes_of_all_files_and_options_are_reported_at_once(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_mistakes_of_all_files_and_options_are_reported_at_once(tmp_path: Path) 
     with pytest.raises(SpecError) as caught:
         load_graph(DEFAULT, [str(two), str(one)], ["params.spede=1"])
     places = [line.split(" ")[0] for line in messages(caught.value)]
-    assert places == ["--set", f"{one}:1:1:", f"{two}:1:17:"]
+    assert places == ["set", f"{one}:1:1:", f"{two}:1:17:"]
 
 
 def test_every_value_has_its_origin(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_every_value_has_its_origin(tmp_path: Path) -> None:
     graph = load_graph(DEFAULT, [str(overlay)], ["params.speed=2.0"])
     found = {path: (value, str(origin)) for path, value, origin in list_values(graph)}
     assert found["params.seed"] == (7, f"{overlay}:2:9")
-    assert found["params.speed"] == (2.0, "--set params.speed=2.0")
+    assert found["params.speed"] == (2.0, "set params.speed=2.0")
     assert found["name"] == ("kokoro", f"{shown(ROOT / 'graphs/default.yaml')}:3:7")
     assert found["dims.hidden"][1].startswith(f"{shown(ROOT / 'configs/models/mini.yaml')}:")
 
@@ -256,7 +256,7 @@ def test_find_file_lists_what_there_is() -> None:
 
 
 def test_the_described_devices_are_cpus() -> None:
-    assert {"cpu", "cpu-avx2"} <= set(device_kinds())
+    assert {"cpu", "cpu-avx2"} <= set(list_device_kinds())
     assert load_device("cpu").target == {"kind": "llvm", "mcpu": "native"}
     assert (load_device("cpu-avx2").runtime, load_device("cpu-avx2").suffix) == ("cpu", ".so")
 
@@ -267,7 +267,8 @@ def test_an_unknown_device_kind_is_refused() -> None:
 
 
 DEVICES = [
-    ("device: {kind: §tpu, runtime: cpu, target: {}, suffix: .so}", "says kind 'tpu'; its file name says 'odd'"),
+    ("device: {kind: §tpu, runtime: cpu, target: {}, suffix: .so}",
+     "describes the kind 'tpu', but its file name is that of 'odd'"),
     ("device: {kind: odd, runtime: §npu, target: {}, suffix: .so}",
      "device.runtime takes 'cpu', 'cuda', 'rocm', 'metal', 'opencl', 'vulkan' or 'webgpu', not 'npu'"),
     ("device: {kind: odd, runtime: cpu, §tarjet: {}, target: {}, suffix: .so}",

@@ -1,4 +1,4 @@
-"""Restricted YAML: what is read, what is refused, and where."""
+"""The subset of YAML: values that are read, and mistakes with their lines and columns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOADERS = [yaml.SafeLoader, *([yaml.CSafeLoader] if hasattr(yaml, "CSafeLoader")
 
 @pytest.fixture(params=LOADERS, ids=lambda loader: loader.__name__, autouse=True)
 def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test runs on libyaml and on PyYAML's own parser: what is refused, and where, must not depend on which."""
+    """Run each test on libyaml and on PyYAML's own parser: both must give the same mistakes at the same columns."""
     monkeypatch.setattr(yaml_reader, "_LOADER", request.param)
 
 
@@ -89,7 +89,7 @@ REFUSED = [
     ("a: §!!python/object/apply:os.system [x]", _TAG.format("tag:yaml.org,2002:python/object/apply:os.system")),
     ("a: §&x 1", "anchors (&x) are not used here; write the value out"),
     ("a: §*x", "aliases (*x) are not used here; write the value out"),
-    ("§<<: {a: 1}", "merge keys are not used here; write the values out, or use an overlay (-c)"),
+    ("§<<: {a: 1}", "merge keys are not used here; write the values out, or use an overlay"),
     ("§1: a", "a key is a string; quote it: '1'"),
     ("§true: a", "a key is a string; quote it: 'true'"),
     ("§null: a", "a key is a string; quote it: 'null'"),
@@ -155,7 +155,7 @@ PLACES: list[tuple[str, int, int | None]] = [
 
 @pytest.mark.parametrize(("text", "first", "seventh"), PLACES)
 def test_columns_inside_a_string_are_those_of_the_file(text: str, first: int, seventh: int | None) -> None:
-    """Where the file does not spell the string as it is, its start stands for every character of it."""
+    """A string that the file spells with escapes has one origin for all its characters: its start."""
     node, _ = read(text)
     assert node is not None
     value = next(iter(node.value.values()))

@@ -16,7 +16,7 @@ from tvm.relax.frontend import nn
 from tvm.target import Target
 
 from runner.build.export import find_class
-from runner.graph.contracts import contract_of, stage_names
+from runner.graph.contracts import list_stages, read_contract
 from runner.model.checkpoint import Checkpoint
 from stages.dims import ModelDims
 from stages.families import KOKORO
@@ -169,7 +169,7 @@ def test_stages_take_every_tensor_of_the_default_model_once(
     dims, checkpoint = model
     taken: Counter[str] = Counter()
     with Target(fields):
-        for source in (name for name in stage_names() if contract_of(name).weights):
+        for source in (name for name in list_stages() if read_contract(name).weights):
             stage = find_class(source)(dims)
 
             def take(key: str, shape: tuple[int, ...], prefix: str = stage.PREFIX) -> Array:
