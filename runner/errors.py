@@ -1,15 +1,15 @@
-"""What can go wrong, as one tree.
+"""The tree of errors.
 
     KokoroError
-    |- SpecError      a YAML file does not say what it should: syntax, unknown keys, values of the wrong kind
+    |- SpecError      a YAML file breaks the syntax or the schema: unknown keys, values of the wrong kind
     |- GraphError     names, types, axes or order do not fit
-    |- WeightsError   a checkpoint or voice does not hold what the model needs
+    |- WeightsError   a checkpoint or a voice does not fit the model
     |- BuildError     a stage could not be compiled (TVM's error is the cause)
-    `- RunError       a built pipeline refused an input, or could not read or write a file
-       |- LineError   of one line of many: the others can be spoken
-       `- SizeError   a format cannot hold so much; another one can
+    `- RunError       a pipeline refused an input, or a file could not be read or written
+       |- LineError   one line cannot be spoken; others may be
+       `- SizeError   an audio format cannot hold so many samples; another format can
 
-Inner code raises the fact; the outermost code that knows them adds file, line and stage. A message says where, what was
+Inner code raises the fact; the outermost code that knows file, line and stage adds them. A message says where, what was
 found, what was expected and what to do. The command line prints it and exits with 2.
 """
 
@@ -24,11 +24,11 @@ _WIDEST_SNIPPET = 160
 
 
 class KokoroError(Exception):
-    """The root: a mistake the user can do something about."""
+    """The root of all errors that a user can correct."""
 
 
 class SpecError(KokoroError):
-    """A YAML file does not say what it should."""
+    """A YAML file breaks the syntax or the schema."""
 
 
 class GraphError(KokoroError):
@@ -36,7 +36,7 @@ class GraphError(KokoroError):
 
 
 class WeightsError(KokoroError):
-    """A checkpoint or voice does not hold what the model needs."""
+    """A checkpoint or a voice does not fit the model."""
 
 
 class BuildError(KokoroError):
@@ -44,7 +44,7 @@ class BuildError(KokoroError):
 
 
 class RunError(KokoroError):
-    """A built pipeline refused an input, or could not read or write a file."""
+    """A pipeline refused an input, or a file could not be read or written."""
 
 
 class SizeError(RunError):
@@ -52,11 +52,11 @@ class SizeError(RunError):
 
 
 class LineError(RunError):
-    """One line cannot be spoken; others may.
+    """One line cannot be spoken; others may be.
 
     Attributes:
-        origin: where the line was written: `ipa.txt:7`.
-        fact: what is wrong with it.
+        origin: origin of the line: `ipa.txt:7`.
+        fact: its mistake.
     """
 
     def __init__(self, origin: str, fact: str) -> None:
@@ -66,7 +66,7 @@ class LineError(RunError):
 
 @dataclass(frozen=True, order=True)
 class Origin:
-    """Where a value was written: `graphs/default.yaml:67:13`, or an option: `set params.speed=1.2`.
+    """The origin of a value: `graphs/default.yaml:67:13`, or an option: `set params.speed=1.2`.
 
     Attributes:
         file: the path as the user gave it, or the option's text.
@@ -84,7 +84,7 @@ class Origin:
 
 @dataclass(frozen=True, order=True)
 class Mistake:
-    """One mistake in a YAML file, and whether it is one of fit (GraphError) or against the schema (SpecError)."""
+    """A mistake in a YAML file: one of fit (GraphError), or one against the schema (SpecError)."""
 
     origin: Origin
     message: str
@@ -105,7 +105,7 @@ def report(mistakes: Iterable[Mistake]) -> KokoroError:
 
 
 def snippet(origin: Origin) -> list[str]:
-    """The line of `origin` with a caret under its column; nothing where there is no line to show.
+    """Show the line of `origin` with a caret under its column; nothing if there is no line to show.
 
     67 |       d_en: float32[1, text, hidden] <- bert.d_en
        |             ^
@@ -125,12 +125,12 @@ def snippet(origin: Origin) -> list[str]:
 
 
 def printable(text: str) -> str:
-    """One line that a terminal may show: what a file or an option has smuggled in is escaped."""
+    """Escape the characters that a terminal must not get, such as escape codes and line ends."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean 'text_mask'?`, or else what there is."""
+    """Make the hint `; did you mean 'text_mask'?`, or a list of the known names."""
     known = list(known)
     close = difflib.get_close_matches(name, known, n=1)
     if close:

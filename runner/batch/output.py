@@ -21,7 +21,7 @@ from runner.batch.rows import STDIN
 from runner.batch.spool import STATE_NAME, spool_path
 from runner.errors import RunError
 from runner.files.errors import writing
-from runner.files.replace import check_writable, place_of, sweep
+from runner.files.replace import check_writable, resolve_target, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -203,7 +203,7 @@ class Destination(Generic[PartT]):
 
     @contextlib.contextmanager
     def _open_file(self, total: int, settings: str, *, resume: bool) -> Iterator[FilePlace[PartT]]:
-        target = place_of(self.path)
+        target = resolve_target(self.path)
         if total <= 1:
             sweep(target.parent, re.escape(target.name), _ABANDONED_S)
             with Journal(None, resume=False) as journal, tempfile.TemporaryFile() as unnamed:
@@ -213,7 +213,7 @@ class Destination(Generic[PartT]):
         with Journal(self.journal, resume=resume) as journal:
             for place in (self.path, self.side):
                 if place is not None:
-                    sweep(place_of(place).parent, re.escape(place_of(place).name))
+                    sweep(resolve_target(place).parent, re.escape(resolve_target(place).name))
             with writing(path):
                 if not len(journal):
                     path.unlink(missing_ok=True)

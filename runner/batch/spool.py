@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from runner.files.errors import writing
-from runner.files.replace import place_of
+from runner.files.replace import resolve_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,5 +63,5 @@ class Spool:
 
 def spool_path(output: Path) -> Path:
     """The file that holds the samples of several rows before they become `output`."""
-    target = place_of(output)
+    target = resolve_target(output)
     return target.with_name(f".{target.name}{STATE_NAME}.f32")

@@ -1,1 +1,1 @@
-"""Results of stages: keys, records, tensors, eviction."""
+"""The cache of stages' results: keys, records, tensors, eviction."""

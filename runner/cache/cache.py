@@ -1,15 +1,15 @@
-"""Results of stages, kept by what they were computed from.
+"""Keeps the results of stages, by all that they were computed from.
 
-    <root>/records/<stage>/<key>.json    what a key was made of, the digests of its outputs, how long it took
+    <root>/records/<stage>/<key>.json    an entry: components of the key, digests of the outputs, seconds
     <root>/tensors/ab/<digest>.npy       each array once
-    <root>/runs/<id>.json                manifests of runs (`record`)
+    <root>/runs/<id>.json                records of runs (`engine.record`)
 
     lookup(key) --> Entry: digests of the outputs --> load(entry, port) --> array, or None: run the stage again
 
-Any number of processes may share a folder; there is no lock. Nothing in it is trusted and nothing about it can fail a
-run: what is damaged is removed, said so and computed again; what cannot be written is said so once and not kept.
-Records outlive the arrays that eviction removes: an entry then still knows its digests, which is all that stages
-further down need for their own keys.
+Any number of processes may share a folder; there is no lock. The content of the folder is checked, never trusted, and a
+fault of the cache does not fail a run. A damaged file is removed with a warning, and its stage runs again; if the
+folder cannot be written, one warning says so and nothing more is kept. An entry outlives the arrays that eviction
+removes: its digests are enough for the keys of the stages that depend on it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.cache import eviction
 from runner.cache.digest import DamageError, Memo, array_digest, plain
-from runner.cache.eviction import Evicted, Limits, Usage
+from runner.cache.eviction import Limits, Removal, Usage
 from runner.cache.keys import distance
 from runner.cache.records import Entry, Output, RecordStore
 from runner.cache.tensors import TensorStore
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from runner.runtime.values import Array
 
-__all__ = ["MAX_AGE_S", "MAX_BYTES", "Cache", "Checked", "Entry", "Evicted", "Output", "default_root"]
+__all__ = ["MAX_AGE_S", "MAX_BYTES", "Cache", "Entry", "Output", "Removal", "Verification", "default_root"]
 
 _LOG = logging.getLogger("kokoro_run")
 
@@ -44,11 +44,11 @@ MAX_BYTES = 2 * 2**30
 MAX_AGE_S = 30 * 86400.0
 ENVIRONMENT = "KOKORO_RUN_CACHE"
 
-_LOOKED_AT = 64  # records that `nearest` reads, those used last
+_MAX_COMPARED = 64  # entries that `nearest` compares, those used last
 
 
 def default_root() -> Path:
-    """Where the cache is if nothing says so: $KOKORO_RUN_CACHE, else in the user's cache folder."""
+    """Find the default folder of the cache: $KOKORO_RUN_CACHE, else one in the user's cache folder."""
     given = os.environ.get(ENVIRONMENT)
     if given:
         return Path(given)
@@ -58,8 +58,8 @@ def default_root() -> Path:
 
 
 @dataclass(frozen=True)
-class Checked:
-    """What `verify` read, and the damaged files that it removed, each with the reason."""
+class Verification:
+    """The result of `verify`: the files that were read, and the damaged ones that were removed, with the reason."""
 
     tensors: int
     records: int
@@ -72,15 +72,15 @@ class Cache:
 
     Attributes:
         root: the folder.
-        limits: what `evict` keeps.
+        limits: the limits that `evict` keeps.
     """
 
     def __init__(self, root: Path | None = None, max_bytes: int = MAX_BYTES, max_age_s: float = MAX_AGE_S) -> None:
-        """Nothing is read or written yet.
+        """Open a cache; nothing is read or written yet.
 
         Args:
-            root: None for the default one.
-            max_bytes: that `evict` leaves in arrays.
+            root: the folder; None for the default one.
+            max_bytes: bytes of arrays that `evict` leaves.
             max_age_s: time since the last use after which `evict` removes an array.
         """
         self.root = default_root() if root is None else root
@@ -88,15 +88,15 @@ class Cache:
         self._records, self._tensors = RecordStore(self.root / "records"), TensorStore(self.root / "tensors")
         self._usage = Usage(self.root)
         self._writable = True
-        self._said: set[str] = set()
+        self._reported: set[str] = set()
 
     @functools.cached_property
     def memo(self) -> Memo:
-        """Digests of the files that keys are made of; `evict` saves what is new."""
+        """Digests of the files that keys depend on; `evict` saves the new ones."""
         return Memo(self.root / "files.json")
 
     def lookup(self, key: str) -> Entry | None:
-        """What is known for `key`. Its arrays may be gone: see `present` and `load`."""
+        """Find the entry of `key`; None if there is none. Its arrays may be missing: see `present` and `load`."""
         try:
             return self._records.read(key)
         except FileNotFoundError:
@@ -104,18 +104,18 @@ class Cache:
         except DamageError as error:
             self._discard(self._records.path(key), error, key)
         except OSError as error:
-            self._say_unreadable(error)
+            self._report_unreadable(error)
         return None
 
     def present(self, entry: Entry, port: str) -> bool:
-        """Whether the array of an output is there, as far as can be told without reading it."""
+        """Whether the file of an output's array exists; its content is not checked."""
         return self._tensors.has(entry.outputs[port].digest)
 
     def load(self, entry: Entry, port: str) -> Array | None:
-        """The array of an output; None where it is gone or was damaged, and its stage must run again.
+        """Load the array of an output; None if it is missing or was damaged, and its stage must run again.
 
-        It is mapped copy-on-write: writable, contiguous, at a multiple of 64 bytes, and private to this process. Its
-        content has been checked against its digest.
+        The array is mapped copy-on-write: writable, contiguous, at a multiple of 64 bytes, and private to this process.
+        Its content has been checked against its digest.
         """
         digest = entry.outputs[port].digest
         try:
@@ -125,11 +125,11 @@ class Cache:
         except DamageError as error:
             self._discard(self._tensors.path(digest), error, entry.key)
         except OSError as error:
-            self._say_unreadable(error)
+            self._report_unreadable(error)
         return None
 
     def store(self, key: str, components: Mapping[str, Any], outputs: Mapping[str, Array], seconds: float) -> Entry:
-        """Keep what a stage gave; the entry is right whether or not it could be kept."""
+        """Store the outputs of a stage. The entry is valid even if the files could not be written."""
         arrays = {port: plain(array) for port, array in outputs.items()}
         known = {
             port: Output(array_digest(array), array.dtype.name, array.shape, array.nbytes)
@@ -147,87 +147,92 @@ class Cache:
         return entry
 
     def forget(self, entry: Entry) -> None:
-        """Remove an entry; its arrays go when nothing has used them for long."""
+        """Remove an entry; eviction removes its arrays later, when no other entry uses them."""
         atomic.remove(self._records.path(entry.key))
 
     def nearest(self, components: Mapping[str, Any]) -> Entry | None:
-        """Of the stage's entries used last, the one with the fewest other components; None where there is none."""
-        latest = (self.lookup(key) for _, key in self._records.latest(components["stage"])[:_LOOKED_AT])
+        """Find the entry of the stage that is most like `components`: the fewest components differ.
+
+        Only the 64 most recently used entries are compared. None if the stage has no entry.
+        """
+        latest = (self.lookup(key) for _, key in self._records.latest(components["stage"])[:_MAX_COMPARED])
         found = [entry for entry in latest if entry is not None]
         return min(found, key=lambda entry: distance(entry.components, components), default=None)
 
-    def evict(self, keep: Collection[str] = (), *, now: bool = False) -> Evicted:
-        """Keep the limits: remove arrays unused for too long, then those unused longest, but none of the keys `keep`.
+    def evict(self, keep: Collection[str] = (), *, now: bool = False) -> Removal:
+        """Remove arrays that were unused for too long, then the longest unused ones until the size limit is kept.
 
-        To be called at the end of each run: it marks `keep` as used, and looks at the folder only when there may be
-        something to remove.
+        Call it at the end of each run. It reads the folder only if a limit may have been passed.
 
         Args:
-            now: look at the folder whatever is known of it.
+            keep: keys of entries that this run used: they are marked as used, and their arrays stay.
+            now: read the folder in any case.
         """
         kept = {output.digest for entry in map(self.lookup, keep) if entry for output in entry.outputs.values()}
         if not os.access(self.root, os.W_OK):
-            return Evicted()
+            return Removal()
         self.memo.save()
         for key in keep:
             self._records.touch(key)
         for digest in kept:
             self._tensors.touch(digest)
         if not (now or self._usage.may_exceed(self.limits)):
-            return Evicted()
+            return Removal()
         removed, left = eviction.evict(self._tensors, self._records, self.limits, kept, room=not now)
         self._usage.set(left)
         return removed
 
     def entries(self, stage: str | None = None) -> Iterator[tuple[float, Entry]]:
-        """Every entry, of one stage or all, with the time of its last use [s since 1970], the latest first."""
+        """List the entries of one stage or all, each with the time of its last use [s since 1970], the latest first."""
         for used, key in self._records.latest(stage):
             entry = self.lookup(key)
             if entry is not None:
                 yield used, entry
 
     def tensor_bytes(self) -> tuple[int, int]:
-        """How many arrays are kept, and the bytes of their files."""
+        """Count the arrays that are kept, and the bytes of their files."""
         sizes = [file.size for file in self._tensors.files()]
         return len(sizes), sum(sizes)
 
-    def verify(self) -> Checked:
-        """Read everything and remove what is damaged."""
+    def verify(self) -> Verification:
+        """Read all files and remove the damaged ones."""
         files = list(self._tensors.files())
         keys = [key for _, key in self._records.latest()]
         checks = [
-            *(_damage(Path(file.path), self._tensors.load, file.digest) for file in files),
-            *(_damage(self._records.path(key), self._records.read, key) for key in keys),
+            *(_remove_if_damaged(Path(file.path), self._tensors.load, file.digest) for file in files),
+            *(_remove_if_damaged(self._records.path(key), self._records.read, key) for key in keys),
         ]
-        return Checked(len(files), len(keys), sum(file.size for file in files), [check for check in checks if check])
+        return Verification(
+            len(files), len(keys), sum(file.size for file in files), [check for check in checks if check]
+        )
 
-    def clear(self) -> Evicted:
-        """Remove all arrays and records; manifests of runs stay."""
+    def clear(self) -> Removal:
+        """Remove all arrays and entries; records of runs stay."""
         files, keys = list(self._tensors.files()), [key for _, key in self._records.latest()]
         gone = [file for file in files if atomic.remove(file.path)]
         records = sum(atomic.remove(self._records.path(key)) for key in keys)
         atomic.remove(self.root / "usage")
-        return Evicted(len(gone), sum(file.size for file in gone), records)
+        return Removal(len(gone), sum(file.size for file in gone), records)
 
     def _discard(self, path: Path, error: DamageError, key: str) -> None:
-        done = "removed" if atomic.remove(path) else "not used"
-        _LOG.warning("cache: %s is damaged: %s; %s, and %s runs again", path, error, done, key.partition("/")[0])
+        action = "removed" if atomic.remove(path) else "not used"
+        _LOG.warning("cache: %s is damaged: %s; %s, and %s runs again", path, error, action, key.partition("/")[0])
 
     def _stop_writing(self, error: OSError) -> None:
         self._writable = False
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        what = "is full" if full else "cannot be written"
-        _LOG.warning("cache %s %s (%s): what this run computes is not kept", self.root, what, error.strerror)
+        fault = "is full" if full else "cannot be written"
+        _LOG.warning("cache %s %s (%s): further results of this run are not kept", self.root, fault, error.strerror)
 
-    def _say_unreadable(self, error: OSError) -> None:
-        text = f"cache {self.root} cannot be read ({error.strerror}): what it holds is computed again"
-        if text not in self._said:
-            self._said.add(text)
+    def _report_unreadable(self, error: OSError) -> None:
+        text = f"cache {self.root} cannot be read ({error.strerror}): stages run again"
+        if text not in self._reported:
+            self._reported.add(text)
             _LOG.warning("%s", text)
 
 
-def _damage(path: Path, read: Callable[[str], object], name: str) -> tuple[Path, str] | None:
-    """Read a file, and remove it if it is damaged: then its path and the reason."""
+def _remove_if_damaged(path: Path, read: Callable[[str], object], name: str) -> tuple[Path, str] | None:
+    """Read a file, and remove it if it is damaged; gives its path and the reason, or None if it is whole or missing."""
     try:
         read(name)
     except FileNotFoundError:

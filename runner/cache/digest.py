@@ -1,10 +1,11 @@
-"""Names for what goes into a stage and what comes out of it: two things with one digest are the same thing.
+"""Computes digests of arrays, values and code: equal digests mean equal content.
 
     array           -> dtype, shape and the elements' bytes, in C order
     text, parameter -> its kind and its value
-    Python stage    -> the syntax trees of its module and of every module of `stages` that it imports, however far
+    Python stage    -> the syntax trees of its module and of every module of `stages` that it imports, also indirectly
 
-A syntax tree holds no comments and no layout, so neither re-runs a stage. All digests are sha256 in hexadecimal.
+A syntax tree has no comments and no layout, so a change of these does not run a stage again. All digests are sha256 in
+hexadecimal.
 """
 
 from __future__ import annotations
@@ -28,18 +29,18 @@ if TYPE_CHECKING:
     from runner.runtime.values import Array
 
 _STAGES = "stages"
-_FRESH_NS = 2_000_000_000  # a file changed so lately may change once more within one tick of its clock
+_FRESH_NS = 2_000_000_000  # a file that changed so recently may change again without a change of its times
 _MEMO_FORMAT = 1
 
 
 class DamageError(ValueError):
-    """What is kept under a digest is not what it stands for; the message says how that shows."""
+    """A file does not have the content that its name or its digest says; the message has the reason."""
 
 
 def array_digest(array: Array) -> str:
-    """Digest of an array: of dtype, shape and elements, however they lie in memory; none of them is rounded.
+    """Compute the digest of an array: of dtype, shape and elements, in any memory layout, without rounding.
 
-    bool, 0-d and empty arrays have one too; -0.0 is not 0.0, and float32[2, 1] is not float32[1, 2].
+    bool, 0-d and empty arrays have a digest too. -0.0 differs from 0.0, and float32[2, 1] from float32[1, 2].
     """
     digest = hashlib.sha256(f"{array.dtype.name}{list(array.shape)}\n".encode())
     digest.update(elements(plain(array)))
@@ -47,28 +48,28 @@ def array_digest(array: Array) -> str:
 
 
 def plain(array: Array) -> Array:
-    """`array` in C order and in this machine's byte order; itself if it is so."""
+    """Bring an array into C order and this machine's byte order; gives the array itself if it has both."""
     native = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     return native if native.flags.c_contiguous else native.copy(order="C")
 
 
 def elements(array: Array) -> memoryview:
-    """The bytes of a `plain` array's elements, in place."""
+    """Give the bytes of the elements of an array from `plain`, without a copy."""
     return array.reshape(-1).view("u1").data if array.size else memoryview(b"")
 
 
 def value_digest(value: object) -> str:
-    """Digest of what JSON can spell: text, numbers, booleans, None, lists and tables. True is not 1, 1 is not 1.0."""
+    """Compute the digest of a JSON value: text, number, boolean, None, list or table. True, 1 and 1.0 differ."""
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
 def canonical(value: object) -> str:
-    """The one JSON text of `value`: keys sorted, no spaces, ASCII."""
+    """Write `value` as canonical JSON: keys sorted, no spaces, ASCII."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def module_digest(dotted: str, memo: Memo | None = None) -> str:
-    """Digest of the code of the Python stage that a graph calls `dotted`.
+    """Compute the digest of the code of the Python stage that a graph calls `dotted`.
 
     Raises:
         ContractError: no stage has that name.
@@ -78,10 +79,13 @@ def module_digest(dotted: str, memo: Memo | None = None) -> str:
 
 
 def module_digests(dotted: str, memo: Memo | None = None) -> dict[str, str]:
-    """File -> digest of its syntax tree, of the stage's module and of all of `stages` that it imports.
+    """Compute the digests of the stage's module and of all modules of `stages` that it imports: file -> digest.
 
-    Another package's stage brings the modules of its own package as well. Files are named from their package:
-    `stages/align.py`. Errors are those of `module_digest`.
+    A stage of another package adds the modules of its own package. Files are named from their package:
+    `stages/align.py`.
+
+    Raises:
+        ContractError, OSError, SyntaxError: as `module_digest`.
     """
     memo = memo or Memo()
     found = find_stage(dotted)
@@ -94,27 +98,27 @@ def module_digests(dotted: str, memo: Memo | None = None) -> dict[str, str]:
     pending = [(found.module, found.path)]
     while pending:
         module, path = pending.pop()
-        name = _name(module, path)
+        name = _file_name(module, path)
         if name not in digests:
             digests[name], imported = memo.source(module, path)
-            pending += [(other, file) for other in imported for file in _files(other, roots)]
+            pending += [(other, file) for other in imported for file in _find_files(other, roots)]
     return dict(sorted(digests.items()))
 
 
-def _name(module: str, path: Path) -> str:
+def _file_name(module: str, path: Path) -> str:
     return module.replace(".", "/") + ("/__init__.py" if path.name == "__init__.py" else ".py")
 
 
-def _files(module: str, roots: dict[str, Path]) -> Iterator[Path]:
-    """The file of `module`, if it is a module of one of the packages in `roots` and not a name within one."""
+def _find_files(module: str, roots: dict[str, Path]) -> Iterator[Path]:
+    """Find the file of `module`, if it is a module in one of the packages `roots` and not a name in a module."""
     package, *rest = module.split(".")
     if package in roots:
         base = roots[package].joinpath(*rest)
         yield from (path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file())
 
 
-def _imported(module: str, path: Path, tree: ast.Module) -> Iterator[str]:
-    """The modules that import statements anywhere in `tree` name or may name, and the packages that hold them."""
+def _list_imports(module: str, path: Path, tree: ast.Module) -> Iterator[str]:
+    """List the modules that import statements in `tree` name or may name, and the packages that hold them."""
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     for node in ast.walk(tree):
         names = []
@@ -130,19 +134,20 @@ def _imported(module: str, path: Path, tree: ast.Module) -> Iterator[str]:
 
 
 class Memo:
-    """Digests of files, remembered for as long as path, size, times and inode of each stay the same.
+    """Digests of files, remembered while path, size, times and inode of each stay the same.
 
-    A file changed within the last two seconds is digested and not remembered: it may change again without a trace.
+    The digest of a file that changed within the last two seconds is not remembered: the file may change again without a
+    change of these.
     """
 
     def __init__(self, record: Path | None = None) -> None:
-        """Take up what `record` remembers; None, or a record that cannot be read, remembers nothing."""
+        """Start with the digests in the file `record`; with none if it is None or cannot be read."""
         self._record = record
         self._known = _read_memo(record)
         self._changed = False
 
     def file(self, path: Path) -> str:
-        """sha256 of the bytes of a file.
+        """Give the sha256 of a file's bytes.
 
         Raises:
             OSError: it cannot be read.
@@ -150,7 +155,7 @@ class Memo:
         return str(self._get("bytes", path, lambda: file_sha256(path)))
 
     def source(self, module: str, path: Path) -> tuple[str, list[str]]:
-        """Digest of the syntax tree of a Python file, and the modules that it may import.
+        """Give the digest of a Python file's syntax tree, and the modules that it may import.
 
         Raises:
             OSError, SyntaxError: it cannot be read.
@@ -159,7 +164,7 @@ class Memo:
         return digest, imported
 
     def save(self) -> None:
-        """Write what is new to the record; where that cannot be written, the digests are taken again next time."""
+        """Write new digests to the record; if it cannot be written, they are computed again next time."""
         if self._record is None or not self._changed:
             return
         try:
@@ -184,14 +189,14 @@ class Memo:
 
 def _stamp(path: Path) -> list[int]:
     # The change time too: unlike the modification time, nothing can set it back.
-    status = os.stat(path)  # noqa: PTH116 - what Path.stat() calls
+    status = os.stat(path)  # noqa: PTH116 - Path.stat() calls it
     return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
 
 
 def _parse(module: str, path: Path) -> list[Any]:
     tree = ast.parse(path.read_bytes(), str(path))
     digest = hashlib.sha256(ast.dump(tree).encode("utf-8", "surrogatepass")).hexdigest()
-    return [digest, sorted(set(_imported(module, path, tree)))]
+    return [digest, sorted(set(_list_imports(module, path, tree)))]
 
 
 def _read_memo(record: Path | None) -> dict[str, Any]:

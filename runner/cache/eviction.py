@@ -1,10 +1,10 @@
-"""Keeps a cache within its size and age, without looking at all of it at the end of each run.
+"""Keeps a cache within its limits of size and age, without reading the whole folder at the end of each run.
 
-    <root>/usage    when the folder was last looked at, then one byte for each 4 KiB that was written since or found
+    <root>/usage    time of the last reading, then one byte for each 4 KiB that was found then or written since
 
-Writers append to `usage`, so its own size says how much there may be, and only when that passes the limit, or a part of
-the age limit has gone by, are the files looked at (20 ms for ten thousand). It is an estimate: losing or damaging it
-costs a look.
+Writers append to `usage`, so the size of this file is an estimate of the cache's size. The folder is read (20 ms for
+ten thousand files) only when the estimate passes the limit, or a part of the age limit has passed. If the file is lost
+or damaged, the folder is read once more.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
 MAX_RECORDS = 100_000  # of 1 to 3 KiB each
 
 _UNIT = 4096  # bytes
-_HEAD = 24  # bytes of `usage` before the counting begins
-_LOOK_EVERY_S = 86400.0
-_ROOM = 0.1  # of the size limit, made when it is passed, so that the next runs need not look again
+_HEAD = 24  # bytes of the time at the start of `usage`
+_READ_EVERY_S = 86400.0
+_ROOM = 0.1  # share of the size limit that is freed when it is passed, so that the next runs need not read the folder
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Bytes of arrays, and seconds since an array's last use."""
+    """The limits of a cache: bytes of arrays, and seconds since an array's last use."""
 
     bytes: int
     age_s: float
 
 
 @dataclass(frozen=True)
-class Evicted:
-    """What an eviction removed: arrays, their bytes, and records that had grown too many."""
+class Removal:
+    """The counts of what was removed: arrays, their bytes, and records."""
 
     tensors: int = 0
     bytes: int = 0
@@ -56,7 +56,7 @@ class Usage:
         self._path = root / "usage"
 
     def add(self, size: int) -> None:
-        """Count bytes that were written.
+        """Add bytes that were written.
 
         Raises:
             OSError: it cannot be written.
@@ -68,44 +68,48 @@ class Usage:
             os.close(handle)
 
     def set(self, size: int) -> None:
-        """Start anew from what was found now; where that cannot be written, the next run looks again."""
+        """Set the size that was found now; if it cannot be written, the next run reads the folder again."""
         head = f"{time.time():.3f}".ljust(_HEAD - 1) + "\n"
         with suppress(OSError):
             atomic.write(self._path, [head.encode(), bytes(-(-size // _UNIT))])
 
     def may_exceed(self, limits: Limits) -> bool:
-        """Whether the files should be looked at."""
+        """Whether a limit may have been passed, so that the folder must be read."""
         try:
             with self._path.open("rb") as file:
-                looked = float(file.read(_HEAD))
+                last_read = float(file.read(_HEAD))
                 size = (os.fstat(file.fileno()).st_size - _HEAD) * _UNIT
         except (OSError, ValueError):
             return True
-        since = abs(time.time() - looked)
-        return size > limits.bytes or not since < min(_LOOK_EVERY_S, limits.age_s / 8)
+        since = abs(time.time() - last_read)
+        return size > limits.bytes or not since < min(_READ_EVERY_S, limits.age_s / 8)
 
 
 def evict(
     tensors: TensorStore, records: RecordStore, limits: Limits, keep: Collection[str], *, room: bool
-) -> tuple[Evicted, int]:
-    """Remove arrays not used for `limits.age_s`, then those unused longest until `limits.bytes` hold.
+) -> tuple[Removal, int]:
+    """Remove arrays not used for `limits.age_s`, then the longest unused ones until `limits.bytes` is kept.
 
     Args:
-        keep: digests of arrays that stay whatever the limits say.
-        room: make some room where the size limit is passed.
+        keep: digests of arrays that stay in any case.
+        room: if the size limit is passed, free a tenth of it more.
 
     Returns:
-        What was removed, and the bytes of arrays that are left.
+        The counts of what was removed, and the bytes of the arrays that are left.
     """
-    for entry in [*atomic.files(tensors.root), *atomic.files(records.root), *atomic.listed(tensors.root.parent)]:
-        if atomic.abandoned(entry):
+    for entry in [
+        *atomic.list_files(tensors.root),
+        *atomic.list_files(records.root),
+        *atomic.list_folder(tensors.root.parent),
+    ]:
+        if atomic.is_abandoned(entry):
             atomic.remove(entry.path)
     files = list(tensors.files())
     removed = _evict_tensors(files, limits, keep, room=room)
     surplus = [key for _, key in records.latest()[MAX_RECORDS:]]
     count = sum(atomic.remove(records.path(key)) for key in surplus)
     freed = sum(file.size for file in removed)
-    return Evicted(len(removed), freed, count), sum(file.size for file in files) - freed
+    return Removal(len(removed), freed, count), sum(file.size for file in files) - freed
 
 
 def _evict_tensors(files: list[StoredFile], limits: Limits, keep: Collection[str], *, room: bool) -> list[StoredFile]:
@@ -115,14 +119,14 @@ def _evict_tensors(files: list[StoredFile], limits: Limits, keep: Collection[str
     for file in sorted(files, key=lambda file: file.used):
         if total <= target and file.used >= oldest:
             break
-        if file.digest not in keep and not _used_again(file) and atomic.remove(file.path):
+        if file.digest not in keep and not _is_used_again(file) and atomic.remove(file.path):
             removed.append(file)
             total -= file.size
     return removed
 
 
-def _used_again(file: StoredFile) -> bool:
-    """Whether another process has used it since the folder was read."""
+def _is_used_again(file: StoredFile) -> bool:
+    """Whether another process has used the file since the folder was read."""
     with suppress(OSError):
-        return os.stat(file.path).st_mtime > file.used  # noqa: PTH116 - of a listing's path
+        return os.stat(file.path).st_mtime > file.used  # noqa: PTH116 - the path is a string
     return False

@@ -1,9 +1,9 @@
-"""What is known of a stage's results without their arrays: one small JSON file for each key.
+"""Stores entries, which describe a stage's results without their arrays: one small JSON file for each key.
 
     records/<stage>/<key>.json    {"format", "key", "components", "outputs", "created", "seconds", "sha256"}
 
-`sha256` is of all the rest, so a record that was torn or altered is told from one that is whole. The file's
-modification time is that of its last use.
+`sha256` is the digest of all other fields, so that an incomplete or altered record is detected. The file's modification
+time is that of its last use.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _KEY = re.compile(r"[a-z][a-z0-9_]*/[0-9a-f]{64}\Z")
 
 @dataclass(frozen=True)
 class Output:
-    """One output of an entry: what is known of the array without reading it.
+    """An output of an entry: the description of an array.
 
     Attributes:
-        digest: of its content (`digest.array_digest`).
-        bytes: of its elements.
+        digest: digest of the content (`digest.array_digest`).
+        bytes: bytes of the elements.
     """
 
     digest: str
@@ -47,10 +47,10 @@ class Entry:
 
     Attributes:
         key: STAGE/sha256 (`keys.key`).
-        components: what the key is the digest of.
-        outputs: by port, in the stage's order.
-        created: when it was computed [s since 1970].
-        seconds: how long the stage took.
+        components: all that the key is the digest of.
+        outputs: port -> output, in the stage's order.
+        created: time of the computation [s since 1970].
+        seconds: duration of the computation.
     """
 
     key: str
@@ -66,35 +66,35 @@ class Entry:
 
 
 class RecordStore:
-    """The records below one folder. Any number of processes may use it at once."""
+    """The records in one folder. Any number of processes may use it at once."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def path(self, key: str) -> Path:
-        """Where the record of `key` is, or would be."""
+        """Give the file of a record, whether or not it exists."""
         if not _KEY.match(key):
             raise ValueError(f"'{key}' is no key of a stage")
         return self.root / f"{key}.json"
 
     def write(self, entry: Entry) -> None:
-        """Keep a record.
+        """Write a record.
 
         Raises:
             OSError: the disk is full, or the folder cannot be written; nothing is left behind.
         """
-        # Not `dataclasses.asdict`, whose deep copies take longer than all the rest.
+        # `dataclasses.asdict` makes deep copies, which take longer than everything else here.
         outputs = {port: dict(vars(output)) for port, output in entry.outputs.items()}
         fields = {"format": FORMAT, **vars(entry), "outputs": outputs}
         fields["sha256"] = value_digest(fields)
         atomic.write(self.path(entry.key), [json.dumps(fields).encode() + b"\n"])
 
     def read(self, key: str) -> Entry:
-        """The record of `key`.
+        """Read the record of `key`.
 
         Raises:
             FileNotFoundError: there is none.
-            DamageError: it is not what was written.
+            DamageError: its content is not the one that was written.
             OSError: it cannot be read.
         """
         text = self.path(key).read_bytes()
@@ -113,22 +113,22 @@ class RecordStore:
             raise DamageError("it is no record") from None
 
     def latest(self, stage: str | None = None) -> list[tuple[float, str]]:
-        """Every key that has a record, of one stage or all, with the time of its last use, the latest first."""
+        """List the keys of all records, of one stage or all, each with the time of its last use, the latest first."""
         found = []
-        for entry in self._files(stage):
+        for entry in self._list_files(stage):
             folder, name = os.path.split(entry.path)
-            key = f"{os.path.basename(folder)}/{name.removesuffix('.json')}"  # noqa: PTH119 - twice as fast, of many
+            key = f"{os.path.basename(folder)}/{name.removesuffix('.json')}"  # noqa: PTH119 - twice as fast
             if name.endswith(".json") and _KEY.match(key):
                 with suppress(OSError):
                     found.append((entry.stat(follow_symlinks=False).st_mtime, key))
         return sorted(found, reverse=True)
 
     def touch(self, key: str) -> None:
-        """Mark a record as used now, where that is allowed."""
+        """Mark a record as used now, if this process may do so."""
         with suppress(OSError):
             os.utime(self.path(key))
 
-    def _files(self, stage: str | None) -> Iterator[os.DirEntry[str]]:
+    def _list_files(self, stage: str | None) -> Iterator[os.DirEntry[str]]:
         if stage is None:
-            return atomic.files(self.root)
-        return iter(atomic.listed(self.root / stage))
+            return atomic.list_files(self.root)
+        return iter(atomic.list_folder(self.root / stage))

@@ -1,9 +1,9 @@
-"""Arrays kept by digest of their content: one .npy file each, which can be told from its name to be whole.
+"""Stores arrays by the digest of their content, one .npy file each.
 
-    tensors/41/41d0e9....npy    named by `digest.array_digest`: the same array is kept once, whoever made it
+    tensors/41/41d0e9....npy    named by `digest.array_digest`: equal arrays are kept once, whatever stage gave them
 
-A file appears under its name in one step, so a reader finds all of it or nothing. It is never trusted: whatever a
-crash, a full disk or a stranger left under the name, an array is handed out only if its digest is the name.
+A file appears under its name in one step, so a reader finds the whole file or none. Its content is checked: an array is
+returned only if its digest is the name of the file.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
     from runner.runtime.values import Array
 
-ALIGNMENT = 64  # of the elements in the file, and so of a mapped array: what kernels ask for
+ALIGNMENT = 64  # of the elements in the file, and so of a mapped array; kernels need it
 
 _MAGIC = b"\x93NUMPY\x01\x00"
 _HEADER = re.compile(r"\{'descr': '([<|=]?\w+)', 'fortran_order': False, 'shape': \(((?:\d+, ?)*\d*)\), \} *\n")
-_LONGEST_HEADER = 1024  # bytes; ours have 128
+_MAX_HEADER = 1024  # bytes; headers of this module have 128
 _NAME = re.compile(r"[0-9a-f]{64}\Z")
 
 
 class StoredFile(NamedTuple):
-    """A file of the store: its digest, size [bytes] and time of last use [s since 1970]."""
+    """A file of the store: digest, path, size [bytes] and time of the last use [s since 1970]."""
 
     digest: str
     path: str
@@ -43,41 +43,41 @@ class StoredFile(NamedTuple):
 
 
 class TensorStore:
-    """The arrays below one folder. Any number of processes may use it at once; none waits for another."""
+    """The arrays in one folder. Any number of processes may use it at once; none waits for another."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def path(self, digest: str) -> Path:
-        """Where the array with this digest is, or would be."""
+        """Give the file of the array with this digest, whether or not it exists."""
         return self.root / digest[:2] / f"{digest}.npy"
 
     def has(self, digest: str) -> bool:
-        """Whether there is a file for it; whether that is whole is seen when it is loaded."""
+        """Whether the file of an array exists; `load` checks its content."""
         return self.path(digest).exists()
 
     def write(self, array: Array, digest: str) -> int:
-        """Keep `array`, which is `digest.plain` and whose digest is known.
+        """Store an array that `digest.plain` gave, under its digest.
 
         Returns:
-            The bytes that were written: 0 if it is there already.
+            The bytes that were written: 0 if the array is stored already.
 
         Raises:
             OSError: the disk is full, or the folder cannot be written; nothing is left behind.
         """
         path, head = self.path(digest), header(array.dtype, array.shape)
         size = len(head) + array.nbytes
-        if self._there(path, size):
+        if self._is_stored(path, size):
             return 0
         atomic.write(path, [head, elements(array)])
         return size
 
     def load(self, digest: str) -> Array:
-        """The array, mapped from its file copy-on-write: writable, and what is written there stays in this process.
+        """Map an array from its file, copy-on-write: it is writable, and changes stay in this process.
 
         Raises:
-            FileNotFoundError: it is not kept, or no longer.
-            DamageError: the file is not the array that its name says.
+            FileNotFoundError: there is no such file.
+            DamageError: the digest of the content is not the name of the file.
             OSError: the file cannot be read.
         """
         path = self.path(digest)
@@ -88,26 +88,28 @@ class TensorStore:
         return array
 
     def touch(self, digest: str) -> bool:
-        """Mark an array as used now, where that is allowed; False if it is gone."""
+        """Mark an array as used now, if this process may do so; False if its file is missing."""
         return _touch(self.path(digest))
 
     def files(self) -> Iterator[StoredFile]:
-        """Every array that is there; one that another process removes meanwhile is left out."""
-        for entry in atomic.files(self.root):
+        """List the files of all arrays; one that another process removes meanwhile is left out."""
+        for entry in atomic.list_files(self.root):
             name, dot, suffix = entry.name.partition(".")
             if dot and suffix == "npy" and _NAME.match(name):
                 with suppress(FileNotFoundError):
                     status = entry.stat(follow_symlinks=False)
                     yield StoredFile(name, entry.path, status.st_size, status.st_mtime)
 
-    def _there(self, path: Path, size: int) -> bool:
-        """Whether the array is kept already; then it is marked as used. Of a damaged file that has the right size
-        `load` finds it out, and its stage runs again."""
+    def _is_stored(self, path: Path, size: int) -> bool:
+        """Whether the array is stored already; if so, it is marked as used.
+
+        Only the size is compared: `load` detects a damaged file of the right size, and its stage runs again.
+        """
         try:
-            there = path.stat().st_size == size
+            same_size = path.stat().st_size == size
         except FileNotFoundError:
             return False
-        return there and _touch(path)
+        return same_size and _touch(path)
 
 
 def _touch(path: Path) -> bool:
@@ -116,62 +118,65 @@ def _touch(path: Path) -> bool:
     except FileNotFoundError:
         return False
     except OSError:
-        return True  # of another user: their own use counts
+        return True  # the file belongs to another user, whose own runs mark it
     return True
 
 
 def header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
-    """The head of a .npy file of version 1.0: what `numpy.save` writes for an array in C order."""
-    spelled = dtype.str if dtype.kind in "biufc" else dtype.name  # bfloat16 and its like have no portable .str
+    """Make the header of a .npy file of version 1.0, as `numpy.save` writes it for an array in C order."""
+    descr = dtype.str if dtype.kind in "biufc" else dtype.name  # bfloat16 and similar have no portable .str
     sizes = f"({shape[0]},)" if len(shape) == 1 else f"({', '.join(map(str, shape))})"
-    text = f"{{'descr': '{spelled}', 'fortran_order': False, 'shape': {sizes}, }}"
+    text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {sizes}, }}"
     filled = len(_MAGIC) + 2 + len(text) + 1
     text += " " * (-filled % ALIGNMENT) + "\n"
     return _MAGIC + len(text).to_bytes(2, "little") + text.encode("latin-1")
 
 
 def _map(path: Path) -> Array:
-    """The array in a file that has exactly the bytes that its header says."""
-    import numpy as np  # noqa: PLC0415 - looking entries up, and listing them, takes no array
+    """Map the array of a file; the file must have exactly the size that its header gives."""
+    import numpy as np  # noqa: PLC0415 - finding and listing entries does not need it
 
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        dtype, shape, start = _read_header(file.read(_LONGEST_HEADER))
+        dtype, shape, start = _read_header(file.read(_MAX_HEADER))
         needed = start + math.prod(shape) * dtype.itemsize
         if size != needed:
-            raise DamageError(f"{size} bytes, where its header speaks of {needed}")
+            raise DamageError(f"it has {size} bytes, but its header needs {needed}")
         if needed == start:
             return np.empty(shape, dtype)
         try:
             mapped = np.memmap(file, np.uint8, mode="c", offset=start, shape=(size - start,))
-        except ValueError as error:  # the file became shorter while we read it
+        except ValueError as error:  # the file became shorter meanwhile
             raise DamageError(str(error)) from None
         return mapped.view(np.ndarray).view(dtype).reshape(shape)
 
 
 def _read_header(head: bytes) -> tuple[np.dtype[Any], tuple[int, ...], int]:
-    """Dtype, shape and where the elements begin. `numpy.load` evaluates the text, which a flipped bit can make
-    anything; here it is ours to the letter."""
+    """Read dtype, shape and the start of the elements.
+
+    `numpy.load` evaluates the header, and a flipped bit can turn it into any text. Here it must be the exact text of
+    `header`.
+    """
     length = int.from_bytes(head[len(_MAGIC) : len(_MAGIC) + 2], "little")
     start = len(_MAGIC) + 2 + length
     match = _HEADER.fullmatch(head[len(_MAGIC) + 2 : start].decode("latin-1"))
     if not head.startswith(_MAGIC) or match is None or start > len(head):
-        raise DamageError("its header is not one of ours")
+        raise DamageError("its header is not one of this cache")
     shape = tuple(int(size) for size in match[2].split(",") if size.strip())
     try:
-        dtype = _dtype(match[1])
+        dtype = _parse_dtype(match[1])
     except TypeError:
         raise DamageError(f"its header names the unknown dtype '{match[1]}'") from None
     if header(dtype, shape) != head[:start]:
-        raise DamageError("its header is not one of ours")
+        raise DamageError("its header is not one of this cache")
     return dtype, shape, start
 
 
-def _dtype(spelled: str) -> np.dtype[Any]:
+def _parse_dtype(name: str) -> np.dtype[Any]:
     import numpy as np  # noqa: PLC0415
 
-    if spelled == "bfloat16":
+    if name == "bfloat16":
         import ml_dtypes  # noqa: F401, PLC0415 - gives NumPy the name
 
-    dtype: np.dtype[Any] = np.dtype(spelled)
+    dtype: np.dtype[Any] = np.dtype(name)
     return dtype

@@ -12,7 +12,7 @@ from runner.batch.rows import STDIN
 from runner.build.staleness import checkpoint_record
 from runner.files.locate import find_file
 from runner.files.overwriting import Use, refuse_overwriting
-from runner.files.replace import place_of
+from runner.files.replace import resolve_target
 from runner.graph import device_kinds
 from runner.graph.contracts import find_stage
 from runner.runtime import devices, manifest
@@ -44,7 +44,7 @@ def check_files(
     reports = [("--trace", settings.trace), ("--report", settings.report)]
     pages = [(option, path) for option, path in reports if path is not None]
     for _, path in pages:
-        place_of(path)
+        resolve_target(path)
     written = [
         *([("standard output", _STDOUT)] if settings.as_json or place is None else []),
         *([] if place is None else _output(place, lines)),

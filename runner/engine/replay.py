@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.cache import keys
-from runner.files.locate import shown
+from runner.files.locate import display_path
 from runner.graph.load import reload_graph
 from runner.graph.yaml_node import from_rows
 
@@ -32,7 +32,9 @@ def graph_of(record: RunRecord, overlays: Sequence[str] = (), sets: Sequence[str
 def _absolute(row: Sequence[Any], folder: Path) -> list[Any]:
     """A row of a graph's tree, its files absolute: a message shows the line of the file that was read then."""
     path, value, origin, key, base, verbatim = row
-    places = [place and [shown(folder / place[0]) if place[1] else place[0], *place[1:]] for place in (origin, key)]
+    places = [
+        place and [display_path(folder / place[0]) if place[1] else place[0], *place[1:]] for place in (origin, key)
+    ]
     return [path, value, *places, str(folder / base), verbatim]
 
 
@@ -50,5 +52,5 @@ def differences(
         if before is None:
             found.append(f"{stage}: was not part of that run")
         elif dict(before) != dict(identity):
-            found.append(f"{stage}: {keys.difference(before, identity)}")
+            found.append(f"{stage}: {keys.describe_difference(before, identity)}")
     return found

@@ -139,7 +139,7 @@ class StageCache:
         if nearest is None:
             return "nothing is kept for this stage"
         refs = {port: str(wire.ref) for port, wire in spec.inputs.items()}
-        return keys.difference(nearest.components, lookup.components, refs) or "its record is damaged"
+        return keys.describe_difference(nearest.components, lookup.components, refs) or "its record is damaged"
 
     def has_entries(self, spec: StageSpec) -> bool:
         """Whether the cache has any results of the stage."""

@@ -1,1 +1,1 @@
-"""Atomic writing, .npy files, and where files lie."""
+"""Files: finding, writing and replacing them."""

@@ -1,6 +1,6 @@
-"""Files that appear whole or not at all, whoever writes, reads or dies meanwhile.
+"""Writes files in one step: a reader sees the whole file or none, even if the writer is killed.
 
-Nothing is synced to disk: after a loss of power a file may be torn. Who reads one that matters checks its digest.
+Nothing is synced to disk: after a loss of power a file may be incomplete, so readers check digests where it matters.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _ABANDONED_S = 600.0  # a write takes milliseconds
 
 
 def write(path: Path, parts: Sequence[bytes | memoryview]) -> None:
-    """Write a file in one step: under a name of its own beside `path`, then renamed. Missing folders are made.
+    """Write a file in one step: a temporary file beside `path` is renamed to it. Missing folders are made.
 
     Raises:
         OSError: it cannot be written; nothing is left behind.
@@ -35,7 +35,7 @@ def write(path: Path, parts: Sequence[bytes | memoryview]) -> None:
                 _write_all(handle, memoryview(part))
         finally:
             os.close(handle)
-        os.replace(temporary, path)  # noqa: PTH105 - pathlib's own names take longer than the rename
+        os.replace(temporary, path)  # noqa: PTH105 - making a Path takes longer than the rename
     except BaseException:
         with suppress(OSError):
             os.unlink(temporary)  # noqa: PTH108
@@ -56,15 +56,15 @@ def _write_all(handle: int, part: memoryview) -> None:
         part = part[os.write(handle, part) :]
 
 
-def files(root: Path) -> Iterator[os.DirEntry[str]]:
-    """The files in the folders of `root`, unfinished ones too; nothing of what is not there or cannot be read."""
-    for folder in listed(root):
+def list_files(root: Path) -> Iterator[os.DirEntry[str]]:
+    """List the files in the folders of `root`, unfinished ones too; unreadable folders count as empty."""
+    for folder in list_folder(root):
         if folder.is_dir(follow_symlinks=False):
-            yield from (entry for entry in listed(Path(folder.path)) if entry.is_file(follow_symlinks=False))
+            yield from (entry for entry in list_folder(Path(folder.path)) if entry.is_file(follow_symlinks=False))
 
 
-def abandoned(entry: os.DirEntry[str]) -> bool:
-    """Whether this is what a writer left that was killed, and not the work of one that lives."""
+def is_abandoned(entry: os.DirEntry[str]) -> bool:
+    """Whether a temporary file was left by a killed writer, rather than being written now."""
     if not (entry.name.startswith(".") and entry.name.endswith(TEMPORARY)):
         return False
     with suppress(OSError):
@@ -73,9 +73,9 @@ def abandoned(entry: os.DirEntry[str]) -> bool:
 
 
 def remove(path: Path | str) -> bool:
-    """Remove a file; whether it is gone, by whosever hand."""
+    """Remove a file; gives whether it no longer exists, also if another process removed it."""
     try:
-        os.unlink(path)  # noqa: PTH108 - also takes what a folder's listing gives
+        os.unlink(path)  # noqa: PTH108 - the path may be a string
     except FileNotFoundError:
         return True
     except OSError:
@@ -83,8 +83,8 @@ def remove(path: Path | str) -> bool:
     return True
 
 
-def listed(folder: Path) -> list[os.DirEntry[str]]:
-    """What is in a folder; nothing if it is not there or cannot be read."""
+def list_folder(folder: Path) -> list[os.DirEntry[str]]:
+    """List the entries of a folder; none if it is missing or cannot be read."""
     try:
         with os.scandir(folder) as entries:
             return list(entries)

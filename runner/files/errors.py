@@ -1,4 +1,4 @@
-"""Turns the system's errors about a file into errors that name the file."""
+"""Turns errors of the system into errors that name the file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def reading(name: str | Path, kind: type[KokoroError] = RunError) -> Iterator[No
 
     Args:
         name: the file, as messages spell it.
-        kind: the class of the error that is raised.
+        kind: class of the error to raise.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Arrays of ports as .npy files, for other programs and for `--load`."""
+"""Reads and writes arrays of ports as .npy files."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 def read_array(path: Path) -> npt.NDArray[Any]:
-    """The array in a .npy file.
+    """Read the array of a .npy file.
 
     Raises:
-        RunError: there is no such file, or it is not one of an array; pickled objects are refused.
+        RunError: there is no such file, or it does not hold one array; pickled objects are refused.
     """
     try:
         with reading(path):
             array = np.load(path, allow_pickle=False)
     except (ValueError, EOFError) as error:
-        raise RunError(f"{path}: is no .npy file of an array: {error}") from None
+        raise RunError(f"{path}: is not a .npy file of an array: {error}") from None
     if not isinstance(array, np.ndarray):
         raise RunError(f"{path}: holds several arrays; give a .npy file of one")
     return array
@@ -47,7 +47,7 @@ def write_arrays(folder: Path, ports: Mapping[str, npt.NDArray[Any]]) -> None:
 
 
 def write_array(path: Path, array: npt.NDArray[Any]) -> None:
-    """Write a .npy file in one step: an interrupted run, or a full disk, leaves the old file or none.
+    """Write a .npy file in one step: an interrupted run or a full disk leaves the old file or none.
 
     Raises:
         OSError: it cannot be written.

@@ -1,10 +1,10 @@
-"""Refuses to write over a file that is read, and to write two things to one file, before anything is done.
+"""Checks, before a run begins, that it does not write a file that it reads, nor one file twice.
 
-    read     --input ipa.txt    --voice me.npy    the graph's files ...  \\
-                                                                          > one file twice --> RunError
-    written  -o a.wav    --trace a.json    out/0001.wav ...              /
+    read     rows, voices, the files of the graph ...     \\
+                                                           > the same file twice --> RunError
+    written  audio, timestamps, trace, report ...         /
 
-Two paths are one file if they lead to one place, however they are spelled and by whatever links.
+Two paths are the same file if they lead to it through any spelling or link.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from pathlib import Path
 
 from runner.errors import RunError
 
-Use = tuple[str, Path]  # who reads or writes, as in '--input', and which file
+Use = tuple[str, Path]  # the name of the reader or writer in messages, and the file
 
 
 def refuse_overwriting(read: Iterable[Use], written: Iterable[Use], many: Iterable[Use] = ()) -> None:
-    """Compare each file that will be written with those that are read and those written before it.
+    """Compare each file that will be written with the files that are read and those written before it.
 
     Args:
-        many: files that will be written too, and differ from each other; they are not held in memory.
+        many: further files that will be written, and differ from each other; they are not held in memory.
 
     Raises:
         RunError: one of them is read, or written for something else.
@@ -45,9 +45,9 @@ def _refuse_known(known: dict[object, str], who: str, path: Path) -> None:
 
 
 def _identity(path: Path) -> object:
-    """The file itself, or where it would be made; of a device, a pipe or a folder, nothing that equals another."""
+    """Identify a file, or the place of one to be made; a device, a pipe or a folder equals nothing."""
     try:
-        status = os.stat(path)  # noqa: PTH116 - what Path.stat() calls, of ten thousand files
+        status = os.stat(path)  # noqa: PTH116 - faster than Path.stat(), for ten thousand files
     except OSError:
         return os.path.realpath(path)
     return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else object()

@@ -1,9 +1,9 @@
-"""Replaces a file that the user named: by a file beside it that is moved there when it is whole.
+"""Replaces a file that the user named: a new file beside it is renamed to it when it is complete.
 
     out/hello.wav    <-- renamed --    out/.hello.wav.x1y2z3w4.part
 
-A link is followed, so that the file that it leads to is replaced. `atomic` does the same for files that the program
-names itself.
+A link is followed: the file that it leads to is replaced. `atomic` does the same for files that the program itself
+names.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a new file that takes the place of `path` when the block ends without an error; else it is removed.
+    """Hold a new file that replaces `path` when the block ends without an error; else it is removed.
 
     Raises:
-        RunError: the place cannot be written, or the block fails to.
+        RunError: the file cannot be written, by the block or here.
     """
-    target = place_of(path)
+    target = resolve_target(path)
     temporary = create_beside(path, target)
     try:
         with writing(path):
@@ -42,39 +42,39 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write a text file in UTF-8, whole or not at all; what UTF-8 cannot hold is escaped.
+    """Write a text file in UTF-8 in one step; characters that UTF-8 does not have are escaped.
 
     Raises:
         RunError: it cannot be written.
     """
     with writing(path):
-        atomic.write(place_of(path), [text.encode("utf-8", "backslashreplace")])
+        atomic.write(resolve_target(path), [text.encode("utf-8", "backslashreplace")])
 
 
 def check_writable(path: Path) -> None:
-    """Find out before the work whether `path` could be written.
+    """Check, before a run begins, that `path` can be written.
 
     Raises:
-        RunError: its folder is missing or read-only, or it is no regular file.
+        RunError: its folder is missing or read-only, or it is not a regular file.
     """
-    create_beside(path, place_of(path)).unlink()
+    create_beside(path, resolve_target(path)).unlink()
 
 
-def place_of(path: Path) -> Path:
-    """Find where `path` leads.
+def resolve_target(path: Path) -> Path:
+    """Find the file that `path` leads to through links.
 
     Raises:
-        RunError: there is a folder, a device or a pipe, which nobody means to replace by a file.
+        RunError: it is a folder, a device or a pipe: a file must not replace it.
     """
     target = path.resolve()
     if target.exists() and not target.is_file():
-        what = "a folder" if target.is_dir() else "no regular file"
-        raise RunError(f"{path}: cannot be written: it is {what}")
+        kind = "a folder" if target.is_dir() else "no regular file"
+        raise RunError(f"{path}: cannot be written: it is {kind}")
     return target
 
 
 def create_beside(path: Path, target: Path) -> Path:
-    """Create an empty file beside `target`, with the permissions that a plain `open` would give it.
+    """Create an empty file beside `target`, with the permissions that `open` would give it.
 
     Raises:
         RunError: the folder cannot be written; the message is about `path`, which leads to `target`.
@@ -94,11 +94,11 @@ def sweep(folder: Path, names: str, older_s: float = 0.0) -> None:
     """Remove the unfinished files that killed runs have left in `folder`.
 
     Args:
-        names: a regular expression; only files that were to get such a name are removed.
-        older_s: seconds since the file was last written to; 0 for a caller who knows that no other run writes there.
+        names: regular expression of the final names of the files to remove.
+        older_s: least time since the last change; 0 if the caller knows that no other run writes there.
     """
     unfinished = re.compile(rf"\.(?:{names})\.[a-z0-9_]{{8}}\.part")
-    for entry in atomic.listed(folder):
+    for entry in atomic.list_folder(folder):
         if unfinished.fullmatch(entry.name) and _age(entry) >= older_s:
             atomic.remove(entry.path)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from runner.errors import Mistake, Origin, suggest
-from runner.files.locate import shown
+from runner.files.locate import display_path
 from runner.graph.draft import Draft, DraftType, Source, Wire, describe_difference
 from runner.graph.model_config import ModelConfigError, read_config
 from runner.graph.stage_checks import check_contracts, check_devices, check_modules
@@ -244,7 +244,7 @@ def check_model(draft: Draft) -> Iterator[Mistake]:
         dims = read_config(path, family).dims
     except ModelConfigError as error:
         about = "the model's config " if error.unreadable else ""
-        yield Mistake(node.origin, f"{shown(path)}: {about}{'; '.join(error.facts)}")
+        yield Mistake(node.origin, f"{display_path(path)}: {about}{'; '.join(error.facts)}")
     else:
         yield from _check_sizes(draft, dims, path)
 
@@ -254,10 +254,10 @@ def _check_sizes(draft: Draft, sizes: Dims, config: Path) -> Iterator[Mistake]:
     for name, size in sizes.named().items():
         node = dims.get(name)
         if node is not None and type(node.value) is int and node.value != size:
-            yield Mistake(node.origin, f"dim '{name}' is {node.value}, but {shown(config)} makes it {size}")
+            yield Mistake(node.origin, f"dim '{name}' is {node.value}, but {display_path(config)} makes it {size}")
     for name, limit in sizes.limits().items():
         dim = dims.get(name)
         bound = None if dim is None else dim.get("max") or dim
         if bound is not None and type(bound.value) is int and bound.value > limit:
-            message = f"dim '{name}' is up to {bound.value}, but {shown(config)} has positions for {limit}"
+            message = f"dim '{name}' is up to {bound.value}, but {display_path(config)} has positions for {limit}"
             yield Mistake(bound.origin, message)

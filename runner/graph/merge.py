@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runner.errors import Mistake, Origin, suggest
-from runner.files.locate import is_file, shown
+from runner.files.locate import display_path, is_file
 from runner.graph.yaml_node import Node
 from runner.graph.yaml_reader import ScalarError, read_yaml, resolve_plain
 
@@ -45,7 +45,7 @@ def is_free(path: Sequence[str]) -> bool:
 
 def read_tree(graph: Path, overlays: Sequence[Path], sets: Sequence[str], mistakes: list[Mistake]) -> Node | None:
     """Read and merge all files and options; None if the graph file cannot be read. Mistakes are appended."""
-    base = read_yaml(graph, shown(graph), mistakes)
+    base = read_yaml(graph, display_path(graph), mistakes)
     above = _read_layers(overlays, sets, mistakes)
     return None if base is None else _merge_layers([base, *above], mistakes)
 
@@ -78,7 +78,7 @@ def overlay_tree(
 
 
 def _read_layers(overlays: Sequence[Path], sets: Sequence[str], mistakes: list[Mistake]) -> list[Node]:
-    files = [read_yaml(path, shown(path), mistakes) for path in overlays]
+    files = [read_yaml(path, display_path(path), mistakes) for path in overlays]
     options = [_read_option(text, mistakes) for text in sets]
     return [layer for layer in (*files, *options) if layer is not None]
 
@@ -145,10 +145,10 @@ def _is_whole(model: Node | None) -> bool:
 def _read_model(reference: Node, mistakes: list[Mistake]) -> Node | None:
     path = Path(os.path.normpath(reference.folder / reference.value))
     if not is_file(path):
-        message = f"no model file '{shown(path)}'; model names a file such as configs/models/mini.yaml"
+        message = f"no model file '{display_path(path)}'; model names a file such as configs/models/mini.yaml"
         mistakes.append(Mistake(reference.origin, message, of_fit=False))
         return None
-    tree = read_yaml(path, shown(path), mistakes)
+    tree = read_yaml(path, display_path(path), mistakes)
     if tree is None:
         return None
     for name, child in tree.value.items():

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from runner.errors import Mistake, SpecError, report, suggest
-from runner.files.locate import BUILD_ROOT, data_root, files, shown
+from runner.files.locate import BUILD_ROOT, data_root, display_path, list_yaml_files
 from runner.graph.merge import read_tree
 from runner.graph.schema import PATTERNS, DeviceFile, MergedGraph
 from runner.graph.types import DeviceSpec
@@ -165,7 +165,7 @@ def _schema_at(schema: type[BaseModel], path: Sequence[str]) -> type[BaseModel]:
 
 def list_device_kinds() -> list[str]:
     """List the device kinds that configs/devices describes."""
-    return sorted(path.stem for path in files(data_root() / "configs" / "devices"))
+    return sorted(path.stem for path in list_yaml_files(data_root() / "configs" / "devices"))
 
 
 def load_device(kind: str) -> DeviceSpec:
@@ -186,7 +186,7 @@ def load_device(kind: str) -> DeviceSpec:
 def read_device(kind: str, mistakes: list[Mistake]) -> DeviceSpec | None:
     """Read the description of a known device kind; None if it has mistakes, which are appended."""
     path = data_root() / "configs" / "devices" / f"{kind}.yaml"
-    tree = read_yaml(path, shown(path), mistakes)
+    tree = read_yaml(path, display_path(path), mistakes)
     entry = None if tree is None else validate(tree, DeviceFile, mistakes)
     if tree is None or entry is None:
         return None

@@ -6,14 +6,14 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runner.cache.keys import difference, distance
+from runner.cache.keys import describe_difference, distance
 from runner.errors import RunError, suggest
 from runner.inspect.units import spell_age, spell_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runner.cache.cache import Cache, Checked, Entry, Evicted
+    from runner.cache.cache import Cache, Entry, Removal, Verification
 
 _KEY_DIGITS = 12  # shown of a key, and enough to name it by
 
@@ -110,18 +110,18 @@ def _most_similar(cache: Cache, entry: Entry) -> Entry | None:
 def _comparison(entry: Entry, other: Entry | None) -> str:
     if other is None:
         return f"  no other entry of {entry.stage} to compare it with"
-    reasons = difference(other.components, entry.components)
+    reasons = describe_difference(other.components, entry.components)
     return f"  against {shorten(other.key)}: {reasons or 'nothing differs'}"
 
 
-def describe_check(cache: Cache, found: Checked) -> str:
+def describe_check(cache: Cache, found: Verification) -> str:
     """Report what `verify` has read and removed."""
     lines = [f"{path}: {reason}; removed" for path, reason in found.damaged]
     total = f"{found.tensors} arrays ({spell_bytes(found.bytes)}) and {found.records} records read"
     return "\n".join([*lines, f"{cache.root}: {total}, {len(found.damaged)} damaged"])
 
 
-def describe_removal(cache: Cache, gone: Evicted) -> str:
+def describe_removal(cache: Cache, gone: Removal) -> str:
     """Report what `gc` or `clear` has removed."""
     count, size = cache.tensor_bytes()
     was = f"{gone.tensors} arrays ({spell_bytes(gone.bytes)}) and {gone.records} records removed"

@@ -13,7 +13,7 @@ import soundfile
 
 from runner.errors import RunError, SizeError
 from runner.files.errors import writing
-from runner.files.replace import create_beside, place_of
+from runner.files.replace import create_beside, resolve_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +60,7 @@ class AudioFile:
         self.path = path
         self.clipped, self.peak, self.samples = 0, 0.0, 0
         self._rate_hz = rate_hz
-        self._target = place_of(path)
+        self._target = resolve_target(path)
         self._temporary = create_beside(path, self._target)
 
     def __enter__(self) -> Self:

@@ -3,8 +3,8 @@
     python -m tests.runner.cache_faults kill FOLDER COUNT      one writer after the other, each killed while it writes
     python -m tests.runner.cache_faults share FOLDER TURNS     eight processes at once, evicting all the time
 
-The array for a key follows from the key, so whoever finds one can tell whether it is right. Prints its counts as JSON;
-warnings go to standard error, where there should be none: neither killing nor sharing damages anything.
+The array for a key follows from the key, so whoever finds one can tell whether it is right. Prints its counts as
+JSON; warnings go to standard error, where there should be none: neither killing nor sharing damages anything.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _PORTS = {"en": 6000, "asr": 3000, "frame_count": 1}
 
 
 def components_of(number: int) -> dict[str, object]:
-    """What the key of entry `number` is made of."""
+    """Make the components of entry `number`."""
     return {"format": 1, "stage": "align", "params": {"number": number}, "inputs": {}}
 
 
 def outputs_of(number: int) -> dict[str, Array]:
-    """The right outputs of entry `number`: about 36 KB."""
+    """Make the right outputs of entry `number`: about 36 KB."""
     random_ = np.random.default_rng(number)
     return {port: random_.standard_normal((1, size), np.float32) for port, size in _PORTS.items()}
 
@@ -50,8 +50,8 @@ def put(cache: Cache, number: int) -> Entry:
     return cache.store(keys.key(made), made, outputs_of(number), 0.1)
 
 
-def judge(cache: Cache, number: int) -> str:
-    """What the cache gives for entry `number`: 'right', 'unknown' to it, 'gone', or 'wrong'."""
+def classify(cache: Cache, number: int) -> str:
+    """Classify the cache's answer for entry `number`: 'right', 'unknown', 'gone' or 'wrong'."""
     entry = cache.lookup(keys.key(components_of(number)))
     if entry is None:
         return "unknown"
@@ -66,30 +66,30 @@ def judge(cache: Cache, number: int) -> str:
 
 
 def kill(root: Path, count: int) -> dict[str, int]:
-    """Kill `count` writers, each within 5 ms of one of its first entries, and look at all that they left after each."""
+    """Kill `count` writers, each within 5 ms of one of its first entries, and check all files that it left."""
     random_ = random.Random(0)
     found: collections.Counter[str] = collections.Counter()
     for start in range(count):
-        told, tell = os.pipe()
-        process = fork(functools.partial(write_until_killed, root, start, tell))
-        os.close(tell)
+        reading, writing = os.pipe()
+        process = fork(functools.partial(write_until_killed, root, start, writing))
+        os.close(writing)
         for _ in range(random_.randrange(8)):  # counted, not timed: a busy machine may not let it begin for long
-            os.read(told, 1)
+            os.read(reading, 1)
         time.sleep(random_.uniform(0, 0.005))
         os.kill(process, signal.SIGKILL)
         os.waitpid(process, 0)
-        os.close(told)
-        found.update(judge(Cache(root), number) for number in range(KEYS))
+        os.close(reading)
+        found.update(classify(Cache(root), number) for number in range(KEYS))
     checked = Cache(root).verify()
     left = sum(1 for path in root.rglob("*.tmp"))
     return {"killed": count, "damaged": len(checked.damaged), "left behind": left, **found}
 
 
-def write_until_killed(root: Path, start: int, tell: int) -> None:
+def write_until_killed(root: Path, start: int, writing: int) -> None:
     cache = Cache(root, LIMIT)
     for number in itertools.count(start):
         entry = put(cache, number % KEYS)
-        os.write(tell, b".")
+        os.write(writing, b".")
         cache.evict({entry.key})
 
 
@@ -109,7 +109,7 @@ def take_turns(root: Path, seed: int, turns: int) -> None:
     cache = Cache(root, LIMIT)
     for _ in range(turns):
         number = random_.randrange(KEYS)
-        state = judge(cache, number)
+        state = classify(cache, number)
         found[state] += 1
         if state != "right":
             put(cache, number)
@@ -118,7 +118,7 @@ def take_turns(root: Path, seed: int, turns: int) -> None:
 
 
 def fork(work: Callable[[], None]) -> int:
-    """Run `work` in a process of its own, which ends with 1 if it raises."""
+    """Run `work` in a new process, which ends with 1 if it raises."""
     process = os.fork()
     if process:
         return process

@@ -20,7 +20,7 @@ def file(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_report_sorts_by_file_and_line_and_says_each_once(file: str) -> None:
+def test_report_sorts_by_file_and_line_and_lists_each_once(file: str) -> None:
     late, early = Mistake(Origin(file, 3, 3), "late"), Mistake(Origin(file, 1, 8), "early")
     option = Mistake(Origin("set a=1"), "first")
     lines = str(report([late, early, option, late])).split("\n")
@@ -36,7 +36,7 @@ def test_report_shows_the_line_with_a_caret(file: str) -> None:
 @pytest.mark.parametrize(
     ("of_fit", "kind"), [((True, True), GraphError), ((True, False), SpecError), ((False,), SpecError)]
 )
-def test_report_is_a_spec_error_when_any_mistake_is_one_of_form(of_fit: tuple[bool, ...], kind: type) -> None:
+def test_report_is_a_spec_error_when_any_mistake_is_against_the_schema(of_fit: tuple[bool, ...], kind: type) -> None:
     mistakes = [Mistake(Origin("f", line + 1, 1), "m", fit) for line, fit in enumerate(of_fit)]
     assert type(report(mistakes)) is kind
 
@@ -64,7 +64,7 @@ def test_suggest(name: str, known: list[str], expected: str) -> None:
     assert suggest(name, known) == expected
 
 
-def test_what_a_terminal_would_obey_is_escaped() -> None:
+def test_escape_codes_of_a_terminal_are_escaped() -> None:
     assert str(Mistake(Origin("set a=\n"), "no '\x1b[31m'")) == "set a=\\n: no '\\x1b[31m'"
 
 

@@ -1,4 +1,4 @@
-"""The cache: what is stored comes back, what was used last stays, and what is gone is still known by its digest."""
+"""The cache: stored arrays come back, those used last stay, and entries keep the digests of removed ones."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def put(cache: Cache, outputs: Outputs, stage: str = "align", **given: Any) -> E
 
 
 def fill(cache: Cache, count: int) -> list[Entry]:
-    """Entries of 1 KiB each, whose arrays were last used an hour ago and a minute apart."""
+    """Store entries of 1 KiB each, whose arrays were last used an hour ago, a minute apart."""
     entries = []
     for at in range(count):
         entry = put(cache, {"en": KIB + np.uint8(at + 1)}, params={"at": at})
@@ -179,7 +179,7 @@ def test_nearest_is_the_entry_with_the_fewest_changes(cache: Cache) -> None:
     asked = components(params={"speed": 1.2, "seed": 7}, inputs={"d": "2", "t_en": "2"})
     found = cache.nearest(asked)
     assert found == wanted
-    assert keys.difference(found.components, asked) == "params.speed 1.0 -> 1.2"
+    assert keys.describe_difference(found.components, asked) == "params.speed 1.0 -> 1.2"
 
 
 def test_nearest_of_equals_is_the_one_used_last(cache: Cache) -> None:

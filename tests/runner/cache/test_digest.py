@@ -1,4 +1,4 @@
-"""Digests: the same for the same thing however it lies in memory or on the page, another for anything else."""
+"""Equal content has one digest in every memory layout and spelling; other content has another."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OLD = time.time() - 3600
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder of an installed package, `outside`, that offers a stage and has a module besides."""
+    """Install a package `outside` that offers a stage and has another module; gives its folder."""
     folder = tmp_path / "outside"
     folder.mkdir()
     (folder / "__init__.py").write_text("")
@@ -79,7 +79,7 @@ def test_an_array_has_one_digest_however_it_lies_in_memory(shape: list[int], dty
 
 
 def test_a_digest_is_the_same_in_every_release() -> None:
-    """What is kept is looked up by it: another spelling would throw every cache away."""
+    """Entries are found by it: another spelling would make every cache useless."""
     array = np.array([[0.5, -1]], np.float32)
     assert array_digest(array) == "f7e0946516beb5ead57ef1e891ea79137c5717ce61b34fcd224d3657ad4e2d33"
 

@@ -1,5 +1,5 @@
-"""A cache that is killed, shared, full, read-only or damaged: never a wrong result, never a traceback; at worst a
-recomputation, and where something was lost it is said so."""
+"""A cache that is killed, shared, full, read-only or damaged gives no wrong result and no traceback. At worst a stage
+runs again, with a warning if something was lost."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ import pytest
 from runner.cache import keys
 from runner.cache.cache import Cache, Entry
 from tests.conftest import ROOT
-from tests.runner.cache_faults import components_of, judge, outputs_of, put
+from tests.runner.cache_faults import classify, components_of, outputs_of, put
 from tests.runner.conftest import Show
 
 NOBODY = 65534
@@ -39,7 +39,7 @@ def cache(tmp_path: Path) -> Cache:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MiB."""
+    """Mount a file system of 1 MiB."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
@@ -51,7 +51,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def unprivileged() -> Iterator[None]:
-    """Root may write anywhere; meanwhile we are somebody who may not."""
+    """Run the block as a user who may not write everywhere; root may."""
     root = os.geteuid() == 0
     if root:
         os.seteuid(NOBODY)
@@ -64,7 +64,7 @@ def unprivileged() -> Iterator[None]:
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder that everybody can reach, unlike pytest's own."""
+    """Make a folder that every user can reach, unlike pytest's own."""
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     yield folder
@@ -73,7 +73,7 @@ def open_folder() -> Iterator[Path]:
 
 
 def faults(task: str, root: Path, count: int) -> Counter[str]:
-    """The counts that a program of `cache_faults` prints; it must say nothing else."""
+    """Run a program of `cache_faults`; gives the counts that it prints, and nothing else may be printed."""
     root.mkdir()
     command = [sys.executable, "-W", "error", "-m", "tests.runner.cache_faults", task, str(root), str(count)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
@@ -111,8 +111,8 @@ def test_processes_that_share_a_cache_find_nothing_wrong(tmp_path: Path, full: b
 
 
 def damages(size: int, full: bool) -> Iterator[tuple[str, int]]:
-    """Every damage of a file of `size` bytes: each byte altered (a byte of each region, of a large file), the file cut
-    at each place, or made longer."""
+    """List all damages of a file of `size` bytes: each byte altered (one of each region of a large file), the file cut
+    at each byte, or made longer."""
     step = 1 if size < 1024 or full else REGION
     for at in range(0, size, step):
         yield "altered", at
@@ -127,7 +127,7 @@ def damaged(whole: bytes, what: str, at: int) -> bytes:
 
 
 @pytest.mark.parametrize("port", ["frame_count", "asr"])
-def test_a_damaged_array_is_found_removed_and_said(
+def test_a_damaged_array_is_found_removed_and_reported(
     cache: Cache, port: str, full: bool, caplog: pytest.LogCaptureFixture, show: Show
 ) -> None:
     entry = put(cache, 0)
@@ -145,10 +145,12 @@ def test_a_damaged_array_is_found_removed_and_said(
         path.write_bytes(whole)
         counts[what] += 1
     show(f"damages of an array's file of {len(whole)} bytes, all found", counts)
-    assert judge(cache, 0) == "right"
+    assert classify(cache, 0) == "right"
 
 
-def test_a_damaged_record_is_found_removed_and_said(cache: Cache, caplog: pytest.LogCaptureFixture, show: Show) -> None:
+def test_a_damaged_record_is_found_removed_and_reported(
+    cache: Cache, caplog: pytest.LogCaptureFixture, show: Show
+) -> None:
     entry = put_small(cache)
     path = record_file(cache, entry)
     whole = path.read_bytes()
@@ -185,7 +187,7 @@ def test_verify_removes_what_is_damaged_and_nothing_else(cache: Cache) -> None:
     checked = cache.verify()
     assert [path for path, _ in checked.damaged] == torn
     assert (checked.tensors, checked.records) == (12, 4)
-    assert [judge(cache, number) for number in range(4)] == ["right", "gone", "unknown", "right"]
+    assert [classify(cache, number) for number in range(4)] == ["right", "gone", "unknown", "right"]
     assert cache.verify().damaged == []
 
 
@@ -193,13 +195,13 @@ def test_an_array_under_another_ones_name_is_not_taken_for_it(cache: Cache) -> N
     first, second = put(cache, 0), put(cache, 1)
     shutil.copyfile(tensor_file(cache, first), tensor_file(cache, second))
     shutil.copyfile(record_file(cache, first), record_file(cache, second))
-    assert judge(cache, 0) == "right"
+    assert classify(cache, 0) == "right"
     assert cache.load(second, "en") is None
     assert cache.lookup(second.key) is None
 
 
 @pytest.mark.parametrize("place", ["array", "record", "array's folder", "records"])
-def test_something_else_in_the_place_of_a_file_is_said_and_lived_with(
+def test_a_folder_in_the_place_of_a_file_is_reported_and_harmless(
     cache: Cache, place: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     entry = put_small(cache)
@@ -224,16 +226,16 @@ def test_something_else_in_the_place_of_a_file_is_said_and_lived_with(
 
 
 def assert_full(root: Path, caplog: pytest.LogCaptureFixture, reason: int) -> None:
-    """Fills a cache where there is no room for 100 entries."""
+    """Fill a cache that has no room for 100 entries, and check what it reports and keeps."""
     cache = Cache(root)
     for number in range(100):
         entry = put(cache, number)
         assert set(entry.outputs) == set(outputs_of(number)), "the run has what it computed"
         cache.evict({entry.key})
     assert caplog.messages == [
-        f"cache {root} is full ({os.strerror(reason)}): what this run computes is not kept",
+        f"cache {root} is full ({os.strerror(reason)}): further results of this run are not kept",
     ]
-    states = Counter(judge(cache, number) for number in range(100))
+    states = Counter(classify(cache, number) for number in range(100))
     assert states["right"] > 0
     assert states["unknown"] > 0
     assert states["wrong"] == states["gone"] == 0
@@ -241,7 +243,7 @@ def assert_full(root: Path, caplog: pytest.LogCaptureFixture, reason: int) -> No
     assert cache.verify().damaged == []
 
 
-def test_a_full_disk_is_said_once_and_leaves_nothing_half_written(
+def test_a_full_disk_is_reported_once_and_leaves_no_part_of_a_file(
     small_disk: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert_full(small_disk / "cache", caplog, errno.ENOSPC)
@@ -251,13 +253,13 @@ def test_a_full_disk_takes_results_again_after_an_eviction(small_disk: Path) -> 
     root = small_disk / "cache"
     for number in range(100):
         put(Cache(root), number)
-    assert judge(Cache(root), 99) == "unknown"
+    assert classify(Cache(root), 99) == "unknown"
     Cache(root, max_bytes=200_000).evict(now=True)
     put(Cache(root), 99)
-    assert judge(Cache(root), 99) == "right"
+    assert classify(Cache(root), 99) == "right"
 
 
-def test_a_file_that_may_not_grow_is_said_once_and_leaves_nothing_half_written(
+def test_a_file_that_may_not_grow_is_reported_once_and_leaves_no_part_of_a_file(
     cache: Cache, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A quota, without the right to mount a disk: the largest of the three arrays does not fit."""
@@ -269,11 +271,11 @@ def test_a_file_that_may_not_grow_is_said_once_and_leaves_nothing_half_written(
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert entry.outputs.keys() == outputs_of(0).keys()
     assert [message.partition(" (")[0] for message in caplog.messages] == [f"cache {cache.root} is full"]
-    assert judge(cache, 0) == "unknown"
+    assert classify(cache, 0) == "unknown"
     assert list(cache.root.rglob("*.tmp")) == []
 
 
-def test_a_read_only_cache_is_read_and_said_once(open_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_read_only_cache_is_read_and_reported_once(open_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     root = open_folder / "cache"
     known = put(Cache(root), 0)
     for folder in [path for path in (root, *root.rglob("*")) if path.is_dir()]:
@@ -281,15 +283,15 @@ def test_a_read_only_cache_is_read_and_said_once(open_folder: Path, caplog: pyte
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
     with unprivileged():
         cache = Cache(root, max_bytes=0)
-        assert judge(cache, 0) == "right"
+        assert classify(cache, 0) == "right"
         cache.evict({known.key})
         assert caplog.messages == []
         for number in (1, 2, 3):
             assert put(cache, number).outputs.keys() == outputs_of(number).keys()
         cache.evict(now=True)
-        assert judge(cache, 0) == "right"
+        assert classify(cache, 0) == "right"
     assert caplog.messages == [
-        f"cache {root} cannot be written (Permission denied): what this run computes is not kept",
+        f"cache {root} cannot be written (Permission denied): further results of this run are not kept",
     ]
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
     for folder in [path for path in (root, *root.rglob("*")) if path.is_dir()]:
@@ -309,13 +311,13 @@ def test_a_damaged_array_of_a_read_only_cache_is_not_used(open_folder: Path, cap
     path.parent.chmod(0o755)
 
 
-def test_a_cache_that_may_not_be_read_is_said_once(open_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_cache_that_may_not_be_read_is_reported_once(open_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     root = open_folder / "cache"
     put(Cache(root), 0)
     root.chmod(0)
     with unprivileged():
         cache = Cache(root)
-        assert [judge(cache, number) for number in range(3)] == ["unknown"] * 3
+        assert [classify(cache, number) for number in range(3)] == ["unknown"] * 3
         put(cache, 0)
         cache.evict({KEY})
     assert [message.partition(" (")[0] for message in caplog.messages] == [
@@ -324,19 +326,19 @@ def test_a_cache_that_may_not_be_read_is_said_once(open_folder: Path, caplog: py
     ]
 
 
-def test_a_folder_that_is_a_file_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_folder_that_is_a_file_is_reported_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     root = tmp_path / "file"
     root.write_text("not a folder")
     cache = Cache(root)
     for number in range(3):
-        assert judge(cache, number) == "unknown"
+        assert classify(cache, number) == "unknown"
         put(cache, number)
     cache.evict({KEY}, now=True)
     assert len(caplog.messages) == 2
     assert root.read_text() == "not a folder"
 
 
-def test_what_the_cache_says_can_be_told_from_other_packages_logs(
+def test_warnings_of_the_cache_differ_from_logs_of_other_packages(
     cache: Cache, caplog: pytest.LogCaptureFixture
 ) -> None:
     entry = put_small(cache)

@@ -1,4 +1,4 @@
-"""Keys: another for everything that changes a stage's results, the same for all else; and what changed, in words."""
+"""A key changes with everything that changes a stage's results, and with nothing else; the difference is described."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from runner.cache.digest import array_digest, value_digest
-from runner.cache.keys import components, difference, distance, identity, input_identity, key
+from runner.cache.keys import components, describe_difference, distance, identity, input_identity, key
 from runner.errors import RunError
 from runner.files.digest import file_sha256
 from runner.graph.load import Graph, load_graph
@@ -42,7 +42,7 @@ LIBRARY: Components = {
     "params": {},
     "inputs": {"f0": A, "n": B},
 }
-# What is laid over BASE or LIBRARY -> what is said of it.
+# Change of BASE or LIBRARY -> its description.
 CHANGES = [
     (BASE, {"params": {"speed": 1.2}}, "params.speed 1.0 -> 1.2"),
     (BASE, {"params": {"speed": True}}, "params.speed 1.0 -> true"),
@@ -67,12 +67,12 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize(("base", "change", "said"), CHANGES)
-def test_every_change_makes_another_key_and_is_named(base: Components, change: Components, said: str) -> None:
+@pytest.mark.parametrize(("base", "change", "expected"), CHANGES)
+def test_every_change_makes_another_key_and_is_named(base: Components, change: Components, expected: str) -> None:
     changed = {**base, **change}
     assert key(changed) != key(base)
-    assert difference(base, changed) == said
-    assert distance(base, changed) == said.count(";") + 1
+    assert describe_difference(base, changed) == expected
+    assert distance(base, changed) == expected.count(";") + 1
 
 
 def test_swapping_two_inputs_makes_another_key() -> None:
@@ -81,14 +81,14 @@ def test_swapping_two_inputs_makes_another_key() -> None:
     assert key(components({"stage": "decoder"}, {}, {"n": B, "f0": A})) == key(base), "the order of the text is nothing"
 
 
-def test_nothing_changed_is_said_with_nothing() -> None:
-    assert difference(BASE, dict(reversed(BASE.items()))) == ""
+def test_equal_components_have_an_empty_difference() -> None:
+    assert describe_difference(BASE, dict(reversed(BASE.items()))) == ""
     assert distance(BASE, dict(BASE)) == 0
 
 
 def test_a_parameter_is_called_as_the_graph_calls_it() -> None:
-    said = difference(BASE, {**BASE, "params": {"speed": 1.2}}, {"speed": "params.pace"})
-    assert said == "params.pace 1.0 -> 1.2"
+    found = describe_difference(BASE, {**BASE, "params": {"speed": 1.2}}, {"speed": "params.pace"})
+    assert found == "params.pace 1.0 -> 1.2"
 
 
 def test_a_key_names_the_stage_and_can_be_a_file_name() -> None:
@@ -98,7 +98,7 @@ def test_a_key_names_the_stage_and_can_be_a_file_name() -> None:
     assert set(digits) <= set("0123456789abcdef")
 
 
-def test_an_output_that_is_not_kept_is_known_by_what_made_it() -> None:
+def test_an_output_that_is_not_kept_is_identified_by_the_key_of_its_stage() -> None:
     other = {**BASE, "params": {"speed": 2.0}}
     names = {input_identity(key(c), port) for c in (BASE, other) for port in ("en", "asr")}
     assert len(names) == 4
@@ -121,7 +121,7 @@ def test_the_identity_of_a_python_stage_has_the_sizes_that_it_is_padded_to(graph
     fixed = dataclasses.replace(graph.dims["text"], max=16, static=True)
     static = dataclasses.replace(graph, dims={"text": fixed})
     before, after = (identity(graph.stages["tokenize"], g, {}) for g in (graph, static))
-    assert difference(before, after) == "fixed size of text nothing -> 16"
+    assert describe_difference(before, after) == "fixed size of text nothing -> 16"
 
 
 def test_the_identity_of_a_library_is_what_its_manifest_says(graph: Graph, toy_library: Path, tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_the_identity_of_a_library_is_what_its_manifest_says(graph: Graph, toy_l
     first, second = (identity(graph.stages["scaled"], graph, library=path) for path in paths)
     assert first["code"] == {"scaled.so": file_sha256(toy_library)}
     assert first["ports"] == [["input_ids", "text_mask"], ["y", "n"]]
-    assert difference(first, second) == "weights changed"
+    assert describe_difference(first, second) == "weights changed"
 
 
 def test_the_identity_of_a_library_made_elsewhere_is_its_bytes(graph: Graph, tmp_path: Path) -> None:
@@ -138,7 +138,10 @@ def test_the_identity_of_a_library_made_elsewhere_is_its_bytes(graph: Graph, tmp
     before = identity(graph.stages["scaled"], graph, library=library)
     library.write_bytes(b"two")
     assert before["weights"] is None
-    assert difference(before, identity(graph.stages["scaled"], graph, library=library)) == "code changed (scaled.so)"
+    assert (
+        describe_difference(before, identity(graph.stages["scaled"], graph, library=library))
+        == "code changed (scaled.so)"
+    )
 
 
 def test_a_missing_library_has_no_identity(graph: Graph, tmp_path: Path) -> None:

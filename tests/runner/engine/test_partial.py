@@ -146,7 +146,7 @@ def test_until_lists_what_a_part_without_audio_gives(command: Run) -> None:
     [
         (("--load", "decoder=a.npy"), "'decoder=a.npy' is not STAGE.PORT=FILE.npy"),
         (("--load", "decoder.audio=none.npy"), "none.npy: cannot be read: No such file or directory"),
-        (("--load", "decoder.audio=bad.npy"), "bad.npy: is no .npy file of an array"),
+        (("--load", "decoder.audio=bad.npy"), "bad.npy: is not a .npy file of an array"),
         (("--load", "decoder.sound=a.npy"), "no port is called 'decoder.sound'; did you mean 'decoder.audio'?"),
         (("--load", "decoder.audio=a.npy"), "decoder.audio: expected float32[1, 600*frames], got float64[3]"),
         (("--until", "bert", "-o", "a.wav"), "--output: this part of the graph gives no audio"),

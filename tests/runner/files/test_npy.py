@@ -1,4 +1,4 @@
-"""Arrays of ports on the disk: whole or not at all."""
+"""Arrays of ports are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from runner.files.npy import read_array, write_arrays
 
 @pytest.fixture
 def small_files() -> Iterator[None]:
-    """No file may grow past 20 kB, as on a disk that fills up."""
+    """Let no file grow past 20 kB, as on a disk that fills up."""
     limits, heard = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
     yield
@@ -32,7 +32,7 @@ def test_arrays_survive_the_disk(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("small_files")
-def test_full_disk_is_an_error_and_leaves_no_part(tmp_path: Path) -> None:
+def test_full_disk_is_an_error_and_leaves_no_part_of_a_file(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"b\.large\.npy: cannot be written: File too large"):
         write_arrays(tmp_path, {"a.small": np.zeros(3), "b.large": np.zeros(10_000)})
     assert [path.name for path in tmp_path.iterdir()] == ["a.small.npy"]

@@ -1,4 +1,4 @@
-"""No file that a command reads is written over, and no file is written twice: it is refused before anything is done."""
+"""A command that would write a file that it reads, or one file twice, is refused before anything is done."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SPELLINGS = ["a.txt", "./a.txt", "sub/../a.txt", "{here}/a.txt", "symbolic", "ha
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a.txt under several names."""
+    """Make a folder with a.txt under several names."""
     monkeypatch.chdir(tmp_path)
     Path("sub").mkdir()
     Path("a.txt").write_text("a", "utf-8")
@@ -32,16 +32,16 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("spelled", SPELLINGS)
-def test_one_file_is_known_by_every_name(here: Path, spelled: str) -> None:
-    path = Path(spelled.format(here=here))
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_one_file_is_known_by_every_name(here: Path, spelling: str) -> None:
+    path = Path(spelling.format(here=here))
     with pytest.raises(RunError, match=f"^--trace {path}: --input reads the same file; give another$"):
         refuse_overwriting([("--input", Path("a.txt"))], [("-o", Path("b")), ("--trace", path)])
 
 
-@pytest.mark.parametrize("spelled", ["none.txt", "sub/../none.txt", "{here}/none.txt", "dangling"])
-def test_one_file_that_is_not_there_yet_is_known_by_every_name(here: Path, spelled: str) -> None:
-    path = Path(spelled.format(here=here))
+@pytest.mark.parametrize("spelling", ["none.txt", "sub/../none.txt", "{here}/none.txt", "dangling"])
+def test_one_file_that_is_not_there_yet_is_known_by_every_name(here: Path, spelling: str) -> None:
+    path = Path(spelling.format(here=here))
     with pytest.raises(RunError, match=f"^--trace {path}: -o writes the same file; give another$"):
         refuse_overwriting([], [("-o", Path("none.txt")), ("--trace", path)])
 
@@ -85,7 +85,7 @@ CASES = {
 
 
 def folder(graph: Path) -> None:
-    """What the cases name: among it, out/0002.wav leads to the input."""
+    """Write the files of the cases; out/0002.wav is a link to the input."""
     for path in ("out", "t/0002"):
         Path(path).mkdir(parents=True)
     for name, text in {"ipa.txt": "h\nh\n", "one.txt": "h\n", "ipa.wav": "h\n", "t.json": "h\nh\n"}.items():

@@ -1,4 +1,4 @@
-"""Files that take the place of those that the user named."""
+"""Replacing files that the user named."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import GraphError, SpecError
-from runner.files.locate import data_root, find_file, shown
+from runner.files.locate import data_root, display_path, find_file
 from runner.graph import validate
 from runner.graph.load import Graph, load_graph
 from runner.graph.validate import list_device_kinds, load_device
@@ -162,8 +162,8 @@ def test_every_value_has_its_origin(tmp_path: Path) -> None:
     found = {path: (value, str(origin)) for path, value, origin in list_values(graph)}
     assert found["params.seed"] == (7, f"{overlay}:2:9")
     assert found["params.speed"] == (2.0, "set params.speed=2.0")
-    assert found["name"] == ("kokoro", f"{shown(ROOT / 'graphs/default.yaml')}:3:7")
-    assert found["dims.hidden"][1].startswith(f"{shown(ROOT / 'configs/models/mini.yaml')}:")
+    assert found["name"] == ("kokoro", f"{display_path(ROOT / 'graphs/default.yaml')}:3:7")
+    assert found["dims.hidden"][1].startswith(f"{display_path(ROOT / 'configs/models/mini.yaml')}:")
 
 
 def test_paths_are_relative_to_the_file_that_wrote_them(tmp_path: Path) -> None:
