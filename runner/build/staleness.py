@@ -29,7 +29,7 @@ from runner.files.errors import reading
 from runner.graph.device_kinds import load_device
 from runner.runtime import devices, tvm_runtime
 from runner.runtime import manifest as manifests
-from runner.runtime.compatibility import incompatibility
+from runner.runtime.compatibility import find_incompatibility
 from runner.runtime.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def why_stale(recipe: Recipe) -> str | None:
         return str(error)
     if manifest.key != recipe.key:
         return _difference(manifest, recipe)
-    return incompatibility(recipe.library, manifest) or _slower(recipe, manifest)
+    return find_incompatibility(recipe.library, manifest) or _slower(recipe, manifest)
 
 
 def _slower(recipe: Recipe, manifest: Manifest) -> str | None:

@@ -68,7 +68,7 @@ def _native(fields: Mapping[str, Any]) -> dict[str, Any]:
         raise BuildError(
             f"the device's target needs {', '.join(lacking)}, which this CPU lacks; put the stage on another device"
         )
-    tiles = BF16 in fields.get("keys", ()) and not devices.missing_features(AMX) and not amx.refused()
+    tiles = BF16 in fields.get("keys", ()) and not devices.missing_features(AMX) and not amx.request_permission()
     asked += [f"+{feature}" for feature in AMX] if tiles else []
     mcpu = codegen.llvm_get_system_cpu()
     usual = devices.used_features(codegen.llvm_get_cpu_features(Target({"kind": "llvm", "mcpu": mcpu})))

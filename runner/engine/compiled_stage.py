@@ -11,7 +11,7 @@ from runner.engine.python_stage import changed_code
 from runner.errors import RunError
 from runner.runtime import devices, tvm_runtime
 from runner.runtime import manifest as manifests
-from runner.runtime.compatibility import incompatibility
+from runner.runtime.compatibility import find_incompatibility
 from runner.runtime.library import Library
 from runner.runtime.manifest import Manifest
 from runner.runtime.tensors import map_file, map_weights
@@ -132,7 +132,7 @@ class CompiledStage:
     def _checked_manifest(self) -> Manifest | None:
         """Read the manifest and check that the library can run here and fits the graph."""
         manifest = self._read_manifest()
-        fault = manifest and (incompatibility(self.library, manifest) or self._misfit(manifest))
+        fault = manifest and (find_incompatibility(self.library, manifest) or self._misfit(manifest))
         if fault is not None:
             raise RunError(fault)
         return manifest

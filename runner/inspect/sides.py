@@ -14,7 +14,7 @@ from runner.engine.options import RunOptions
 from runner.engine.run_state import Status
 from runner.errors import RunError
 from runner.graph.types import GRAPH_INPUTS, PARAMETERS
-from runner.runtime.values import STR, Sizes, scalar
+from runner.runtime.values import STR, Sizes, make_scalar
 from stages.contract import NamedType, TensorType
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ def _converted(port: str, type_: Type, value: Any) -> Any:
     if not isinstance(type_, TensorType):
         return value
     if not isinstance(value, np.ndarray):
-        return scalar(port, type_, value)
+        return make_scalar(port, type_, value)
     if value.dtype.kind == "f" and type_.dtype.startswith("float"):
         return np.ascontiguousarray(value, type_.dtype)
     return value

@@ -1,1 +1,1 @@
-"""The files of a model: checkpoint formats and the hub."""
+"""Reads the files of a model: checkpoint formats and the hub."""

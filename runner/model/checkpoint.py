@@ -1,12 +1,12 @@
-"""A model's checkpoint: every tensor by its flat name, each taken exactly once.
+"""Reads a model's checkpoint: every tensor has a flat name and is taken exactly once.
 
     .pth          {part: {"module.KEY": tensor}} of torch.save   --+
                                                                    +-->  "part.KEY" -> tensor  --take-->  float32
     .safetensors  {"part.KEY": tensor}                           --+
 
-The model's family (`stages.families`) says which parts there are, which prefix is dropped from a KEY and which tensors
-may be there though no stage takes them. Names of PyTorch's newer weight norm (`parametrizations.weight.original0`,
-`original1`) are read as the older `weight_g`, `weight_v`. Folding the norm is the layers' business.
+The model's family (`stages.families`) has the list of parts, the prefix to drop from a KEY, and the tensors that may be
+present though no stage takes them. Names of PyTorch's newer weight norm (`parametrizations.weight.original0`,
+`original1`) are read as the older `weight_g`, `weight_v`. The layers fold the norm.
 
 Source: kokoro 0.9.4, model.py (KModel.__init__).
 Differs: the reference falls back to a load that ignores missing and unexpected keys; here both are errors.
@@ -33,39 +33,42 @@ _OLD_PICKLE = b"\x80\x02"
 
 
 class Checkpoint:
-    """An open checkpoint. Take each tensor, then `finish`: only then is it known to be the model's.
+    """An open checkpoint. Take each tensor, then call `finish`, which checks that the checkpoint fits the model.
 
     Attributes:
         path: the file.
-        tensors: name -> tensor, whose `dtype` and `shape` are the file's.
+        tensors: name -> tensor, with dtype and shape of the file.
     """
 
     def __init__(self, path: Path, tensors: Mapping[str, StoredTensor], family: Family) -> None:
         self.path = path
         self.tensors = tensors
         self._family = family
-        self._taken: dict[str, set[str]] = {}  # tensor -> who took it
+        self._taken: dict[str, set[str]] = {}  # tensor -> its takers
         self._missing: dict[str, tuple[int, ...]] = {}
         self._misfits: dict[str, None] = {}
 
     @classmethod
     def open(cls, path: Path, family: Family, sha256: str | None = None) -> Checkpoint:
-        """Open a `.pth` or `.safetensors` file, told apart by its first bytes; tensors stay on the mapped file.
+        """Open a `.pth` or `.safetensors` file, recognised by its first bytes; tensors stay on the mapped file.
 
         Args:
-            family: the model's.
-            sha256: the digest the file must have; None accepts any.
+            family: family of the model.
+            sha256: digest that the file must have; None accepts any.
 
         Raises:
-            WeightsError: no such file, not a checkpoint, truncated or damaged, with a forbidden class, not `sha256`.
+            WeightsError: the file is missing, no checkpoint, truncated or damaged, names a forbidden class, or has
+                another digest.
         """
         data = map_file(path)
         if sha256 is not None:
             check_sha256(path, sha256)
         if is_safetensors(data):
-            return cls(path, dict(_named(path, read_safetensors(path).items(), family.wrapper)), family)
+            return cls(path, dict(_rename_tensors(path, read_safetensors(path).items(), family.wrapper)), family)
         if data[: len(MAGIC)] == MAGIC:
-            return cls(path, dict(_named(path, _flat(path, read_torch_zip(path)), family.wrapper)), family)
+            return cls(
+                path, dict(_rename_tensors(path, _list_tensors(path, read_torch_zip(path)), family.wrapper)), family
+            )
         if data[: len(_OLD_PICKLE)] == _OLD_PICKLE:
             raise WeightsError(f"{path}: torch.save's format before PyTorch 1.6; load it there and save it again")
         raise WeightsError(f"{path}: neither a .pth of torch.save (a zip file) nor a .safetensors file")
@@ -76,12 +79,12 @@ class Checkpoint:
         return file_sha256(self.path)
 
     def take(self, key: str, shape: Sequence[int], taker: str = "") -> np.ndarray:
-        """Take the tensor `key` as float32, C-contiguous; read-only where it lies on the file.
+        """Take the tensor `key` as float32, C-contiguous; read-only if it is mapped from the file.
 
-        What does not fit is kept for `finish`, and nan of the expected shape is returned meanwhile.
+        A mistake is reported later, by `finish`; until then NaN of the expected shape is returned.
 
         Args:
-            taker: the stage that takes it; no stage takes a tensor twice, two stages may take the same.
+            taker: the stage that takes it. A stage takes a tensor once; two stages may take the same tensor.
         """
         expected = tuple(shape)
         stored = self.tensors.get(key)
@@ -102,21 +105,22 @@ class Checkpoint:
             return np.full(expected, np.nan, np.float32)
 
     def finish(self, parts: Sequence[str] | None = None) -> None:
-        """Check that the tensors taken are those of the file.
+        """Check that the tensors that were taken are those of the file.
 
         Args:
-            parts: the prefixes, such as `bert` or `predictor.lstm`, that were to be taken whole. Elsewhere there may be
-                what the family has and nobody took. None is all: nothing may be left.
+            parts: prefixes, such as `bert` or `predictor.lstm`, whose tensors must all be taken. Tensors of other parts
+                of the family may be left. None means all parts.
 
         Raises:
             WeightsError: lists all missing, misshapen and unexpected tensors, one a line.
         """
-        left = list(self._left(parts))
+        left = list(self._list_left(parts))
         facts = [
-            f"missing    {key}: expected {list(shape)}{_renamed(key, left)}" for key, shape in self._missing.items()
+            f"missing    {key}: expected {list(shape)}{_suggest_tensor(key, left)}"
+            for key, shape in self._missing.items()
         ]
         facts += [f"misfit     {fact}" for fact in self._misfits]
-        facts += [f"unexpected {fact}" for key in left if (fact := self._objection(key))]
+        facts += [f"unexpected {fact}" for key in left if (fact := self._find_objection(key))]
         if facts:
             listed = "\n  ".join(facts)
             raise WeightsError(
@@ -124,15 +128,15 @@ class Checkpoint:
                 "Give the config.json that belongs to this checkpoint, or the checkpoint of this config.json"
             )
 
-    def _left(self, parts: Sequence[str] | None) -> Iterator[str]:
-        """The tensors that nobody took though they were to be taken, or are of no part of the family."""
+    def _list_left(self, parts: Sequence[str] | None) -> Iterator[str]:
+        """List the tensors that were not taken: those of `parts`, and those of no part of the family."""
         for key in self.tensors:
             others = parts is not None and not is_below(key, parts) and is_below(key, self._family.parts)
             if key not in self._taken and not others:
                 yield key
 
-    def _objection(self, key: str) -> str | None:
-        """Why a tensor that nobody took may not be in the file; None if the model does without it."""
+    def _find_objection(self, key: str) -> str | None:
+        """Find the reason why a tensor that was not taken is a mistake; None if the model does not need it."""
         tensor = self.tensors[key]
         spare = next((spare for spare in self._family.spares if re.search(spare.pattern, key)), None)
         if spare is None:
@@ -144,12 +148,12 @@ class Checkpoint:
 
 
 def is_below(key: str, prefixes: Iterable[str]) -> bool:
-    """Whether a tensor lies under one of `prefixes`: `bert.a` under `bert`, `bert_encoder.a` not."""
+    """Whether a tensor's name begins with one of `prefixes`: `bert.a` is below `bert`, `bert_encoder.a` is not."""
     return f"{key}.".startswith(tuple(f"{prefix}." for prefix in prefixes))
 
 
 def check_sha256(path: Path, expected: str) -> None:
-    """Compare a file with its pin.
+    """Check that a file has the expected digest.
 
     Raises:
         WeightsError: the file has another digest.
@@ -162,8 +166,8 @@ def check_sha256(path: Path, expected: str) -> None:
         )
 
 
-def _flat(path: Path, saved: object) -> Iterator[tuple[str, StoredTensor]]:
-    """The tensors of a saved `{part: {key: tensor}}`, by "part.key"."""
+def _list_tensors(path: Path, saved: object) -> Iterator[tuple[str, StoredTensor]]:
+    """List the tensors of a saved `{part: {key: tensor}}` as ("part.key", tensor)."""
     if not isinstance(saved, dict) or not saved:
         raise WeightsError(f"{path}: holds a {type(saved).__name__}, expected {{part: {{key: tensor}}}}")
     for part, state in saved.items():
@@ -174,8 +178,10 @@ def _flat(path: Path, saved: object) -> Iterator[tuple[str, StoredTensor]]:
             yield name, tensor
 
 
-def _named(path: Path, tensors: Iterable[tuple[str, StoredTensor]], wrapper: str) -> Iterator[tuple[str, StoredTensor]]:
-    """The same tensors under the names that stages use."""
+def _rename_tensors(
+    path: Path, tensors: Iterable[tuple[str, StoredTensor]], wrapper: str
+) -> Iterator[tuple[str, StoredTensor]]:
+    """Rename tensors to the names that stages use."""
     seen: set[str] = set()
     for name, tensor in tensors:
         part, _, key = name.partition(".")
@@ -187,8 +193,8 @@ def _named(path: Path, tensors: Iterable[tuple[str, StoredTensor]], wrapper: str
         yield flat, tensor
 
 
-def _renamed(key: str, left: Sequence[str]) -> str:
-    """A hint at the tensor that may be `key` under another name, among those of its part."""
+def _suggest_tensor(key: str, left: Sequence[str]) -> str:
+    """Suggest a tensor of the same part that may be `key` under another name."""
     part = key.partition(".")[0]
     close = difflib.get_close_matches(key, [name for name in left if name.startswith(part)], n=1, cutoff=0.9)
     return f"; did you mean '{close[0]}'?" if close else ""

@@ -1,6 +1,6 @@
-"""Files of a model from the Hugging Face hub, at a pinned commit, kept in the hub's own cache.
+"""Gets files of a model from the Hugging Face hub, at a pinned commit; they are kept in the hub's own cache.
 
-The package `huggingface_hub` is an extra: a model that lies on the disk does without it, and without a network.
+The package `huggingface_hub` is an extra: a model on the disk needs neither it nor a network.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 
 
 def fetch(repo: str, revision: str, file: str, sha256: str | None = None, key: str = "model.checkpoint") -> Path:
-    """Where `file` of `repo` lies on this machine; downloads it if the hub's cache lacks it.
+    """Find `file` of `repo` on this machine; it is downloaded if the hub's cache lacks it.
 
     Args:
         repo: `owner/name`.
         revision: the commit, 40 hexadecimal digits; a branch could change under the same name.
-        sha256: the digest the file must have; None accepts any.
-        key: what to set in order to do without the hub, for the messages.
+        sha256: digest that the file must have; None accepts any.
+        key: key of the graph that names a local file instead, for messages.
 
     Raises:
-        WeightsError: no pinned revision, the extra is not installed, the hub cannot be reached or lacks the file, or
-            the file has another digest.
+        WeightsError: the revision is no commit, the extra is not installed, the hub cannot be reached or lacks the
+            file, or the file has another digest.
     """
     where = f"{file} of {repo}"
     if not _COMMIT.match(revision):
@@ -43,43 +43,43 @@ def fetch(repo: str, revision: str, file: str, sha256: str | None = None, key: s
     except ModuleNotFoundError:
         raise WeightsError(
             f"{where}: downloading needs huggingface_hub. Install it with: pip install 'kokoro-run[hub]'"
-            f" - or set {key} to what you have on disk"
+            f" - or set {key} to a local file"
         ) from None
-    download = huggingface_hub.hf_hub_download  # imports the most of the package, which then adds its log handler
+    download = huggingface_hub.hf_hub_download  # importing it adds the handler of the package's log
     try:
-        with _told_once(where):
+        with _first_warning_only(where):
             path = Path(download(repo, file, revision=revision))
     except (OSError, ValueError) as error:  # every error of the hub is one of these
         reason = str(error).strip().partition("\n")[0]
         raise WeightsError(
             f"{where} at {revision}: cannot be fetched: {reason}. Where there is a network: "
-            f"hf download {repo} {file} --revision {revision} --local-dir DIR - then set {key} to what is in DIR"
+            f"hf download {repo} {file} --revision {revision} --local-dir DIR - then set {key} to the file in DIR"
         ) from error
     if sha256 is not None:
         check_sha256(path, sha256)
     return path
 
 
-class _Once(logging.Handler):
-    """Passes the first warning on, as ours."""
+class _FirstWarning(logging.Handler):
+    """A handler that repeats the first warning in the runner's own log."""
 
     def __init__(self, where: str) -> None:
         super().__init__(logging.WARNING)
-        self._where, self._told = where, False
+        self._where, self._done = where, False
 
     def emit(self, record: logging.LogRecord) -> None:
-        if not self._told:
-            self._told = True
+        if not self._done:
+            self._done = True
             fact = record.getMessage().partition("\n")[0]
-            _LOG.warning("%s: huggingface_hub says: %s; it takes up to half a minute to give up", self._where, fact)
+            _LOG.warning("%s: huggingface_hub reports: %s; it gives up after up to half a minute", self._where, fact)
 
 
 @contextlib.contextmanager
-def _told_once(where: str) -> Iterator[None]:
-    """Let huggingface_hub, which prints two lines for each of its retries, say the first thing only."""
+def _first_warning_only(where: str) -> Iterator[None]:
+    """Hold back all warnings of huggingface_hub but the first; it gives two for each of its retries."""
     logger = logging.getLogger("huggingface_hub")
     handlers, propagate = logger.handlers, logger.propagate
-    logger.handlers, logger.propagate = [_Once(where)], False
+    logger.handlers, logger.propagate = [_FirstWarning(where)], False
     try:
         yield
     finally:
@@ -87,10 +87,10 @@ def _told_once(where: str) -> Iterator[None]:
 
 
 def checkpoint(model: ModelSpec) -> Path:
-    """The model's checkpoint: the local file, else the hub's where the model names one.
+    """Find the model's checkpoint: the local file, else that of the hub if the model names one.
 
     Raises:
-        WeightsError: there is neither, or the hub's cannot be had.
+        WeightsError: there is neither, or the file cannot be fetched.
     """
     if model.checkpoint is not None and model.checkpoint.is_file():
         return model.checkpoint
@@ -107,8 +107,10 @@ def checkpoint(model: ModelSpec) -> Path:
 
 
 def voices(model: ModelSpec) -> Callable[[str], Path] | None:
-    """Gets a voice of the model from the hub, by name, for `load_voice`; None where the model names no hub, or where an
-    overlay or option names voices that are not there."""
+    """Make a function that fetches a voice of the model from the hub by its name.
+
+    None if the model names no hub, or if an overlay or an option names voices that do not exist.
+    """
     hub = model.hub
     if hub is None or ("voices" in model.overridden and model.voices is not None and not model.voices.exists()):
         return None

@@ -1,4 +1,4 @@
-"""Tensors in a file, memory-mapped; the safetensors format.
+"""Reads the safetensors format; tensors are mapped from the file.
 
     8 bytes   length of the header, little-endian
     header    JSON: {name: {"dtype": "F16", "shape": [2, 3], "data_offsets": [first, past]}, "__metadata__": ...}
@@ -52,10 +52,10 @@ _GIT_LFS = b"version https://git-lfs"
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """A tensor as its file holds it.
+    """A tensor of a file.
 
     Attributes:
-        dtype: a name of `LAYOUTS`.
+        dtype: a key of `LAYOUTS`.
         data: read-only view of the file with the tensor's shape; bfloat16 as uint16.
     """
 
@@ -70,10 +70,10 @@ class StoredTensor:
         return f"{self.dtype}{list(self.shape)}"
 
     def float32(self) -> np.ndarray:
-        """The values, C-contiguous and aligned; the file's own pages where it holds float32, else a copy.
+        """Give the values, C-contiguous and aligned; float32 is not copied from the file.
 
         Raises:
-            ValueError: values of this dtype would be rounded, or are no numbers.
+            ValueError: the dtype is another than float32, float16 and bfloat16.
         """
         if self.dtype == "bfloat16":
             return (self.data.astype(np.uint32) << 16).view(np.float32)
@@ -84,10 +84,10 @@ class StoredTensor:
 
 
 def map_file(path: Path) -> mmap.mmap:
-    """The bytes of the file, mapped read-only; the mapping lives as long as a view of it.
+    """Map the bytes of a file read-only; the mapping lives as long as a view of it.
 
     Raises:
-        WeightsError: the file cannot be read, is empty, or stands for one that was not downloaded.
+        WeightsError: the file cannot be read, is empty, or is a Git LFS pointer.
     """
     if sys.byteorder != "little":
         raise WeightsError(f"{path}: this machine is big-endian; checkpoints and voices are little-endian")
@@ -100,17 +100,17 @@ def map_file(path: Path) -> mmap.mmap:
         except ValueError:
             raise WeightsError(f"{path}: the file is empty; fetch it again") from None
     if data[: len(_GIT_LFS)] == _GIT_LFS:
-        raise WeightsError(f"{path}: a Git LFS pointer, not the file it stands for; run `git lfs pull` there")
+        raise WeightsError(f"{path}: a Git LFS pointer, not the file itself; run `git lfs pull` in its repository")
     return data
 
 
 def is_safetensors(data: mmap.mmap) -> bool:
-    """Whether the bytes start like a safetensors file, complete or not."""
+    """Whether the bytes begin as those of a safetensors file, complete or not."""
     return data[_LENGTH_BYTES : _LENGTH_BYTES + 1] == b"{" and data[6:_LENGTH_BYTES] == b"\0\0"
 
 
 def read_safetensors(path: Path) -> dict[str, StoredTensor]:
-    """Every tensor of a safetensors file by name, as views of the file.
+    """Read the tensors of a safetensors file: name -> view of the file.
 
     Raises:
         WeightsError: the file is truncated or damaged, or a tensor's dtype is none of `LAYOUTS`.
@@ -124,10 +124,10 @@ def read_safetensors(path: Path) -> dict[str, StoredTensor]:
     if not isinstance(header, dict):
         raise WeightsError(f"{path}: truncated or damaged safetensors file (its header); fetch it again")
     header.pop("__metadata__", None)
-    return {name: _stored(f"{path}: {name}", entry, data, start) for name, entry in header.items()}
+    return {name: _read_tensor(f"{path}: {name}", entry, data, start) for name, entry in header.items()}
 
 
-def _stored(where: str, entry: object, data: mmap.mmap, start: int) -> StoredTensor:
+def _read_tensor(where: str, entry: object, data: mmap.mmap, start: int) -> StoredTensor:
     try:
         code, shape, (first, past) = entry["dtype"], entry["shape"], entry["data_offsets"]  # type: ignore[index]
         sizes = [*shape, first, past]
@@ -141,5 +141,5 @@ def _stored(where: str, entry: object, data: mmap.mmap, start: int) -> StoredTen
         raise WeightsError(f"{where}: {dtype}{shape} does not fill bytes {first} to {past}; fetch the file again")
     if start + past > len(data):
         raise WeightsError(f"{where}: truncated: {len(data)} bytes of at least {start + past}; fetch the file again")
-    # By way of the slice: a header need not end at a multiple of a number's size, and an empty tensor may end the file.
+    # A slice is taken first: a header need not end at a multiple of the item size, and an empty tensor may be the last.
     return StoredTensor(dtype, np.frombuffer(memoryview(data)[start + first : start + past], layout).reshape(shape))

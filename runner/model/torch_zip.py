@@ -1,11 +1,11 @@
-"""Files of `torch.save`, read without torch and without running what they say.
+"""Reads files of `torch.save` without torch, and without running code from the file.
 
     NAME/data.pkl     a pickle: dicts, strings, numbers, and tensors as (storage, offset, shape, strides)
     NAME/data/0 ...   the storages, raw, uncompressed
     NAME/byteorder    "little" or "big"; absent in older files, which are little-endian
 
-A pickle can call anything. This reader knows how to rebuild a tensor and a dict, and refuses every other name in it
-before anything is called.
+A pickle can name any function to be called. This reader rebuilds tensors and dicts, and refuses a pickle with any other
+name before anything is called.
 
 Source: torch/serialization.py and torch/_utils.py (`_rebuild_tensor_v2`) of PyTorch 2.
 """
@@ -45,7 +45,7 @@ _STORAGES = {
     "BoolStorage": "bool",
 }
 _LOCAL_HEADER = struct.Struct("<26xHH")  # lengths of the name and of the extra field, which the data follows
-# What zipfile and CPython's unpickler raise on damaged bytes: both are written to trust their input.
+# The errors of zipfile and of CPython's unpickler for damaged bytes: neither checks its input.
 ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, LookupError, EOFError, OSError, ValueError)
 _PICKLE_ERRORS = (
     pickle.UnpicklingError,
@@ -61,21 +61,21 @@ _PICKLE_ERRORS = (
 
 
 class _Storage(NamedTuple):
-    """One flat run of numbers that tensors are views of."""
+    """A flat array of numbers; tensors are views of it."""
 
     dtype: str
     data: np.ndarray
 
 
 class _Dict(dict[Any, Any]):
-    """Stands for OrderedDict; a state dict carries version numbers of its modules as attributes, dropped here."""
+    """A substitute for OrderedDict. It drops a state dict's attributes, which are version numbers of its modules."""
 
     def __setstate__(self, state: object) -> None:
         del state
 
 
 def read_torch_zip(path: Path) -> object:
-    """What was saved: dicts, strings and numbers as they were, each tensor a `StoredTensor` on the mapped file.
+    """Read the saved object: dicts, strings and numbers, and each tensor as a `StoredTensor` on the mapped file.
 
     Raises:
         WeightsError: the file is truncated, damaged, big-endian, a TorchScript program, or names a class other than
@@ -90,7 +90,7 @@ def read_torch_zip(path: Path) -> object:
 
 
 class _Archive:
-    """One opened file: finds its records and rebuilds its tensors."""
+    """An open file: it finds the records and rebuilds the tensors."""
 
     def __init__(self, path: Path, archive: zipfile.ZipFile, data: mmap.mmap) -> None:
         self.path = path
@@ -110,7 +110,7 @@ class _Archive:
             raise self.error("saved on a big-endian machine; load it there and save it as safetensors")
         text = self.archive.read(f"{self.folder}data.pkl")
         try:
-            _check_appetite(text)
+            _check_allocations(text)
             return _Unpickler(self, text).load()
         except _PICKLE_ERRORS as error:
             raise self.error(f"its pickle is damaged ({type(error).__name__}: {error}); fetch the file again") from None
@@ -126,7 +126,7 @@ class _Archive:
         return self.storages[key]
 
     def record(self, name: str, size: int) -> memoryview:
-        """The bytes of a record, on the mapped file if it is not compressed, after a check of its CRC."""
+        """Give the bytes of a record, after a check of its CRC; they are mapped from the file if not compressed."""
         if name not in self.archive.NameToInfo:
             raise self.error(f"its record {name} is missing; fetch the file again")
         info = self.archive.getinfo(name)
@@ -142,10 +142,10 @@ class _Archive:
         return raw
 
 
-def _check_appetite(text: bytes) -> None:
-    """Refuse the pickle codes by which a few damaged bytes take all memory: these allocate before they read."""
+def _check_allocations(text: bytes) -> None:
+    """Refuse pickle codes that allocate before they read: a few damaged bytes could make them take all memory."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # pickletools' own, of a backslash in a damaged name
+        warnings.simplefilter("ignore", DeprecationWarning)  # from pickletools, for a backslash in a damaged name
         for code, argument, _ in pickletools.genops(text):
             greedy = code.name in ("PUT", "LONG_BINPUT") and (argument or 0) > len(text)
             if greedy or code.name == "BYTEARRAY8":
@@ -157,7 +157,7 @@ class _StorageType(NamedTuple):
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows tensors, storages and ordered dicts."""
+    """An unpickler for tensors, storages and ordered dicts."""
 
     def __init__(self, archive: _Archive, text: bytes) -> None:
         super().__init__(io.BytesIO(text))
@@ -167,7 +167,7 @@ class _Unpickler(pickle.Unpickler):
         if module == "torch" and name in _STORAGES:
             return _StorageType(_STORAGES[name])
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return _tensor
+            return _rebuild_tensor
         if (module, name) == (collections.OrderedDict.__module__, collections.OrderedDict.__name__):
             return _Dict
         raise self.archive.error(
@@ -184,8 +184,10 @@ class _Unpickler(pickle.Unpickler):
         return self.archive.storage(storage_type.dtype, key, count)
 
 
-def _tensor(storage: object, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: object) -> StoredTensor:
-    """A view of `storage`; offset and strides count numbers, and are checked: numpy would read beyond the file."""
+def _rebuild_tensor(
+    storage: object, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: object
+) -> StoredTensor:
+    """Make a view of `storage`. Offset and strides count numbers; unchecked, they could lead past the file."""
     if not isinstance(storage, _Storage):
         raise pickle.UnpicklingError("a tensor without a storage")
     if any(type(size) is not int or size < 0 for size in (offset, *shape, *strides)) or len(shape) != len(strides):

@@ -1,4 +1,4 @@
-"""Permission to use AMX: Linux gives a process the tile registers' 8 KiB of state a thread only when asked."""
+"""Requests permission to use AMX: Linux gives a process the 8 KiB of tile registers of each thread only on request."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ FEATURE = "amx-tile"  # LLVM's name, among a manifest's `cpu_features`
 
 
 @functools.cache
-def refused() -> str:
-    """Ask for it, once a process and for all its threads; '' where it is given, else the system's reason."""
+def request_permission() -> str:
+    """Request permission for all threads of this process; gives '' if it is granted, else the system's reason."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.syscall(_ARCH_PRCTL, _REQUEST_PERMISSION, _TILE_DATA) == 0:
         return ""

@@ -1,8 +1,8 @@
-"""CUDA source in a library, compiled when the library is first loaded: of one built where there was no GPU.
+"""Compiles the CUDA source in a library when it is first loaded. A library has source if it was built without a GPU.
 
     library.so -- source --> nvcc --> cubin for this machine's GPU, kept in the user's cache folder by digest
 
-A library that is built on a machine with a GPU holds machine code already.
+A library that was built on a machine with a GPU holds machine code.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from typing import Any
 from runner.errors import RunError
 
 CALLBACK = "tvm_callback_cuda_compile"
-"""TVM's name of the function that makes machine code of a library's source; whoever imports `tvm` has another."""
+"""TVM's name of the function that compiles a library's source; importing `tvm` registers its own."""
 _CUDA, _COMPUTE_VERSION = 2, 4  # DLPack's device type, TVM's device attribute
 
 
 def compile_source(source: str, architecture: str) -> bytes:
-    """The machine code of `source` for GPUs of an architecture, such as sm_90.
+    """Compile CUDA source to machine code for GPUs of an architecture, such as sm_90.
 
     Raises:
         RunError: there is no CUDA compiler, or it refuses the source.
@@ -48,34 +48,34 @@ def run_compiler(command: list[str]) -> None:
     """Run nvcc.
 
     Raises:
-        RunError: it fails; with the last lines of what it says.
+        RunError: it fails; the message ends with its last lines of output.
     """
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = "\n".join((done.stderr or done.stdout).strip().splitlines()[-5:])
-        raise RunError(f"nvcc cannot compile the library's CUDA source: {said}")
+        output = "\n".join((done.stderr or done.stdout).strip().splitlines()[-5:])
+        raise RunError(f"nvcc cannot compile the library's CUDA source: {output}")
 
 
 def find_compiler() -> str | None:
-    """The path of nvcc, if there is one."""
+    """Find the path of nvcc, if it is installed."""
     return shutil.which("nvcc")
 
 
 @contextlib.contextmanager
-def offered(ffi: Any) -> Iterator[None]:
-    """Inside, TVM's CUDA runtime finds a compiler: `tvm`'s own where that is imported, else this one.
+def source_compiler(ffi: Any) -> Iterator[None]:
+    """Add a compiler for TVM's CUDA runtime; `tvm`'s own is used if that is imported.
 
-    It is taken back at the end, for `tvm` would refuse to be imported beside it.
+    The compiler is removed at the end: with it, `tvm` could not be imported.
     """
 
-    def compiled(source: str) -> bytes:
+    def compile_for_device(source: str) -> bytes:
         version = str(ffi.get_global_func("runtime.GetDeviceAttr")(_CUDA, 0, _COMPUTE_VERSION))  # "9.0"
         return compile_source(source, f"sm_{version.replace('.', '')}")
 
     if ffi.get_global_func(CALLBACK, allow_missing=True) is not None:
         yield
         return
-    ffi.register_global_func(CALLBACK, compiled)
+    ffi.register_global_func(CALLBACK, compile_for_device)
     try:
         yield
     finally:

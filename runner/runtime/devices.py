@@ -1,7 +1,7 @@
-"""Devices: the kinds that configs/devices/*.yaml describe, which of them this machine has, and what its CPU can do.
+"""Finds devices of this machine, libraries for device kinds, and features of the CPU.
 
-`cpu:0` in a graph is kind `cpu`, index 0. Kinds with the same runtime (`cpu`, `cpu-avx2`) are one device to the runtime
-and differ in what is compiled for them.
+`cpu:0` in a graph is kind `cpu`, index 0. Kinds with the same runtime (`cpu`, `cpu-avx2`) are one device to the
+runtime; their libraries differ.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 _CPUINFO = Path("/proc/cpuinfo")
 
-# The instruction sets that a compiler uses unasked, in LLVM's spelling, and the kernel's where that is another. Others
-# that LLVM counts among a CPU's features (aes, clwb, mwaitx, tuning hints) never appear in a compiled stage.
+# The instruction sets that a compiler may use: LLVM's name -> the Linux kernel's. LLVM has more features of CPUs (aes,
+# clwb, mwaitx, tuning hints), which never appear in a compiled stage.
 X86 = {
     **{
         name: name for name in ("cmov", "sse", "sse2", "ssse3", "popcnt", "movbe", "avx", "avx2", "f16c", "fma", "bmi2")
@@ -70,44 +70,42 @@ ARM64 = {
 }
 
 
-# Of these, those that decide which vector registers a library uses and, in bfloat16, which matrix units.
+# The features that decide which vector registers a library uses and, in bfloat16, which matrix units.
 VECTORS = frozenset(("sse4.1", "avx", "avx2", "fma", "avx512f", "avx512bw", "avx512dq", "avx512vl", "neon"))
 MATRICES = frozenset(("amx-bf16", "amx-tile"))
 
 
-def place(spelled: str) -> tvm_runtime.Device:
-    """The device that a graph calls `cpu:0` or the like, present or not.
+def place(name: str) -> tvm_runtime.Device:
+    """Give the device that a graph calls `cpu:0` or similar, whether or not this machine has it.
 
     Raises:
         SpecError: no configs/devices file describes its kind.
     """
-    kind, _, index = spelled.partition(":")
+    kind, _, index = name.partition(":")
     return load_device(kind).runtime, int(index)
 
 
-def find(spelled: str) -> tvm_runtime.Device:
-    """The device that a graph calls `cpu:0` or the like.
+def find(name: str) -> tvm_runtime.Device:
+    """Find the device that a graph calls `cpu:0` or similar.
 
     Raises:
         SpecError: no configs/devices file describes its kind.
-        RunError: this machine does not have it; the message lists those it has.
+        RunError: this machine does not have it; the message lists its devices.
     """
-    wanted = place(spelled)
-    if not tvm_runtime.present(wanted):
-        there, reason = ", ".join(tvm_runtime.present_devices()), tvm_runtime.why_absent(wanted)
+    device = place(name)
+    if not tvm_runtime.present(device):
+        found, reason = ", ".join(tvm_runtime.present_devices()), tvm_runtime.why_absent(device)
         known = f" ({reason})" if reason else ""
-        raise RunError(
-            f"device {spelled} is not present{known}: this machine has {there}; change `devices` in the graph"
-        )
-    return wanted
+        raise RunError(f"device {name} is not present{known}: this machine has {found}; change `devices` in the graph")
+    return device
 
 
 def library_path(spec: StageSpec, model: str, build_root: Path | None = None) -> Path:
-    """The library of a stage: its `module` with the names filled in and `build/` as the build root.
+    """Find the library of a stage: its `module` with placeholders filled in, and with the build root for `build/`.
 
     Args:
-        model: the model's name, for {model}.
-        build_root: None for the default one.
+        model: value of {model}.
+        build_root: the build root; None for the default one.
 
     Raises:
         SpecError: no configs/devices file describes the kind of the stage's device.
@@ -121,7 +119,7 @@ def library_path(spec: StageSpec, model: str, build_root: Path | None = None) ->
 
 
 def default_build_root() -> Path:
-    """Where compiled stages are if nothing says so: `build` in a checkout, else the user's cache folder."""
+    """Find the default build root: `build` in a checkout, else the user's cache folder."""
     root = data_root()
     if (root / "pyproject.toml").is_file():
         return root / "build"
@@ -130,40 +128,40 @@ def default_build_root() -> Path:
     return platformdirs.user_cache_path("kokoro-run")
 
 
-def _known(machine: str) -> dict[str, str]:
+def _known_features(machine: str) -> dict[str, str]:
     return {"x86_64": X86, "aarch64": ARM64, "arm64": ARM64}.get(machine, {})
 
 
 def used_features(features: Iterable[str], machine: str | None = None) -> tuple[str, ...]:
-    """Of a target's features as LLVM lists them, those that compiled code needs: what a manifest records.
+    """Select the features that compiled code needs, which a manifest records, from LLVM's features of a target.
 
     Args:
-        machine: of the target (`x86_64`, `aarch64`); None for this one.
+        machine: architecture of the target (`x86_64`, `aarch64`); None for that of this machine.
     """
-    return tuple(sorted(set(features) & _known(machine or platform.machine()).keys()))
+    return tuple(sorted(set(features) & _known_features(machine or platform.machine()).keys()))
 
 
 @functools.cache
 def cpu_features() -> frozenset[str]:
-    """What this machine's CPU offers of them, in LLVM's spelling.
+    """Find the features of this machine's CPU, by LLVM's names.
 
     Raises:
-        RunError: the system does not say (it has no /proc/cpuinfo).
+        RunError: the system has no /proc/cpuinfo.
     """
     try:
         text = _CPUINFO.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise RunError(f"{_CPUINFO}: {error.strerror}; without it the CPU's features are not known") from None
-    return parse_cpuinfo(text, _known(platform.machine()))
+    return parse_cpuinfo(text, _known_features(platform.machine()))
 
 
 def parse_cpuinfo(text: str, known: dict[str, str]) -> frozenset[str]:
-    """The features in the text of /proc/cpuinfo, of those in `known` (LLVM's spelling -> the kernel's)."""
+    """Find the features in the text of /proc/cpuinfo that are in `known` (LLVM's name -> the kernel's)."""
     lines = (line.partition(":") for line in text.splitlines())
     flags = next((value.split() for key, _, value in lines if key.strip() in ("flags", "Features")), [])
     return frozenset(name for name, flag in known.items() if flag in flags)
 
 
 def missing_features(needed: Iterable[str]) -> list[str]:
-    """What `needed` (a manifest's `cpu_features`) asks for and this machine's CPU lacks, or nobody here knows."""
+    """List the features in `needed` (a manifest's `cpu_features`) that this machine's CPU lacks or that are unknown."""
     return sorted(set(needed) - cpu_features())

@@ -1,4 +1,4 @@
-"""One compiled function, called with arrays.
+"""Calls a compiled function with arrays.
 
 arrays --put--> tensors --entry(inputs..., weights)--> tensor, or a tuple of them --get--> arrays
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Library:
-    """One compiled function of a library.
+    """A compiled function of a library.
 
     Attributes:
         path: the library.
@@ -32,10 +32,10 @@ class Library:
     """
 
     def __init__(self, path: Path, entry: str, device: Device = HOST, weights: Any = None) -> None:
-        """Load `path`.
+        """Load the library at `path`.
 
         Args:
-            weights: the last argument of each call (`map_weights`); None for a library that holds its own.
+            weights: last argument of each call (`map_weights`); None for a library that holds its weights.
 
         Raises:
             RunError: the file is no library for this machine, no Relax executable, or has no such entry.
@@ -55,7 +55,7 @@ class Library:
             raise RunError(f"library {self.path} is no Relax executable: it has no vm_load_executable")
         machine = module["vm_load_executable"]()
         kind, index = self._device
-        # The host's runs the shape functions of any device.
+        # The host runs the shape functions of every device.
         pools = {(kind, index): POOLED_ALLOCATOR, HOST: host_allocator()}
         machine["vm_initialization"](*(n for (k, i), pool in pools.items() for n in (DLPACK_TYPES[k], i, pool)))
         if not machine.implements_function(entry):
@@ -65,18 +65,18 @@ class Library:
         return machine[entry]
 
     def _load_module(self) -> Any:
-        with _spelled(self.path.absolute()) as path:
+        with _utf8_path(self.path.absolute()) as path:
             if self._device[0] != "cuda":
                 return load_ffi().load_module(path)
-            from runner.runtime import cuda_source  # noqa: PLC0415 - 10 ms that a CPU's libraries need not pay
+            from runner.runtime import cuda_source  # noqa: PLC0415 - 10 ms that libraries for the CPU do not need
 
-            with cuda_source.offered(load_ffi()):
+            with cuda_source.source_compiler(load_ffi()):
                 return load_ffi().load_module(path)
 
     def __call__(self, inputs: Sequence[Array | Remote]) -> list[Array | Remote]:
-        """Run the entry on `inputs`, in its own order; its results, one or a tuple, as a list.
+        """Run the entry on `inputs`, in its order; gives a list of its results.
 
-        They stay on the library's device; from the host's, they are arrays.
+        Results stay on the library's device; those on the host are arrays.
 
         Raises:
             RunError: TVM refused an input, or its own checks failed.
@@ -88,16 +88,16 @@ class Library:
         except (RuntimeError, ValueError, TypeError) as error:
             raise RunError(f"{self.entry} of {self.path} failed: {_last_line(error)}") from error
         many = isinstance(result, (load_ffi().Array, tuple, list))
-        return [_taken(tensor, self._device) for tensor in (result if many else [result])]
+        return [_to_value(tensor, self._device) for tensor in (result if many else [result])]
 
 
 @contextlib.contextmanager
-def _spelled(path: Path) -> Iterator[str]:
-    """The path in UTF-8, as TVM takes it; where it is not, that of a link to the file."""
+def _utf8_path(path: Path) -> Iterator[str]:
+    """Hold a path of the file in UTF-8, which TVM needs: the path itself, or that of a temporary link."""
     try:
         path.as_posix().encode()
     except UnicodeEncodeError:
-        import tempfile  # noqa: PLC0415 - 5 ms that hardly anybody need pay
+        import tempfile  # noqa: PLC0415 - 5 ms, for rare paths
 
         with tempfile.TemporaryDirectory(prefix="kokoro-run-") as folder:
             link = Path(folder) / f"library{path.suffix}"
@@ -107,20 +107,20 @@ def _spelled(path: Path) -> Iterator[str]:
         yield str(path)
 
 
-def _taken(tensor: Any, device: Device) -> Array | Remote:
+def _to_value(tensor: Any, device: Device) -> Array | Remote:
     if device == HOST:
         return get(tensor)
     return Remote(tensor, device, str(tensor.dtype), tuple(tensor.shape), get)
 
 
 def _wait(device: Device) -> None:
-    """Wait for the device's work: its errors and its time then belong to the stage that it was for."""
+    """Wait for the device's work, so that its errors and its time are those of this stage."""
     if device != HOST:
         kind, index = device
         load_ffi().get_global_func("runtime.Device_StreamSync")(load_ffi().device(kind, index), 0)
 
 
 def _last_line(error: BaseException) -> str:
-    """TVM's errors end with the fact."""
+    """Give the last line of an error: TVM's errors end with the fact."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

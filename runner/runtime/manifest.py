@@ -1,13 +1,13 @@
-"""What `build` leaves for one compiled stage, and how far a run trusts it.
+"""Reads and writes the manifest of a library, and checks the library's files against it.
 
     bert.so        the library
     bert.weights   its tensors, raw little-endian, each at a multiple of 64 bytes
-    bert.json      the manifest, written last: without it the other two count for nothing
+    bert.json      the manifest, written last: the other two files are not used without it
 
-The manifest holds digests of both files. A library is small and digested before each load; weights are large, so they
-are trusted while size, modification time and inode are those of the file that was digested, and digested again else.
+The manifest holds digests of both files. A library is small, and its digest is checked before each load. Weights are
+large: their digest is checked only if size, modification time or inode have changed since the last check.
 
-A library made elsewhere has no manifest: only what can be seen from outside is checked.
+A library that was not built here has no manifest: only its file is checked.
 """
 
 from __future__ import annotations
@@ -32,17 +32,19 @@ from runner.files.errors import reading
 FORMAT = 2
 ALIGNMENT = 64
 
-_DTYPE = re.compile(r"(?:bfloat|float|u?int)(8|16|32|64)|bool")  # as NumPy and TVM call them
+_DTYPE = re.compile(r"(?:bfloat|float|u?int)(8|16|32|64)|bool")  # by the names of NumPy and TVM
 _ELF64_MAGIC = b"\x7fELF\x02\x01"  # 64 bit, little-endian
 _ELF_HEADER = 64  # bytes
-_SEGMENT = struct.Struct("<IIQQQQQQ")  # kind, flags, start in the file, two addresses, bytes there, in memory, align
+_SEGMENT = struct.Struct(
+    "<IIQQQQQQ"
+)  # kind, flags, offset in the file, two addresses, size in the file, size in memory, alignment
 _PT_LOAD = 1
 _ELF_MACHINES = {62: "x86_64", 183: "aarch64", 243: "riscv64"}  # e_machine
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """One weight: where it lies in the weights file [bytes from its start], and what it is."""
+    """A tensor of the weights; `offset` counts bytes from the start of the file."""
 
     name: str
     dtype: str
@@ -52,7 +54,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class File:
-    """A file beside the manifest. `stamp` is (mtime_ns, inode) of the file whose digest was taken."""
+    """A file beside the manifest. `stamp` is (mtime_ns, inode) of the file at the time of its digest."""
 
     file: str
     sha256: str
@@ -61,7 +63,7 @@ class File:
 
     @classmethod
     def of(cls, path: Path, *, stamped: bool = False) -> File:
-        """Digest the file at `path` as it is now."""
+        """Describe the file at `path` as it is now."""
         status = path.stat()
         stamp = (status.st_mtime_ns, status.st_ino) if stamped else None
         return cls(path.name, file_sha256(path), status.st_size, stamp)
@@ -69,17 +71,17 @@ class File:
 
 @dataclass(frozen=True)
 class Manifest:
-    """All that is known of a compiled stage.
+    """The description of a library.
 
     Attributes:
-        key: digest of everything the build depended on.
-        inputs, outputs: the contract, port -> type as the graph spells it, in the order of the entry's arguments.
-        dims: the sizes that were compiled in (`hidden`, `style`, ...).
-        cpu_features: the instruction sets the library uses (`devices.missing_features`).
-        host_features: those that the CPU which built it offered.
+        key: digest of its recipe.
+        inputs, outputs: the contract, port -> type in the graph's grammar, in the order of the entry's arguments.
+        dims: sizes that are constants of the library (`hidden`, `style`, ...).
+        cpu_features: CPU features that the library uses (`devices.missing_features`).
+        host_features: CPU features of the machine that built it.
         tvm: version of TVM that compiled it.
-        sources: path -> sha256 of the source files it was compiled from.
-        checkpoint: sha256 of the checkpoint the weights come from.
+        sources: path -> sha256 of the source files that it was compiled from.
+        checkpoint: sha256 of the checkpoint that the weights come from.
     """
 
     stage: str
@@ -100,7 +102,7 @@ class Manifest:
     checkpoint: str = ""
 
     def write(self, path: Path) -> None:
-        """Write it to `path` in one step: a reader sees the old manifest or this one, never a part.
+        """Write the manifest in one step: a reader sees the old one or this one, never a part.
 
         Raises:
             OSError: the folder cannot be written.
@@ -112,10 +114,10 @@ class Manifest:
 
     @classmethod
     def read(cls, path: Path) -> Manifest:
-        """The manifest at `path`.
+        """Read the manifest at `path`.
 
         Raises:
-            RunError: it cannot be read, is damaged, or of another format; `build` mends each of these.
+            RunError: it cannot be read, is damaged, or has another format; a new build replaces it.
         """
         with reading(path):
             text = path.read_bytes()
@@ -130,14 +132,16 @@ class Manifest:
 
 @functools.lru_cache(maxsize=64)
 def _parse(text: bytes) -> tuple[object, Manifest | None]:
-    """The format that a manifest's text names, and the manifest if the format is ours. A run asks for each manifest
-    three times, and hundreds of tensors take a while."""
+    """Parse a manifest; gives its format, and the manifest if the format is the current one.
+
+    The result is cached: a run reads each manifest three times, and it may hold hundreds of tensors.
+    """
     fields = json.loads(text)
     found = fields.pop("format")
     if found != FORMAT:
         return found, None
     contract, weights = fields.pop("contract"), fields.pop("weights")
-    tensors = tuple(_tensor(**tensor) for tensor in weights.pop("tensors"))
+    tensors = tuple(_parse_tensor(**tensor) for tensor in weights.pop("tensors"))
     stamp = weights.pop("stamp")
     return found, Manifest(
         library=File(**fields.pop("library")),
@@ -145,46 +149,46 @@ def _parse(text: bytes) -> tuple[object, Manifest | None]:
         tensors=tensors,
         inputs=dict(contract["inputs"]),
         outputs=dict(contract["outputs"]),
-        cpu_features=tuple(map(_text, fields.pop("cpu_features"))),
-        host_features=tuple(map(_text, fields.pop("host_features"))),
+        cpu_features=tuple(map(_check_text, fields.pop("cpu_features"))),
+        host_features=tuple(map(_check_text, fields.pop("host_features"))),
         sources=dict(fields.pop("sources")),
         **fields,
     )
 
 
-def _tensor(name: str, dtype: str, shape: list[int], offset: int) -> Tensor:
-    if not _DTYPE.fullmatch(_text(dtype)):
+def _parse_tensor(name: str, dtype: str, shape: list[int], offset: int) -> Tensor:
+    if not _DTYPE.fullmatch(_check_text(dtype)):
         raise ValueError(f"there is no dtype {dtype!r}")
-    return Tensor(_text(name), dtype, tuple(map(index, shape)), index(offset))
+    return Tensor(_check_text(name), dtype, tuple(map(index, shape)), index(offset))
 
 
-def _text(value: object) -> str:
+def _check_text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is no text")
     return value
 
 
 def manifest_path(library: Path) -> Path:
-    """Where the manifest of `library` is, if it has one."""
+    """Give the file of a library's manifest, whether or not it exists."""
     return library.with_suffix(".json")
 
 
 def weights_path(library: Path) -> Path:
-    """Where the weights of `library` are, if it has a manifest."""
+    """Give the file of a library's weights, whether or not it exists."""
     return library.with_suffix(".weights")
 
 
-def damage(library: Path, manifest: Manifest) -> str | None:
-    """Why `library` and its weights are not the files that `manifest` speaks of; None if they are."""
+def find_damage(library: Path, manifest: Manifest) -> str | None:
+    """Find how `library` and its weights differ from those that `manifest` describes; None if they do not."""
     return (
-        _difference(library, manifest.library)
-        or _uncounted(library, manifest)
-        or _weights_difference(library, manifest)
+        _find_difference(library, manifest.library)
+        or _find_gap(library, manifest)
+        or _find_weights_difference(library, manifest)
     )
 
 
-def _uncounted(library: Path, manifest: Manifest) -> str | None:
-    """Nothing digests the manifest itself; but its tensors lie one after the other, to the weights' last byte."""
+def _find_gap(library: Path, manifest: Manifest) -> str | None:
+    """Find find_damage of the manifest itself, which has no digest: its tensors must fill the weights without gaps."""
     end = 0
     for tensor in manifest.tensors:
         if tensor.offset >= end + ALIGNMENT:
@@ -192,7 +196,7 @@ def _uncounted(library: Path, manifest: Manifest) -> str | None:
             return f"{manifest_path(library)} is damaged: {fact}"
         end = tensor.offset + math.prod(tensor.shape) * _item_bytes(tensor.dtype)
     if end >= manifest.weights.size:
-        return None  # of tensors past the end, `tensors.map_weights` says which
+        return None  # `tensors.map_weights` refuses tensors past the end
     fact = f"its {len(manifest.tensors)} tensors take {end} bytes, and the weights have {manifest.weights.size}"
     return f"{manifest_path(library)} is damaged: {fact}"
 
@@ -202,7 +206,7 @@ def _item_bytes(dtype: str) -> int:
     return int(bits[1]) // 8 if bits and bits[1] else 1
 
 
-def _difference(path: Path, known: File) -> str | None:
+def _find_difference(path: Path, known: File) -> str | None:
     try:
         size = path.stat().st_size
         if size != known.size:
@@ -214,41 +218,41 @@ def _difference(path: Path, known: File) -> str | None:
         return f"{path} cannot be read: {error.strerror}"
 
 
-def _weights_difference(library: Path, manifest: Manifest) -> str | None:
+def _find_weights_difference(library: Path, manifest: Manifest) -> str | None:
     path = weights_path(library)
     try:
         status = path.stat()
     except OSError:
-        return _difference(path, manifest.weights)
+        return _find_difference(path, manifest.weights)
     stamp = (status.st_mtime_ns, status.st_ino)
     if status.st_size == manifest.weights.size and stamp == manifest.weights.stamp:
         return None
-    reason = _difference(path, manifest.weights)
+    reason = _find_difference(path, manifest.weights)
     if reason is None:
         _renew_stamp(library, manifest, stamp)
     return reason
 
 
 def _renew_stamp(library: Path, manifest: Manifest, stamp: tuple[int, int]) -> None:
-    """Remember that the weights with this stamp, say in a copied folder, have the right digest."""
+    """Write the stamp of weights whose digest is right, such as those of a copied folder, into the manifest."""
     weights = dataclasses.replace(manifest.weights, stamp=stamp)
     try:
         dataclasses.replace(manifest, weights=weights).write(manifest_path(library))
     except OSError:
-        return  # a read-only build folder: the digest is taken again by the next run
+        return  # a read-only build root: the next run computes the digest again
 
 
 def check_loadable(library: Path) -> None:
-    """Refuse a file that would kill the process: dlopen maps a truncated ELF file and dies of SIGBUS reading it.
+    """Refuse a library that would end the process: dlopen maps a truncated ELF file, and reading it is a SIGBUS.
 
     Raises:
-        RunError: the file is missing, unreadable or shorter than its own segments say.
+        RunError: the file is missing, unreadable, for another processor, or shorter than its segments.
     """
     try:
         with library.open("rb") as file:
             head = file.read(_ELF_HEADER)
             if len(head) < _ELF_HEADER or not head.startswith(_ELF64_MAGIC):
-                return  # not a library at all: the dynamic linker says so and lives
+                return  # not a library: the dynamic linker reports it
             _check_machine(library, head)
             (table,) = struct.unpack_from("<Q", head, 32)
             count = struct.unpack_from("<H", head, 56)[0]
@@ -265,12 +269,12 @@ def check_loadable(library: Path) -> None:
 
 
 def _check_machine(library: Path, head: bytes) -> None:
-    """The dynamic linker says "no such file" of a library for another processor."""
+    """Refuse a library for another processor: the dynamic linker would only report "no such file"."""
     (machine,) = struct.unpack_from("<H", head, 18)
-    here = next((code for code, name in _ELF_MACHINES.items() if name == platform.machine()), machine)
-    if machine != here:
-        said = _ELF_MACHINES.get(machine, f"processor {machine}")
-        raise RunError(f"library {library} is for {said}, this machine is {platform.machine()}")
+    expected = next((code for code, name in _ELF_MACHINES.items() if name == platform.machine()), machine)
+    if machine != expected:
+        name = _ELF_MACHINES.get(machine, f"processor {machine}")
+        raise RunError(f"library {library} is for {name}, this machine is {platform.machine()}")
 
 
 # NEED

@@ -1,19 +1,19 @@
-"""The switches that hold for the whole process: each is set here, and nowhere else.
+"""Sets the switches of the whole process; no other module sets them.
 
-    switch                         set by                  who may, and why
-    OPENBLAS_NUM_THREADS           limit_blas_threads      the command line, before NumPy is imported: a thread a core
-                                                           takes 30 ms to start
-    sys.modules["torch"]           load_ffi                everybody: `tvm_ffi` imports torch wherever it is installed,
+    switch                         set by                  callers, and the reason
+    OPENBLAS_NUM_THREADS           limit_blas_threads      the command line, before NumPy is imported: starting one
+                                                           thread a core takes 30 ms
+    sys.modules["torch"]           load_ffi                all callers: `tvm_ffi` imports torch if it is installed,
                                                            which takes a second and 200 MB
-    TVM_BIND_THREADS,              load_ffi                everybody: TVM's pool reads them when its threads start
+    TVM_BIND_THREADS,              load_ffi                all callers: TVM's pool reads them when its threads start
     TVM_THREAD_POOL_SPIN_COUNT
-    TVM_NUM_THREADS                set_pool_size           `threads.use_threads`, which holds the lock that this needs
-    TVM_CUDA_COMPILE_MODE          prepare_for_compiler    whoever compiles: TVM's own choice needs one more package
-    glibc's mallopt, and the       use_heap                a program that only runs stages: it changes what the whole
-    allocator of libraries                                 process gives back to the system
+    TVM_NUM_THREADS                set_pool_size           `threads.use_threads`, which holds the necessary lock
+    TVM_CUDA_COMPILE_MODE          prepare_for_compiler    builds: TVM's own choice needs one more package
+    glibc's mallopt, and the       use_heap                a program that only runs stages: it changes how the whole
+    allocator of libraries                                 process returns memory to the system
 
-Of the environment, what the user has set stays, but for TVM_NUM_THREADS. Permission to use AMX, which is the process's
-too, is asked for by `amx`. This module imports neither NumPy nor `tvm`.
+Variables of the environment that the user has set stay, except TVM_NUM_THREADS. `amx` requests permission to use AMX,
+which is also one of the process. This module imports neither NumPy nor `tvm`.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ from typing import Any
 
 from runner.errors import RunError
 
-NAIVE_ALLOCATOR, POOLED_ALLOCATOR = 1, 2  # the Relax VM's: the C library's own, and a pool of freed buffers by size
+NAIVE_ALLOCATOR, POOLED_ALLOCATOR = 1, 2  # of the Relax VM: the C library's, and a pool of freed buffers by size
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # glibc's, malloc.h
 
 _POOL_SETTINGS = {
     "TVM_BIND_THREADS": "0",  # bound threads of two processes share one core while another idles
-    # Turns that a thread waits actively for its next piece of work: some milliseconds, longer than any gap between two
-    # kernels. TVM's own 300000 delay the end of the process by up to half a second, and take a core from Python stages.
+    # Turns that a thread waits actively for work: some milliseconds, longer than any gap between two kernels. TVM's
+    # default of 300000 delays the end of the process by up to half a second, and takes a core from Python stages.
     "TVM_THREAD_POOL_SPIN_COUNT": "10000",
 }
 
 
 def limit_blas_threads() -> None:
-    """Keep NumPy from starting a thread a core when it is imported: 30 ms of a run that finds everything kept.
+    """Keep NumPy from starting one thread a core when it is imported, which takes 30 ms.
 
-    No stage of this package multiplies matrices with NumPy. For one that does, OPENBLAS_NUM_THREADS says how many.
+    No stage of this package multiplies matrices with NumPy. For a stage that does, set OPENBLAS_NUM_THREADS.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -56,7 +56,7 @@ def load_ffi() -> Any:
     Raises:
         RunError: TVM is not installed.
     """
-    # tvm_ffi imports torch for a conflict that was seen on Windows alone.
+    # tvm_ffi imports torch because of a conflict that was seen only on Windows.
     hide_torch = "torch" not in sys.modules
     if hide_torch:
         sys.modules["torch"] = None  # type: ignore[assignment]
@@ -75,18 +75,18 @@ def load_ffi() -> Any:
 def prepare_for_compiler() -> None:
     """Prepare the process for TVM's compiler. Call it before the first import of `tvm`, which would import torch.
 
-    Where there is a GPU, TVM compiles for it by NVRTC unless told otherwise, and NVRTC takes a package of its own: nvcc
-    is chosen where that is installed and the package is not. A second call does no harm.
+    If there is a GPU, TVM compiles for it with NVRTC by default, which needs another package. If that is missing and
+    nvcc is installed, nvcc is chosen. A second call has no effect.
     """
     load_ffi()
-    from runner.runtime.cuda_source import find_compiler  # noqa: PLC0415 - 10 ms that only a build pays
+    from runner.runtime.cuda_source import find_compiler  # noqa: PLC0415 - 10 ms that only a build needs
 
     if find_compiler() is not None and importlib.util.find_spec("cuda") is None:
         os.environ.setdefault("TVM_CUDA_COMPILE_MODE", "nvcc")
 
 
 def set_pool_size(threads: int) -> None:
-    """Tell TVM how many threads its next pool has; a pool reads it at its first call and never grows."""
+    """Set the number of threads of TVM's next pool; a pool reads it at its first call and never grows."""
     os.environ["TVM_NUM_THREADS"] = str(threads)
 
 
@@ -99,20 +99,18 @@ _HOST_MEMORY = _HostMemory()
 
 
 def host_allocator() -> int:
-    """The allocator that a library loaded now computes with on the host: POOLED_ALLOCATOR, unless `use_heap` was
-    called."""
+    """Give the host allocator of libraries that are loaded now: POOLED_ALLOCATOR, unless `use_heap` was called."""
     return _HOST_MEMORY.allocator
 
 
 def use_heap() -> None:
-    """Let libraries that are loaded from now on compute in the C library's heap, where that is glibc's.
+    """Let libraries that are loaded from now on use the C library's heap, if that is glibc's.
 
-    In the heap, memory that one kernel has freed serves the next whatever its size, and calls of any length; in the
-    pool, buffers are kept by size. Measured on 9 s (full model): 197 MB beside the weights instead of 233 MB, and 3 %
-    faster over many lines.
+    In the heap, memory that one kernel has freed serves the next one at any size; the pool keeps buffers by size.
+    Measured on 9 s (full model): 197 MB beside the weights instead of 233 MB, and 3 % faster over many lines.
     """
     set_ = getattr(ctypes.CDLL(None), "mallopt", None)
-    # A mapping of its own for each large block would cost a page fault per 4 KiB, each time.
+    # By default glibc maps each large block separately, which costs a page fault per 4 KiB each time.
     if set_ is not None and set_(_M_MMAP_MAX, 0) and set_(_M_TRIM_THRESHOLD, 2**31 - 1):
         _HOST_MEMORY.allocator = NAIVE_ALLOCATOR
 

@@ -1,7 +1,7 @@
-"""Tensors of TVM and arrays of NumPy, without a copy where the memory allows it.
+"""Converts between tensors of TVM and arrays of NumPy, without a copy if the memory allows it.
 
 array --put--> tensor on a device --get--> array
-file of weights --map_weights--> tensors, on the host the file's own pages
+file of weights --map_weights--> tensors, on the host mapped from the file
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from runner.runtime.values import Array
 
 
-def aligned(array: Array) -> Array:
-    """`array` where a library may have it: contiguous, writable and at a multiple of 64 bytes; itself if it is so.
+def align_array(array: Array) -> Array:
+    """Make an array contiguous, writable and at a multiple of 64 bytes, as kernels need it; a copy only if it is not.
 
-    TVM does not check: a kernel that reads 64 bytes at a time from elsewhere is a segmentation fault.
+    TVM does not check the alignment: a kernel that reads 64 bytes from a misaligned address ends the process.
     """
     if array.flags.c_contiguous and array.flags.writeable and array.ctypes.data % ALIGNMENT == 0:
         return array
@@ -39,7 +39,7 @@ def aligned(array: Array) -> Array:
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """An array like `numpy.empty`, at a multiple of 64 bytes."""
+    """Allocate an array as `numpy.empty` does, at a multiple of 64 bytes."""
     size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
     buffer = np.empty(size + ALIGNMENT, np.uint8)
     start = -buffer.ctypes.data % ALIGNMENT
@@ -47,12 +47,12 @@ def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
 
 
 def put(array: Array | Remote, device: Device = HOST) -> Any:
-    """`array` as a tensor on `device`: without a copy where it lies there, or on the host if it is aligned."""
+    """Make a tensor of an array on `device`; without a copy if it is there already and, on the host, aligned."""
     if isinstance(array, Remote):
         if array.device == device:
             return array.tensor
         array = array.array
-    tensor = load_ffi().from_dlpack(aligned(array), require_alignment=ALIGNMENT if array.size else 0)
+    tensor = load_ffi().from_dlpack(align_array(array), require_alignment=ALIGNMENT if array.size else 0)
     if device == HOST:
         return tensor
     remote = _allocate(array.shape, str(tensor.dtype), device)
@@ -61,7 +61,7 @@ def put(array: Array | Remote, device: Device = HOST) -> Any:
 
 
 def get(tensor: Any) -> Array:
-    """A tensor of any device as an array; of the host's without a copy."""
+    """Make an array of a tensor on any device; without a copy if that is the host."""
     if (tensor.device.dlpack_device_type(), tensor.device.index) == (DLPACK_TYPES["cpu"], 0):
         return np.from_dlpack(tensor)
     local = _allocate(tuple(tensor.shape), str(tensor.dtype), HOST)
@@ -77,21 +77,24 @@ def _allocate(shape: Sequence[int], dtype: str, device: Device) -> Any:
 
 
 def map_file(path: Path) -> mmap.mmap:
-    """A file's own pages, read when used. Of these, `madvise(mmap.MADV_DONTNEED)` gives the memory back until then."""
+    """Map a file: its pages are read when used. `madvise(mmap.MADV_DONTNEED)` frees their memory until the next use."""
     with path.open("rb") as file:
         # Copy-on-write: DLPack refuses read-only memory, and nothing here writes.
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
 
 
 def map_weights(path: Path, tensors: Sequence[Tensor], device: Device = HOST, mapped: mmap.mmap | None = None) -> Any:
-    """The weights at `path` as one array of tensors; on the host they are the file's own pages, or those of `mapped`,
-    which is that file."""
+    """Make an array of tensors of the weights at `path`; on the host they are mapped from the file.
+
+    Args:
+        mapped: the file, if it has been mapped already.
+    """
     pages = np.frombuffer(mapped or map_file(path), np.uint8) if tensors else np.empty(0, np.uint8)
     return load_ffi().Array([put(_view(path, pages, tensor), device) for tensor in tensors])
 
 
 def _view(path: Path, pages: Array, tensor: Tensor) -> Array:
-    """One tensor in the mapped file."""
+    """Make a view of a tensor in the mapped file."""
     try:
         dtype = np.dtype(tensor.dtype)
     except TypeError:

@@ -1,4 +1,4 @@
-"""The threads that kernels run on, and what a fork does to them and to locks."""
+"""Sets the threads that kernels run on, and handles forks, which lose threads and leave locks held."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import ClassVar
 from runner.errors import RunError
 from runner.runtime import process
 
-_ALL_CORES_ALIKE = 1  # threading mode kBig: threads are not told apart by the speed of their core
+_ALL_CORES_ALIKE = 1  # threading mode kBig: all cores count as equally fast
 
 
 class ForkSafeLock:
-    """A reentrant lock that is free in a forked child if another thread held it, which does not exist there."""
+    """A reentrant lock that is free in a forked child if another thread, which does not exist there, held it."""
 
     _all: ClassVar[weakref.WeakSet[ForkSafeLock]] = weakref.WeakSet()
 
@@ -36,7 +36,7 @@ class ForkSafeLock:
 
     @classmethod
     def free_in_child(cls) -> None:
-        """Replace what other threads held, while the child has no thread but this one."""
+        """Replace the locks that other threads held, while the child has only this thread."""
         for each in list(cls._all):
             if each._owner != threading.get_ident():
                 each._lock, each._owner, each._depth = threading.RLock(), 0, 0
@@ -49,23 +49,23 @@ _POOL = threading.local()  # `process`: the one in which TVM has started a pool 
 
 
 def available_threads() -> int:
-    """Cores this process may use; TVM's own count takes hyper-threads for half of them, wherever there are none."""
+    """Count the cores that this process may use. TVM's own count halves them even if there are no hyper-threads."""
     return len(os.sched_getaffinity(0))
 
 
 def use_threads(count: int, most: int = 0) -> None:
-    """Let libraries called from this Python thread run on `count` threads, and later ones on up to `most`.
+    """Let libraries that this Python thread calls run on `count` threads, and later calls on up to `most`.
 
     Raises:
-        RunError: `count` is below 1, or more than the pool of this thread was made with; or `check_fork` refuses it.
+        RunError: `count` is below 1, is more than the size of this thread's pool, or is refused by `check_fork`.
     """
     if count < 1:
         raise RunError(f"threads: {count}, but at least 1 is needed")
     check_fork(count)
     _POOL.process = getattr(_POOL, "process", os.getpid())
     configure = process.load_ffi().get_global_func("runtime.config_threadpool")
-    with _THREADS_LOCK:  # two Python threads have a pool each, but one environment
-        # The pool has its size from the first call on, and never grows; `configure` sets how many of it work.
+    with _THREADS_LOCK:  # each Python thread has a pool, but they share the environment
+        # The pool keeps the size of its first call; `configure` sets how many of its threads work.
         process.set_pool_size(max(count, most, available_threads()))
         configure(_ALL_CORES_ALIKE, count)
         process.set_pool_size(count)
@@ -75,8 +75,9 @@ def use_threads(count: int, most: int = 0) -> None:
 
 
 def check_fork(count: int) -> None:
-    """Refuse `count` threads where they do not exist: a fork copies none of the threads of the parent's pool, and a
-    kernel would wait for them for ever.
+    """Refuse `count` threads in a forked process that lacks them: a kernel would wait for them for ever.
+
+    A fork copies none of the threads of the parent's pool.
 
     Raises:
         RunError: this process was forked by a thread that had run stages, and `count` is above 1.

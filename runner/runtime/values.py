@@ -1,7 +1,7 @@
-"""What every value is held to while a graph runs: dtype, rank, named dims, finiteness.
+"""Checks every value of a run: dtype, rank, named dims, finiteness.
 
-A dim is bound by the first port that shows its size and checked at every other, so that an axis that grew or got lost
-is found at the port where it happened, not in a kernel that reads past the end of an array.
+The first port that has a dim sets its size, and all other ports are checked against it: a wrong axis is found at its
+port, not in a kernel that reads past the end of an array.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _KIND_NAMES = {bool: "a boolean", int: "an integer", float: "a number"}
 
 
 class Remote:
-    """An array in the memory of a device, which a stage there takes as it is; it comes to the host when asked for.
+    """An array in the memory of a device. Stages on that device take it as it is; `array` copies it to the host.
 
     Attributes:
-        device: TVM's kind and index.
-        tensor: TVM's.
-        fetched: whether it has come to the host.
+        device: TVM's device kind and index.
+        tensor: TVM's tensor.
+        fetched: whether it has been copied to the host.
     """
 
     def __init__(
@@ -54,14 +54,14 @@ class Remote:
 
     @property
     def array(self) -> Array:
-        """It on the host; copied once."""
+        """The array on the host; it is copied once."""
         if self._array is None:
             self._array = self._fetch(self.tensor)
         return self._array
 
 
 class Bound(Protocol):
-    """What a graph says of a dim: its largest size, and whether every array has exactly that size."""
+    """A dim of a graph: its largest size, and whether every array has exactly that size."""
 
     @property
     def max(self) -> int: ...
@@ -72,11 +72,11 @@ class Bound(Protocol):
 @dataclass(frozen=True)
 class _Size:
     size: int
-    where: str  # that says so
+    where: str  # its source, for messages
 
 
 class Sizes:
-    """The sizes of the named dims in one run of a graph."""
+    """The sizes of the named dims in a run."""
 
     def __init__(self, dims: Mapping[str, Bound]) -> None:
         self._bounds = dims
@@ -88,13 +88,13 @@ class Sizes:
         return self._sizes[name].size
 
     def take(self, port: str, type_: Type, value: object) -> Any:
-        """The value at `port` ('stage.port'), found to be what `type_` says; its free dims are bound by it.
+        """Check the value at `port` ('stage.port') against `type_`, and set the sizes of new dims; gives the value.
 
-        A number or boolean of Python is taken for a scalar tensor. What lies on a device stays there: of its values
-        nothing is known before they come to the host.
+        A number or boolean of Python becomes a scalar tensor. An array on another device stays there, and only its
+        dtype and shape are checked.
 
         Raises:
-            RunError: no array, or dtype, rank or a dim is another, or it holds NaN or infinity.
+            RunError: the value is no array, has another dtype, rank or dim, or holds NaN or infinity.
         """
         if type_ == STR:
             if not isinstance(value, str):
@@ -107,14 +107,14 @@ class Sizes:
             assert type_.tensor is not None  # `str` alone has none
             type_ = type_.tensor
         if not type_.dims and isinstance(value, bool | int | float):
-            value = scalar(port, type_, value)
+            value = make_scalar(port, type_, value)
         return self._check(port, type_, value)
 
     def _check(self, port: str, type_: TensorType, value: object) -> Array:
         if not isinstance(value, np.ndarray):
             raise RunError(f"{port}: expected a numpy array of {type_}, got {type(value).__name__}")
         if value.dtype.name != type_.dtype:
-            raise RunError(f"{port}: expected {type_}, got {spell(value)}{_dtype_remedy(type_.dtype)}")
+            raise RunError(f"{port}: expected {type_}, got {spell(value)}{_dtype_hint(type_.dtype)}")
         if value.ndim != len(type_.dims):
             raise RunError(f"{port}: expected {type_} of {len(type_.dims)} axes, got {spell(value)}")
         self._check_dims(port, type_, spell(value), value.shape)
@@ -122,23 +122,23 @@ class Sizes:
         return value
 
     def see(self, port: str, type_: Type, dtype: str, shape: tuple[int, ...]) -> None:
-        """As `take`, for an array that was taken once before and of which only dtype and shape are at hand.
+        """Check dtype and shape of an array as `take` does; for an array whose elements are not loaded.
 
         Raises:
-            RunError: dtype, rank or a dim is another.
+            RunError: it has another dtype, rank or dim.
         """
-        spelled = f"{dtype}[{', '.join(map(str, shape))}]"
+        found = f"{dtype}[{', '.join(map(str, shape))}]"
         if not isinstance(type_, TensorType) or dtype != type_.dtype or len(shape) != len(type_.dims):
-            raise RunError(f"{port}: expected {type_}, got {spelled}")
-        self._check_dims(port, type_, spelled, shape)
+            raise RunError(f"{port}: expected {type_}, got {found}")
+        self._check_dims(port, type_, found, shape)
 
     def known(self) -> dict[str, int]:
-        """The sizes that are bound so far, by dim."""
+        """Give the sizes that are known so far: dim -> size."""
         return {name: bound.size for name, bound in self._sizes.items()}
 
-    def _check_dims(self, port: str, type_: TensorType, spelled: str, shape: tuple[int, ...]) -> None:
+    def _check_dims(self, port: str, type_: TensorType, found: str, shape: tuple[int, ...]) -> None:
         for axis, (dim, size) in enumerate(zip(type_.dims, shape, strict=True)):
-            self._check_dim(port, f"{port}: expected {type_}, got {spelled}", axis, dim, size)
+            self._check_dim(port, f"{port}: expected {type_}, got {found}", axis, dim, size)
 
     def _check_dim(self, port: str, got: str, axis: int, dim: Dim, size: int) -> None:
         if dim.name is None:
@@ -158,10 +158,10 @@ class Sizes:
             self._sizes[dim.name] = _Size(units, port)
 
     def pad(self, port: str, type_: Type, value: Array, padded: frozenset[str]) -> Array:
-        """`value` with each axis over a dim of `padded` filled up to its fixed size: with 0, a mask with True.
+        """Pad each axis with a dim of `padded` to the dim's static size: with 0, a mask with True.
 
         Raises:
-            RunError: an axis is longer than its dim's fixed size.
+            RunError: an axis is longer than that size.
         """
         if not isinstance(type_, TensorType) or not isinstance(value, np.ndarray) or value.ndim != len(type_.dims):
             return value  # take() refuses it
@@ -177,11 +177,11 @@ class Sizes:
         return np.pad(value, widths, constant_values=value.dtype == np.bool_)
 
 
-def scalar(port: str, type_: TensorType, value: float) -> Array:
-    """A number or boolean as a tensor without axes; nothing is rounded but a float to its own precision.
+def make_scalar(port: str, type_: TensorType, value: float) -> Array:
+    """Make a tensor without axes of a number or boolean; only a float is rounded, to the precision of `type_`.
 
     Raises:
-        RunError: it is of another kind than `type_`, or beyond its range.
+        RunError: the value is of another kind than `type_`, or beyond its range.
     """
     dtype = np.dtype(type_.dtype)
     kinds = {"b": bool, "i": int, "u": int, "f": int | float}
@@ -194,10 +194,10 @@ def scalar(port: str, type_: TensorType, value: float) -> Array:
 
 
 def check_finite(port: str, value: Array) -> None:
-    """Refuse NaN and infinity: whatever comes after would be noise, and nothing would say where it began.
+    """Refuse NaN and infinity: later stages would turn them into noise, and their origin would be unknown.
 
     Raises:
-        RunError: naming the port, the first bad element and how many there are.
+        RunError: the message has the port, the first such element and their number.
     """
     if value.dtype.kind != "f":
         return
@@ -211,11 +211,11 @@ def check_finite(port: str, value: Array) -> None:
 
 
 def spell(value: Array) -> str:
-    """The type of an array in the graph's grammar: `float32[1, 400]`."""
+    """Write the type of an array in the graph's grammar: `float32[1, 400]`."""
     return f"{value.dtype.name}[{', '.join(map(str, value.shape))}]"
 
 
-def _dtype_remedy(expected: str) -> str:
+def _dtype_hint(expected: str) -> str:
     if expected == "bool":
         return "; a mask is bool (True = padding), and no other dtype is taken for one"
     return f"; nothing is converted on the way: make it {expected} at its source"

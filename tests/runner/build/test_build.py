@@ -47,7 +47,7 @@ def test_manifest_says_what_was_built_from_what(model: Path, built: Path) -> Non
     assert manifest.checkpoint == hashlib.sha256((model / "model.safetensors").read_bytes()).hexdigest()
     assert set(manifest.cpu_features) <= devices.cpu_features()
     assert len(manifest.cpu_features) > 0
-    assert manifests.damage(path, manifest) is None
+    assert manifests.find_damage(path, manifest) is None
     assert visible(path.parent) == LEFT
 
 

@@ -49,7 +49,7 @@ def test_killed_builds_leave_nothing_trusted_and_the_next_build_heals(
     assert steps[-1].startswith("os.rename ..json.")
     graph, roots = small_model.load(folder), [tmp_path / str(number) for number in (1, 2, 3, 4, 5)]
     assert stale(graph, roots[0]) == [(STAGE, "the checkpoint has changed")]  # the old build is still whole
-    assert manifests.damage(library(roots[0]), Manifest.read(manifests.manifest_path(library(built)))) is None
+    assert manifests.find_damage(library(roots[0]), Manifest.read(manifests.manifest_path(library(built)))) is None
     for root in roots[1:4]:
         assert stale(graph, root) == [(STAGE, "not built yet")]
         with pytest.raises(RunError, match="its build did not end"):

@@ -24,7 +24,7 @@ HUB = HubSpec(REPO, COMMIT, "model.pth", "voices")
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty hub cache on a machine without a network; gives the folder of the commit's files."""
+    """Make an empty hub cache on a machine without a network; gives the folder of the commit's files."""
     constants = pytest.importorskip("huggingface_hub.constants", reason="huggingface_hub, an extra, is not installed")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
@@ -69,8 +69,8 @@ except WeightsError as error:
 """
 
 
-def test_fetch_tells_once_what_the_hub_s_package_says_again_and_again(tmp_path: Path, repository: Path) -> None:
-    """Which is two lines for each of five retries; in a process of its own, where that package sets up its log."""
+def test_fetch_repeats_a_warning_of_the_hub_s_package_once(tmp_path: Path, repository: Path) -> None:
+    """The package gives two lines for each of five retries. A new process is used: it sets up the package's log."""
     pytest.importorskip("huggingface_hub", reason="huggingface_hub, an extra, is not installed")
     hub = {"HF_ENDPOINT": f"http://127.0.0.1:{closed_port()}", "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "0"}
     environment = {**os.environ, **hub, "NO_PROXY": "*", "PYTHONPATH": str(repository)}
@@ -79,13 +79,13 @@ def test_fetch_tells_once_what_the_hub_s_package_says_again_and_again(tmp_path: 
     *waits, last = done.stdout.splitlines()
     assert len(waits) > 1
     assert last.startswith(f"model.pth of owner/name at {COMMIT}: cannot be fetched: ")
-    (told,) = done.stderr.splitlines()
-    assert told.startswith("model.pth of owner/name: huggingface_hub says: ")
-    assert told.endswith("; it takes up to half a minute to give up")
+    (warning,) = done.stderr.splitlines()
+    assert warning.startswith("model.pth of owner/name: huggingface_hub reports: ")
+    assert warning.endswith("; it gives up after up to half a minute")
 
 
 def closed_port() -> int:
-    """One that nobody listens at."""
+    """Find a port that no program listens on."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         return int(unused.getsockname()[1])
@@ -169,7 +169,7 @@ def test_voices_says_both_where_it_looked_and_what_to_do(cache: Path, tmp_path: 
         load_voice("zzz", tmp_path, "a", 8, voices(model(None, HUB)))
     assert str(refusal.value).startswith(f"voice 'zzz': not in {tmp_path}; there is none. Nor can it be fetched: ")
     assert f"hf download owner/name voices/zzz.pt --revision {COMMIT}" in str(refusal.value)
-    assert str(refusal.value).endswith("then set model.voices to what is in DIR")
+    assert str(refusal.value).endswith("then set model.voices to the file in DIR")
 
 
 def test_voices_is_none_when_the_model_names_no_hub() -> None:

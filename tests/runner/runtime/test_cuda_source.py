@@ -1,4 +1,4 @@
-"""CUDA source in a library: compiled once, kept by its digest, and a compiler that is missing or refuses is told of."""
+"""CUDA source in a library is compiled once and kept by its digest; a compiler that is missing or fails is reported."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ echo once >> "$0.log"
 
 @pytest.fixture
 def compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Compiler:
-    """`compiler(script)`: an nvcc of that shell script on PATH, and a cache folder of the test's own."""
+    """Give `compiler(script)`, which puts a shell script on PATH as nvcc, with a new cache folder."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
     def install(script: str) -> Path:
@@ -70,12 +70,12 @@ from runner.runtime.process import load_ffi
 ffi = load_ffi()
 find = lambda: ffi.get_global_func({cuda_source.CALLBACK!r}, allow_missing=True)
 assert find() is None
-with cuda_source.offered(ffi):
+with cuda_source.source_compiler(ffi):
     assert find() is not None
 assert find() is None
 import tvm
 own = find()
-with cuda_source.offered(ffi):
+with cuda_source.source_compiler(ffi):
     pass
 assert own is not None and find() is not None
 """

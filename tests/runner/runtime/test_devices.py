@@ -1,4 +1,4 @@
-"""Devices, CPU features and where libraries lie."""
+"""Devices, CPU features and paths of libraries."""
 
 from __future__ import annotations
 

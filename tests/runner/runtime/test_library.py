@@ -1,4 +1,4 @@
-"""Compiled functions: what they take, what they refuse, and which files are none."""
+"""Compiled functions: inputs that they take and refuse, and files that are no libraries."""
 
 from __future__ import annotations
 

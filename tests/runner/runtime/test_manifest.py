@@ -1,4 +1,4 @@
-"""What a run believes of a build folder."""
+"""Manifests, and the checks of libraries against them."""
 
 from __future__ import annotations
 
@@ -107,20 +107,20 @@ def test_manifest_read_refuses_a_value_of_another_type(library: Path, at: tuple[
         Manifest.read(path)
 
 
-def test_damage_is_none_of_what_was_built(library: Path) -> None:
-    assert manifests.damage(library, manifest_of(library)) is None
+def test_library_that_was_built_has_no_damage(library: Path) -> None:
+    assert manifests.find_damage(library, manifest_of(library)) is None
 
 
 def test_damage_sees_a_changed_library_of_equal_size(library: Path) -> None:
     manifest = manifest_of(library)
     library.write_bytes(b"Code" * 100)
-    assert manifests.damage(library, manifest) == f"{library} is damaged: not the bytes that were built"
+    assert manifests.find_damage(library, manifest) == f"{library} is damaged: not the bytes that were built"
 
 
 def test_damage_sees_a_missing_library(library: Path) -> None:
     manifest = manifest_of(library)
     library.unlink()
-    assert manifests.damage(library, manifest) == f"{library} is missing"
+    assert manifests.find_damage(library, manifest) == f"{library} is missing"
 
 
 @pytest.mark.parametrize("content", [bytes(67), bytes(67) + b"\1"], ids=["short", "changed"])
@@ -129,7 +129,7 @@ def test_damage_sees_other_weights(library: Path, content: bytes) -> None:
     weights = manifests.weights_path(library)
     weights.unlink()
     weights.write_bytes(content)
-    assert "toy.weights is damaged" in str(manifests.damage(library, manifest))
+    assert "toy.weights is damaged" in str(manifests.find_damage(library, manifest))
 
 
 def test_damage_reads_weights_only_when_their_stamp_is_another(library: Path) -> None:
@@ -139,9 +139,9 @@ def test_damage_reads_weights_only_when_their_stamp_is_another(library: Path) ->
     with weights.open("r+b") as file:  # the same inode
         file.write(b"x")
     os.utime(weights, ns=(stamp, stamp))
-    assert manifests.damage(library, manifest) is None
+    assert manifests.find_damage(library, manifest) is None
     os.utime(weights, ns=(stamp, stamp + 1))
-    assert "not the bytes that were built" in str(manifests.damage(library, manifest))
+    assert "not the bytes that were built" in str(manifests.find_damage(library, manifest))
 
 
 @pytest.mark.parametrize(
@@ -155,14 +155,14 @@ def test_damage_reads_weights_only_when_their_stamp_is_another(library: Path) ->
 def test_damage_sees_a_manifest_that_lacks_tensors(library: Path, keep: slice, fact: str) -> None:
     manifest = manifest_of(library)
     lacking = dataclasses.replace(manifest, tensors=manifest.tensors[keep])
-    assert manifests.damage(library, lacking) == f"{manifests.manifest_path(library)} is damaged: {fact}"
+    assert manifests.find_damage(library, lacking) == f"{manifests.manifest_path(library)} is damaged: {fact}"
 
 
 def test_damage_remembers_the_stamp_of_copied_weights(library: Path) -> None:
     path = manifests.manifest_path(library)
     manifest_of(library).write(path)
     os.utime(manifests.weights_path(library), ns=(5, 5))
-    assert manifests.damage(library, Manifest.read(path)) is None
+    assert manifests.find_damage(library, Manifest.read(path)) is None
     assert Manifest.read(path).weights.stamp == (5, manifests.weights_path(library).stat().st_ino)
 
 

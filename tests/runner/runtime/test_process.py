@@ -1,4 +1,4 @@
-"""Switches of the whole process: memory, and what is never imported."""
+"""Switches of the whole process: memory, and modules that are not imported."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ from runner.graph.load import load_graph
 import runner.speech.speaker, runner.build.staleness
 
 pipeline = Pipeline(load_graph(sys.argv[1]), Path(sys.argv[2]))
-assert pipeline.run(phonemes="hɛ")["y"].tolist() == [[0, 100, 172, 0]]
+assert pipeline.run({"phonemes": "hɛ"})["y"].tolist() == [[0, 100, 172, 0]]
 print(sorted({"tvm", "torch", "huggingface_hub", "rich", "pytest"} & sys.modules.keys()))
 """
 

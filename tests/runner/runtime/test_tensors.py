@@ -1,4 +1,4 @@
-"""Arrays and tensors that share memory: alignment, and weights as the file's own pages."""
+"""Arrays and tensors that share memory: alignment, and weights mapped from their file."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 
 from runner.errors import RunError
 from runner.runtime.manifest import Tensor
-from runner.runtime.tensors import aligned, empty, get, map_weights, put
+from runner.runtime.tensors import align_array, empty, get, map_weights, put
 
 
 def at_offset(value: np.ndarray, offset: int) -> np.ndarray:
-    """A copy of `value` that begins `offset` bytes past a multiple of 64."""
+    """Copy `value` to an address `offset` bytes past a multiple of 64."""
     buffer = np.empty(value.nbytes + 128, np.uint8)
     start = -buffer.ctypes.data % 64 + offset
     copy = buffer[start : start + value.nbytes].view(value.dtype).reshape(value.shape)
@@ -24,14 +24,14 @@ def at_offset(value: np.ndarray, offset: int) -> np.ndarray:
 @pytest.mark.parametrize("offset", [4, 16, 32])
 def test_aligned_copies_what_is_misaligned(offset: int) -> None:
     value = at_offset(np.arange(5, dtype=np.float32), offset)
-    fixed = aligned(value)
+    fixed = align_array(value)
     assert fixed.ctypes.data % 64 == 0
     np.testing.assert_array_equal(fixed, value)
 
 
 def test_aligned_leaves_alone_what_is_aligned() -> None:
     value = empty((3, 5), np.dtype(np.float32))
-    assert aligned(value) is value
+    assert align_array(value) is value
 
 
 def test_put_does_not_copy_what_is_aligned() -> None:

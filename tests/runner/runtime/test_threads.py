@@ -1,4 +1,4 @@
-"""How many threads kernels run on."""
+"""The number of threads that kernels run on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dtype, rank, named dims and finiteness of what passes between stages."""
+"""Dtype, rank, named dims and finiteness of values between stages."""
 
 from __future__ import annotations
 

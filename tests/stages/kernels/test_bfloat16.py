@@ -57,8 +57,8 @@ def instructions(request: pytest.FixtureRequest) -> str:
     lacking = devices.missing_features(FEATURES[request.param])
     if lacking:
         pytest.skip(f"this machine's CPU lacks {', '.join(lacking)}")
-    if request.param == TILES and amx.refused():
-        pytest.skip(f"this system does not let a process use AMX: {amx.refused()}")
+    if request.param == TILES and amx.request_permission():
+        pytest.skip(f"this system does not let a process use AMX: {amx.request_permission()}")
     return str(request.param)
 
 
