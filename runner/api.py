@@ -1,4 +1,4 @@
-"""What a program calls: a graph and a pipeline that can plan, build, run and stream. `runner` gives them out.
+"""The public API: a graph, and a pipeline that can plan, build, run and stream. `runner` exports both.
 
     Graph.load --> Pipeline --> build()     compiles what is missing or stale
                             --> plan(...)   what a run would do

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from runner.graph.contracts import list_stages
 from tests.conftest import ROOT
+from tests.module_map import FOLDERS, first_sentence, make_map
 
 
 def test_runner_names_no_stage_outside_speech() -> None:
@@ -30,6 +32,17 @@ def test_no_file_and_no_class_has_two_subjects() -> None:
         lengths = {node.name: (node.end_lineno or 0) - node.lineno + 1 for node in classes}
         long += [f"{path}: {name}" for name, length in lengths.items() if length > LONGEST_CLASS]
     assert long == []
+
+
+def test_the_map_lists_every_file_with_its_first_sentence() -> None:
+    assert (ROOT / "docs" / "map.md").read_text("utf-8") == make_map()
+    folders = {path.parent for folder in ("runner", "stages") for path in (ROOT / folder).rglob("*.py")}
+    assert folders == {ROOT / folder for folder in FOLDERS}
+
+
+def test_every_file_begins_with_a_sentence() -> None:
+    files = [path for folder in FOLDERS for path in (ROOT / folder).glob("*.py")]
+    assert [path for path in files if not re.match(r"[A-Z`].{15,}\.\Z", first_sentence(path))] == []
 
 
 def strings(path: Path) -> Iterator[tuple[int, str]]:

@@ -1,4 +1,4 @@
-"""A place for outputs that are shown and written nowhere."""
+"""Shows the outputs of rows, and writes them nowhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples in a temporary file on their way into the output, whose format depends on how many there are."""
+"""Holds samples in a temporary file on their way into the output, whose format depends on how many there are."""
 
 from __future__ import annotations
 

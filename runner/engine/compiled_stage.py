@@ -1,4 +1,4 @@
-"""A stage that is an entry of a compiled library."""
+"""Runs a stage that is an entry of a compiled library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Executes one run of a graph: decides what runs, runs it, keeps what it gives, until nothing is left.
+"""Executes one run of a graph: decides what runs, runs it and keeps its outputs, until nothing is left to run.
 
     decide --> a stage that runs --> gather inputs --> call --> check outputs --> keep
        ^                                                                            |

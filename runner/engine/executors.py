@@ -1,4 +1,4 @@
-"""Executors: each runs one stage, whatever the stage is made of.
+"""An executor runs one stage, whatever the stage is made of.
 
     Executor --+-- PythonStage     a function of Python
                `-- CompiledStage   an entry of a library that TVM compiled

@@ -1,4 +1,4 @@
-"""What a run is given from outside: the graph's inputs and parameters, each checked to be what its consumers take."""
+"""Collects the inputs and parameters of a run, and checks that each is what its consumers take."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Observers: objects that a pipeline tells what happens in its runs.
+"""Observers are told what happens in the runs of a pipeline.
 
 Traces, records, progress and the writing of tensors are observers: each is a subclass of `Observer` that overrides the
 events it wants.

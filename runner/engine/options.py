@@ -1,4 +1,4 @@
-"""What a caller may ask of a run beside the graph's inputs."""
+"""The options of a run, beside the inputs of the graph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plans: what a run would do, found without doing it. No array of a stage is read and no library is loaded.
+"""Plans a run without doing any of it: no array of a stage is read and no library is loaded.
 
 `decisions` says what becomes of each stage; a plan adds the sizes, copies and memory that this takes.
 """

@@ -1,4 +1,4 @@
-"""A stage that is a function of Python."""
+"""Runs a stage that is a function of Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of runs: each run of a command leaves a file that says what it did, and is enough to do it again.
+"""Records runs: each run of a command leaves a file that says what it did, and is enough to do it again.
 
     <cache>/runs/20261120-104502317-3f9a1c.jsonl  {"run": ...}         options, graph, code, machine
                                                {"line": ...}        a row of the input: its origin and its text

@@ -1,4 +1,4 @@
-"""Replays: the graph of a recorded run, under new overlays, and what else differs between that run and now."""
+"""Loads the graph of a recorded run again, and lists what differs between that run and now."""
 
 from __future__ import annotations
 

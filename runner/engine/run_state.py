@@ -1,4 +1,4 @@
-"""The state of one run of a graph: what became of each stage, which values are at hand, what is known of them."""
+"""Holds the state of one run: the status of each stage, the values at hand, the digests that are known."""
 
 from __future__ import annotations
 

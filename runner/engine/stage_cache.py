@@ -1,4 +1,4 @@
-"""A pipeline's view of the cache: the key of each stage, the results under it, and why there are none.
+"""Looks stages up in the cache, keeps their results, and says why a lookup missed.
 
 digests of inputs, parameters, identity of the stage --> key --> Lookup: the cache's entry, or a miss
 """

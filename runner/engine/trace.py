@@ -1,4 +1,4 @@
-"""When each stage of a run was at work, for the report's timeline and as Chrome trace events.
+"""Notes when each stage of a run was at work, for the report's timeline and as Chrome trace events.
 
     Trace (an observer) --events--> report
                             `-----> out.json: opens in Perfetto (ui.perfetto.dev) and chrome://tracing

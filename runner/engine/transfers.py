@@ -1,4 +1,4 @@
-"""Transfers between devices: what is copied, when, and whether the devices are there.
+"""Copies arrays between the devices of stages, and checks that this machine has the devices.
 
 array on the host --stage on a device takes it--> copied there, for each stage
 array on a device --stage on that device takes it----> as it is

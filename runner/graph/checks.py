@@ -11,9 +11,10 @@ from pathlib import Path
 
 from runner.errors import Mistake, Origin, suggest
 from runner.files.locate import display_path
-from runner.graph.draft import Draft, DraftType, Source, Wire, describe_difference
+from runner.graph.draft import Draft, DraftType, Source, Wire
 from runner.graph.model_config import ModelConfigError, read_config
 from runner.graph.stage_checks import check_contracts, check_devices, check_modules
+from runner.graph.type_difference import describe_difference
 from runner.graph.types import GRAPH_INPUTS, PARAMETERS, Ref
 from runner.graph.validate import has_unread_model
 from runner.graph.yaml_node import Node

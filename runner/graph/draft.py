@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from runner.errors import Mistake, Origin
 from runner.graph.types import Ref
 from runner.graph.yaml_node import Node
-from stages.contract import NamedType, Type, TypeSyntaxError, parse_type
+from stages.contract import Type, TypeSyntaxError, parse_type
 
 ARROW = "<-"
 _REF = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\.([A-Za-z_][A-Za-z0-9_]*)\s*\Z")
@@ -140,19 +140,3 @@ def _read_source(node: Node, offset: int, mistakes: list[Mistake]) -> Source | N
         mistakes.append(Mistake(node.at(offset + len(text) - len(text.lstrip())), message, of_fit=False))
         return None
     return Source(Ref(match[1], match[2]), node.at(match.start(1)), node.at(match.start(2)))
-
-
-def describe_difference(one: Type, other: Type) -> str:
-    """Describe how two types differ, as a hint for messages; '' if there is nothing to add."""
-    if isinstance(one, NamedType) or isinstance(other, NamedType):
-        return ""
-    if one.dtype != other.dtype:
-        integer = next((dtype for dtype in (one.dtype, other.dtype) if "int" in dtype), None)
-        if integer is not None and "bool" in (one.dtype, other.dtype):
-            return f"; a mask is bool at both ends, True where padded: {integer} is not converted"
-        return "; nothing converts a dtype on the way"
-    if len(one.dims) != len(other.dims):
-        return f"; {len(one.dims)} axes against {len(other.dims)}"
-    if sorted(map(str, one.dims)) == sorted(map(str, other.dims)):
-        return "; the axes are swapped"
-    return ""

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from runner.errors import Mistake, suggest
 from runner.files.locate import BUILD_ROOT
 from runner.graph.contracts import ContractError, find_stage, read_contract
-from runner.graph.draft import Draft, DraftStage, DraftType, describe_difference
+from runner.graph.draft import Draft, DraftStage, DraftType
 from runner.graph.schema import DEVICE
+from runner.graph.type_difference import describe_difference
 from runner.graph.validate import is_library, list_device_kinds, read_device
 from runner.graph.yaml_node import Node
 from stages.contract import Contract, NamedType, Port

@@ -1,4 +1,4 @@
-"""A recorded run in one line: what `kokoro-run runs` prints."""
+"""Describes a recorded run in one line, for `kokoro-run runs`."""
 
 from __future__ import annotations
 

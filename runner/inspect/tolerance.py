@@ -1,4 +1,4 @@
-"""How far apart two arrays of a port may be."""
+"""Tolerances say how far apart two arrays of a port may be."""
 
 from __future__ import annotations
 

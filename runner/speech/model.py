@@ -1,4 +1,4 @@
-"""What speech takes from a graph's model: its sizes, and its voices."""
+"""Gives speech what it needs of a graph's model: its sizes, and its voices."""
 
 from __future__ import annotations
 

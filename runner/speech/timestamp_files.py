@@ -1,4 +1,4 @@
-"""Writes the times of lines to a file, whose extension says the format:
+"""Writes the times of lines to a file, in the format that its extension says.
 
 .json       everything: utterances, words, symbols
 .tsv        the same, a row each

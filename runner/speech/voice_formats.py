@@ -1,4 +1,4 @@
-"""Reads files of voice packs. The first bytes of a file decide what it is, then its size:
+"""Reads files of voice packs, which are told apart by their first bytes, then by their size.
 
 .npy           [N, 2*style] or [N, 1, 2*style]; with one more axis in front, many voices, named 0, 1, ...
 .npz           many voices by name; `voices-v1.0.bin` is one
