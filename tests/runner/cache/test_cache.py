@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from runner.cache import keys
 from runner.cache.cache import MAX_AGE_S, Cache, Entry, default_root
 from runner.cache.digest import array_digest
-from runner.cache.tensors import header
+from runner.cache.eviction import Limits, Usage
+from runner.cache.tensors import TensorStore, header
 from runner.runtime.values import Array
 
 Outputs = dict[str, Array]
@@ -287,6 +288,53 @@ def test_clear_removes_results_and_nothing_else(cache: Cache) -> None:
     assert (gone.tensors, gone.records) == (1, 1)
     assert all(path.exists() for path in others)
     assert list(cache.entries()) == []
+
+
+def test_clear_forgets_how_much_there_was(cache: Cache) -> None:
+    fill(cache, 2)
+    cache.evict()
+    cache.clear()
+    assert not (cache.root / "usage").exists()
+
+
+def test_the_limits_are_those_that_the_docs_name(cache: Cache) -> None:
+    assert cache.limits == Limits(bytes=2_147_483_648, age_s=2_592_000.0)
+
+
+def test_the_end_of_a_run_saves_the_digests_of_files(
+    cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.cache.digest._FRESH_NS", 0)
+    (tmp_path / "library.so").write_bytes(b"abc")
+    put(cache, {"en": KIB})
+    digest = cache.memo.file(tmp_path / "library.so")
+    cache.evict()
+    assert digest in (cache.root / "files.json").read_text("utf-8")
+
+
+def test_files_of_a_cache_are_no_programs(cache: Cache) -> None:
+    put(cache, {"en": KIB})
+    files = [path for path in cache.root.rglob("*") if path.is_file()]
+    assert len(files) == 3
+    assert [path for path in files if path.stat().st_mode & 0o111] == []
+
+
+def test_an_array_is_written_once_and_marked_as_used_while_it_is_there(tmp_path: Path) -> None:
+    store, digest = TensorStore(tmp_path), array_digest(KIB)
+    assert not store.touch(digest)
+    assert store.write(KIB, digest) == 1024
+    assert store.write(KIB, digest) == 0
+    assert store.touch(digest)
+
+
+@pytest.mark.parametrize(("size", "exceeds"), [(0, False), (8191, False), (8192, False), (8193, True)])
+def test_an_estimate_counts_every_4_kib_that_is_begun(tmp_path: Path, size: int, exceeds: bool) -> None:
+    usage = Usage(tmp_path)
+    usage.set(0)
+    usage.add(size)
+    assert usage.may_exceed(Limits(8192, 3600.0)) == exceeds
+    usage.set(size)
+    assert usage.may_exceed(Limits(8192, 3600.0)) == exceeds
 
 
 def test_the_folder_can_be_given_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,6 +145,19 @@ def test_a_memo_spares_reading_what_it_knows(tmp_path: Path, monkeypatch: pytest
     assert module_digest("outside.gain", Memo(record)) != digest, "it has read the file"
 
 
+def test_a_memo_is_saved_when_it_has_learnt_something(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.cache.digest._FRESH_NS", 0)
+    (tmp_path / "library.so").write_bytes(b"abc")
+    record = tmp_path / "files.json"
+    memo = Memo(record)
+    memo.file(tmp_path / "library.so")
+    memo.save()
+    record.unlink()
+    memo.file(tmp_path / "library.so")
+    memo.save()
+    assert not record.exists()
+
+
 def test_a_memo_sees_a_change_whose_time_was_set_back(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runner.cache.digest._FRESH_NS", 0)
     memo = Memo()

@@ -14,6 +14,7 @@ from runner.cache.keys import components, describe_difference, distance, identit
 from runner.errors import RunError
 from runner.files.digest import file_sha256
 from runner.graph.load import Graph, load_graph
+from runner.runtime import manifest, tvm_runtime
 from tests.runner.toys import install
 
 Components = dict[str, Any]
@@ -127,9 +128,45 @@ def test_the_identity_of_a_python_stage_has_the_sizes_that_it_is_padded_to(graph
 def test_the_identity_of_a_library_is_what_its_manifest_says(graph: Graph, toy_library: Path, tmp_path: Path) -> None:
     paths = [install(tmp_path / str(w), toy_library, w=w) for w in (2.0, 3.0)]
     first, second = (identity(graph.stages["scaled"], graph, library=path) for path in paths)
-    assert first["code"] == {"scaled.so": file_sha256(toy_library)}
-    assert first["ports"] == [["input_ids", "text_mask"], ["y", "n"]]
+    assert first == {
+        "format": 1,
+        "stage": "scaled",
+        "code": {"scaled.so": file_sha256(toy_library)},
+        "entry": "scaled_forward",
+        "weights": file_sha256(manifest.weights_path(paths[0])),
+        "device": "cpu",
+        "target": {"kind": "llvm"},
+        "runtime": f"TVM {tvm_runtime.version()}",
+        "ports": [["input_ids", "text_mask"], ["y", "n"]],
+    }
     assert describe_difference(first, second) == "weights changed"
+
+
+@pytest.mark.parametrize(
+    ("source", "built", "pinned", "named"),
+    [
+        ("stages.scaled", "1" * 64, "2" * 64, {"checkpoint": "2" * 64}),
+        ("stages.scaled", "1" * 64, "1" * 64, {}),
+        ("stages.scaled", "1" * 64, None, {}),
+        (None, "1" * 64, "2" * 64, {}),  # its weights are its maker's
+    ],
+)
+def test_the_identity_of_a_library_of_another_checkpoint_is_not_that_of_the_model_s(
+    graph: Graph,
+    toy_library: Path,
+    tmp_path: Path,
+    source: str | None,
+    built: str,
+    pinned: str | None,
+    named: Components,
+) -> None:
+    path = install(tmp_path, toy_library)
+    place = manifest.manifest_path(path)
+    dataclasses.replace(manifest.Manifest.read(place), checkpoint=built).write(place)
+    spec = dataclasses.replace(graph.stages["scaled"], source=source)
+    model = dataclasses.replace(graph.model, sha256=pinned)
+    found = identity(spec, dataclasses.replace(graph, model=model), library=path)
+    assert {key: value for key, value in found.items() if key == "checkpoint"} == named
 
 
 def test_the_identity_of_a_library_made_elsewhere_is_its_bytes(graph: Graph, tmp_path: Path) -> None:

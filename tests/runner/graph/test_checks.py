@@ -67,6 +67,11 @@ TYPES = [
         "stages.duration declares input 'd_en' as float32[1, hidden, text], not float32[1, style, text]",
     ),
     (
+        (D_EN, "d_en: §float32[1, bins, text] <- bert.d_en"),
+        "duration.d_en takes float32[1, bins, text] but bert.d_en gives float32[1, hidden, text] (line 61)",
+        "stages.duration declares input 'd_en' as float32[1, hidden, text], not float32[1, bins, text]",
+    ),
+    (
         ("f0: float32[1, 2*frames] <-", "f0: §float32[1, 3*frames] <-"),
         "decoder.f0 takes float32[1, 3*frames] but f0n.f0 gives float32[1, 2*frames] (line 114)",
         "stages.decoder declares input 'f0' as float32[1, 2*frames], not float32[1, 3*frames]",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from runner.errors import GraphError, SpecError
-from runner.graph.load import load_graph
+from runner.graph.load import load_graph, reload_graph
 from runner.graph.types import Ref
 from stages.contract import parse_type
 from tests.runner.graphs import ROOT, edited, messages, write
@@ -51,6 +53,30 @@ def test_overlays_that_come_with_it_are_sound() -> None:
     static = load_graph(DEFAULT, [str(ROOT / "configs/static.yaml")])
     assert [name for name in ("text", "frames", "samples") if static.dims[name].static] == ["text", "frames"]
     assert load_graph(DEFAULT, sets=["devices.accel=cpu-avx2:0"]).stages["decoder"].device == "cpu-avx2:0"
+
+
+def test_a_graph_that_was_loaded_before_takes_another_model_with_its_sizes() -> None:
+    graph = load_graph(DEFAULT)
+    again = reload_graph(graph.path, load_graph(DEFAULT).tree, {"speed": 1.5}, "run 1")
+    assert (again.model, again.dims, again.params["speed"]) == (graph.model, graph.dims, 1.5)
+    other = str(ROOT / "configs/models/kokoro-82m.yaml")
+    again = reload_graph(graph.path, graph.tree, {"speed": 1.5}, "run 1", [other])
+    assert (again.model.name, again.dims["hidden"].max, again.params["speed"]) == ("kokoro-82m", 512, 1.5)
+
+
+def test_sizes_that_the_graph_itself_writes_stay_with_another_model(tmp_path: Path) -> None:
+    model = yaml.safe_load((ROOT / "configs/models/mini.yaml").read_text("utf-8"))
+    for key in ("config", "checkpoint", "voices"):
+        model["model"][key] = str(ROOT / "configs/models" / model["model"][key])
+    sizes = "".join(f"  {name}: {size}\n" for name, size in model["dims"].items())
+    inline = f"model: {json.dumps(model['model'])}\n"
+    text = edited(
+        (f"model: {ROOT}/configs/models/mini.yaml", inline), ("  text: {max: 512}\n", f"{sizes}  text: {{max: 512}}\n")
+    )
+    graph = load_graph(str(write(tmp_path, text)[0]))
+    overlay, _ = write(tmp_path, inline.replace('"mini"', '"other"'), "other.yaml")
+    again = reload_graph(graph.path, graph.tree, {}, "run 1", [str(overlay)])
+    assert (again.model.name, again.dims) == ("other", graph.dims)
 
 
 SHAPES = [

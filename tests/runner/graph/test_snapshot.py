@@ -126,6 +126,12 @@ def test_mistakes_are_not_kept(place: Path) -> None:
     assert kept(place) == []
 
 
+@pytest.mark.usefixtures("aged")
+def test_folder_that_cannot_be_written_keeps_nothing(place: Path) -> None:
+    (place / "kept").write_text("a file", "utf-8")
+    assert load(place) == load(place) == load_graph(str(place / "g.yaml"), [str(place / "over.yaml")])
+
+
 def test_files_that_have_just_changed_are_not_kept(place: Path) -> None:
     load(place)
     assert kept(place) == []

@@ -74,6 +74,7 @@ OVERLAYS = [
     ("dims: {text: §1.5}", "dims.text takes an integer (a static size) or a map with 'max' alone, not 1.5"),
     ("dims: {text: {min: §3}}", "dims.text takes an integer (a static size) or a map with 'max' alone, not 3"),
     ("dims: {text: {max: §0}}", "dims.text takes a size from 1 to 2147483647, not 0"),
+    ("dims: {samples: §2147483648}", "dims.samples takes a size from 1 to 2147483647, not 2147483648"),
     ("dims: {text: {max: §12.5}}", "dims.text takes an integer (a static size) or a map with 'max' alone, not 12.5"),
     ("devices: {accel: §cuda}", "devices.accel takes KIND:INDEX, as in cpu:0, not 'cuda'"),
     ("devices: {accel: §../cpu:0}", "devices.accel takes KIND:INDEX, as in cpu:0, not '../cpu:0'"),
@@ -82,6 +83,7 @@ OVERLAYS = [
      "name takes letters, digits, '.', '_' and '-' (at most 64), the first a letter or digit, not '../up'"),
     ("model: {sha256: §abc}", "model.sha256 takes 64 hexadecimal digits, lower-case, not 'abc'"),
     ("model: {voice: §''}", "model.voice must not be empty, not ''"),
+    ("model: {config: §3}", "model.config takes a string, not 3"),
     ("model: {§chekpoint: a}", "unknown key 'chekpoint'; did you mean 'checkpoint'?"),
     ("model: §absent.yaml",
      "no model file '{folder}/absent.yaml'; model names a file such as configs/models/mini.yaml"),
@@ -94,6 +96,23 @@ OVERLAYS = [
 @pytest.mark.parametrize(("overlay", "message"), OVERLAYS)
 def test_an_overlay_that_says_something_else_is_refused(tmp_path: Path, overlay: str, message: str) -> None:
     assert_overlay_refused(tmp_path, overlay, message.format(folder=tmp_path))
+
+
+@pytest.mark.parametrize(("length", "cut"), [(60, False), (61, True)])
+def test_a_long_value_is_shown_by_its_beginning(tmp_path: Path, length: int, cut: bool) -> None:
+    value = "x" * (length - 2)  # and its quotes
+    shown_ = f"'{value}..." if cut else f"'{value}'"
+    expected = f"dims.text takes an integer (a static size) or a map with 'max' alone, not {shown_}"
+    assert_overlay_refused(tmp_path, f"dims: {{text: §{value}}}", expected)
+
+
+def test_the_largest_size_is_a_size(tmp_path: Path) -> None:
+    assert load(tmp_path, "dims: {samples: {max: 2147483647}}").dims["samples"].max == 2**31 - 1
+
+
+def test_an_option_is_quoted_by_two_quotes_of_one_kind() -> None:
+    for text, voice in (("'a'", "a"), ('"a"', "a"), ("'a!", "'a!"), ("'a\"", "'a\""), ("'", "'")):
+        assert load_graph(DEFAULT, sets=[f"model.voice={text}"]).model.voice == voice
 
 
 def test_a_model_that_no_file_can_be_called_is_refused() -> None:
@@ -219,6 +238,14 @@ def test_a_model_file_holds_a_model_and_its_dims(tmp_path: Path, text: str, mess
     with pytest.raises(SpecError) as caught:
         load_graph(DEFAULT, sets=[f"model={path}"])
     assert f"{marked}: {message}" in messages(caught.value)
+
+
+def test_a_key_that_a_model_file_lacks_is_one_mistake(tmp_path: Path) -> None:
+    text = (ROOT / "configs/models/mini.yaml").read_text("utf-8").replace(": mini/", f": {ROOT}/configs/models/mini/")
+    path, marked = write(tmp_path, f"{text}\n§extra: 1\n", "model.yaml")
+    with pytest.raises(SpecError) as caught:
+        load_graph(DEFAULT, sets=[f"model={path}"])
+    assert messages(caught.value) == [f"{marked}: a model file has no key 'extra'; known: model, dims"]
 
 
 CONFIGS = [

@@ -106,6 +106,7 @@ REFUSED = [
     ("a:\n§\tb: 1", "a tab cannot indent; use spaces"),
     ("a: {b: float32§[1, text] <- c.d}", _FLOW),
     ("é: [a, float32§[1]]", _FLOW),
+    ("a: {b: c,\n  d: float32§[1]}", _FLOW),
     ("a: é§\x01", "the character U+0001 cannot stand in a YAML file"),
     ("a: §\x85", "the character U+0085 cannot stand in a YAML file"),
     ("a: §\u2028", "the character U+2028 cannot stand in a YAML file"),
