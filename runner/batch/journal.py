@@ -157,7 +157,9 @@ def _open(path: Path | None) -> BinaryIO:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.close()
-            raise RunError(f"{path}: another run is writing there; wait for its end, or choose another -o") from None
+            raise RunError(
+                f"{path}: another run is writing there; wait for its end, or choose another output"
+            ) from None
         if os.fstat(file.fileno()).st_nlink:
             return file
         file.close()  # the run that held the lock has deleted the file: no other run would find this one

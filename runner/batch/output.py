@@ -112,7 +112,7 @@ class Destination(Generic[PartT]):
             RunError: unknown format, or the place cannot be written.
         """
         if output == "":
-            raise RunError("-o is empty; give a file, or a folder for a file a line")
+            raise RunError("the output is empty; give a file, or a folder for a file a line")
         default = Path(writer.default_name)
         stem = Path(source).stem if source not in (None, STDIN) else default.stem
         self.is_folder = output is not None and (output.endswith("/") or Path(output).is_dir())

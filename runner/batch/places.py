@@ -153,7 +153,7 @@ class FilePlace(Generic[PartT]):
             return ""
         self._path = self._path.rename(spool_path(output))
         self._journal.rename(self._path.with_suffix(".jsonl"))
-        return f"; with -o {output} the same command goes on from here"
+        return f"; with the output {output} the same command goes on from here"
 
 
 def _receive(

@@ -128,7 +128,7 @@ def _name(path: str) -> str:
     if path != STDIN:
         return printable(path)
     if sys.stdin is None:
-        raise RunError("standard input: is closed; give --input FILE")
+        raise RunError("standard input is closed; give a file")
     return "standard input"
 
 

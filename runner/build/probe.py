@@ -101,7 +101,7 @@ def probe(graph: Graph, stage: str, inputs: Mapping[str, Array]) -> list[Tap]:
     sizes = Sizes(graph.dims)
     given = {port: sizes.take(f"{stage}.{port}", wire.type, inputs[port]) for port, wire in spec.inputs.items()}
     if spec.source is None:
-        raise RunError(f"--probe {stage}: it is not compiled from a source here, so there is nothing to look into")
+        raise RunError(f"stage '{stage}' cannot be probed: it is not compiled from a source here")
     model = Model.of(graph)
     target = resolve_target(load_device(spec.device.partition(":")[0]).target)
     where = devices.find(spec.device)

@@ -46,7 +46,7 @@ def check_count(total: int) -> None:
         RunError: it would hold no run, or more than `MOST`.
     """
     if not 0 < total <= MOST:
-        raise RunError(f"--report: a page holds 1 to {MOST} utterances, this run has {total}; give fewer lines")
+        raise RunError(f"a report holds 1 to {MOST} utterances, this run has {total}; give fewer lines")
 
 
 def kept_runs(trace: Trace) -> list[KeptRun]:

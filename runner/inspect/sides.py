@@ -88,7 +88,7 @@ class GraphSide:
         Args:
             own: parameters that keep the value which the graph gives them.
             record: of the run whose graph it is; None where it is of none.
-            arrays: 'stage.port' -> array in place of what the stage gives there: --load of that run.
+            arrays: 'stage.port' -> array that replaces the stage's output, as it did in that run.
         """
         self.name, self.pipeline, self._own, self.record, self.cases = name, pipeline, frozenset(own), record, cases
         self._arrays = arrays or {}

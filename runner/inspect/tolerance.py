@@ -49,7 +49,7 @@ class Tolerances:
     """Bounds of single ports, of all ports of a stage, and of all; the most specific one counts."""
 
     def __init__(self, texts: Sequence[str]) -> None:
-        """Read the arguments of `--tolerance`: `1e-4`, `60dB`, `decoder=60dB`, `f0n.f0=1e-5`.
+        """Read tolerances: `1e-4`, `60dB`, `decoder=60dB`, `f0n.f0=1e-5`.
 
         Raises:
             RunError: one of them is misspelled.
@@ -69,7 +69,7 @@ class Tolerances:
         known = [*graph.stages, *ports]
         for name in self._given:
             if name and name not in known:
-                raise RunError(f"--tolerance: no stage or port is called '{name}'{suggest(name, known)}")
+                raise RunError(f"tolerance: no stage or port is called '{name}'{suggest(name, known)}")
 
     def of(self, port: str) -> Tolerance | None:
         """The bound of a port ('stage.port'); None if it has none."""
@@ -85,7 +85,7 @@ def _parse(text: str) -> tuple[str, Tolerance]:
         limit = math.nan
     if match is None or not math.isfinite(limit) or limit < 0:
         raise RunError(
-            f"--tolerance {text}: expected a share of the largest value (1e-4) or a signal-to-noise ratio (60dB), "
+            f"tolerance {text}: expected a share of the largest value (1e-4) or a signal-to-noise ratio (60dB), "
             "of one stage or port as in decoder=60dB"
         )
     return match["name"] or "", Tolerance(limit, match["unit"] is not None)

@@ -46,7 +46,7 @@ def write_assets(config: Path, voices: Sequence[Path], out: Path) -> list[Path]:
         packs[source.stem] = load_voice(str(source), source, source.stem, row)
     written = [out / f"{name}.npy" for name in packs]
     read = [("CONFIG", config), *(("VOICES", source) for source in _sources(voices))]
-    refuse_overwriting(read, [("-o", path) for path in (*written, out / "vocab.json")])
+    refuse_overwriting(read, [("output", path) for path in (*written, out / "vocab.json")])
     try:
         out.mkdir(parents=True, exist_ok=True)
         for path, pack in zip(written, packs.values(), strict=True):

@@ -86,6 +86,6 @@ class AudioWriter:
 def _warn_of_clipping(file: AudioFile) -> None:
     if file.clipped:
         _LOG.warning(
-            "%s: %d of %d samples are beyond [-1, 1] (up to %.3g) and were clipped; --subtype FLOAT keeps them",
+            "%s: %d of %d samples are beyond [-1, 1] (up to %.3g) and were clipped; the subtype FLOAT keeps them",
             *(file.path, file.clipped, file.samples, file.peak),
         )

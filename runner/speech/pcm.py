@@ -33,7 +33,7 @@ class PcmWriter:
             RunError: another subtype.
         """
         if subtype not in SUBTYPES:
-            raise RunError(f"--subtype {subtype}: a stream is of {' or '.join(SUBTYPES)}")
+            raise RunError(f"subtype {subtype}: a stream takes {' or '.join(SUBTYPES)}")
         self._file, self._name, self._dtype = file, name, np.dtype(SUBTYPES[subtype])
         self._queue: queue.Queue[bytes | None] = queue.Queue(_QUEUED)
         self._error: OSError | None = None

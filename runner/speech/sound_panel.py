@@ -40,7 +40,7 @@ def check_drawing() -> None:
         RunError: matplotlib is not installed.
     """
     if util.find_spec("matplotlib") is None:
-        raise RunError(f"--report draws with matplotlib, which is not installed: {_INSTALL}")
+        raise RunError(f"a report needs matplotlib, which is not installed: {_INSTALL}")
 
 
 def sum_up(graph: Graph, runs: Iterable[KeptRun]) -> list[tuple[str, str]]:

@@ -84,7 +84,7 @@ def _write_tsv(file: TextIO, lines: Lines, _samples: int) -> None:
                 file.write("\t".join(str(field).translate(_IN_A_CELL) for field in fields) + "\n")
 
 
-_IN_A_CELL = str.maketrans({"\t": r"\t", "\n": r"\n", "\r": r"\r"})  # --skip-unknown lets a line hold them
+_IN_A_CELL = str.maketrans({"\t": r"\t", "\n": r"\n", "\r": r"\r"})  # with `skip_unknown` a line may hold them
 
 
 def _write_srt(file: TextIO, lines: Lines, _samples: int) -> None:

@@ -147,8 +147,8 @@ def test_a_trace_does_not_replace_a_device(timed_graph: Path, run: Run) -> None:
 
 
 ASSETS = {
-    "-o {here}/vocab.json: CONFIG reads": ("vocab.json", "-o", "{here}"),
-    "-o voices/low.npy: VOICES reads": ("config.json", "voices/low.npy", "-o", "voices"),
+    "output {here}/vocab.json: CONFIG reads": ("vocab.json", "-o", "{here}"),
+    "output voices/low.npy: VOICES reads": ("config.json", "voices/low.npy", "-o", "voices"),
 }
 
 

@@ -1,4 +1,4 @@
-"""The page of `run --report`: what stands in it, and that a browser shows it without a network or a complaint."""
+"""The page of `run --report`: its content, and a browser that shows it without a network and without errors."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_every_line_has_its_part_of_the_page(run: Run, timed_graph: Path) -> Non
 def test_too_many_lines_are_refused_before_anything_is_spoken(run: Run, timed_graph: Path) -> None:
     Path("ipa.txt").write_text("h\n" * 17, "utf-8")
     code, _, err = run(timed_graph, "--input", "ipa.txt", "--report", "r.html")
-    assert (code, err) == (2, "--report: a page holds 1 to 16 utterances, this run has 17; give fewer lines\n")
+    assert (code, err) == (2, "a report holds 1 to 16 utterances, this run has 17; give fewer lines\n")
     assert sorted(path.name for path in Path().iterdir()) == ["ipa.txt"]
 
 
