@@ -1,4 +1,4 @@
-"""Builds what a command needs: stages whose libraries are missing or stale."""
+"""Builds the libraries that a command needs, if they are missing or stale."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def build_stale(graph: Graph, build_dir: Path | None, reasons: list[tuple[str, str]], *, quiet: bool) -> None:
-    """Compile the stages of `reasons` (`staleness.stale`), and say why on standard error."""
+    """Compile the stages of `reasons` (`staleness.stale`), and print the reasons on standard error."""
     if not reasons:
         return
     if not quiet:
@@ -23,5 +23,5 @@ def build_stale(graph: Graph, build_dir: Path | None, reasons: list[tuple[str, s
             click.echo(f"{stage}: {reason}", err=True)
     from runner.api import compile_stages
 
-    with progress.display(len(reasons), quiet=quiet) as shown:
-        compile_stages(graph, build_dir, [stage for stage, _ in reasons], shown)
+    with progress.build_display(len(reasons), quiet=quiet) as show:
+        compile_stages(graph, build_dir, [stage for stage, _ in reasons], show)

@@ -1,6 +1,6 @@
-"""`kokoro-run cache`: look into the cache of stages' results, check it, make it smaller.
+"""`kokoro-run cache`: lists the results of stages in the cache, checks them, removes them.
 
-As in `cli`, a command imports what it needs when it runs.
+As in `main`, a command imports what it needs when it runs.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.command import Verb
+from runner.cli.command import Command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,46 +19,46 @@ if TYPE_CHECKING:
 
 
 def cache_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The option that names the cache's folder."""
+    """Add the option that names the cache's folder."""
     text = "Folder of the cache.  [default: $KOKORO_RUN_CACHE, else the user's cache folder]"
     return click.option("--cache-dir", type=click.Path(path_type=Path, file_okay=False), help=text)(command)
 
 
 @click.group()
 def cache() -> None:
-    """Look into the results that runs have kept."""
+    """List, check or remove the results that the cache has kept."""
 
 
-@cache.command(cls=Verb)
+@cache.command(cls=Command)
 @click.argument("stage", required=False)
 @cache_option
 def ls(stage: str | None, cache_dir: Path | None) -> None:
-    """List entries, of STAGE or all: size, time it took, last use, and whether its arrays are there still."""
+    """List the entries of STAGE, or all: size, duration, last use, and whether the arrays still exist."""
     from runner.inspect import cache_text
 
     found = _open(cache_dir)
     click.echo(cache_text.describe(found, cache_text.list_entries(found, stage)))
 
 
-@cache.command(cls=Verb)
+@cache.command(cls=Command)
 @click.argument("entry")
 @click.argument("other", required=False)
 @cache_option
 def why(entry: str, other: str | None, cache_dir: Path | None) -> None:
-    """Say how ENTRY differs from OTHER, else from the entry most like it.
+    """Describe how ENTRY differs from OTHER, or else from the most similar entry.
 
-    An entry is STAGE/DIGITS, as `ls` lists it; STAGE alone is that stage's entry used last.
+    An entry is STAGE/DIGITS, as `ls` lists it; STAGE alone is the last used entry of that stage.
     """
     from runner.inspect import cache_text
 
     click.echo(cache_text.explain(_open(cache_dir), entry, other))
 
 
-@cache.command(cls=Verb)
+@cache.command(cls=Command)
 @cache_option
 @click.pass_context
 def verify(ctx: click.Context, cache_dir: Path | None) -> None:
-    """Read everything and remove what is damaged; exits with 1 if anything is."""
+    """Read all files and remove the damaged ones; exits with 1 if there are any."""
     from runner.inspect import cache_text
 
     found = _open(cache_dir)
@@ -67,12 +67,12 @@ def verify(ctx: click.Context, cache_dir: Path | None) -> None:
     ctx.exit(1 if checked.damaged else 0)
 
 
-@cache.command(cls=Verb)
-@click.option("--max-size", metavar="SIZE", help="That arrays may take: 500M, 2G.  [default: 2G]")
-@click.option("--max-age", metavar="TIME", help="Since an array's last use: 12h, 7d.  [default: 30d]")
+@cache.command(cls=Command)
+@click.option("--max-size", metavar="SIZE", help="Size limit of all arrays: 500M, 2G.  [default: 2G]")
+@click.option("--max-age", metavar="TIME", help="Age limit since an array's last use: 12h, 7d.  [default: 30d]")
 @cache_option
 def gc(max_size: str | None, max_age: str | None, cache_dir: Path | None) -> None:
-    """Remove what is beyond the limits: arrays unused for longest go first, their records stay."""
+    """Remove arrays beyond the limits, the longest unused first; their entries stay."""
     from runner.inspect import cache_text, units
 
     size = None if max_size is None else units.parse_bytes(max_size)
@@ -81,10 +81,10 @@ def gc(max_size: str | None, max_age: str | None, cache_dir: Path | None) -> Non
     click.echo(cache_text.describe_removal(found, found.evict(now=True)))
 
 
-@cache.command(cls=Verb)
+@cache.command(cls=Command)
 @cache_option
 def clear(cache_dir: Path | None) -> None:
-    """Remove all results; manifests of runs stay."""
+    """Remove all results; records of runs stay."""
     from runner.inspect import cache_text
 
     found = _open(cache_dir)

@@ -1,4 +1,4 @@
-"""What every command of the command line does with errors and warnings."""
+"""The class of all commands: it prints errors and warnings."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _LOG = logging.getLogger("kokoro_run")
 
 
 class _Warnings(logging.Handler):
-    """Our own warnings on standard error; other packages' logs are theirs to show."""
+    """Prints warnings of the runner on standard error; logs of other packages are left alone."""
 
     def emit(self, record: logging.LogRecord) -> None:
         click.echo(f"warning: {self.format(record)}", err=True)
 
 
-class Verb(click.Command):
-    """A command whose errors are messages, and tracebacks only with --debug; with --json, an object as well."""
+class Command(click.Command):
+    """A command. Its errors are messages, with a traceback only under --debug, and with a JSON object under --json."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.params.append(click.Option(["--debug"], is_flag=True, help="Show where in the code an error arose."))
+        self.params.append(click.Option(["--debug"], is_flag=True, help="Print the traceback of an error."))
 
     def invoke(self, ctx: click.Context) -> Any:
         debug = ctx.params.pop("debug")
@@ -44,11 +44,11 @@ class Verb(click.Command):
             message = str(error)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
-        except Exception as error:  # noqa: BLE001 - a fault of ours: exit code 1 would say that lines have failed
+        except Exception as error:  # noqa: BLE001 - an internal error: exit code 1 would mean that lines have failed
             if isinstance(error, OSError) and error.filename == console.OUTPUT:
                 if isinstance(error, BrokenPipeError):
                     ctx.exit(console.CLOSED)
-                message = console.fault(error)
+                message = console.describe_error(error)
             else:
                 traceback.print_exc()
                 message = f"internal error: {type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""`kokoro-run compare`: two runs, graphs, or one of them and the PyTorch reference."""
+"""`kokoro-run compare`: compares two runs or graphs, or one of them with the PyTorch reference."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.cli import options
-from runner.cli.command import Verb
+from runner.cli.command import Command
 from runner.cli.settings import Settings
 from runner.errors import RunError, suggest
 
@@ -17,21 +17,27 @@ if TYPE_CHECKING:
     from runner.inspect.sides import Case, Side
 
 
-@click.command(cls=Verb)
+@click.command(cls=Command)
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
 @options.input_options
-@click.option("--cross", is_flag=True, help="Give each stage of A what B's stages gave, so that it is judged alone.")
+@click.option(
+    "--cross",
+    is_flag=True,
+    help="Give each stage of A the inputs that B's stages gave, so that each stage is compared alone.",
+)
 @click.option(
     "--tolerance",
     "tolerances",
     multiple=True,
     metavar="[PORT=]X",
-    help="Exit with 1 past this share of the largest value (1e-4), or below this signal-to-noise ratio (60dB); of one "
-    "stage or port: decoder=60dB. Repeatable.",
+    help="Exit with 1 if a distance is above this share of the largest value (1e-4), or a signal-to-noise ratio below "
+    "this one (60dB). For one stage or port: decoder=60dB. Repeatable.",
 )
 @click.option(
-    "--probe", metavar="STAGE", help="Tell what each layer inside A's STAGE gives for B's inputs; compiles it anew."
+    "--probe",
+    metavar="STAGE",
+    help="List the output of each layer in A's STAGE for B's inputs; compiles the stage again.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @options.cache_options
@@ -58,7 +64,7 @@ def compare(a: str, b: str, tolerances: tuple[str, ...], cross: bool, probe: str
         limits.check(side.graph)
     metric = spectral_metric({model_dims(side.pipeline).frame_samples for side in sides if isinstance(side, GraphSide)})
     table = PortTable(limits, [metric])
-    shown = not settings.as_json and not settings.quiet
+    prints = not settings.as_json and not settings.quiet
     distances, taps = {}, {}
     every = match_cases(sides, settings)
     check_runs(sides, every, settings, computes=cross or probe is not None)
@@ -66,10 +72,10 @@ def compare(a: str, b: str, tolerances: tuple[str, ...], cross: bool, probe: str
         label = f"{number}. {cases[0].label}"
         if probe is not None:
             taps[label] = _probe(sides, cases[1], probe)
-            if shown:
+            if prints:
                 print_taps(f"inside {probe} of {sides[0].name}, {cases[0].label}", taps[label])
         distances[label] = measure(*sides, cases, limits, cross=cross, metrics=[metric])
-        if shown:
+        if prints:
             table.print(f"{sides[0].name} against {sides[1].name}, {cases[0].label}", distances[label])
     within = all(table.is_within(one) for found in distances.values() for one in found)
     if settings.as_json:
@@ -84,7 +90,7 @@ def compare(a: str, b: str, tolerances: tuple[str, ...], cross: bool, probe: str
 
 
 def _probe(sides: tuple[Side, Side], case: Case, stage: str) -> list[Tap]:
-    """Run A's stage on what B's stages gave, and list the output of each of its layers."""
+    """Run A's stage on the outputs of B's stages, and list the output of each of its layers."""
     from runner.inspect.sides import GraphSide, choose_inputs
     from runner.runtime.process import prepare_for_compiler
 
@@ -92,7 +98,7 @@ def _probe(sides: tuple[Side, Side], case: Case, stage: str) -> list[Tap]:
     if stage not in a.graph.stages:
         raise RunError(f"--probe: no stage is called '{stage}'{suggest(stage, a.graph.stages)}")
     if not isinstance(a, GraphSide):
-        raise RunError("--probe looks into a stage of A, and the reference has none that is compiled; give it as B")
+        raise RunError("--probe needs a compiled stage in A, and the reference has none; give the reference as B")
     prepare_for_compiler()
     from runner.build.probe import probe
 

@@ -23,12 +23,12 @@ _REFERENCE, _LAST = "reference", "last"
 
 @dataclass(frozen=True)
 class SideSpec:
-    """One side as the command line spells it.
+    """A side, as an argument of the command line.
 
     Attributes:
         text: the whole argument.
         head: a graph, a run or the reference.
-        overlays, sets: what is laid over it.
+        overlays, sets: overlays and options that are laid over it.
     """
 
     text: str
@@ -51,19 +51,19 @@ class SideSpec:
 
     @property
     def own(self) -> tuple[str, ...]:
-        """The parameters that it sets."""
+        """The names of the parameters that it sets."""
         names = (part.partition("=")[0].strip() for part in self.sets)
         return tuple(name.removeprefix("params.") for name in names if name.startswith("params."))
 
 
 def make_sides(a: SideSpec, b: SideSpec, settings: Settings, *, cross: bool) -> tuple[Side, Side]:
-    """Make the two sides, their libraries built.
+    """Make the two sides, and build their libraries.
 
     Args:
-        cross: whether each stage of A will be given what B's stages gave.
+        cross: whether each stage of A will get the outputs of B's stages as its inputs.
 
     Raises:
-        RunError: one of them is neither a graph, a run nor the reference, or the two do not go together.
+        RunError: one of them is neither a graph, a run nor the reference, or the two cannot be compared.
     """
     from runner.speech.reference_side import ReferenceSide
 
@@ -75,9 +75,7 @@ def make_sides(a: SideSpec, b: SideSpec, settings: Settings, *, cross: bool) -> 
         if spec.head == _REFERENCE and (spec.overlays or spec.sets):
             raise RunError(f"'{spec.text}': nothing can be laid over the reference; lay it over the other side")
     if len(given) == 1 and cross and plain[0] is None and given[0].graph.padded:
-        raise RunError(
-            f"--cross: {given[0].name} pads, and the reference knows no padding; compare the other way round"
-        )
+        raise RunError(f"--cross: {given[0].name} pads its arrays, and the reference cannot; exchange A and B")
     first, second = (ReferenceSide(given[0]) if side is None else side for side in plain)
     return first, second
 
@@ -87,7 +85,7 @@ def _side(spec: SideSpec, settings: Settings) -> GraphSide:
     from runner.files import locate
     from runner.inspect.sides import GraphSide
 
-    cache = settings.cache()
+    cache = settings.open_cache()
     try:
         locate.find_file(spec.head, "graphs")
     except SpecError as no_graph:
@@ -97,25 +95,25 @@ def _side(spec: SideSpec, settings: Settings) -> GraphSide:
 
 
 def _run_side(spec: SideSpec, settings: Settings, cache: Cache | None, no_graph: SpecError) -> GraphSide:
-    """Make the side of a run as it was; with something laid over it, that of its graph."""
+    """Make the side of a recorded run; if something is laid over it, the side of its graph."""
     from runner.cli.replay_inputs import check_inputs
     from runner.engine import record
     from runner.engine.replay import graph_of
     from runner.inspect.sides import GraphSide, RunSide, list_cases
 
     if cache is None:
-        raise RunError(f"'{spec.head}': a run is looked up in the cache, and --no-cache forbids that")
+        raise RunError(f"'{spec.head}': a run is read from the cache, which --no-cache excludes")
     try:
         found = record.find(cache.root / "runs", None if spec.head == _LAST else spec.head)
     except RunError as no_run:
         raise RunError(f"'{spec.head}' is neither a graph nor a run:\n  {no_graph}\n  {no_run}") from None
-    then = Settings.of_record(found)
+    then = Settings.from_record(found)
     cases = list_cases(found, {VOICE: then.voice})
     graph = graph_of(found, spec.overlays, spec.sets)
     arrays = {}
     if _has_no_lines(settings):
         check_inputs(found, graph, ("load",))
-        arrays = then.arrays()
+        arrays = then.read_arrays()
     build_dir, vocab = settings.build_dir or then.build_dir, settings.vocab or then.vocab
     pipeline = _pipeline(graph, replace(settings, build_dir=build_dir, vocab=vocab), cache)
     if spec.overlays or spec.sets:
@@ -129,7 +127,7 @@ def _pipeline(graph: Graph, settings: Settings, cache: Cache | None) -> Pipeline
     from runner.engine.pipeline import Pipeline
     from runner.speech.model import make_resolvers
 
-    pipeline = Pipeline(graph, settings.build_dir, None, settings.config(), cache, make_resolvers(graph))
+    pipeline = Pipeline(graph, settings.build_dir, None, settings.read_config(), cache, make_resolvers(graph))
     reasons = stale(graph, settings.build_dir)
     if reasons:
         pipeline.check_devices()
@@ -142,7 +140,7 @@ def match_cases(sides: tuple[Side, Side], settings: Settings) -> list[tuple[Case
 
     Raises:
         RunError: two runs have different numbers of inputs, or there are none.
-        UsageError: too many options say what they are, or none does.
+        UsageError: more than one option gives inputs, or none does.
     """
     from runner.inspect.sides import GraphSide
 
@@ -151,7 +149,7 @@ def match_cases(sides: tuple[Side, Side], settings: Settings) -> list[tuple[Case
         raise click.UsageError("give one of --input FILE and --phonemes TEXT")
     if not _has_no_lines(settings):
         return [(case, case) for case in _read_cases(graphs[0], settings)]
-    own = [[_changed(case, settings) for case in side.cases] for side in graphs if side.cases is not None]
+    own = [[_apply_options(case, settings) for case in side.cases] for side in graphs if side.cases is not None]
     if not own:
         raise click.UsageError("neither A nor B is a run, so give --input FILE or --phonemes TEXT")
     if len({len(cases) for cases in own}) > 1:
@@ -160,20 +158,20 @@ def match_cases(sides: tuple[Side, Side], settings: Settings) -> list[tuple[Case
 
 
 def _has_no_lines(settings: Settings) -> bool:
-    """Whether no option gives lines, so that a run uses those of its record."""
+    """Whether no option gives lines; a run then uses those of its record."""
     return settings.source is None and settings.phonemes is None
 
 
 def check_runs(sides: tuple[Side, Side], cases: list[tuple[Case, Case]], settings: Settings, *, computes: bool) -> None:
-    """Refuse a run with an input that has changed since, unless only arrays in the cache are compared.
+    """Refuse a run whose input files have changed, unless only arrays in the cache are compared.
 
     Args:
         computes: whether stages are called on other values than those in the cache.
 
     Raises:
-        RunError: naming the input.
+        RunError: an input has changed; the message names it.
     """
-    from runner.cli.recording import tell_differences
+    from runner.cli.recording import print_differences
     from runner.cli.replay_inputs import check_inputs
     from runner.inspect.sides import GraphSide, RunSide
 
@@ -184,11 +182,11 @@ def check_runs(sides: tuple[Side, Side], cases: list[tuple[Case, Case]], setting
     for side in sides:
         if isinstance(side, GraphSide) and side.record is not None:
             check_inputs(side.record, side.graph, [name for name in used if getattr(settings, name) is None])
-            tell_differences(side.record, side.pipeline)
+            print_differences(side.record, side.pipeline)
 
 
 def _read_cases(side: GraphSide, settings: Settings) -> list[Case]:
-    """Read the lines that the options give, cut as the model takes them."""
+    """Read the lines that the options give, split into chunks for the model."""
     from runner.batch import rows
     from runner.engine.options import RunOptions
     from runner.inspect.sides import Case
@@ -200,8 +198,8 @@ def _read_cases(side: GraphSide, settings: Settings) -> list[Case]:
         return [Case(origin, {PHONEMES: run.inputs[PHONEMES]}, specs, params) for origin, run in runner.runs(lines)]
 
 
-def _changed(case: Case, settings: Settings) -> Case:
-    """Put the voice and parameters of the options into a run's case, which then is no longer that run's."""
+def _apply_options(case: Case, settings: Settings) -> Case:
+    """Put the voice and the parameters of the options into a run's case; the result belongs to no recorded run."""
     params = settings.params
     if not params and settings.voice is None:
         return case

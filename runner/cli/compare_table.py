@@ -1,4 +1,4 @@
-"""Prints what `kokoro-run compare` has measured: tables for people, and rows of JSON."""
+"""Prints the distances of `kokoro-run compare` as tables, and makes rows of JSON of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WIDTH = 132  # columns where there is no terminal
 
 
 class PortTable:
-    """Shows distances of ports beside their tolerances."""
+    """A table of the distances of ports and their tolerances."""
 
     def __init__(self, tolerances: Tolerances, metrics: Sequence[Metric]) -> None:
         self._tolerances, self._metrics = tolerances, metrics
@@ -95,7 +95,7 @@ def _table(title: str, columns: Sequence[str], left: tuple[str, ...]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    click.echo(title)  # not as the table's, which would be cut to its width
+    click.echo(title)  # a title of the table itself would be cut to its width
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(Text(column), justify="left" if column in left else "right")

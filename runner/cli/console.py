@@ -1,10 +1,10 @@
-"""The standard streams of the command line, whatever the caller has left of them.
+"""Prepares the standard streams of the command line, which a caller may have closed or filled.
 
-    0, 1, 2   closed: opened on /dev/null; else a file of ours would get the number, and what a compiler says in it
-    stdout    cannot be written: an error, which names it; what is buffered is not tried again when Python ends
-    stderr    cannot be written: what people would have read is lost, the work is not
+    0, 1, 2   closed: opened on /dev/null; else a file of the program would get the number, and the compiler's output
+    stdout    cannot be written: an error that names it; Python does not write the buffer again at its end
+    stderr    cannot be written: messages are lost, and the command goes on
 
-Whatever the bytes of a file's name, it can be printed: `caf\\udce9.wav` where they are not UTF-8.
+Every name of a file can be printed: bytes that are not UTF-8 as in `caf\\udce9.wav`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 OUTPUT = "standard output"
-"""The `filename` of an OSError that means standard output."""
-CLOSED = 141  # the exit code that a shell reports of a program that SIGPIPE has ended
+"""The `filename` of an OSError of standard output."""
+CLOSED = 141  # the exit code in a shell of a program that SIGPIPE has ended
 
 
 class _Output(io.FileIO):
@@ -42,7 +42,7 @@ class _Messages(io.FileIO):
 
 
 def prepare() -> None:
-    """Take the process's own streams in hand; what a caller from Python has put in their place stays."""
+    """Replace the process's standard streams; streams that a caller in Python has set stay."""
     _restart_in_utf8()
     for handle in range(3):
         try:
@@ -51,18 +51,18 @@ def prepare() -> None:
             _to_null(handle)
     out, err = sys.__stdout__, sys.__stderr__
     if out is not None and sys.stdout is out:
-        sys.stdout = _text(_Output(1, "w", closefd=False), out.encoding)
+        sys.stdout = _open_text(_Output(1, "w", closefd=False), out.encoding)
     if sys.stderr is err:
-        sys.stderr = _text(_Messages(2, "w", closefd=False), "utf-8" if err is None else err.encoding)
+        sys.stderr = _open_text(_Messages(2, "w", closefd=False), "utf-8" if err is None else err.encoding)
 
 
-def fault(error: OSError) -> str:
-    """The message about an error of standard output."""
+def describe_error(error: OSError) -> str:
+    """Write the message for an error of standard output."""
     return f"{OUTPUT}: cannot be written: {error.strerror}"
 
 
 def _restart_in_utf8() -> None:
-    """Begin again where names of files cannot be spelled: in the POSIX locale, with Python's own remedies off."""
+    """Restart in UTF-8 mode if names of files are limited to ASCII: in the POSIX locale without Python's coercion."""
     if sys.flags.utf8_mode or codecs.lookup(sys.getfilesystemencoding()).name != "ascii":
         return
     os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
@@ -73,9 +73,9 @@ def _to_null(handle: int) -> None:
     if null != handle:
         os.dup2(null, handle)
         os.close(null)
-    os.set_inheritable(handle, True)  # by the compiler, say
+    os.set_inheritable(handle, True)  # child processes such as the compiler use it too
 
 
-def _text(raw: io.FileIO, encoding: str) -> io.TextIOWrapper:
-    """Text that is written at the end of each line."""
+def _open_text(raw: io.FileIO, encoding: str) -> io.TextIOWrapper:
+    """Make a text stream that is flushed at the end of each line."""
     return io.TextIOWrapper(io.BufferedWriter(raw), encoding, "backslashreplace", line_buffering=True)

@@ -1,4 +1,4 @@
-"""Which files a run reads and writes, by the option or the part of the graph that names them."""
+"""Lists the files that a run reads and writes, each with the option or the part of the graph that names it."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
     from runner.cli.settings import Settings
     from runner.graph.types import Graph
 
-_STDIN, _STDOUT = Path("/dev/stdin"), Path("/dev/stdout")  # which lead to the files that they were redirected to
+_STDIN, _STDOUT = Path("/dev/stdin"), Path("/dev/stdout")  # links to the files that they are redirected to
 
 
 def check_files(
     graph: Graph, settings: Settings, place: Destination[Any] | None = None, lines: int = 1, runs: int = 1
 ) -> None:
-    """Refuse settings that would write over a file that the run reads, or over one another.
+    """Refuse settings by which a run would write a file that it reads, or one file twice.
 
     Args:
-        settings: of the command.
-        place: where the output goes; None for a run that writes none.
-        lines: of the input.
-        runs: of the graph, that the lines take.
+        settings: settings of the command.
+        place: place of the output; None for a run that writes none.
+        lines: number of lines of the input.
+        runs: number of runs of the graph that the lines take.
 
     Raises:
-        RunError: naming the file and both options; or a report cannot be a file there.
+        RunError: a file has two uses, or a report would replace something that is not a file.
     """
     reports = [("--trace", settings.trace), ("--report", settings.report)]
     pages = [(option, path) for option, path in reports if path is not None]
@@ -47,28 +47,28 @@ def check_files(
         resolve_target(path)
     written = [
         *([("standard output", _STDOUT)] if settings.as_json or place is None else []),
-        *([] if place is None else _output(place, lines)),
+        *([] if place is None else _list_outputs(place, lines)),
         *pages,
     ]
-    many = _tensors(graph, settings.save_tensors, runs)
+    many = _list_tensor_files(graph, settings.save_tensors, runs)
     refuse_overwriting(
-        _read(graph, settings), written, many if place is None else chain(_row_files(place, lines), many)
+        _list_inputs(graph, settings), written, many if place is None else chain(_list_row_files(place, lines), many)
     )
 
 
-def _output(place: Destination[Any], lines: int) -> Iterator[Use]:
+def _list_outputs(place: Destination[Any], lines: int) -> Iterator[Use]:
     yield from (("-o", path) for path in place.files(lines))
     yield from (("--timestamps", path) for path in place.side_files())
 
 
-def _row_files(place: Destination[Any], lines: int) -> Iterator[Use]:
+def _list_row_files(place: Destination[Any], lines: int) -> Iterator[Use]:
     for path, side in place.row_files(lines):
         yield "-o", path
         if side is not None:
             yield "--timestamps", side
 
 
-def _read(graph: Graph, settings: Settings) -> Iterator[Use]:
+def _list_inputs(graph: Graph, settings: Settings) -> Iterator[Use]:
     if settings.source is not None:
         yield "--input", _STDIN if settings.source == STDIN else Path(settings.source)
     if settings.vocab is not None:
@@ -77,16 +77,16 @@ def _read(graph: Graph, settings: Settings) -> Iterator[Use]:
         yield "--load", Path(text.partition("=")[2])
     for overlay in settings.overlays:
         yield "-c", find_file(overlay, "configs")
-    for path in _voices(graph, settings.voice):
+    for path in _list_voices(graph, settings.voice):
         yield "--voice", path
     yield "the graph", graph.path
     for file in {leaf.origin.file for _, leaf in graph.tree.leaves() if leaf.origin.line}:
         yield "the graph", Path(file)
-    yield from _model(graph)
-    yield from _stages(graph, settings.build_dir)
+    yield from _list_model_files(graph)
+    yield from _list_stage_files(graph, settings.build_dir)
 
 
-def _voices(graph: Graph, spec: str | None) -> list[Path]:
+def _list_voices(graph: Graph, spec: str | None) -> list[Path]:
     if spec is None:
         return []
     from runner.speech.voices import voice_files
@@ -94,7 +94,7 @@ def _voices(graph: Graph, spec: str | None) -> list[Path]:
     return voice_files(spec, None if graph.model is None else graph.model.voices)
 
 
-def _model(graph: Graph) -> Iterator[Use]:
+def _list_model_files(graph: Graph) -> Iterator[Use]:
     model = graph.model
     if model is None:
         return
@@ -104,7 +104,7 @@ def _model(graph: Graph) -> Iterator[Use]:
             yield "the model", path
 
 
-def _stages(graph: Graph, build_dir: Path | None) -> Iterator[Use]:
+def _list_stage_files(graph: Graph, build_dir: Path | None) -> Iterator[Use]:
     for package in (runner, stages):
         for folder in package.__path__:
             for path in Path(folder).rglob("*.py"):
@@ -121,15 +121,15 @@ def _stages(graph: Graph, build_dir: Path | None) -> Iterator[Use]:
             yield f"stage '{spec.name}'", path
 
 
-def _tensors(graph: Graph, folder: Path | None, runs: int) -> Iterator[Use]:
+def _list_tensor_files(graph: Graph, folder: Path | None, runs: int) -> Iterator[Use]:
     if folder is None:
         return
     ports = [f"{spec.name}.{port}" for spec in graph.stages.values() for port in spec.outputs]
     for number in range(1, runs + 1):
         for port in ports:
-            yield "--save-tensors", run_folder(folder, number, runs) / f"{port}.npy"
+            yield "--save-tensors", find_run_folder(folder, number, runs) / f"{port}.npy"
 
 
-def run_folder(folder: Path, number: int, runs: int) -> Path:
-    """Where --save-tensors puts the ports of the run `number`, from 1."""
+def find_run_folder(folder: Path, number: int, runs: int) -> Path:
+    """Find the folder of --save-tensors for the ports of run `number`, from 1."""
     return folder / f"{number:04}" if runs > 1 else folder

@@ -1,4 +1,4 @@
-"""The command line. Commands import what they need when they run: `kokoro-run --help` loads nothing but click."""
+"""The command line. A command imports what it needs when it runs: `kokoro-run --help` loads only click."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any
 import click
 
 from runner.cli import console, options
-from runner.cli.command import Verb
+from runner.cli.command import Command
 
-_DEFAULT_VERB = "run"
-_ELSEWHERE = {  # verbs with a module of their own
+_DEFAULT_COMMAND = "run"
+_MODULES = {  # commands that have their own modules
     "cache": "runner.cli.cache",
     "compare": "runner.cli.compare",
     "plan": "runner.cli.plan",
@@ -24,25 +24,25 @@ _ELSEWHERE = {  # verbs with a module of their own
 }
 
 
-class _Verbs(click.Group):
-    """`kokoro-run GRAPH ...` means `kokoro-run run GRAPH ...`."""
+class _Commands(click.Group):
+    """The group of all commands; `kokoro-run GRAPH ...` is short for `kokoro-run run GRAPH ...`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args and args[0] not in self.list_commands(ctx) and args[0] not in ("--help", "--version"):
-            args = [_DEFAULT_VERB, *args]
+            args = [_DEFAULT_COMMAND, *args]
         return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), *_ELSEWHERE])
+        return sorted([*super().list_commands(ctx), *_MODULES])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in _ELSEWHERE:
-            group: click.Command = getattr(importlib.import_module(_ELSEWHERE[cmd_name]), cmd_name)
+        if cmd_name in _MODULES:
+            group: click.Command = getattr(importlib.import_module(_MODULES[cmd_name]), cmd_name)
             return group
         return super().get_command(ctx, cmd_name)
 
 
-@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="kokoro-run")
 def cli() -> None:
     """Speak phonemes by a graph of compiled stages.
@@ -52,7 +52,7 @@ def cli() -> None:
     """
 
 
-@cli.command(cls=Verb)
+@cli.command(cls=Command)
 @options.graph_options
 @options.input_options
 @click.option(
@@ -69,47 +69,47 @@ def cli() -> None:
     callback=options.no_nan,
     default=0.3,
     show_default=True,
-    help="Between lines [s].",
+    help="Silence between lines [s].",
 )
 @click.option(
     "--subtype", metavar="NAME", help="How a sample is stored: PCM_16, FLOAT, ...  [default: PCM_16 in a .wav]"
 )
 @click.option("--threads", type=click.IntRange(1, 1024), help="Threads of the kernels.  [default: one a core]")
-@click.option("--timings", is_flag=True, help="Say how long each stage took.")
+@click.option("--timings", is_flag=True, help="Print the duration of each stage.")
 @click.option(
     "--timestamps",
     metavar="FILE",
-    help="Write when each symbol and word is spoken, as .json, .tsv, .TextGrid, .srt or .vtt. An extension alone, or a "
-    "folder as output, puts it beside the audio.",
+    help="Write the times of symbols and words, as .json, .tsv, .TextGrid, .srt or .vtt. If FILE is only an extension, "
+    "or the output a folder, the file is put beside the audio.",
 )
-@click.option("--keep-going", is_flag=True, help="Leave bad lines out, list them at the end and exit with 1.")
-@click.option("--no-resume", is_flag=True, help="Speak again what a run that was ended has finished.")
-@click.option("--json", "as_json", is_flag=True, help="Say on standard output, as JSON, what was done.")
-@click.option("--explain", is_flag=True, help="Say first what will be done, and why, as `plan` does.")
+@click.option("--keep-going", is_flag=True, help="Leave out bad lines, list them at the end and exit with 1.")
+@click.option("--no-resume", is_flag=True, help="Do not resume an earlier run: speak its finished lines again.")
+@click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON on standard output.")
+@click.option("--explain", is_flag=True, help="Print the plan first, as `plan` does.")
 @options.scope_options
 @click.option(
     "--save-tensors",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Write each port to DIR/STAGE.PORT.npy; of several utterances, to DIR/0001 and so on.",
+    help="Write each port to DIR/STAGE.PORT.npy; for several utterances to DIR/0001 and so on.",
 )
 @click.option(
     "--report",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.html",
-    help="Write a page with the graph, times, pictures of the sound, and every port.",
+    help="Write a page with the graph, times, plots of the sound, and all ports.",
 )
 @click.option(
     "--trace",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.json",
-    help="Write when each stage was at work, for ui.perfetto.dev.",
+    help="Write the times of all stages, for ui.perfetto.dev.",
 )
 @options.cache_options
 @options.build_dir
 @options.quiet
 def run(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: Any) -> None:
-    """Speak, after building what is missing or stale. What has been computed before is not computed again."""
+    """Speak the input. Missing and stale libraries are built first; results in the cache are not computed again."""
     from runner.runtime import process
 
     process.limit_blas_threads()
@@ -123,27 +123,27 @@ def run(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: A
         from runner.cli.stream import check_settings
 
         check_settings(settings)
-    cache = settings.cache()
+    cache = settings.open_cache()
     checked = options.load(graph, overlays, sets, cache)
     open_rows = rows.stream_rows if settings.stream else rows.open_rows
     with open_rows(settings.source, settings.phonemes, "--phonemes") as lines:
         execute(checked, settings, lines, cache)
 
 
-@cli.command(cls=Verb)
+@cli.command(cls=Command)
 @options.graph_options
 def check(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...]) -> None:
-    """Find every mistake in a graph; nothing is built or loaded."""
+    """List every mistake in a graph; nothing is built or loaded."""
     checked = options.load(graph, overlays, sets)
     click.echo(f"{checked.path}: {len(checked.stages)} stages, no mistakes")
 
 
-@cli.command(cls=Verb)
+@cli.command(cls=Command)
 @options.graph_options
 @options.build_dir
 @options.quiet
 def build(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], build_dir: Path | None, quiet: bool) -> None:
-    """Compile the stages that are missing or stale."""
+    """Compile the stages whose libraries are missing or stale."""
     checked = options.load(graph, overlays, sets)
     from runner.build.staleness import stale
     from runner.cli.building import build_stale
@@ -153,7 +153,7 @@ def build(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], build_di
         click.echo(f"{checked.path}: every stage is built", err=True)
 
 
-@cli.command(cls=Verb)
+@cli.command(cls=Command)
 @options.graph_options
 def show(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...]) -> None:
     """Print the graph as a mermaid diagram."""
@@ -162,9 +162,9 @@ def show(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...]) -> None:
     click.echo(draw_mermaid(options.load(graph, overlays, sets)), nl=False)
 
 
-@cli.command(cls=Verb)
+@cli.command(cls=Command)
 @options.graph_options
-@click.option("--origins", "with_origins", is_flag=True, help="Say where each value was written.")
+@click.option("--origins", "with_origins", is_flag=True, help="Print the origin of each value.")
 def config(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], with_origins: bool) -> None:
     """Print every value of a graph, after overlays and --set."""
     from runner.inspect.mermaid import list_values
@@ -173,7 +173,7 @@ def config(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], with_or
         click.echo(f"{path}: {value}" + (f"  # {origin}" if with_origins else ""))
 
 
-@cli.command(cls=Verb)
+@cli.command(cls=Command)
 def schema() -> None:
     """Print the JSON Schema of graph files, for editors."""
     from runner.graph.schema import graph_schema
@@ -181,12 +181,12 @@ def schema() -> None:
     click.echo(graph_schema(), nl=False)
 
 
-@cli.command(cls=Verb)
+@cli.command(cls=Command)
 @click.argument("config", type=click.Path(path_type=Path))
 @click.argument("voices", type=click.Path(path_type=Path), nargs=-1)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder to write to.")
 def assets(config: Path, voices: tuple[Path, ...], output: Path) -> None:
-    """Convert VOICES (files, or folders of .pt files) to .npy, and write vocab.json of the model's CONFIG."""
+    """Convert VOICES (files, or folders of .pt files) to .npy files, and write the vocab.json of the model's CONFIG."""
     from runner.speech.assets import write_assets
 
     for path in write_assets(config, voices, output):
@@ -194,19 +194,19 @@ def assets(config: Path, voices: tuple[Path, ...], output: Path) -> None:
 
 
 def main() -> None:
-    """The console script: exits with 2 for a mistake of the user's, 130 for an interrupt."""
+    """Run the command line; exits with 2 for a mistake of the user, 130 for an interrupt."""
     console.prepare()
-    # Python ends by looking for garbage in all that lives: 15 ms for what goes with the process anyway.
+    # At its end Python collects garbage in all live objects, which takes 15 ms and is of no use then.
     atexit.register(gc.freeze)
     try:
         sys.exit(cli.main(standalone_mode=False))
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except OSError as error:  # of --help: a Verb has explained its own
+    except OSError as error:  # of --help: a command prints its own errors
         if error.filename != console.OUTPUT:
             raise
-        click.echo(console.fault(error), err=True)
+        click.echo(console.describe_error(error), err=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)

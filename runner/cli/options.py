@@ -19,13 +19,13 @@ STARTED = time.perf_counter()
 
 
 def no_nan(_ctx: click.Context, option: click.Parameter, value: float | None) -> float | None:
-    """A range lets nan pass: it is neither below nor above."""
+    """Refuse nan, which passes click's ranges: it is neither below nor above."""
     if value is not None and math.isnan(value):
         raise click.BadParameter(f"nan is no {option.name}; give a number")
     return value
 
 
-def _all(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _combine(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         for option in reversed(options):
             command = option(command)
@@ -34,52 +34,65 @@ def _all(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callabl
     return decorate
 
 
-overlay_options = _all(
-    click.option("-c", "--config", "overlays", multiple=True, metavar="FILE", help="Lay FILE over it; repeatable."),
+overlay_options = _combine(
+    click.option(
+        "-c", "--config", "overlays", multiple=True, metavar="FILE", help="Lay FILE over the graph; repeatable."
+    ),
     click.option("--set", "sets", multiple=True, metavar="A.B=VALUE", help="Set one value; repeatable."),
 )
-graph_options = _all(click.argument("graph"), overlay_options)
+graph_options = _combine(click.argument("graph"), overlay_options)
 
-input_options = _all(
-    click.option("--input", "source", metavar="FILE", help="Phonemes, an utterance a line; '-' is standard input."),
+input_options = _combine(
+    click.option("--input", "source", metavar="FILE", help="Phonemes, one utterance a line; '-' is standard input."),
     click.option("--phonemes", metavar="TEXT", help="Phonemes of one utterance, in place of --input."),
-    click.option("--voice", metavar="VOICE", help="Name, file or mix: af_heart*0.6+am_adam*0.4."),
-    click.option("--vocab", type=click.Path(path_type=Path), help="vocab.json or config.json to look symbols up in."),
-    click.option("--speed", type=click.FloatRange(0.25, 4), callback=no_nan, help="1 is the voice's own pace."),
-    click.option("--seed", type=int, help="Of the noise in the voice's source."),
+    click.option("--voice", metavar="VOICE", help="Voice: a name, a file or a mix such as af_heart*0.6+am_adam*0.4."),
+    click.option("--vocab", type=click.Path(path_type=Path), help="vocab.json or config.json with the vocabulary."),
+    click.option("--speed", type=click.FloatRange(0.25, 4), callback=no_nan, help="Speed; 1 is that of the voice."),
+    click.option("--seed", type=int, help="Seed of the noise in the voice's source."),
     click.option("--skip-unknown", is_flag=True, help="Drop symbols that the model does not know, with a warning."),
 )
 
-scope_options = _all(
-    click.option("--from", "start", metavar="STAGE", help="Run STAGE and all that depends on it, kept or not."),
-    click.option("--until", metavar="STAGE", help="Stop after STAGE; what it gives is listed, see --save-tensors."),
-    click.option("--only", metavar="STAGE", help="Run STAGE alone; what it takes must be kept, or given by --load."),
-    click.option("--refresh", multiple=True, metavar="STAGE", help="Run STAGE though it is kept; repeatable."),
+scope_options = _combine(
+    click.option(
+        "--from",
+        "start",
+        metavar="STAGE",
+        help="Run STAGE and all stages that depend on it, even if the cache has their results.",
+    ),
+    click.option("--until", metavar="STAGE", help="Stop after STAGE and list its outputs; see --save-tensors."),
+    click.option(
+        "--only", metavar="STAGE", help="Run STAGE alone; its inputs must be in the cache, or given by --load."
+    ),
+    click.option(
+        "--refresh", multiple=True, metavar="STAGE", help="Run STAGE even if the cache has its results; repeatable."
+    ),
     click.option(
         "--load",
         multiple=True,
         metavar="PORT=FILE.npy",
-        help="Put an array in place of what STAGE.PORT gives; what nothing else needs does not run. Repeatable.",
+        help="Replace the output STAGE.PORT by an array; stages that are then not needed do not run. Repeatable.",
     ),
 )
 
-cache_options = _all(
+cache_options = _combine(
     click.option(
         "--cache-dir",
         type=click.Path(path_type=Path, file_okay=False),
         help="Folder of the cache.  [default: $KOKORO_RUN_CACHE, else the user's cache folder]",
     ),
-    click.option("--no-cache", is_flag=True, help="Compute everything, keep nothing, leave no record."),
+    click.option("--no-cache", is_flag=True, help="Compute everything, keep no results and write no record."),
 )
 
 build_dir = click.option(
-    "--build-dir", type=click.Path(path_type=Path), help="Folder of compiled stages.  [default: build or a cache]"
+    "--build-dir",
+    type=click.Path(path_type=Path),
+    help="Folder of the libraries.  [default: build in a checkout, else a cache folder]",
 )
-quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but warnings and errors.")
+quiet = click.option("-q", "--quiet", is_flag=True, help="Print only warnings and errors.")
 
 
 def load(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], cache: Cache | None = None) -> Graph:
-    """The graph that the options mean, from the cache where that has checked it before."""
+    """Load the graph of the options; from the cache if it was checked before."""
     from runner.graph.snapshot import load_graph
 
     return load_graph(graph, overlays, sets, None if cache is None else cache.root / "graphs")

@@ -1,4 +1,4 @@
-"""`kokoro-run plan`."""
+"""`kokoro-run plan`: prints what a run would do."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 import click
 
 from runner.cli import options
-from runner.cli.command import Verb
+from runner.cli.command import Command
 from runner.cli.settings import Settings
 
 
-@click.command(cls=Verb)
+@click.command(cls=Command)
 @options.graph_options
 @options.input_options
 @options.scope_options
 @options.cache_options
 @options.build_dir
 def plan(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: Any) -> None:
-    """Say what a run would do: which stages run, and why; nothing is run, built or loaded."""
+    """Print the plan of a run: the stages that would run, and the reasons. Nothing is run, built or loaded."""
     from runner.batch import rows
     from runner.build.staleness import check_checkpoint_path, stale
     from runner.engine.pipeline import Pipeline
@@ -28,11 +28,13 @@ def plan(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: 
 
     settings = Settings(**given, overlays=overlays)
     settings.check_source()
-    cache = settings.cache()
+    cache = settings.open_cache()
     checked = options.load(graph, overlays, sets, cache)
     check_checkpoint_path(checked, settings.build_dir)
     with rows.open_rows(settings.source, settings.phonemes, "--phonemes") as lines:
         resolvers = make_resolvers(checked)
-        pipeline = Pipeline(checked, settings.build_dir, config=settings.config(), cache=cache, resolvers=resolvers)
-        speaker = Speaker(pipeline, settings.voice, settings.run_options())
+        pipeline = Pipeline(
+            checked, settings.build_dir, config=settings.read_config(), cache=cache, resolvers=resolvers
+        )
+        speaker = Speaker(pipeline, settings.voice, settings.make_run_options())
         click.echo(explain(pipeline, speaker.runs(lines), dict(stale(checked, settings.build_dir))))

@@ -1,4 +1,4 @@
-"""What work looks like: a moving display on a terminal, plain lines elsewhere; always on standard error."""
+"""Shows progress on standard error: a live display on a terminal, lines of text elsewhere."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ _PLAIN_EVERY_S = 10.0
 
 
 @contextlib.contextmanager
-def display(stages: int, *, quiet: bool = False) -> Iterator[Progress]:
-    """A function (stage, state, seconds) for `build`, which shows what it is told."""
+def build_display(stages: int, *, quiet: bool = False) -> Iterator[Progress]:
+    """Hold a display of `stages` compilations: a function (stage, state, seconds) for `build`."""
     if quiet:
         yield lambda _stage, _state, _seconds: None
     elif sys.stderr.isatty():
-        with _live(stages) as tell:
-            yield tell
+        with _compiler_bar(stages) as show:
+            yield show
     else:
-        yield _say
+        yield _print_state
 
 
-def _say(stage: str, state: str, seconds: float) -> None:
+def _print_state(stage: str, state: str, seconds: float) -> None:
     if state != "current":
-        click.echo(f"{stage}: {_words(state, seconds)}", err=True)
+        click.echo(f"{stage}: {_describe_state(state, seconds)}", err=True)
 
 
-def _words(state: str, seconds: float) -> str:
+def _describe_state(state: str, seconds: float) -> str:
     return f"{state} in {seconds:.1f} s" if state == "built" else f"{state} ..."
 
 
 @contextlib.contextmanager
-def _live(stages: int) -> Iterator[Progress]:
+def _compiler_bar(stages: int) -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
@@ -60,23 +60,23 @@ def _live(stages: int) -> Iterator[Progress]:
     )
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("compiling", total=stages)
-        at_work: list[str] = []
+        running: list[str] = []
 
-        def tell(stage: str, state: str, seconds: float) -> None:
+        def show(stage: str, state: str, seconds: float) -> None:
             if state == "compiling":
-                at_work.append(stage)
-            elif stage in at_work:
-                at_work.remove(stage)
+                running.append(stage)
+            elif stage in running:
+                running.remove(stage)
             if state == "built":
-                bars.console.print(f"{stage}: {_words(state, seconds)}")
+                bars.console.print(f"{stage}: {_describe_state(state, seconds)}")
                 bars.advance(task)
-            bars.update(task, description=f"compiling {', '.join(at_work)}")
+            bars.update(task, description=f"compiling {', '.join(running)}")
 
-        yield tell
+        yield show
 
 
-class StageAtWork(Observer):
-    """Knows which stage is running.
+class StageObserver(Observer):
+    """An observer that knows the running stage.
 
     Attributes:
         stage: its name; '' between two runs.
@@ -92,20 +92,20 @@ class StageAtWork(Observer):
         self.stage = ""
 
 
-class Speaking:
-    """A `batch.bulk.Progress` that shows nothing but what is kept of a run that ends early."""
+class ProgressDisplay:
+    """A `batch.bulk.Progress` that is silent until a run ends early."""
 
     def begin(self, origin: str) -> None:
-        """Show that a line is about to be spoken."""
+        """Show that a line begins."""
 
     def end(self, summary: Summary) -> None:
-        """Show what has been done so far."""
+        """Show the summary after a line."""
 
     def keep(self, summary: Summary, condition: str = "") -> None:
-        """Say that the run ends early, and that its finished lines are kept.
+        """Print that the run ends early and that its finished lines are kept.
 
         Args:
-            condition: on which the same command goes on from there; '' where it does in any case.
+            condition: condition for the same command to go on from there; '' for none.
         """
         done = summary.done
         click.echo(
@@ -115,22 +115,24 @@ class Speaking:
         )
 
 
-class PlainSpeaking(Speaking):
-    """A line of text now and then."""
+class ProgressLines(ProgressDisplay):
+    """Prints a line of text every few seconds."""
 
     def __init__(self, every_s: float = _PLAIN_EVERY_S) -> None:
-        self._begin = self._told = time.perf_counter()
+        self._begin = self._printed = time.perf_counter()
         self._every_s = every_s
 
     def end(self, summary: Summary) -> None:
         now = time.perf_counter()
-        if now - self._told >= self._every_s:
-            self._told = now
-            click.echo(f"{summary.done} of {summary.total} utterances{_rate(summary, now - self._begin)}", err=True)
+        if now - self._printed >= self._every_s:
+            self._printed = now
+            click.echo(
+                f"{summary.done} of {summary.total} utterances{_describe_rate(summary, now - self._begin)}", err=True
+            )
 
 
-class _LiveSpeaking(Speaking):
-    """A bar that moves; the stage at work is asked for whenever it is drawn."""
+class _ProgressBar(ProgressDisplay):
+    """A bar on a terminal."""
 
     def __init__(self, bars: Any, task: Any) -> None:
         self._bars, self._task = bars, task
@@ -140,28 +142,28 @@ class _LiveSpeaking(Speaking):
         self._bars.update(self._task, line=origin)
 
     def end(self, summary: Summary) -> None:
-        rate = _rate(summary, time.perf_counter() - self._begin)
+        rate = _describe_rate(summary, time.perf_counter() - self._begin)
         self._bars.update(self._task, completed=summary.done, rate=rate)
 
 
 @contextlib.contextmanager
-def speaking(total: int, stage: Callable[[], str], *, quiet: bool = False) -> Iterator[Speaking]:
-    """Shows the speaking of `total` utterances: line, stage, audio made, real-time factor, time left.
+def run_display(total: int, stage: Callable[[], str], *, quiet: bool = False) -> Iterator[ProgressDisplay]:
+    """Hold a display of `total` utterances: line, stage, seconds of audio, real-time factor, time left.
 
     Args:
-        stage: says which stage is at work.
+        stage: gives the running stage; called each time the bar is drawn.
     """
     if quiet:
-        yield Speaking()
+        yield ProgressDisplay()
     elif sys.stderr.isatty():
-        with _bar(total, stage) as live:
+        with _utterance_bar(total, stage) as live:
             yield live
     else:
-        yield PlainSpeaking()
+        yield ProgressLines()
 
 
 @contextlib.contextmanager
-def _bar(total: int, stage: Callable[[], str]) -> Iterator[Speaking]:
+def _utterance_bar(total: int, stage: Callable[[], str]) -> Iterator[ProgressDisplay]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
@@ -182,9 +184,9 @@ def _bar(total: int, stage: Callable[[], str]) -> Iterator[Speaking]:
         TimeRemainingColumn(),
     )
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        yield _LiveSpeaking(bars, bars.add_task("speaking", total=total, line="", rate=""))
+        yield _ProgressBar(bars, bars.add_task("speaking", total=total, line="", rate=""))
 
 
-def _rate(summary: Summary, elapsed: float) -> str:
+def _describe_rate(summary: Summary, elapsed: float) -> str:
     audio = summary.seconds_computed
     return f", {audio:.1f} s of audio, real-time factor {elapsed / audio:.3f}" if audio else ""

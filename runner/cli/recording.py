@@ -1,4 +1,4 @@
-"""What a command leaves of its runs beside the audio: a record, every port as a file, a trace, a report."""
+"""Writes the record, the ports, the trace and the report of a command's runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.cli import options
-from runner.cli.files import run_folder
+from runner.cli.files import find_run_folder
 from runner.engine.observers import Observer
 from runner.runtime import tvm_runtime
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class TensorWriter(Observer):
-    """Writes every port of a run to a folder; of several runs, those of the first to FOLDER/0001 and so on."""
+    """An observer that writes every port of a run to a folder; for several runs to FOLDER/0001 and so on."""
 
     def __init__(self, folder: Path, runs: int) -> None:
         self._folder, self._runs, self._count = folder, runs, 0
@@ -38,19 +38,19 @@ class TensorWriter(Observer):
 
         if result is not None:
             self._count += 1
-            folder = run_folder(self._folder, self._count, self._runs)
+            folder = find_run_folder(self._folder, self._count, self._runs)
             write_arrays(folder, {name: array for name, array in result.items() if "." in name})
 
 
 def observe(
     pipeline: Pipeline, settings: Settings, rows: Iterable[Row], runs: int, replayed: RunRecord | None
 ) -> Recorder | None:
-    """Let what the settings ask for observe the pipeline: the writer of ports, and the recorder, which is returned.
+    """Add the observers that the settings ask for: the writer of ports, and the recorder, which is returned.
 
     Args:
-        rows: of the input.
-        runs: of the graph, that the rows take.
-        replayed: the run that is done again.
+        rows: rows of the input.
+        runs: number of runs of the graph that the rows take.
+        replayed: the recorded run that is replayed.
     """
     if settings.save_tensors is not None:
         pipeline.observers.append(TensorWriter(settings.save_tensors, runs))
@@ -60,9 +60,9 @@ def observe(
     from runner.graph.serialize import to_fields
 
     folder = Path.cwd()
-    asked = {**settings.absolute(folder).recorded(), "replays": replayed and replayed.id, "folder": str(folder)}
+    asked = {**settings.resolve_paths(folder).to_fields(), "replays": replayed and replayed.id, "folder": str(folder)}
     if replayed is not None:
-        tell_differences(replayed, pipeline)
+        print_differences(replayed, pipeline)
     head = {"asked": asked, "graph": to_fields(pipeline.graph), "versions": versions()}
     recorder = Recorder(pipeline.stage_cache.cache.root / "runs", head, _Origins(rows), pipeline.stage_cache)
     pipeline.observers.append(recorder)
@@ -70,7 +70,7 @@ def observe(
 
 
 class _Origins:
-    """Origin and text of each row; each loop reads the rows anew."""
+    """The origins and texts of rows; each loop reads the rows again."""
 
     def __init__(self, rows: Iterable[Row]) -> None:
         self._rows = rows
@@ -80,10 +80,10 @@ class _Origins:
 
 
 def start_trace(pipeline: Pipeline, settings: Settings) -> Trace | None:
-    """Let a trace observe the pipeline, where a report or a trace is to be written.
+    """Let a trace observe the pipeline if the settings name a trace or a report.
 
     Raises:
-        RunError: the report could not be drawn.
+        RunError: a package that draws the report is missing.
     """
     if settings.report is None and settings.trace is None:
         return None
@@ -99,7 +99,7 @@ def start_trace(pipeline: Pipeline, settings: Settings) -> Trace | None:
 
 
 def write_trace(pipeline: Pipeline, trace: Trace | None, settings: Settings) -> None:
-    """Write the trace and the report, where the settings name files for them.
+    """Write the trace and the report if the settings name files for them.
 
     Raises:
         RunError: one cannot be written.
@@ -119,8 +119,8 @@ def write_trace(pipeline: Pipeline, trace: Trace | None, settings: Settings) -> 
         replace_text(settings.report, make_page(pipeline.graph, trace, wall_s, facts=facts, panels=panels))
 
 
-def tell_differences(record: RunRecord, pipeline: Pipeline) -> None:
-    """Say on standard error what differs from a recorded run that `pipeline` is to do again."""
+def print_differences(record: RunRecord, pipeline: Pipeline) -> None:
+    """Print on standard error how `pipeline` differs from the recorded run that it replays."""
     from runner.engine.replay import differences
 
     stages: Iterable[StageSpec] = pipeline.graph.stages.values()
@@ -131,7 +131,7 @@ def tell_differences(record: RunRecord, pipeline: Pipeline) -> None:
 
 
 def versions() -> dict[str, Any]:
-    """The versions of what a run depends on beside the graph and the code of its stages."""
+    """Find the versions of Python, packages and machine, which the results of a run depend on."""
     import numpy as np
 
     return {

@@ -1,4 +1,4 @@
-"""`kokoro-run replay` and `kokoro-run runs`: what earlier runs did, and one of them again."""
+"""`kokoro-run replay` and `kokoro-run runs`: runs a recorded run again, and lists recorded runs."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ import click
 
 from runner.cache.cache import Cache, default_root
 from runner.cli import options
-from runner.cli.command import Verb
+from runner.cli.command import Command
 from runner.cli.settings import Settings
 from runner.engine import record
 
 
-@click.command(cls=Verb)
+@click.command(cls=Command)
 @click.argument("name", required=False, metavar="[RUN]")
 @options.overlay_options
-@click.option("--voice", metavar="VOICE", help="Another voice than then.")
-@click.option("-o", "--output", metavar="PATH", help="Audio file or folder.  [default: as then, NAME.replay.EXT]")
-@click.option("--explain", is_flag=True, help="Say first what will be done, and why.")
+@click.option("--voice", metavar="VOICE", help="Another voice than that of the run.")
+@click.option(
+    "-o", "--output", metavar="PATH", help="Audio file or folder.  [default: that of the run, as NAME.replay.EXT]"
+)
+@click.option("--explain", is_flag=True, help="Print the plan first.")
 @click.option("--cache-dir", type=click.Path(path_type=Path, file_okay=False), help="Folder of the cache.")
 @options.quiet
 def replay(name: str | None, overlays: tuple[str, ...], sets: tuple[str, ...], **given: Any) -> None:
-    """Do RUN again, or the last one: its lines, its graph and parameters as they were, under -c and --set.
+    """Run RUN again, or the last run: with its lines, graph and parameters, and with -c and --set laid over the graph.
 
-    RUN is an id that `kokoro-run runs` lists, or either end of one. Only what depends on a change runs. A voice or
-    another input that has changed since, or is gone, is refused.
+    RUN is an id that `kokoro-run runs` lists, or the start or the end of one. Only stages that depend on a change run.
+    The command is refused if a voice or another input file is missing or has changed since.
     """
     from runner.batch.rows import Row
     from runner.cli.replay_inputs import check_inputs
@@ -37,21 +39,22 @@ def replay(name: str | None, overlays: tuple[str, ...], sets: tuple[str, ...], *
     cache = Cache(given["cache_dir"] or default_root())
     found = record.find(cache.root / "runs", name)
     graph = graph_of(found, overlays, sets)
-    then = _repeated(Settings.of_record(found))
+    then = _make_settings(Settings.from_record(found))
     if given["voice"] is None:
         check_inputs(found, graph)
         given["voice"] = then.voice
     else:
         check_inputs(found, graph, ("vocab", "load"))
     lines = [Row(text.encode("utf-8", "surrogateescape"), origin) for origin, text in found.rows]
-    given |= {"output": given["output"] or _output(found), "overlays": overlays}
+    given |= {"output": given["output"] or _find_output(found), "overlays": overlays}
     execute(graph, dataclasses.replace(then, **given), lines, cache, found)
 
 
-def _repeated(then: Settings) -> Settings:
-    """The settings of a run, without those that the record's graph has already, or that forced a stage to run.
+def _make_settings(then: Settings) -> Settings:
+    """Make the settings of a replay from those of the run.
 
-    Timestamps go beside the new audio.
+    Options are left out if the recorded graph holds their values, or if they force a stage to run. Timestamps are
+    written beside the new audio.
     """
     times = then.timestamps and (Path(then.timestamps).suffix or then.timestamps)
     return dataclasses.replace(
@@ -72,8 +75,8 @@ def _repeated(then: Settings) -> Settings:
     )
 
 
-def _output(found: record.RunRecord) -> str | None:
-    """Where the audio goes: never over that of the run, so that both can be heard."""
+def _find_output(found: record.RunRecord) -> str | None:
+    """Find the output of a replay, which never replaces that of the run."""
     written = found.end and found.end.get("output")
     if not written:
         return None
@@ -81,11 +84,11 @@ def _output(found: record.RunRecord) -> str | None:
     return f"{path.stem}.replay{path.suffix}" if path.suffix else f"{path.name}.replay/"
 
 
-@click.command(cls=Verb)
+@click.command(cls=Command)
 @click.option("-n", "count", type=click.IntRange(1), default=20, show_default=True, help="How many to list.")
 @click.option("--cache-dir", type=click.Path(path_type=Path, file_okay=False), help="Folder of the cache.")
 def runs(count: int, cache_dir: Path | None) -> None:
-    """List the last runs: when, what, how long, which stages ran."""
+    """List the last runs: time, graph, duration, stages that ran."""
     from runner.inspect import runs_text
 
     folder = Cache(cache_dir or default_root()).root / "runs"

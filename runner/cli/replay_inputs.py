@@ -1,7 +1,7 @@
-"""Checks that the files which a recorded run read hold the same as then: voices, a vocabulary, arrays.
+"""Checks that the input files of a recorded run have not changed: voices, a vocabulary, arrays.
 
-A replay may ask for something else than the run did. Code, libraries, weights and versions may differ too, which is
-reported. But an input file with other contents would make it another run, which is refused.
+A replay may change parameters and the graph. If code, libraries, weights or versions differ, that is reported. If an
+input file has changed, the replay would be another run, and is refused.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 
 def check_inputs(record: RunRecord, graph: Graph, options: Iterable[str] = ("vocab", "load", "voice")) -> None:
-    """Refuse to do a run again where a file that it read is gone or holds something else.
+    """Refuse to replay a run if a file that it read is missing or has changed.
 
     Args:
-        graph: of now.
-        options: those that hold as they were given then.
+        graph: the graph of the replay.
+        options: the options whose files the replay reads again.
 
     Raises:
-        RunError: it is so.
+        RunError: a file is missing or has changed.
     """
     for option in options if record.graph_runs else ():
         digests, remedy = _INPUTS[option]
@@ -42,42 +42,42 @@ def check_inputs(record: RunRecord, graph: Graph, options: Iterable[str] = ("voc
             changed = [found for found in digests(record, graph) if found[1] not in (None, found[2])]
         except KokoroError as error:
             raise RunError(f"run {record.id} cannot be done again: {error}; {remedy}") from None
-        for what, then, now in changed:
-            fact = f"{what} is not what it was: sha256 {now[:12]}..., expected {str(then)[:12]}..."
+        for name, then, now in changed:
+            fact = f"{name} has changed: sha256 {now[:12]}..., expected {str(then)[:12]}..."
             raise RunError(f"run {record.id} cannot be done again: {fact}; {remedy}")
 
 
-_Digests = Iterator[tuple[str, str | None, str]]  # of each input: what it is; its digest then, if known, and now
+_Digests = Iterator[tuple[str, str | None, str]]  # of each input: its name; its digest in the record, if known, and now
 
 
-def _vocab(record: RunRecord, _graph: Graph) -> _Digests:
-    path = Settings.of_record(record).vocab
+def _digest_vocab(record: RunRecord, _graph: Graph) -> _Digests:
+    path = Settings.from_record(record).vocab
     if path is not None:
         now = value_digest(load_vocab(Path(path)))
         for identity in record.identities.values():
             yield f"--vocab {path}", identity.get("config", {}).get("vocab"), now
 
 
-def _arrays(record: RunRecord, _graph: Graph) -> _Digests:
-    for text in Settings.of_record(record).load:
+def _digest_arrays(record: RunRecord, _graph: Graph) -> _Digests:
+    for text in Settings.from_record(record).load:
         port, _, file = text.partition("=")
         yield f"--load {text}", record.graph_runs[0].given.get(port), array_digest(read_array(Path(file)))
 
 
-def _voices(record: RunRecord, graph: Graph) -> _Digests:
-    spec = Settings.of_record(record).voice
+def _digest_voices(record: RunRecord, graph: Graph) -> _Digests:
+    spec = Settings.from_record(record).voice
     then, now = record.graph["model"] or {}, to_fields(graph)["model"] or {}
-    if needs_folder(spec) and any(then.get(name) != now.get(name) for name in ("voices", "voice", "hub")):
-        return  # another folder is asked for
-    what = f"the model's voice '{now.get('voice')}' in {now.get('voices')}" if spec is None else f"voice '{spec}'"
+    if needs_folder(spec) and any(then.get(key) != now.get(key) for key in ("voices", "voice", "hub")):
+        return  # the replay names another folder
+    name = f"the model's voice '{now.get('voice')}' in {now.get('voices')}" if spec is None else f"voice '{spec}'"
     if VOICE_TYPE in graph.inputs.values():
         digest = array_digest(make_voice_resolver(graph)(spec))
-        for name in (name for name, type_ in graph.inputs.items() if type_ == VOICE_TYPE):
-            yield what, record.graph_runs[0].inputs.get(name), digest
+        for port in (port for port, type_ in graph.inputs.items() if type_ == VOICE_TYPE):
+            yield name, record.graph_runs[0].inputs.get(port), digest
 
 
 _INPUTS = {
-    "vocab": (_vocab, "restore the file, or run anew"),
-    "load": (_arrays, "restore the file, or run anew"),
-    "voice": (_voices, "restore the voice, or give one with --voice"),
+    "vocab": (_digest_vocab, "restore the file, or run anew"),
+    "load": (_digest_arrays, "restore the file, or run anew"),
+    "voice": (_digest_voices, "restore the voice, or give one with --voice"),
 }

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from runner.graph.types import Graph
     from runner.speech.line_runner import LineRunner, OutputPart
 
-_FRESH = ("no_resume", "save_tensors", "report", "trace")  # with these, nothing of an earlier run is taken over
+_FRESH = ("no_resume", "save_tensors", "report", "trace")  # with these, an earlier run is not resumed
 
 
 def execute(
@@ -48,13 +48,15 @@ def execute(
     """Run the graph, or the part of it that the settings name, on every row.
 
     Args:
-        cache: None keeps nothing and leaves no record.
-        replayed: the run that this one repeats.
+        cache: the cache; None keeps no results and writes no record.
+        replayed: the recorded run that this one replays.
     """
     check_checkpoint_path(graph, settings.build_dir)
     if settings.timestamps is not None:
         graph = with_durations(graph)
-    pipeline = Pipeline(graph, settings.build_dir, settings.threads, settings.config(), cache, make_resolvers(graph))
+    pipeline = Pipeline(
+        graph, settings.build_dir, settings.threads, settings.read_config(), cache, make_resolvers(graph)
+    )
     trace = start_trace(pipeline, settings)
     scope = settings.scope
     scope.check(graph)
@@ -87,15 +89,17 @@ def _speak(
 
     writer = AudioWriter(settings.subtype, settings.pause)
     place = Destination(settings.output, settings.source, writer, settings.timestamps)
-    speaker = Speaker(pipeline, settings.voice, settings.run_options(), timed=place.side is not None)
+    speaker = Speaker(pipeline, settings.voice, settings.make_run_options(), timed=place.side is not None)
     checked, runs = _check(pipeline, settings, speaker, rows, place)
     recorder = observe(pipeline, settings, rows, runs, replayed)
-    identity = speaker.identity(settings.build_dir) if checked.total > 1 else ""  # 50 ms that a single row saves
-    fresh = settings.given(_FRESH)
-    at_work = progress.StageAtWork()
-    pipeline.observers.append(at_work)
+    identity = (
+        speaker.identity(settings.build_dir) if checked.total > 1 else ""
+    )  # 50 ms that a single row does not need
+    fresh = settings.list_given(_FRESH)
+    running = progress.StageObserver()
+    pipeline.observers.append(running)
     with (
-        progress.speaking(checked.total, lambda: at_work.stage, quiet=settings.quiet) as shown,
+        progress.run_display(checked.total, lambda: running.stage, quiet=settings.quiet) as shown,
         place.open(checked.total, identity, resume=not fresh) as output,
     ):
         summary = bulk.run(
@@ -115,16 +119,16 @@ def _compute(
     pipeline: Pipeline, settings: Settings, rows: Iterable[Row], trace: Trace | None, replayed: RunRecord | None
 ) -> None:
     """Run a part of the graph that gives no audio, and list its outputs."""
-    for option in settings.given(("output", "timestamps")):
+    for option in settings.list_given(("output", "timestamps")):
         raise click.UsageError(f"{option}: this part of the graph gives no audio; use --save-tensors")
     from runner.batch.listing import Listing
     from runner.speech.line_runner import OutputRunner
 
-    runner = OutputRunner(pipeline, settings.voice, settings.run_options())
+    runner = OutputRunner(pipeline, settings.voice, settings.make_run_options())
     checked, runs = _check(pipeline, settings, runner, rows)
     recorder = observe(pipeline, settings, rows, runs, replayed)
     summary = bulk.run(
-        *(runner, rows, checked, Listing(partial(_list, settings)), progress.Speaking()),
+        *(runner, rows, checked, Listing(partial(_list, settings)), progress.ProgressDisplay()),
         rate_hz=SAMPLE_RATE_HZ,
         keep_going=settings.keep_going,
     )
@@ -142,20 +146,20 @@ def _check(
     rows: Iterable[Row],
     place: Destination[Any] | None = None,
 ) -> tuple[bulk.CheckResult, int]:
-    """Check rows and files, and make the pipeline ready; returns the check's result and the number of runs to come."""
+    """Check rows and files, and prepare the pipeline; gives the result of the check and the number of runs."""
     checked = bulk.check(runner, rows, keep_going=settings.keep_going)
     _refuse_many(settings, checked.total)
     passed = checked.passed(rows)
-    # Only the names of files depend on it.
+    # The number of runs is only needed for names of files.
     runs = 1 if settings.save_tensors is None else sum(1 for _ in runner.runs(passed))
     check_files(pipeline.graph, settings, place, checked.total, runs)
     if len(checked.failed) < checked.total:
-        _make_ready(pipeline, settings, runner, passed)
+        _prepare(pipeline, settings, runner, passed)
     return checked, runs
 
 
 def _list(settings: Settings, part: OutputPart) -> None:
-    """List the outputs of a part of the graph: on standard error, where --json has standard output for itself."""
+    """Print the outputs of a part of the graph; on standard error if standard output is for --json."""
     if settings.quiet:
         return
     lines = [f"  {name}: {a.dtype.name}{list(a.shape)}" for name, a in part.outputs.items()]
@@ -171,32 +175,32 @@ def _refuse_many(settings: Settings, total: int) -> None:
         check_count(total)
 
 
-def _make_ready(pipeline: Pipeline, settings: Settings, runner: LineRunner[Any], rows: Iterable[Row]) -> None:
-    """Explain the run if asked, build what is stale, and load what the first row needs."""
+def _prepare(pipeline: Pipeline, settings: Settings, runner: LineRunner[Any], rows: Iterable[Row]) -> None:
+    """Print the plan if asked, build stale libraries, and load those that the first row needs."""
     reasons = stale(pipeline.graph, settings.build_dir)
     if settings.explain:
         from runner.inspect.plan_text import explain
 
         click.echo(explain(pipeline, runner.runs(rows), dict(reasons)), err=True)
     if reasons:
-        runner.check_devices()  # before minutes go into compiling for one that is not there
+        runner.check_devices()  # before compiling, which takes minutes, for a missing device
     build_stale(pipeline.graph, settings.build_dir, reasons, quiet=settings.quiet)
-    process.use_heap()  # not before: a build in this process frees much that it would keep
+    process.use_heap()  # after the build, whose freed memory the heap would keep
     first = next(iter(rows), None)
     if first is not None:
         runner.load(first)
 
 
 def _report(graph: Graph, place: Destination[Any] | None, summary: Summary, settings: Settings) -> None:
-    """Report what was done, and exit with 1 if rows have failed."""
+    """Print the summary, and exit with 1 if rows have failed."""
     total = time.perf_counter() - options.STARTED
     if settings.timings:
         other = max(0.0, total - sum(summary.timings.values()))  # stages may have run concurrently
-        for name, spent in [*summary.timings.items(), ("all else", other)]:
+        for name, spent in [*summary.timings.items(), ("other", other)]:
             click.echo(f"{name:>12} {spent:8.3f} s", err=True)
     seconds = summary.table()["audio_seconds"]
     if not settings.quiet and summary.resumed:
-        click.echo(f"{summary.resumed} of {summary.total} lines were finished by a run before", err=True)
+        click.echo(f"{summary.resumed} of {summary.total} lines were finished by an earlier run", err=True)
     if not settings.quiet and place is not None and summary.samples:
         click.echo(f"{place.path}: {seconds:.2f} s of audio in {total:.2f} s", err=True)
     if summary.failed:

@@ -1,6 +1,6 @@
 """The options of the commands that run a graph, as one typed object that is made once.
 
-click's options (`options`), a recorded run --> Settings --> what to run, on which input, where it goes
+click's options (`options`), a recorded run --> Settings --> graph and scope, input, output
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _PATHS = ("vocab", "build_dir", "save_tensors", "report", "trace", "cache_dir")
 
 @dataclass(frozen=True)
 class Settings:
-    """Every option of `run`; a command that lacks one of them has its default.
+    """All options of `run`; for a command that lacks an option, its default.
 
     Attributes:
         source: the file of `--input`; '-' is standard input.
         start: `--from`.
         as_json: `--json`.
-        overlays: the files of `-c`, which a run reads.
+        overlays: the files of `-c`.
     """
 
     source: str | None = None
@@ -68,17 +68,17 @@ class Settings:
     overlays: tuple[str, ...] = ()
 
     @classmethod
-    def of_record(cls, record: RunRecord) -> Self:
-        """The settings of a recorded run; relative paths of files that it read start in the folder it ran in."""
+    def from_record(cls, record: RunRecord) -> Self:
+        """Make the settings of a recorded run; relative paths of its input files start in its working directory."""
         asked, folder = record.asked, Path(record.asked["folder"])
         known = {field.name for field in dataclasses.fields(cls)}
         fields = {name: value for name, value in asked.items() if name in known}
         fields |= {name: Path(asked[name]) for name in _PATHS if asked.get(name) is not None}
         fields |= {name: tuple(fields.get(name, ())) for name in ("refresh", "load", "overlays")}
-        return cls(**fields).absolute(folder)
+        return cls(**fields).resolve_paths(folder)
 
-    def absolute(self, folder: Path) -> Self:
-        """The same with absolute paths of the files that are read beside the rows: relative ones start in `folder`."""
+    def resolve_paths(self, folder: Path) -> Self:
+        """Make paths of vocabulary, arrays, voice and libraries absolute; relative ones start in `folder`."""
         pairs = (text.partition("=") for text in self.load)
         voice = self.voice
         if voice is not None:
@@ -93,14 +93,14 @@ class Settings:
             voice=voice,
         )
 
-    def recorded(self) -> dict[str, Any]:
-        """As JSON, for the record of a run."""
+    def to_fields(self) -> dict[str, Any]:
+        """Make a table for the record of a run."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return {name: str(value) if isinstance(value, Path) else value for name, value in fields.items()}
 
     @property
     def params(self) -> dict[str, object]:
-        """The parameters that have options of their own."""
+        """The parameters that have options."""
         given = {"speed": self.speed, "seed": self.seed, "skip_unknown": self.skip_unknown or None}
         return {name: value for name, value in given.items() if value is not None}
 
@@ -117,22 +117,22 @@ class Settings:
         return self.save_tensors is not None or self.report is not None
 
     def check_source(self) -> None:
-        """Refuse two sources of rows, or none.
+        """Check that exactly one option gives the rows.
 
         Raises:
-            UsageError: it is so.
+            UsageError: two options do, or none.
         """
         if (self.source is None) == (self.phonemes is None):
             raise click.UsageError("give one of --input FILE and --phonemes TEXT")
 
-    def cache(self) -> Cache | None:
-        """The cache to use; None for none."""
+    def open_cache(self) -> Cache | None:
+        """Open the cache; None if the options exclude it."""
         from runner.cache.cache import Cache, default_root
 
         return None if self.no_cache else Cache(self.cache_dir or default_root())
 
-    def config(self) -> dict[str, Any]:
-        """The keys of config.json that --vocab replaces.
+    def read_config(self) -> dict[str, Any]:
+        """Read the keys of config.json that --vocab replaces.
 
         Raises:
             SpecError: the file holds no vocabulary.
@@ -143,11 +143,11 @@ class Settings:
 
         return {"vocab": load_vocab(self.vocab)}
 
-    def arrays(self) -> dict[str, Array]:
-        """The arrays of --load, by port.
+    def read_arrays(self) -> dict[str, Array]:
+        """Read the arrays of --load, by port.
 
         Raises:
-            RunError: a file is missing, or is no .npy file.
+            RunError: a file is missing, or is not a .npy file.
         """
         if not self.load:
             return {}
@@ -161,13 +161,13 @@ class Settings:
             found[port] = read_array(Path(file))
         return found
 
-    def run_options(self) -> RunOptions:
-        """What every run of the graph is asked."""
+    def make_run_options(self) -> RunOptions:
+        """Make the options of all runs of the graph."""
         from runner.engine.options import RunOptions
 
-        return RunOptions(self.params, keep=self.keeps_ports, override=self.arrays(), scope=self.scope)
+        return RunOptions(self.params, keep=self.keeps_ports, override=self.read_arrays(), scope=self.scope)
 
-    def given(self, names: Iterable[str]) -> list[str]:
-        """Those of the settings called `names` that were given, as the command line spells them."""
+    def list_given(self, names: Iterable[str]) -> list[str]:
+        """List the options among the settings `names` that were given, as the command line spells them."""
         spelling: Mapping[str, str] = {"as_json": "json", "start": "from", "source": "input"}
         return [f"--{spelling.get(name, name).replace('_', '-')}" for name in names if getattr(self, name)]

@@ -1,6 +1,6 @@
-"""`run --stream`: each line is spoken as it is read, and its audio is on standard output while the next is computed.
+"""`run --stream`: speaks each line as it is read, and writes its audio to standard output while the next is computed.
 
-Unlike a run into a file, nothing is checked ahead: a line need not have been written when the one before it is heard.
+Unlike in a run to a file, lines are not checked before the first is spoken: the input may not be written yet.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     from runner.engine.pipeline import Pipeline
     from runner.speech.speaker import Part
 
-_ELSEWHERE = (
+_EXCLUDED = (
     "output", "timestamps", "as_json", "report", "trace", "save_tensors", "until", "only", "load", "explain", "timings"
 )  # fmt: skip
 
 
 def check_settings(settings: Settings) -> None:
-    """Refuse what has no meaning for a stream, and a terminal that would show it as characters.
+    """Refuse options that have no meaning for a stream, and a terminal as its output.
 
     Raises:
-        UsageError: such an option was given.
+        UsageError: such an option was given, or standard output is closed or a terminal.
     """
-    for option in settings.given(_ELSEWHERE):
+    for option in settings.list_given(_EXCLUDED):
         raise click.UsageError(f"--stream takes lines as they come and writes audio only: leave {option} out")
     if sys.stdout is None:
         raise click.UsageError("--stream: standard output is closed")
@@ -52,17 +52,17 @@ def stream(pipeline: Pipeline, settings: Settings, rows: Iterable[Row]) -> None:
     """Speak `rows`, which are read one at a time.
 
     Raises:
-        LineError: a line cannot be spoken, and `--keep-going` was not given; what precedes it has been delivered.
-        BrokenPipeError: the reader of standard output has gone.
+        LineError: a line cannot be spoken, and `--keep-going` was not given; the lines before it have been written.
+        BrokenPipeError: the reader of standard output has closed it.
         RunError: standard output cannot be written.
     """
-    speaker = Speaker(pipeline, settings.voice, settings.run_options())
+    speaker = Speaker(pipeline, settings.voice, settings.make_run_options())
     failed: list[LineError] = []
     pause = np.zeros(round(settings.pause * SAMPLE_RATE_HZ), np.float32)
     first_s = None
     try:
         with PcmWriter(sys.stdout.buffer, console.OUTPUT, settings.subtype or "PCM_16") as writer:
-            for is_new_line, part in _parts(speaker, rows, failed, keep_going=settings.keep_going):
+            for is_new_line, part in _speak(speaker, rows, failed, keep_going=settings.keep_going):
                 if is_new_line and writer.samples:
                     writer.write(pause)
                 writer.write(part.audio)
@@ -72,14 +72,14 @@ def stream(pipeline: Pipeline, settings: Settings, rows: Iterable[Row]) -> None:
     _report(writer.samples, first_s, failed, settings)
 
 
-def _parts(
+def _speak(
     speaker: Speaker, rows: Iterable[Row], failed: list[LineError], *, keep_going: bool
 ) -> Iterator[tuple[bool, Part]]:
-    """Part after part, and whether it is the first of a line."""
+    """Speak the rows part by part; gives whether a part is the first of its line, and the part."""
     for row in rows:
         try:
             speaker.check(row)
-            speaker.load(row)  # what is wrong with a library or a device is not the line's fault
+            speaker.load(row)  # an error of a library or a device is not one of the line
             for number, part in enumerate(speaker.run(row)):
                 yield number == 0, part
         except LineError as error:

@@ -164,8 +164,10 @@ def test_a_file_that_its_format_cannot_hold_ends_the_run_at_once(run: Run, monke
     code, _, err = run("--input", "ipa.txt", "-o", "a.aiff", "--pause", 0.1, "--keep-going")
     assert code == 2
     fact = "a.aiff: AIFF holds at most 4000 samples of FLOAT, and this is more; give .w64, .rf64 or .flac"
-    assert err == f"{fact}; with -o a.w64 the same command goes on from here\n"
-    assert "1 of 3 lines were finished by a run before\n" in run("--input", "ipa.txt", "-o", "a.w64", "--pause", 0.1)[2]
+    assert err == f"{fact}; with the output a.w64 the same command goes on from here\n"
+    assert (
+        "1 of 3 lines were finished by an earlier run\n" in run("--input", "ipa.txt", "-o", "a.w64", "--pause", 0.1)[2]
+    )
     assert soundfile.info("a.w64").frames == 3 * 3 * TOKEN + 2 * 2400
     assert names(".") == ["a.w64", "ipa.txt"]
 
@@ -191,7 +193,7 @@ def test_mended_lines_alone_are_spoken_into_a_folder(run: Run) -> None:
     ipa("h\nɛ\nhh\n")
     code, _, err = run("--input", "ipa.txt", *FOLDER)
     assert code == 0
-    assert err.startswith("2 of 3 lines were finished by a run before\n")
+    assert err.startswith("2 of 3 lines were finished by an earlier run\n")
     assert levels("out/0002.wav") == [0, 86, 0]
     assert Path("out/0001.wav").stat().st_mtime_ns == stamp
     assert names("out") == ["0001.wav", "0002.wav", "0003.wav"]
@@ -253,7 +255,7 @@ def test_two_runs_do_not_write_to_one_place(run: Run) -> None:
     with Path("out/.kokoro-run.jsonl").open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         code, _, err = run("--input", "ipa.txt", *FOLDER)
-    assert (code, "another run is writing there; wait for its end, or choose another -o" in err) == (2, True)
+    assert (code, "another run is writing there; wait for its end, or choose another output" in err) == (2, True)
 
 
 @pytest.mark.parametrize(

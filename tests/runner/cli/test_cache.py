@@ -35,7 +35,7 @@ def call(cache: Cache, *words: str) -> Result:
     return CliRunner().invoke(cli, ["cache", *words, "--cache-dir", str(cache.root)])
 
 
-def test_ls_lists_entries_and_what_is_gone(cache: Cache) -> None:
+def test_ls_lists_entries_and_missing_arrays(cache: Cache) -> None:
     gone, there = put(cache, 1), put(cache, 2, "trim")
     Cache(cache.root, max_bytes=0).evict({there.key}, now=True)
     lines = call(cache, "ls").output.splitlines()
@@ -111,7 +111,7 @@ def test_verify_ends_with_1_if_something_was_damaged(cache: Cache) -> None:
     assert call(cache, "verify").exit_code == 0
 
 
-def test_gc_removes_what_is_beyond_the_limits(cache: Cache) -> None:
+def test_gc_removes_arrays_beyond_the_limits(cache: Cache) -> None:
     for seed in range(3):
         put(cache, seed)
     done = call(cache, "gc", "--max-size", "1M")
@@ -120,7 +120,7 @@ def test_gc_removes_what_is_beyond_the_limits(cache: Cache) -> None:
 
 
 @pytest.mark.parametrize(("option", "given"), [("--max-size", "big"), ("--max-size", "1X"), ("--max-age", "1y")])
-def test_gc_refuses_what_is_no_limit(cache: Cache, option: str, given: str) -> None:
+def test_gc_refuses_a_limit_that_is_no_amount(cache: Cache, option: str, given: str) -> None:
     done = call(cache, "gc", option, given)
     assert done.exit_code == 2
     assert done.output.startswith(f"'{given}' is no {'size' if option == '--max-size' else 'time'}: expected a number")
@@ -131,7 +131,7 @@ def test_clear_removes_everything(cache: Cache) -> None:
     assert "1 arrays (468.9 KiB) and 1 records removed, 0 arrays (0 B) kept" in call(cache, "clear").output
 
 
-def test_the_cache_is_looked_into_without_what_checks_or_runs_graphs(cache: Cache) -> None:
+def test_commands_of_the_cache_import_nothing_that_checks_or_runs_graphs(cache: Cache) -> None:
     put(cache, 1)
     heavy = "{'pydantic', 'networkx', 'tvm', 'tvm_ffi', 'torch', 'numpy'}"
     code = "import sys; from runner.cache.cache import Cache; from pathlib import Path; "

@@ -67,6 +67,6 @@ def test_a_name_that_is_not_utf_8_is_printed(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, b"caf\\udce9/runs: no run has left a record there\n")
 
 
-def test_help_into_a_full_disk_is_told(tmp_path: Path) -> None:
+def test_help_into_a_full_disk_is_reported(tmp_path: Path) -> None:
     done = shell(["-m", "runner", "--help"], ">/dev/full", tmp_path)
     assert (done.returncode, done.stderr) == (2, b"standard output: cannot be written: No space left on device\n")

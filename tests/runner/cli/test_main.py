@@ -32,7 +32,7 @@ def ipa(text: str, name: str = "ipa.txt") -> Path:
     return path
 
 
-def test_run_is_the_default_verb(run: Run, tones_graph: Path) -> None:
+def test_run_is_the_default_command(run: Run, tones_graph: Path) -> None:
     assert run(tones_graph, "--phonemes", "hɛ", "-o", "a.wav")[0] == 0
     assert run("run", tones_graph, "--phonemes", "hɛ", "-o", "b.wav")[0] == 0
     assert Path("a.wav").read_bytes() == Path("b.wav").read_bytes()
@@ -123,13 +123,13 @@ def test_timings_list_the_stages(run: Run, tones_graph: Path) -> None:
     assert [line.split()[0] for line in err.splitlines()] == ["tokenize", "tones", "all"]
 
 
-def test_skipped_symbols_are_told_with_their_line(run: Run, tones_graph: Path) -> None:
+def test_skipped_symbols_are_reported_with_their_line(run: Run, tones_graph: Path) -> None:
     ipa("h\nh%\n")
     code, _, err = run(tones_graph, "--input", "ipa.txt", "--skip-unknown", "-q")
     assert (code, err) == (0, "warning: ipa.txt:2: tokenize: dropped 1 unknown symbol: '%' U+0025\n")
 
 
-def test_names_are_told_as_they_are(run: Run, tones_graph: Path) -> None:
+def test_names_are_printed_as_they_are(run: Run, tones_graph: Path) -> None:
     """None is a format, a markup or a line of its own."""
     for name in ("50%d %s.txt", "{0}.txt", "[bold].txt"):
         ipa("h%\n", name)
@@ -140,7 +140,7 @@ def test_names_are_told_as_they_are(run: Run, tones_graph: Path) -> None:
     assert (code, err.startswith(r"a\tb\n.txt:1: stage 'tokenize'")) == (2, True)
 
 
-def test_clipping_is_told(run: Run, tones_graph: Path) -> None:
+def test_clipping_is_reported(run: Run, tones_graph: Path) -> None:
     _, _, err = run(tones_graph, "--phonemes", "h", "--seed", "20000")
     assert "warning: speech.wav: 1800 of 1800 samples are beyond [-1, 1] (up to 2.05) and were clipped" in err
 
@@ -253,7 +253,7 @@ def test_assets_writes_voices_and_vocabulary(run: Run, repository: Path) -> None
 
 def test_empty_output_is_refused(run: Run, tones_graph: Path) -> None:
     code, _, err = run(tones_graph, "--phonemes", "h", "-o", "")
-    assert (code, "-o is empty" in err) == (2, True)
+    assert (code, "the output is empty" in err) == (2, True)
     assert not Path("0001.wav").exists()
 
 

@@ -1,4 +1,4 @@
-"""What a run shows while it works: on a terminal, elsewhere, and when told to be quiet."""
+"""The display of a run: on a terminal, elsewhere, and with --quiet."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from runner.batch.summary import Summary
-from runner.cli.progress import PlainSpeaking, speaking
+from runner.cli.progress import ProgressLines, run_display
 
 RATE = 24_000
 
@@ -22,41 +22,43 @@ def summary(spoken: int, seconds: float) -> Summary:
     return Summary(100, RATE, computed=spoken, resumed=2, samples_computed=round(seconds * RATE))
 
 
-def test_plain_lines_come_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
-    plain = PlainSpeaking(every_s=0.0)
-    plain.end(summary(5, 10.0))
-    PlainSpeaking(every_s=60.0).end(summary(6, 12.0))
+def test_lines_of_progress_are_printed_at_intervals(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = ProgressLines(every_s=0.0)
+    lines.end(summary(5, 10.0))
+    ProgressLines(every_s=60.0).end(summary(6, 12.0))
     (line,) = capsys.readouterr().err.splitlines()
     assert re.fullmatch(r"7 of 100 utterances, 10\.0 s of audio, real-time factor 0\.\d{3}", line)
 
 
-def test_plain_lines_need_no_audio(capsys: pytest.CaptureFixture[str]) -> None:
-    PlainSpeaking(every_s=0.0).end(summary(0, 0.0))
+def test_lines_of_progress_need_no_audio(capsys: pytest.CaptureFixture[str]) -> None:
+    ProgressLines(every_s=0.0).end(summary(0, 0.0))
     assert capsys.readouterr().err == "2 of 100 utterances\n"
 
 
 def test_quiet_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    with speaking(2, lambda: "tones", quiet=True) as shown:
-        shown.begin("ipa.txt:1")
-        shown.end(summary(1, 1.0))
+    with run_display(2, lambda: "tones", quiet=True) as display:
+        display.begin("ipa.txt:1")
+        display.end(summary(1, 1.0))
     assert capsys.readouterr() == ("", "")
 
 
-def test_what_is_kept_is_told_even_if_quiet(capsys: pytest.CaptureFixture[str]) -> None:
-    with speaking(2, lambda: "tones", quiet=True) as shown:
-        shown.keep(Summary(3, RATE, computed=1))
+def test_kept_lines_are_reported_even_if_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    with run_display(2, lambda: "tones", quiet=True) as display:
+        display.keep(Summary(3, RATE, computed=1))
     assert capsys.readouterr().err == "1 finished line is kept: the same command goes on from there\n"
 
 
-def test_what_is_kept_is_told_with_the_condition(capsys: pytest.CaptureFixture[str]) -> None:
-    with speaking(2, lambda: "tones", quiet=True) as shown:
-        shown.keep(Summary(3, RATE, computed=2), "once the cause of the error is removed")
-    told = "2 finished lines are kept: the same command goes on from there, once the cause of the error is removed\n"
-    assert capsys.readouterr().err == told
+def test_kept_lines_are_reported_with_the_condition(capsys: pytest.CaptureFixture[str]) -> None:
+    with run_display(2, lambda: "tones", quiet=True) as display:
+        display.keep(Summary(3, RATE, computed=2), "once the cause of the error is removed")
+    expected = (
+        "2 finished lines are kept: the same command goes on from there, once the cause of the error is removed\n"
+    )
+    assert capsys.readouterr().err == expected
 
 
 def on_a_terminal(script: str, *args: str, cwd: Path) -> str:
-    """What the script writes to a terminal 200 columns wide."""
+    """Run a script on a terminal 200 columns wide; gives the text that it writes."""
     parent, child = pty.openpty()
     environment = {
         **os.environ,
@@ -65,7 +67,7 @@ def on_a_terminal(script: str, *args: str, cwd: Path) -> str:
         "TERM": "xterm-256color",
     }
     command = [sys.executable, "-c", script, *args]
-    shown = b""
+    display = b""
     with subprocess.Popen(command, stdout=child, stderr=child, env=environment, cwd=cwd) as process:
         os.close(child)
         while select.select([parent], [], [], 60)[0]:
@@ -73,20 +75,20 @@ def on_a_terminal(script: str, *args: str, cwd: Path) -> str:
                 block = os.read(parent, 65536)
             except OSError:  # the other end is closed
                 break
-            shown += block
+            display += block
     os.close(parent)
-    assert process.returncode == 0, shown.decode()
-    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    assert process.returncode == 0, display.decode()
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", display.decode())
 
 
 SLOW = """
 import time
 from runner.batch.summary import Summary
-from runner.cli.progress import speaking
+from runner.cli.progress import run_display
 
-with speaking(4, lambda: "decoder") as shown:
-    shown.begin("ipa[1].txt:3")
-    shown.end(Summary(4, 24_000, computed=1, resumed=1, samples_computed=48_000))
+with run_display(4, lambda: "decoder") as display:
+    display.begin("ipa[1].txt:3")
+    display.end(Summary(4, 24_000, computed=1, resumed=1, samples_computed=48_000))
     time.sleep(0.4)
 """
 

@@ -51,7 +51,7 @@ def test_floats_are_not_rounded(run: Run, tones_graph: Path) -> None:
     np.testing.assert_array_equal(np.frombuffer(out, "<f4"), soundfile.read("a.wav", dtype="float32")[0])
 
 
-def test_a_line_is_heard_before_the_next_is_written(tones_graph: Path) -> None:
+def test_a_line_is_spoken_before_the_next_is_written(tones_graph: Path) -> None:
     with start(tones_graph, "--input", "-", "-q") as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -66,7 +66,7 @@ def test_a_line_is_heard_before_the_next_is_written(tones_graph: Path) -> None:
         assert process.wait(30) == 0
 
 
-def test_what_precedes_a_bad_line_is_delivered(tones_graph: Path) -> None:
+def test_lines_before_a_bad_line_are_written(tones_graph: Path) -> None:
     code, out, err = streamed(tones_graph, "--input", "-", "-q", data=b"h\n7\nh\n")
     assert code == 2
     assert len(out) == 2 * 3 * TOKEN
@@ -107,13 +107,13 @@ def test_a_reader_that_goes_ends_the_run_quietly(tones_graph: Path) -> None:
         (["--subtype", "PCM_24"], "PCM_16 or FLOAT"),
     ],
 )
-def test_what_has_no_meaning_for_a_stream_is_refused(tones_graph: Path, options: list[str], message: str) -> None:
+def test_options_without_meaning_for_a_stream_are_refused(tones_graph: Path, options: list[str], message: str) -> None:
     code, out, err = streamed(tones_graph, "--phonemes", "h", *options)
     assert (code, out) == (2, b"")
     assert message in err
 
 
-def test_closed_standard_streams_are_told(tones_graph: Path) -> None:
+def test_closed_standard_streams_are_reported(tones_graph: Path) -> None:
     for closing, message in (
         ("--stream >&-", "standard output is closed"),
         ("--input - <&-", "standard input: is closed"),
@@ -160,7 +160,7 @@ def test_writer_computes_ahead_of_a_slow_reader_and_no_further() -> None:
     assert writer.samples == 150_000
 
 
-def test_writer_tells_of_a_full_disk() -> None:
+def test_writer_reports_a_full_disk() -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full")
     with (

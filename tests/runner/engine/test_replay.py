@@ -178,13 +178,13 @@ def test_replay_reads_what_the_run_has_read_when_called_elsewhere(
 
 
 CHANGED = {
-    "file": ("me.npy", "voice '{work}/me.npy' is not what it was: sha256 ", "give one with --voice"),
-    "one_of_many": ("many.npz", "voice '{work}/many.npz:b' is not what it was: sha256 ", "give one with --voice"),
+    "file": ("me.npy", "voice '{work}/me.npy' has changed: sha256 ", "give one with --voice"),
+    "one_of_many": ("many.npz", "voice '{work}/many.npz:b' has changed: sha256 ", "give one with --voice"),
     "mix": ("me.npy", "voice 'low*0.3 +{work}/me.npy*0.7,{work}/many.npz:a' is not what it", "give one with --voice"),
-    "named": ("voices/low.npy", "voice 'low' is not what it was: sha256 ", "give one with --voice"),
+    "named": ("voices/low.npy", "voice 'low' has changed: sha256 ", "give one with --voice"),
     "default": ("voices/low.npy", "the model's voice 'low' in {work}/voices is not what it", "give one with --voice"),
-    "vocab": ("vocab.json", "--vocab {work}/vocab.json is not what it was: sha256 ", "restore the file, or run anew"),
-    "array": ("ids.npy", "--load tokenize.input_ids={work}/ids.npy is not what it was: ", "restore the file"),
+    "vocab": ("vocab.json", "--vocab {work}/vocab.json has changed: sha256 ", "restore the file, or run anew"),
+    "array": ("ids.npy", "--load tokenize.input_ids={work}/ids.npy has changed: ", "restore the file"),
 }
 ABSENT = {
     "file": "voice '{work}/me.npy': there is no such file; restore the voice, or give one with --voice",
@@ -250,7 +250,7 @@ def test_replay_of_another_model_refuses_a_voice_file_that_has_changed(
     assert run(voiced_graph, "--phonemes", "h", *INPUTS["file"])[0] == 0
     np.save("me.npy", folders["there"])
     code, _, err = run("replay", "--set", "model.voices=voices")
-    assert (code, "me.npy' is not what it was" in err) == (2, True)
+    assert (code, "me.npy' has changed" in err) == (2, True)
 
 
 @pytest.mark.usefixtures("toy_graph", "toy_root")

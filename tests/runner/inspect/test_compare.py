@@ -162,7 +162,7 @@ def test_run_whose_input_has_changed_is_not_compared_as_it_would_be_now(
     assert run(*command)[0] == 0
     write_input(file, 4)
     code, _, err = run(*command)
-    assert (code, f"{Path.cwd()}/{file}" in err, "is not what it was: sha256 " in err) == (2, True, True)
+    assert (code, f"{Path.cwd()}/{file}" in err, "has changed: sha256 " in err) == (2, True, True)
     assert run(*command, *INPUTS[file])[0] == 0
 
 
@@ -210,7 +210,7 @@ def test_arrays_of_a_run_stand_in_its_place_again(run: Run, tones_graph: Path) -
     assert {"tokenize.input_ids", "tones.audio"} <= set(different(beside))
     np.save("ids.npy", np.array([[0, 91, 0]]))
     code, _, err = run("compare", "last", "last+params.speed=2")
-    assert (code, f"--load tokenize.input_ids={Path.cwd()}/ids.npy is not what it was: sha256 " in err) == (2, True)
+    assert (code, f"--load tokenize.input_ids={Path.cwd()}/ids.npy has changed: sha256 " in err) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_arrays_of_a_run_stand_in_its_place_again(run: Run, tones_graph: Path) -
         (("{}", "reference+params.speed=2"), SAY, "nothing can be laid over the reference"),
         (("{}+", "{}"), SAY, "expected GRAPH[+OVERLAY][+NAME=VALUE]..., RUN or reference"),
         (("{}", "{}"), (*SAY, "--tolerance", "tone=1"), "no stage or port is called 'tone'; did you mean 'tones'?"),
-        (("last", "{}"), ("--no-cache",), "a run is looked up in the cache, and --no-cache forbids that"),
+        (("last", "{}"), ("--no-cache",), "a run is read from the cache, which --no-cache excludes"),
         (("{}", "{}"), (*SAY, "--input", "x"), "give one of --input FILE and --phonemes TEXT"),
     ],
 )
