@@ -15,6 +15,7 @@ from runner.errors import RunError
 from runner.files.digest import file_sha256
 from runner.graph.load import Graph, load_graph
 from runner.runtime import manifest, tvm_runtime
+from tests.runner.graphs import model_of
 from tests.runner.toys import install
 
 Components = dict[str, Any]
@@ -163,8 +164,9 @@ def test_the_identity_of_a_library_of_another_checkpoint_is_not_that_of_the_mode
     path = install(tmp_path, toy_library)
     place = manifest.manifest_path(path)
     dataclasses.replace(manifest.Manifest.read(place), checkpoint=built).write(place)
-    spec = dataclasses.replace(graph.stages["scaled"], source=source)
-    model = dataclasses.replace(graph.model, sha256=pinned)
+    weights = () if source is None else ("bert",)
+    spec = dataclasses.replace(graph.stages["scaled"], source=source, weights=weights)
+    model = dataclasses.replace(model_of(graph), sha256=pinned)
     found = identity(spec, dataclasses.replace(graph, model=model), library=path)
     assert {key: value for key, value in found.items() if key == "checkpoint"} == named
 

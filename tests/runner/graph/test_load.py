@@ -14,7 +14,7 @@ from runner.errors import GraphError, SpecError
 from runner.graph.load import load_graph, reload_graph
 from runner.graph.types import Ref
 from stages.contract import parse_type
-from tests.runner.graphs import ROOT, edited, messages, write
+from tests.runner.graphs import ROOT, edited, messages, model_of, write
 
 DEFAULT = str(ROOT / "graphs/default.yaml")
 ORDER = ["tokenize", "voice", "bert", "duration", "text_encoder", "align", "f0n", "decoder", "trim"]
@@ -61,7 +61,7 @@ def test_a_graph_that_was_loaded_before_takes_another_model_with_its_sizes() -> 
     assert (again.model, again.dims, again.params["speed"]) == (graph.model, graph.dims, 1.5)
     other = str(ROOT / "configs/models/kokoro-82m.yaml")
     again = reload_graph(graph.path, graph.tree, {"speed": 1.5}, "run 1", [other])
-    assert (again.model.name, again.dims["hidden"].max, again.params["speed"]) == ("kokoro-82m", 512, 1.5)
+    assert (model_of(again).name, again.dims["hidden"].max, again.params["speed"]) == ("kokoro-82m", 512, 1.5)
 
 
 def test_sizes_that_the_graph_itself_writes_stay_with_another_model(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_sizes_that_the_graph_itself_writes_stay_with_another_model(tmp_path: Pa
     graph = load_graph(str(write(tmp_path, text)[0]))
     overlay, _ = write(tmp_path, inline.replace('"mini"', '"other"'), "other.yaml")
     again = reload_graph(graph.path, graph.tree, {}, "run 1", [str(overlay)])
-    assert (again.model.name, again.dims) == ("other", graph.dims)
+    assert (model_of(again).name, again.dims) == ("other", graph.dims)
 
 
 SHAPES = [

@@ -112,7 +112,7 @@ def test_the_largest_size_is_a_size(tmp_path: Path) -> None:
 
 def test_an_option_is_quoted_by_two_quotes_of_one_kind() -> None:
     for text, voice in (("'a'", "a"), ('"a"', "a"), ("'a!", "'a!"), ("'a\"", "'a\""), ("'", "'")):
-        assert load_graph(DEFAULT, sets=[f"model.voice={text}"]).model.voice == voice
+        assert model_of(load_graph(DEFAULT, sets=[f"model.voice={text}"])).voice == voice
 
 
 def test_a_model_that_no_file_can_be_called_is_refused() -> None:
