@@ -28,7 +28,8 @@ PLACES = {
     "a = {**b}": set(),
     "def f(a: A | B, *, é: A | B = not c) -> A | B: pass": {"ReplaceUnaryOperator"},
     "if TYPE_CHECKING:\n    a()": set(),
-    "@dataclass(frozen=True)\nclass A: pass": {"RemoveDecorator"},
+    "@dataclass(frozen=True, order=True)\nclass A: pass": {"RemoveDecorator", "ReplaceTrueWithFalse"},
+    "a: int = field(repr=False)": set(),
     "@functools.cache\ndef f(): return b": set(),
     '"""Docstring."""\n__all__ = ["a", "b"]': set(),
 }

@@ -7,7 +7,7 @@ comparisons do not crowd out everything else. cosmic-ray changes no strings, hen
 Left out by rule, because no test can or should tell them apart:
 
 - type annotations, names for unions of types and `if TYPE_CHECKING:`, which nothing executes;
-- arguments of `@dataclass`: mypy refuses an assignment to a frozen field;
+- `frozen` and `repr` of dataclasses and pydantic's models: mypy refuses what the one does, nobody relies on the other;
 - removal of `@functools.cache`, `@overload` and `@abstractmethod`: it changes the speed, or what mypy sees;
 - `is` in place of `==` and the reverse: CPython decides whether two equal values are one object.
 
@@ -34,6 +34,7 @@ Position = tuple[int, int]  # line from 1, column from 0
 Span = tuple[Position, Position]
 
 _UNREMOVABLE = {"cache", "lru_cache", "overload", "abstractmethod"}
+_UNSEEN = {"frozen", "repr"}
 _IDENTITY = {"Is", "IsNot"}
 _ARITHMETIC = {"arith_expr", "term", "power", "shift_expr", "expr", "and_expr", "xor_expr"}
 _WITH_ARGUMENTS = {"VariableReplacer", "VariableInserter"}  # of cosmic-ray, for names given one by one
@@ -175,11 +176,11 @@ def _spared_parts(node: ast.AST) -> Iterator[Any]:
         yield node.returns
     if isinstance(node, ast.Module):
         yield from (each.value for each in node.body if isinstance(each, ast.Assign) and _is_union(each.value))
+    if isinstance(node, ast.keyword) and node.arg in _UNSEEN:
+        yield node
     if isinstance(node, ast.If) and _called(node.test) == "TYPE_CHECKING":
         yield node
     for decorator in getattr(node, "decorator_list", []):
-        if isinstance(decorator, ast.Call) and _called(decorator) == "dataclass":
-            yield from decorator.keywords
         if _called(decorator) in _UNREMOVABLE:
             yield _At(decorator.lineno, decorator.col_offset - 1, decorator.end_lineno, decorator.end_col_offset)
 

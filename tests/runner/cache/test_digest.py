@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from runner.cache.digest import Memo, array_digest, module_digest, module_digests, value_digest
 from runner.graph import contracts
 from runner.graph.contracts import ContractError
+from runner.runtime import manifest
 from runner.runtime.values import Array
 
 OTHER_ARRAYS: dict[str, Array] = {
@@ -108,6 +110,21 @@ def test_a_stage_of_another_package_brings_that_package() -> None:
     }
 
 
+def test_a_stage_in_a_folder_of_a_package_brings_what_it_imports_from_all_of_it(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (package / "inner").mkdir()
+    (package / "inner" / "__init__.py").write_text("")
+    write(package / "inner" / "limit.py", "from outside.tables import LEVEL\n\ndef limit(): return LEVEL\n")
+    point = EntryPoint("outside.limit", "outside.inner.limit", contracts.ENTRY_POINTS)
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [point] if group == point.group else [])
+    assert set(module_digests("outside.limit")) == {
+        "outside/__init__.py",
+        "outside/inner/limit.py",
+        "outside/tables.py",
+    }
+
+
 @pytest.mark.parametrize(
     ("file", "text", "changes"),
     [
@@ -164,6 +181,24 @@ def test_a_memo_sees_a_change_whose_time_was_set_back(package: Path, monkeypatch
     before = module_digest("outside.gain", memo)
     write(package / "tables.py", "LEVEL = 3  # dB\n", OLD)
     assert module_digest("outside.gain", memo) != before
+
+
+@pytest.mark.parametrize("later", [b"ab", b"abcd"])
+def test_a_memo_does_not_remember_a_file_that_changes_while_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: bytes
+) -> None:
+    def read(path: Path) -> str:
+        digest = manifest.digest(path)
+        path.write_bytes(later)
+        return digest
+
+    monkeypatch.setattr("runner.cache.digest._FRESH_NS", -(10**18))
+    path, memo = tmp_path / "library.so", Memo()
+    path.write_bytes(b"abc")
+    with monkeypatch.context() as patch:
+        patch.setattr("runner.cache.digest.manifest", SimpleNamespace(digest=read))
+        before = memo.file(path)
+    assert memo.file(path) == manifest.digest(path) != before
 
 
 def test_a_memo_does_not_remember_a_file_that_has_just_changed(tmp_path: Path) -> None:

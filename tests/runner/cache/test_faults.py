@@ -191,6 +191,25 @@ def test_verify_removes_what_is_damaged_and_nothing_else(cache: Cache) -> None:
     assert cache.verify().damaged == []
 
 
+def test_verify_removes_a_damaged_file_at_once(cache: Cache) -> None:
+    path = tensor_file(cache, put_small(cache))
+    path.write_bytes(b"")
+    assert [found for found, _ in cache.verify().damaged] == [path]
+    assert not path.exists()
+
+
+def test_an_array_that_becomes_shorter_while_it_is_mapped_is_not_used(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def shorter(*_: object, **__: object) -> None:
+        raise ValueError("mmap length is greater than file size")
+
+    entry = put_small(cache)
+    monkeypatch.setattr(np, "memmap", shorter)
+    assert cache.load(entry, "en") is None
+    assert "mmap length is greater than file size" in caplog.messages[0]
+
+
 def test_an_array_under_another_ones_name_is_not_taken_for_it(cache: Cache) -> None:
     first, second = put(cache, 0), put(cache, 1)
     shutil.copyfile(tensor_file(cache, first), tensor_file(cache, second))

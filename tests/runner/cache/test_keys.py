@@ -62,6 +62,7 @@ CHANGES = [
     (LIBRARY, {"entry": "main"}, "entry decoder_forward -> main"),
     (LIBRARY, {"weights": "9" * 64}, "weights changed"),
     (LIBRARY, {"weights": None}, "weights changed"),
+    (LIBRARY, {"checkpoint": "9" * 64}, "checkpoint changed"),
     (LIBRARY, {"device": "cuda"}, "device cpu -> cuda"),
     (LIBRARY, {"target": {"kind": "llvm", "mcpu": "haswell"}}, 'target mcpu "skylake" -> "haswell"'),
     (LIBRARY, {"target": None}, "target changed"),

@@ -139,6 +139,16 @@ def test_a_misspelled_type_or_source_is_refused_at_its_column(
     with pytest.raises((SpecError, GraphError)) as caught:
         load_graph(str(path))
     assert f"{marked}: {message}" in messages(caught.value)
+    assert type(caught.value) is (GraphError if message.startswith("unknown dim") else SpecError)
+
+
+def test_a_misspelled_input_hides_no_mistake_of_the_next_one(tmp_path: Path) -> None:
+    misspelled = (D_EN, D_EN.replace("float32", "flot32"))
+    path, marked = write(tmp_path, edited(misspelled, (DURATION_MASK, DURATION_MASK.replace("bool", "§int64"))))
+    with pytest.raises(SpecError) as caught:
+        load_graph(str(path))
+    told = [line for line in messages(caught.value) if line.startswith(f"{marked}: duration.text_mask takes int64")]
+    assert len(told) == 1
 
 
 def test_an_unknown_dim_is_named_wherever_it_stands(tmp_path: Path) -> None:

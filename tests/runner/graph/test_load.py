@@ -12,7 +12,7 @@ import yaml
 
 from runner.errors import GraphError, SpecError
 from runner.graph.load import load_graph, reload_graph
-from runner.graph.types import Ref
+from runner.graph.types import Graph, Ref
 from stages.contract import parse_type
 from tests.runner.graphs import ROOT, edited, messages, model_of, write
 
@@ -56,12 +56,13 @@ def test_overlays_that_come_with_it_are_sound() -> None:
 
 
 def test_a_graph_that_was_loaded_before_takes_another_model_with_its_sizes() -> None:
-    graph = load_graph(DEFAULT)
-    again = reload_graph(graph.path, load_graph(DEFAULT).tree, {"speed": 1.5}, "run 1")
-    assert (again.model, again.dims, again.params["speed"]) == (graph.model, graph.dims, 1.5)
-    other = str(ROOT / "configs/models/kokoro-82m.yaml")
-    again = reload_graph(graph.path, graph.tree, {"speed": 1.5}, "run 1", [other])
-    assert (model_of(again).name, again.dims["hidden"].max, again.params["speed"]) == ("kokoro-82m", 512, 1.5)
+    def reload(*options: str, overlays: tuple[str, ...] = ()) -> Graph:
+        return reload_graph(graph.path, load_graph(DEFAULT).tree, {"speed": 1.5}, "run 1", overlays, options)
+
+    graph, other = load_graph(DEFAULT), str(ROOT / "configs/models/kokoro-82m.yaml")
+    assert (reload().model, reload().dims, reload().params["speed"]) == (graph.model, graph.dims, 1.5)
+    for again in (reload(overlays=(other,)), reload(f"model={other}")):
+        assert (model_of(again).name, again.dims["hidden"].max, again.params["speed"]) == ("kokoro-82m", 512, 1.5)
 
 
 def test_sizes_that_the_graph_itself_writes_stay_with_another_model(tmp_path: Path) -> None:

@@ -54,6 +54,11 @@ def test_kept_graph_is_the_graph(place: Path, monkeypatch: pytest.MonkeyPatch) -
     assert again == first == load_graph(str(place / "g.yaml"), [str(place / "over.yaml")])
     ours, theirs = ([(p, n.plain(), n.origin, n.key) for p, n in graph.tree.leaves()] for graph in (again, first))
     assert ours == theirs
+    assert (again.tree.origin, again.tree.key, again.tree.folder) == (
+        first.tree.origin,
+        first.tree.key,
+        first.tree.folder,
+    )
 
 
 @pytest.mark.usefixtures("aged")

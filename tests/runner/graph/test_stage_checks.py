@@ -44,6 +44,13 @@ def test_a_module_that_cannot_be_is_refused(tmp_path: Path, edit: tuple[str, str
     assert_refused(tmp_path, edited(edit), message)
 
 
+def test_an_unknown_module_hides_no_mistake_of_the_next_stage(tmp_path: Path) -> None:
+    path, marked = write(tmp_path, edited(("stages.tokenize", "stages.tokenise"), ("stages.trim", "§stages.trimm")))
+    with pytest.raises(GraphError) as caught:
+        load_graph(str(path))
+    assert f"{marked}: no stage 'stages.trimm'; did you mean 'stages.trim'?" in messages(caught.value)
+
+
 def test_a_library_needs_an_entry(tmp_path: Path) -> None:
     text = edited(("    entry: bert_forward\n", ""), ("  bert:\n", "  §bert:\n"))
     assert_refused(tmp_path, text, "stage 'bert' is a library and lacks 'entry', the function to call")

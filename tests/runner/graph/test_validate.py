@@ -131,6 +131,14 @@ def test_names_are_lower_case(tmp_path: Path) -> None:
     )
 
 
+def test_a_name_is_told_with_the_map_that_holds_it(tmp_path: Path) -> None:
+    path, marked = write(tmp_path, "stages: {bert: {inputs: {§Text: a}}}")
+    with pytest.raises(SpecError) as caught:
+        load_graph(DEFAULT, [str(path)])
+    told = f"{marked}: stages.bert.inputs takes a name of lower-case letters"
+    assert [line for line in messages(caught.value) if line.startswith(told)]
+
+
 def test_a_missing_key_is_named_with_its_stage(tmp_path: Path) -> None:
     text = edited(("    device: accel\n", "")).replace("  decoder:", "  §decoder:")
     path, marked = write(tmp_path, text)
@@ -142,6 +150,7 @@ def test_a_missing_key_is_named_with_its_stage(tmp_path: Path) -> None:
 SETS = [
     ("params.spede=1.2", "params has no 'spede'; did you mean 'speed'?"),
     ("params.speed=fast", 'params.speed takes a number like its default 1.0, not "fast"'),
+    ("params.speed=é", 'params.speed takes a number like its default 1.0, not "é"'),
     ("params.speed=nan.", 'params.speed takes a number like its default 1.0, not "nan."'),
     ("params.speed=.nan", ".nan is not a finite number"),
     ("params.speed=", "a value is missing here; write null to remove one"),
@@ -240,9 +249,18 @@ def test_a_model_file_holds_a_model_and_its_dims(tmp_path: Path, text: str, mess
     assert f"{marked}: {message}" in messages(caught.value)
 
 
+def mini_model() -> str:
+    """The file of the default model, to be written elsewhere."""
+    return (ROOT / "configs/models/mini.yaml").read_text("utf-8").replace(": mini/", f": {ROOT}/configs/models/mini/")
+
+
+def test_a_model_may_have_sizes_that_the_graph_does_not_use(tmp_path: Path) -> None:
+    path, _ = write(tmp_path, mini_model().replace("dims:\n", "dims:\n  spare: 3\n"), "model.yaml")
+    assert load_graph(DEFAULT, sets=[f"model={path}"]).dims["spare"].max == 3
+
+
 def test_a_key_that_a_model_file_lacks_is_one_mistake(tmp_path: Path) -> None:
-    text = (ROOT / "configs/models/mini.yaml").read_text("utf-8").replace(": mini/", f": {ROOT}/configs/models/mini/")
-    path, marked = write(tmp_path, f"{text}\n§extra: 1\n", "model.yaml")
+    path, marked = write(tmp_path, f"{mini_model()}\n§extra: 1\n", "model.yaml")
     with pytest.raises(SpecError) as caught:
         load_graph(DEFAULT, sets=[f"model={path}"])
     assert messages(caught.value) == [f"{marked}: a model file has no key 'extra'; known: model, dims"]
