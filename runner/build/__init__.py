@@ -1,1 +1,1 @@
-"""Stages become libraries: compiling, staleness, worker processes."""
+"""Builds libraries of stages: compiling, staleness, worker processes."""

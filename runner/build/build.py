@@ -3,12 +3,11 @@
     stage's nn.Module --export--> Relax + TIR --passes--> library.so --+
     checkpoint --take, fold, pack--> stage.weights --------------------+--> manifest stage.json, written last
 
-A stage whose manifest is current is left alone. Files are written under temporary names and put in place whole, the
-old manifest is removed first: an interrupted build leaves nothing that a run would trust. Two builds of one stage wait
-for each other; what a killed one left is removed by the next.
+A stage whose manifest is current is not compiled. Files are written under temporary names and then renamed, after the
+old manifest is removed: a run never trusts the files of an interrupted build. Two builds of a stage wait for each
+other; a build removes the leftovers of killed builds.
 
-This module imports TVM's compiler (0.6 s, 200 MB); `runner.build.staleness` tells without it whether there is anything
-to build.
+This module imports TVM's compiler (0.6 s, 200 MB); `runner.build.staleness` finds the stages to build without it.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from runner.build.export import count_parameters, export, name_stage_in_errors
 from runner.build.passes import compile_module
-from runner.build.staleness import Recipe, recipes, why_stale
+from runner.build.staleness import Recipe, find_reason, make_recipes
 from runner.build.targets import check_linker, check_target, needed_features, resolve_target, spell_target
 from runner.build.weights import check_checkpoint, pack, write_weights
 from runner.build.workers import WorkerPool
@@ -48,16 +47,16 @@ if TYPE_CHECKING:
     from stages.contract import Contract
 
 Progress = Callable[[str, str, float], None]
-"""`progress(stage, state, seconds)`, state being "current", "compiling" or "built"."""
+"""`progress(stage, state, seconds)`; the state is "current", "compiling" or "built"."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """What a graph's stages are compiled from, beside their code.
+    """The inputs of a build beside the code of the stages.
 
     Attributes:
-        dims: the model's sizes.
-        checkpoint: the file of the weights, and the family that it is one of; None where no stage takes weights.
+        dims: sizes of the model.
+        checkpoint: the file of the weights, and its family; None if no stage takes weights.
     """
 
     dims: Dims
@@ -69,7 +68,7 @@ class Model:
 
         Raises:
             BuildError: its config.json cannot be read, or describes no model.
-            WeightsError: the checkpoint is not there.
+            WeightsError: the checkpoint is missing.
         """
         dims = read_model(graph.model, BuildError).dims
         if graph.model is None or not any(spec.weights for spec in graph.stages.values()):
@@ -77,10 +76,10 @@ class Model:
         return cls(dims, (hub.checkpoint(graph.model), find_family(graph.model.family)))
 
     def open(self) -> Checkpoint | None:
-        """Open the checkpoint.
+        """Open the checkpoint; None if there is none.
 
         Raises:
-            WeightsError: it is none.
+            WeightsError: the file is no checkpoint.
         """
         return None if self.checkpoint is None else Checkpoint.open(*self.checkpoint)
 
@@ -92,24 +91,25 @@ def build(
     progress: Progress | None = None,
     only: Collection[str] | None = None,
 ) -> None:
-    """Compile what is missing or stale of the graph's stages.
+    """Compile the stages of a graph whose libraries are missing or stale.
 
     Args:
-        build_root: folder of the compiled stages; None for the default one.
+        build_root: folder of the libraries; None for the default one.
+        progress: called when the state of a stage changes.
         only: names of the stages to consider; None for all.
 
     Raises:
-        WeightsError: the checkpoint is not there, or not that of this model; every missing, extra or misshapen tensor
-            is listed.
-        BuildError: a stage could not be compiled, or the build folder not be written.
+        WeightsError: the checkpoint is missing, or does not fit the model; every missing, extra or misshapen tensor is
+            listed.
+        BuildError: a stage could not be compiled, or the build root not be written.
     """
-    tell = progress or (lambda stage, state, seconds: None)
-    todo, known = [], recipes(graph, build_root)
+    report = progress or (lambda stage, state, seconds: None)
+    todo, known = [], make_recipes(graph, build_root)
     for recipe in known:
         if only is not None and recipe.stage not in only:
             continue
-        if why_stale(recipe) is None:
-            tell(recipe.stage, "current", 0.0)
+        if find_reason(recipe) is None:
+            report(recipe.stage, "current", 0.0)
         else:
             todo.append(recipe)
     if not todo:
@@ -119,43 +119,42 @@ def build(
         check_target(recipe.stage, recipe.target)
     prepare_for_compiler()
     size = min(len(todo), available_threads())
-    with WorkerPool(size if size > 1 else 0, __name__) as pool:  # these import the compiler meanwhile
+    with WorkerPool(size if size > 1 else 0, __name__) as pool:  # workers import the compiler meanwhile
         model = Model.of(graph)
         checkpoint = model.open()
         if checkpoint is not None:
             check_checkpoint(checkpoint, [recipe.source for recipe in known], model.dims)
         if size > 1:
-            _compile_in_workers(pool, todo, model, tell)
+            _compile_in_workers(pool, todo, model, report)
             return
     for recipe in todo:
-        tell(recipe.stage, "compiling", 0.0)
-        tell(recipe.stage, *_compile(recipe, model))
+        report(recipe.stage, "compiling", 0.0)
+        report(recipe.stage, *_compile(recipe, model))
 
 
-def _compile_in_workers(pool: WorkerPool, todo: Sequence[Recipe], model: Model, tell: Progress) -> None:
-    """Compile several stages at a time, those with the most layers first: the longest is then no longer alone at the
-    end."""
+def _compile_in_workers(pool: WorkerPool, todo: Sequence[Recipe], model: Model, report: Progress) -> None:
+    """Compile several stages at a time; those with the most parameters first, so that no long one is left."""
     todo = sorted(todo, key=lambda recipe: count_parameters(recipe.source, model.dims), reverse=True)
     unfinished = {recipe.stage: recipe.library for recipe in todo}
     jobs = [(recipe.stage, partial(_compile, recipe, model)) for recipe in todo]
     try:
-        for stage, (state, seconds) in pool.work(jobs, lambda stage: tell(stage, "compiling", 0.0)):
-            tell(stage, state, seconds)
+        for stage, (state, seconds) in pool.work(jobs, lambda stage: report(stage, "compiling", 0.0)):
+            report(stage, state, seconds)
             del unfinished[stage]
     except BaseException:
         pool.end()
         for library in unfinished.values():
             with contextlib.suppress(OSError), _build_lock(library, wait=False):
-                pass  # what the workers had no time to remove is removed now
+                pass  # taking the lock removes the leftovers of the killed workers
         raise
 
 
 def _compile(recipe: Recipe, model: Model) -> tuple[str, float]:
-    """Build one stage, unless another process has done so meanwhile: "built" or "current", and the seconds it took."""
+    """Build a stage unless another process has done so; gives "built" or "current", and the seconds it took."""
     start = time.perf_counter()
     try:
         with _build_lock(recipe.library):
-            stale = why_stale(recipe) is not None
+            stale = find_reason(recipe) is not None
             if stale:
                 _build_stage(recipe, model)
     except OSError as error:
@@ -167,7 +166,7 @@ def _compile(recipe: Recipe, model: Model) -> tuple[str, float]:
 def _build_lock(library: Path, *, wait: bool = True) -> Iterator[None]:
     """Hold an exclusive lock on `library`, and delete leftovers of killed builds of it.
 
-    The lock is the kernel's, and ends with the process that holds it, however that ends.
+    The kernel releases the lock when the process ends, also if it is killed.
 
     Raises:
         BlockingIOError: another process holds it, and `wait` is false.
@@ -185,7 +184,7 @@ def _build_lock(library: Path, *, wait: bool = True) -> Iterator[None]:
 
 
 def _build_stage(recipe: Recipe, model: Model) -> None:
-    """Compile one stage and put its three files in place, the manifest last."""
+    """Compile a stage and write its three files, the manifest last."""
     library = recipe.library
     target = resolve_target(recipe.target)
     with name_stage_in_errors(recipe.stage, target):
@@ -199,10 +198,12 @@ def _build_stage(recipe: Recipe, model: Model) -> None:
         manifest.manifest_path(library).unlink(missing_ok=True)
         compiled.replace(library)
         weights.replace(manifest.weights_path(library))
-    _manifest(recipe, model.dims, target, layers.contract, tensors).write(manifest.manifest_path(library))
+    _make_manifest(recipe, model.dims, target, layers.contract, tensors).write(manifest.manifest_path(library))
 
 
-def _manifest(recipe: Recipe, dims: Dims, target: Target, contract: Contract, tensors: tuple[Tensor, ...]) -> Manifest:
+def _make_manifest(
+    recipe: Recipe, dims: Dims, target: Target, contract: Contract, tensors: tuple[Tensor, ...]
+) -> Manifest:
     return Manifest(
         stage=recipe.stage,
         entry=recipe.entry,

@@ -1,4 +1,4 @@
-"""From the class of a stage to its Relax module.
+"""Exports the class of a stage as a Relax module.
 
 stages/NAME.py --> class under @stage --(dims, target)--> layers --contract--> Relax and TIR, names of parameters
 """
@@ -32,12 +32,14 @@ def find_class(source: str) -> Any:
     module = importlib.import_module(find_stage(source).module)
     found = [value for value in vars(module).values() if isinstance(value, type) and "contract" in vars(value)]
     if len(found) != 1:
-        raise BuildError(f"{source} has {len(found)} classes under @stage(...), a compiled stage's file has one")
+        raise BuildError(
+            f"{source} has {len(found)} classes under @stage(...), expected one in the file of a compiled stage"
+        )
     return found[0]
 
 
 def count_parameters(source: str, dims: Dims) -> int:
-    """How many parameters a stage has: a measure of how long its compilation takes.
+    """Count the parameters of a stage; the time of its compilation grows with them.
 
     Raises:
         BuildError: the stage cannot be made.
@@ -51,7 +53,7 @@ def export(source: str, entry: str, dims: Dims, target: Target) -> tuple[tvm.IRM
     """Export a stage as Relax and TIR.
 
     Returns:
-        the module, the stage that it came from, and the names of its parameters in the entry's order.
+        the exported module, the stage's `nn.Module`, and the names of its parameters in the entry's order.
     """
     with target:
         module = find_class(source)(dims)
@@ -63,7 +65,7 @@ def export(source: str, entry: str, dims: Dims, target: Target) -> tuple[tvm.IRM
 
 
 def entry_spec(contract: Contract, dims: Dims) -> dict[str, Any]:
-    """Spell a contract as the spec of an exported method: the model's dims as numbers, the others as symbols.
+    """Make the spec of an exported method from a contract: the model's dims are numbers, other dims are symbols.
 
     Raises:
         BuildError: a port is no tensor.
@@ -82,7 +84,7 @@ def entry_spec(contract: Contract, dims: Dims) -> dict[str, Any]:
     spec: dict[str, Any] = {}
     for name, port in contract.inputs.items():
         if not isinstance(port.type, TensorType):
-            raise BuildError(f"port {name} is {port.type}: a compiled stage takes tensors only")
+            raise BuildError(f"port {name} is {port.type}: a compiled stage takes only tensors")
         spec[name] = nn.spec.Tensor([extent(dim) for dim in port.type.dims], port.type.dtype)
     return {**spec, "$": {"param_mode": "packed", "effect_mode": "none"}}
 
@@ -92,7 +94,7 @@ def name_stage_in_errors(stage: str, target: Target) -> Iterator[None]:
     """Add the stage and the target to errors of the compiler, of the linker and of the stage's own code.
 
     Raises:
-        BuildError: in place of any of these; other errors of the runner and of the system pass.
+        BuildError: in place of such an error; errors of the runner and of the system pass.
     """
     try:
         yield
@@ -100,7 +102,7 @@ def name_stage_in_errors(stage: str, target: Target) -> Iterator[None]:
         raise BuildError(f"stage '{stage}' could not be compiled for {target}: {error}") from error
     except (KokoroError, OSError):
         raise
-    except Exception as error:  # the code of a stage is a user's, and may raise anything
-        at, said = traceback.extract_tb(error.__traceback__)[-1], traceback.format_exception_only(error)[-1].strip()
-        message = f"stage '{stage}' could not be compiled for {target}: {at.filename}:{at.lineno}: {said}"
+    except Exception as error:  # the code of a stage may raise any error
+        at, fact = traceback.extract_tb(error.__traceback__)[-1], traceback.format_exception_only(error)[-1].strip()
+        message = f"stage '{stage}' could not be compiled for {target}: {at.filename}:{at.lineno}: {fact}"
         raise BuildError(message) from error

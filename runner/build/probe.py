@@ -1,9 +1,9 @@
-"""Looks inside a compiled stage: what each of its layers gives, to find where a NaN is born or a value runs away.
+"""Runs a compiled stage and records the output of each of its layers, to find the first NaN or the first large value.
 
-    stage's class --> every layer of its own also gives its result --> compiled aside --> run on given inputs --> Taps
+    stage's class --> each layer's result becomes an output --> compiled apart --> run on given inputs --> Taps
 
-The kernels are those of the stage's library, in the same order; but results are kept longer, so memory is planned anew.
-Nothing is written to the build root. Like `build`, whose parts this uses, it imports TVM's compiler.
+The kernels are those of the stage's library, in the same order. Results live longer, so memory is planned differently.
+Nothing is written to the build root. Like `build`, whose functions it uses, this module imports TVM's compiler.
 """
 
 from __future__ import annotations
@@ -43,12 +43,13 @@ _ENTRY = "probe"
 
 @dataclass(frozen=True)
 class Tap:
-    """What one layer gave.
+    """The output of a layer.
 
     Attributes:
-        name: of the layer, as in `generator.resblocks.3`; a second call of it is `#2`.
-        shape: of its valid part: rows, channels.
-        finite: share of values that are neither NaN nor infinite; mean, std and largest are of these.
+        name: name of the layer, as in `generator.resblocks.3`; its second call has the suffix `#2`.
+        shape: shape of the valid part: rows, channels.
+        mean, std, largest: of the finite values; `largest` is an absolute value.
+        finite: share of values that are neither NaN nor infinite.
     """
 
     name: str
@@ -59,7 +60,7 @@ class Tap:
     finite: float
 
     def table(self) -> dict[str, Any]:
-        """As JSON: a figure that there is none of is null."""
+        """Make a table for JSON; a figure that is not finite is null."""
         figures = {"mean": self.mean, "std": self.std, "max_abs": self.largest}
         known = {name: value if np.isfinite(value) else None for name, value in figures.items()}
         return {"layer": self.name, "shape": list(self.shape), **known, "finite": self.finite}
@@ -74,16 +75,16 @@ class Tap:
 
 
 @dataclass
-class _Recorded:
-    """Results of layers, in the order in which they are made."""
+class _Results:
+    """The results of layers, in the order of their calls."""
 
     names: list[str]
     values: list[Any]
 
-    def note(self, name: str, value: Any) -> None:
+    def add(self, name: str, value: Any) -> None:
         if isinstance(value, tuple | list):
             for number, item in enumerate(value):
-                self.note(f"{name}.{number}", item)
+                self.add(f"{name}.{number}", item)
         elif isinstance(value, Signal | nn.Tensor):
             count = sum(known.partition("#")[0] == name for known in self.names)
             self.names.append(name if not count else f"{name}#{count + 1}")
@@ -91,10 +92,10 @@ class _Recorded:
 
 
 def probe(graph: Graph, stage: str, inputs: Mapping[str, Array]) -> list[Tap]:
-    """Run the stage on `inputs`, by port, and tell what each layer gave, in the order of their ends.
+    """Run a stage on `inputs`, by port; gives the outputs of its layers in the order of their ends, then its own.
 
     Raises:
-        RunError: the stage is not compiled from a source of ours, or an input is not what its port takes.
+        RunError: the stage is not compiled from a source here, or an input does not fit its port.
         BuildError, WeightsError: as `build`.
     """
     spec = graph.stages[stage]
@@ -106,10 +107,10 @@ def probe(graph: Graph, stage: str, inputs: Mapping[str, Array]) -> list[Tap]:
     target = resolve_target(load_device(spec.device.partition(":")[0]).target)
     where = devices.find(spec.device)
     prepare_for_compiler()
-    recorded = _Recorded([], [])
+    results = _Results([], [])
     with target:
         module = find_class(spec.source)(model.dims)
-        _tap(module, recorded)
+        _add_taps(module, results)
         exported, params = module.export_tvm({_ENTRY: entry_spec(module.contract, model.dims)})
         compiled = compile_module(exported, target)
         arrays = pack(module, spec.source, model.open(), [name for name, _ in params])
@@ -119,57 +120,57 @@ def probe(graph: Graph, stage: str, inputs: Mapping[str, Array]) -> list[Tap]:
         weights = manifest.weights_path(path)
         tensors = write_weights(weights, arrays)
         library = Library(path, _ENTRY, where, map_weights(weights, tensors, where))
-        results = [value.array if isinstance(value, Remote) else value for value in library(list(given.values()))]
+        values = [value.array if isinstance(value, Remote) else value for value in library(list(given.values()))]
     outputs = len(spec.outputs)
-    inside = zip(recorded.names, recorded.values, results[outputs:], strict=True)
-    taps = [Tap.of(name, _valid(value, array, given)) for name, value, array in inside]
-    return [*taps, *(Tap.of(port, array) for port, array in zip(spec.outputs, results[:outputs], strict=True))]
+    layers = zip(results.names, results.values, values[outputs:], strict=True)
+    taps = [Tap.of(name, _select_valid(value, array, given)) for name, value, array in layers]
+    return [*taps, *(Tap.of(port, array) for port, array in zip(spec.outputs, values[:outputs], strict=True))]
 
 
-def _tap(module: Any, recorded: _Recorded) -> None:
-    """Make every layer note what it gives, and the stage give all of that beside its own."""
-    for name, layer in _layers(module):
-        layer.forward = _noting(name, layer.forward, recorded)
+def _add_taps(module: Any, results: _Results) -> None:
+    """Let every layer record its result, and the stage return all of these after its own outputs."""
+    for name, layer in _list_layers(module):
+        layer.forward = _record(name, layer.forward, results)
     forward = module.forward
 
     @functools.wraps(forward)
-    def tapped(*args: Any, **kwargs: Any) -> tuple[Any, ...]:
+    def forward_with_taps(*args: Any, **kwargs: Any) -> tuple[Any, ...]:
         given = forward(*args, **kwargs)
         own = given if isinstance(given, tuple) else (given,)
-        return (*own, *(value.data if isinstance(value, Signal) else value for value in recorded.values))
+        return (*own, *(value.data if isinstance(value, Signal) else value for value in results.values))
 
-    setattr(module, _ENTRY, tapped)
+    setattr(module, _ENTRY, forward_with_taps)
 
 
-def _noting(name: str, forward: Callable[..., Any], recorded: _Recorded) -> Callable[..., Any]:
-    def noting(*args: Any, **kwargs: Any) -> Any:
+def _record(name: str, forward: Callable[..., Any], results: _Results) -> Callable[..., Any]:
+    def forward_and_record(*args: Any, **kwargs: Any) -> Any:
         value = forward(*args, **kwargs)
-        recorded.note(name, value)
+        results.add(name, value)
         return value
 
-    return noting
+    return forward_and_record
 
 
-def _layers(module: Any) -> Iterator[tuple[str, Any]]:
-    """The modules inside a module that compute something, by their dotted names."""
+def _list_layers(module: Any) -> Iterator[tuple[str, Any]]:
+    """List the modules in a module that have a `forward`, by their dotted names."""
     for name, inside in vars(module).items():
-        for path, layer in _flat(name, inside):
-            yield from ((f"{path}.{below}", item) for below, item in _layers(layer))
+        for path, layer in _list_modules(name, inside):
+            yield from ((f"{path}.{below}", item) for below, item in _list_layers(layer))
             if inspect.ismethod(getattr(layer, "forward", None)):
                 yield path, layer
 
 
-def _flat(name: str, inside: object) -> Iterator[tuple[str, Any]]:
-    """A module, or those of a list of them, or of lists in lists."""
+def _list_modules(name: str, inside: object) -> Iterator[tuple[str, Any]]:
+    """List a module, or the modules of a list, of any depth."""
     if isinstance(inside, nn.ModuleList):
         for number, item in enumerate(inside):
-            yield from _flat(f"{name}.{number}", item)
+            yield from _list_modules(f"{name}.{number}", item)
     elif isinstance(inside, nn.Module):
         yield name, inside
 
 
-def _valid(value: Any, array: Array, inputs: Mapping[str, Array]) -> Array:
-    """The rows of the utterance and the real channels: what lies beyond is whatever was in memory."""
+def _select_valid(value: Any, array: Array, inputs: Mapping[str, Array]) -> Array:
+    """Select the valid rows and channels; beyond them, memory is not written."""
     if not isinstance(value, Signal):
         return array
     length = inputs.get(value.axis.length._expr.name)

@@ -1,10 +1,10 @@
-"""The source files that a compiled stage is made from: its own, those that it imports, and the builder's.
+"""Finds the source files that a library is made from: the stage's, those that it imports, and the builder's.
 
-    stages/NAME.py, stages/families.py --import statements--> every `stages` module they import, however far
-    BUILDER                            --> the modules of the runner that decide a byte of what is built
+    stages/NAME.py, stages/families.py --import statements--> every `stages` module that they import, also indirectly
+    BUILDER                            --> the modules of the runner that decide the bytes of a library
 
-Files are named as a manifest names them: `stages/bert.py`, `runner/build/export.py`. A stage of another package has the
-name of its file alone.
+Files are named as a manifest names them: `stages/bert.py`, `runner/build/export.py`. The file of a stage of another
+package has no folder in its name.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ BUILDER = (
     "runtime/manifest.py",
     "runtime/process.py",
 )
-"""The modules of the runner that decide a byte of a library, of its weights or of its manifest."""
+"""The modules of the runner that decide the bytes of a library, of its weights or of its manifest."""
 _BUILDER_FILES = {f"runner/{name}": _RUNNER / name for name in BUILDER}
 _OPS = "stages.ops"  # imports all kernels and operators; a stage depends on those that it calls
-_FAMILIES = "families.py"  # of stages: which tensors a checkpoint has, and the sizes of a model
+_FAMILIES = "families.py"  # decides the tensors of a checkpoint and the sizes of a model
 
 
 def unchanged_sources(library: Path, source: str, digest: Callable[[str], str]) -> dict[str, str] | None:
-    """Read the sources from the library's manifest, if it was made from `source` and each is as it was: then their
-    imports are too. None if not.
+    """Read the sources from the library's manifest; None if it was made from another stage, or if one has changed.
 
-    Digesting them takes 2 ms, parsing them to find those imports some hundreds.
+    If no source has changed, neither have their imports. Digesting them takes 2 ms; parsing them, to find the imports,
+    takes some hundreds.
 
     Args:
-        digest: gives the sha256 of a file by its name (`digest_source`); it may remember it.
+        digest: `digest_source`, which may be cached.
     """
     try:
         manifest = Manifest.read(manifests.manifest_path(library))
@@ -62,7 +62,7 @@ def unchanged_sources(library: Path, source: str, digest: Callable[[str], str]) 
 
 
 def digest_source(name: str) -> str:
-    """Digest the file that a manifest calls `name`.
+    """Compute the sha256 of the file that a manifest calls `name`.
 
     Raises:
         OSError: it cannot be read.
@@ -73,13 +73,13 @@ def digest_source(name: str) -> str:
 
 
 def find_sources(source: str) -> dict[str, str]:
-    """Find the files that the stage `source` is made from, and digest each: name -> sha256.
+    """Find the files that the library of the stage `source` is made from: name -> sha256.
 
     Raises:
         BuildError: one cannot be read.
     """
     folder, seen = _stages_folder(), set[Path]()
-    files = {*_imported(find_stage(source).path, seen), *_imported(folder / _FAMILIES, seen)}
+    files = {*_list_imported(find_stage(source).path, seen), *_list_imported(folder / _FAMILIES, seen)}
     named = {f"stages/{path.relative_to(folder).as_posix()}": path for path in files if path.is_relative_to(folder)}
     named |= {path.name: path for path in files if not path.is_relative_to(folder)}
     named |= _BUILDER_FILES
@@ -90,10 +90,10 @@ def _stages_folder() -> Path:
     return Path(stages.__path__[0])
 
 
-def _imported(path: Path, seen: set[Path]) -> Iterator[Path]:
-    """The file and, below it, those that its import statements name within the package.
+def _list_imported(path: Path, seen: set[Path]) -> Iterator[Path]:
+    """List a file and the files of `stages` that it imports, also indirectly.
 
-    Of the table of computations, these are the computations that the file calls.
+    Of the table of computations, only those that the file calls are followed.
     """
     if path in seen:
         return
@@ -107,11 +107,11 @@ def _imported(path: Path, seen: set[Path]) -> Iterator[Path]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         for found in filter(None, map(_module_file, names)):
-            yield from _called(tree, found, seen) if found == _module_file(_OPS) else _imported(found, seen)
+            yield from _list_called(tree, found, seen) if found == _module_file(_OPS) else _list_imported(found, seen)
 
 
-def _called(tree: ast.Module, table: Path, seen: set[Path]) -> Iterator[Path]:
-    """The table of computations, and the files of each computation that `tree` calls as `ops.NAME`."""
+def _list_called(tree: ast.Module, table: Path, seen: set[Path]) -> Iterator[Path]:
+    """List the table of computations, and the files of the computations that `tree` calls as `ops.NAME`."""
     yield table
     attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
     called = {node.attr for node in attributes if ast.unparse(node.value) == "ops"}
@@ -123,7 +123,7 @@ def _called(tree: ast.Module, table: Path, seen: set[Path]) -> Iterator[Path]:
             parts = [ast.unparse(part) for part in ast.walk(node.value) if isinstance(part, ast.Attribute)]
             names = [f"stages.{part}" for part in parts]  # kernels.MODULE, and kernels.MODULE.FUNCTION
         for found in filter(None, map(_module_file, names)):
-            yield from _imported(found, seen)
+            yield from _list_imported(found, seen)
 
 
 def _module_file(name: str) -> Path | None:

@@ -1,11 +1,11 @@
-"""What a compiled stage depends on, and whether the library that is there was made from it. Never imports TVM.
+"""Finds stale libraries: those that were not made from their present recipe. Never imports TVM.
 
     stage's source file -> every `stages` module it imports -> digests --+
     BUILDER, the runner's modules that compile and pack ----> digests ---+
     config.json, checkpoint, TVM's version, device's target -------------+--> key --> the manifest's key?
 
-The digest of a checkpoint is remembered beside the libraries for as long as its size, modification time and inode stay.
-A checkpoint that is gone is taken to be what it was: what is built from it runs without it.
+The digest of a checkpoint is stored beside the libraries, and used while its size, modification time and inode stay. A
+checkpoint that is missing counts as unchanged: libraries that were built from it run without it.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ from runner.runtime.manifest import Manifest
 if TYPE_CHECKING:
     from runner.graph.types import Graph, ModelSpec, StageSpec
 
-NATIVE = "native"  # `mcpu` of a device whose stages are compiled for the CPU that builds them
+NATIVE = "native"  # `mcpu` of a device kind whose libraries are compiled for the CPU that builds them
 _LOG = logging.getLogger("kokoro_run")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that the library of one stage is made from.
+    """All that a library is made from, before it is made.
 
     Attributes:
-        library: where it goes.
-        target: TVM's target as the device's file spells it; `mcpu: native` is not resolved yet.
+        library: file of the library.
+        target: TVM's target as in the file of the device kind; `mcpu: native` is not resolved yet.
         sources: file -> sha256.
-        digests: sha256 of config.json and of the checkpoint, as far as the stage is made from them.
+        digests: sha256 of config.json and of the checkpoint, if the stage depends on them.
     """
 
     stage: str
@@ -60,7 +60,7 @@ class Recipe:
 
     @property
     def key(self) -> str:
-        """Digest of everything above that changes the library's bytes."""
+        """The digest of all that decides the library's bytes."""
         parts = {
             "format": manifests.FORMAT,
             "entry": self.entry,
@@ -73,29 +73,30 @@ class Recipe:
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def recipes(graph: Graph, build_root: Path | None) -> list[Recipe]:
-    """What each compiled stage of the graph is made from; libraries made elsewhere are not among them.
+def make_recipes(graph: Graph, build_root: Path | None) -> list[Recipe]:
+    """Make the recipe of each compiled stage that has a source.
 
     Raises:
-        WeightsError: the checkpoint is not there and nothing says what it was, or the hub's cannot be had; or it is not
-            the one that the model's sha256 names.
+        WeightsError: the checkpoint is missing and its digest is not known, it cannot be fetched from the hub, or its
+            digest is not the model's sha256.
         BuildError: config.json, the checkpoint or a source cannot be read.
     """
     compiled = [spec for spec in graph.stages.values() if spec.source is not None]
     if not compiled:
         return []
-    checkpoint = _checkpoint_of(graph, build_root)
-    known = {} if checkpoint is None else {"checkpoint": _checkpoint_digest(*checkpoint)}
+    checkpoint = _find_checkpoint(graph, build_root)
+    known = {} if checkpoint is None else {"checkpoint": _find_checkpoint_digest(*checkpoint)}
     config = {} if graph.model is None else {"config": _digest(graph.model.config)}
-    # The stages share most of their sources; another call looks at them again.
+    # The stages share most of their sources; the cache lasts for this call only.
     digest = functools.cache(digest_source)
     return [
-        _recipe(spec, graph, build_root, {**config, **(known if spec.weights else {})}, digest) for spec in compiled
+        _make_recipe(spec, graph, build_root, {**config, **(known if spec.weights else {})}, digest)
+        for spec in compiled
     ]
 
 
-def _checkpoint_of(graph: Graph, build_root: Path | None) -> tuple[ModelSpec, Path] | None:
-    """The model whose checkpoint stages of the graph take weights of, and the record of its digest."""
+def _find_checkpoint(graph: Graph, build_root: Path | None) -> tuple[ModelSpec, Path] | None:
+    """Find the model, and the record of its checkpoint's digest; None if no stage takes weights."""
     weighted = next((spec for spec in graph.stages.values() if spec.weights), None)
     if graph.model is None or weighted is None:
         return None
@@ -103,37 +104,37 @@ def _checkpoint_of(graph: Graph, build_root: Path | None) -> tuple[ModelSpec, Pa
 
 
 def check_checkpoint_path(graph: Graph, build_root: Path | None) -> None:
-    """Find out, before anything else is looked for, whether a checkpoint that an overlay or an option names is there.
+    """Check that a checkpoint exists which an overlay or an option names; call it before other files are read.
 
     Raises:
-        WeightsError: it is not, and no library here was built from it.
+        WeightsError: it is missing, and no library in the build root was built from it.
     """
-    found = _checkpoint_of(graph, build_root)
+    found = _find_checkpoint(graph, build_root)
     if found is None:
         return
     model, record = found
     path = model.checkpoint
     if path is None or "checkpoint" not in model.overridden or path.is_file():
         return
-    if _recorded_digest(record, path.resolve()) is None:
-        from runner.model import hub  # noqa: PLC0415 - 10 ms that a model on the disk need not pay
+    if _read_digest(record, path.resolve()) is None:
+        from runner.model import hub  # noqa: PLC0415 - 10 ms that a model on the disk does not need
 
         hub.checkpoint(model)
 
 
 def checkpoint_record(library: Path) -> Path:
-    """Where the digest of the checkpoint is remembered that a library was built from."""
+    """Give the file with the digest of the checkpoint that a library was built from."""
     return library.parents[1] / "checkpoint.json"
 
 
 def stale(graph: Graph, build_root: Path | None = None) -> list[tuple[str, str]]:
-    """The stages that `build` would compile, each with the reason."""
-    reasons = ((recipe.stage, why_stale(recipe)) for recipe in recipes(graph, build_root))
+    """List the stages that `build` would compile, each with the reason."""
+    reasons = ((recipe.stage, find_reason(recipe)) for recipe in make_recipes(graph, build_root))
     return [(stage, reason) for stage, reason in reasons if reason is not None]
 
 
-def why_stale(recipe: Recipe) -> str | None:
-    """Why the library of `recipe` must be made; None where it is there and current."""
+def find_reason(recipe: Recipe) -> str | None:
+    """Find the reason why the library of `recipe` must be built; None if it is current."""
     path = manifests.manifest_path(recipe.library)
     if not path.is_file():
         return "not built yet"
@@ -142,12 +143,15 @@ def why_stale(recipe: Recipe) -> str | None:
     except RunError as error:
         return str(error)
     if manifest.key != recipe.key:
-        return _difference(manifest, recipe)
-    return find_incompatibility(recipe.library, manifest) or _slower(recipe, manifest)
+        return _describe_difference(manifest, recipe)
+    return find_incompatibility(recipe.library, manifest) or _find_faster(recipe, manifest)
 
 
-def _slower(recipe: Recipe, manifest: Manifest) -> str | None:
-    """Why a library that runs here would run faster if it were compiled for this CPU."""
+def _find_faster(recipe: Recipe, manifest: Manifest) -> str | None:
+    """Find the reason why a library would run faster if it were compiled for this CPU; None if it would not.
+
+    If it cannot be built again here, a warning is logged instead.
+    """
     if recipe.target.get("mcpu") != NATIVE:
         return None
     decisive = devices.VECTORS | (devices.MATRICES if "bf16" in recipe.target.get("keys", ()) else frozenset())
@@ -155,28 +159,28 @@ def _slower(recipe: Recipe, manifest: Manifest) -> str | None:
     if not unused:
         return None
     fact = f"built for a CPU without {', '.join(unused)}, which this one has"
-    obstacle = _obstacle(recipe.library.parent)
+    obstacle = _find_obstacle(recipe.library.parent)
     if obstacle is None:
         return fact
     _LOG.warning("stage '%s': %s; %s it is not built again", recipe.stage, fact, obstacle)
     return None
 
 
-def _obstacle(folder: Path) -> str | None:
-    """Why nothing can be built into `folder` here; None if it can."""
+def _find_obstacle(folder: Path) -> str | None:
+    """Find the reason why nothing can be built into `folder`; None if it can."""
     if not _has_linker():
         return "without a C compiler to link with"
     return None if os.access(folder, os.W_OK) else f"where {folder} is read-only"
 
 
 def _has_linker() -> bool:
-    """Whether there is what `build` links with (`tvm.support.cc.get_cc`)."""
+    """Whether there is a compiler that `build` can link with (as `tvm.support.cc.get_cc` finds it)."""
     named = os.environ.get("CXX") or os.environ.get("CC")
     names = [named] if named else ["g++", "gcc", "clang++", "clang", "c++", "cc"]
     return any(shutil.which(name) for name in names)
 
 
-def _difference(manifest: Manifest, recipe: Recipe) -> str:
+def _describe_difference(manifest: Manifest, recipe: Recipe) -> str:
     if manifest.tvm != tvm_runtime.version():
         return f"built by TVM {manifest.tvm}, this is {tvm_runtime.version()}"
     if manifest.checkpoint != recipe.digests.get("checkpoint", ""):
@@ -188,7 +192,7 @@ def _difference(manifest: Manifest, recipe: Recipe) -> str:
     return "its config.json, entry or device has changed"
 
 
-def _recipe(
+def _make_recipe(
     spec: StageSpec,
     graph: Graph,
     build_root: Path | None,
@@ -216,23 +220,23 @@ def _digest(path: Path) -> str:
         return file_sha256(path)
 
 
-def _checkpoint_digest(model: ModelSpec, record: Path) -> str:
-    """sha256 of the model's checkpoint; of one that is gone, the model's `sha256`, else what `record` says of it.
+def _find_checkpoint_digest(model: ModelSpec, record: Path) -> str:
+    """Find the sha256 of the model's checkpoint.
 
-    `build` needs the file itself, and fails without it.
+    If the file is missing, it is the model's `sha256`, else the one in `record`; `build` fails without the file itself.
     """
     path = model.checkpoint
     if path is None or not path.is_file():
-        recorded = None if path is None else _recorded_digest(record, path.resolve())
-        # The model's sha256 speaks of the model's own checkpoint, not of a path that was set in its place.
+        recorded = None if path is None else _read_digest(record, path.resolve())
+        # The model's sha256 is that of its own checkpoint, not of a path that was set in its place.
         known = recorded if "checkpoint" in model.overridden else model.sha256 or recorded
         if known is None:
-            from runner.model import hub  # noqa: PLC0415 - 10 ms that a model on the disk need not pay
+            from runner.model import hub  # noqa: PLC0415 - 10 ms that a model on the disk does not need
 
             path = hub.checkpoint(model)
-            known = _remembered_digest(path, record)
+            known = _digest_once(path, record)
     else:
-        known = _remembered_digest(path, record)
+        known = _digest_once(path, record)
     if model.sha256 not in (None, known):
         raise WeightsError(
             f"{path}: sha256 is {known}, the model says {model.sha256}; "
@@ -241,12 +245,12 @@ def _checkpoint_digest(model: ModelSpec, record: Path) -> str:
     return known
 
 
-def _remembered_digest(path: Path, record: Path) -> str:
-    """sha256 of a large file, from `record` where that knows the file as it is."""
+def _digest_once(path: Path, record: Path) -> str:
+    """Find the sha256 of a large file: from `record` if the file has not changed, else computed and recorded."""
     with reading(path, BuildError):
         status = path.stat()
     stamp = [status.st_size, status.st_mtime_ns, status.st_ino]
-    known = _recorded_digest(record, path.resolve(), stamp)
+    known = _read_digest(record, path.resolve(), stamp)
     if known is not None:
         return known
     sha256 = _digest(path)
@@ -255,15 +259,15 @@ def _remembered_digest(path: Path, record: Path) -> str:
         fields = {"path": str(path.resolve()), "stamp": stamp, "sha256": sha256}
         atomic.write_text(record, json.dumps(fields) + "\n")
     except OSError:
-        pass  # a read-only build folder: the digest is taken again by the next run
+        pass  # a read-only build root: the next run computes the digest again
     return sha256
 
 
-def _recorded_digest(record: Path, path: Path, stamp: list[int] | None = None) -> str | None:
-    """What `record` says is the sha256 of the file at `path`, with `stamp` where there is one to compare."""
+def _read_digest(record: Path, path: Path, stamp: list[int] | None = None) -> str | None:
+    """Read the sha256 of the file at `path` from `record`; None if it has none, or has another `stamp`."""
     try:
         known = json.loads(record.read_text(encoding="utf-8"))
         same = known["path"] == str(path) and stamp in (None, known["stamp"])
         return str(known["sha256"]) if same else None
     except (OSError, ValueError, KeyError, TypeError):
-        return None  # no record, or not one of ours
+        return None  # no record, or another file

@@ -1,4 +1,4 @@
-"""The targets that stages are compiled for, from a device's file to TVM's own, and what this machine lacks for them."""
+"""Makes TVM's targets from the files of device kinds, and checks that this machine can compile for them."""
 
 from __future__ import annotations
 
@@ -15,26 +15,28 @@ from runner.runtime import amx, devices
 from stages.kernels.bfloat16 import AMX, BF16
 
 ANY_CPU = {"kind": "llvm", "mcpu": "generic"}
-"""The target for a stage of which only the structure is wanted, not the code."""
+"""A target for stages whose parameters are listed, but whose code is not compiled."""
 
 
 def check_linker() -> None:
-    """Find out before minutes go into compiling whether there is a compiler to link with.
+    """Check, before compiling for minutes, that there is a C compiler to link with.
 
     Raises:
         BuildError: there is none.
     """
     compiler = cc.get_cc()
     if compiler is None or shutil.which(compiler) is None:
-        said = "no C compiler" if compiler is None else f"CXX or CC says {compiler}, which is not there"
-        raise BuildError(f"{said}; one links the compiled stages. Install it (apt-get install gcc), or set CC")
+        fact = "no C compiler" if compiler is None else f"CXX or CC names {compiler}, which does not exist"
+        raise BuildError(
+            f"{fact}; libraries are linked with a C compiler. Install one (apt-get install gcc), or set CC"
+        )
 
 
 def check_target(stage: str, spec: Mapping[str, Any]) -> None:
-    """Find out before minutes go into compiling whether the target of `stage` can be had here.
+    """Check, before compiling for minutes, that the target of `stage` is possible on this machine.
 
     Raises:
-        BuildError: TVM knows no such target, or this machine's CPU lacks a feature that it asks for.
+        BuildError: TVM has no such target, or this machine's CPU lacks a feature of it.
     """
     try:
         resolve_target(spec)
@@ -43,25 +45,25 @@ def check_target(stage: str, spec: Mapping[str, Any]) -> None:
 
 
 def resolve_target(spec: Mapping[str, Any]) -> Target:
-    """Make TVM's target. `mcpu: native` becomes this machine's CPU without the features that are not offered here.
+    """Make TVM's target. `mcpu: native` becomes this machine's CPU, without features that the system does not offer.
 
-    The host code of a GPU's stages is compiled for any CPU of this machine's architecture.
+    The host code of a GPU's libraries is compiled for any CPU of this machine's architecture.
 
     Raises:
-        BuildError: this machine's CPU is asked for, with a feature that it lacks.
-        ValueError: TVM knows no such target.
+        BuildError: the target is this machine's CPU with a feature that it lacks.
+        ValueError: TVM has no such target.
     """
     fields = dict(spec)
     if fields["kind"] != "llvm":
         return Target({**fields, "host": {"kind": "llvm"}})
     if fields.get("mcpu") == NATIVE:
-        fields |= _native(fields)
+        fields |= _describe_cpu(fields)
     fields.setdefault("opt-level", 3)
     return Target(fields)
 
 
-def _native(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """`mcpu` and `mattr` of this machine's CPU, with the features that `fields` adds to it."""
+def _describe_cpu(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Find `mcpu` and `mattr` of this machine's CPU, with the features that `fields` adds to it."""
     asked = list(fields.get("mattr", ()))
     lacking = devices.missing_features(feature[1:] for feature in asked if feature.startswith("+"))
     if lacking:
@@ -72,14 +74,14 @@ def _native(fields: Mapping[str, Any]) -> dict[str, Any]:
     asked += [f"+{feature}" for feature in AMX] if tiles else []
     mcpu = codegen.llvm_get_system_cpu()
     usual = devices.used_features(codegen.llvm_get_cpu_features(Target({"kind": "llvm", "mcpu": mcpu})))
-    # A library that does without AMX is not to ask for it, whatever LLVM's name of this CPU stands for.
+    # A library that does not use AMX must not require it, though LLVM's name of this CPU implies it.
     absent = {*devices.missing_features(usual), *(() if tiles else (name for name in usual if name.startswith("amx")))}
     asked += [f"-{feature}" for feature in sorted(absent)]
     return {"mcpu": mcpu, **({"mattr": asked} if asked else {})}
 
 
 def needed_features(target: Target) -> tuple[str, ...]:
-    """The instruction sets that code for `target` uses, as a manifest records them; none for a GPU."""
+    """List the CPU features that code for `target` uses, as a manifest records them; none for a GPU."""
     if target.kind.name != "llvm":
         return devices.used_features(())
     machine = str(target.attrs["mtriple"]).partition("-")[0] if "mtriple" in target.attrs else None
@@ -87,13 +89,13 @@ def needed_features(target: Target) -> tuple[str, ...]:
 
 
 def spell_target(target: Target) -> dict[str, Any]:
-    """Spell a target as a table that JSON can hold."""
-    plain: dict[str, Any] = _plain(target.export())
-    return plain
+    """Turn a target into a table that JSON can hold."""
+    table: dict[str, Any] = _to_json(target.export())
+    return table
 
 
-def _plain(value: Any) -> Any:
-    """TVM's maps and arrays as dicts and lists."""
+def _to_json(value: Any) -> Any:
+    """Turn TVM's maps and arrays into dicts and lists."""
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return value if isinstance(value, str | int | float) else [_plain(item) for item in value]
+        return {key: _to_json(item) for key, item in value.items()}
+    return value if isinstance(value, str | int | float) else [_to_json(item) for item in value]

@@ -1,4 +1,4 @@
-"""The weights of compiled stages: taken from the checkpoint, packed for the kernels, written beside the library.
+"""Takes the weights of stages from the checkpoint, packs them for the kernels, and writes them beside the library.
 
 checkpoint --take what the contract's `weights` name--> layers' pack --> parameters in the entry's order --> file
 """
@@ -24,7 +24,7 @@ from stages.layers.packing import Array, pack_module
 
 
 def check_checkpoint(checkpoint: Checkpoint, sources: Iterable[str], dims: Dims) -> None:
-    """Hold a checkpoint to compiled stages at once, before minutes go into compiling one of them.
+    """Check, before compiling for minutes, that a checkpoint has the tensors of all stages.
 
     Args:
         sources: the stages, as a graph calls them.
@@ -43,16 +43,16 @@ def check_checkpoint(checkpoint: Checkpoint, sources: Iterable[str], dims: Dims)
 
 
 def pack(module: nn.Module, source: str, checkpoint: Checkpoint | None, names: Sequence[str]) -> dict[str, Array]:
-    """Take a stage's tensors from the checkpoint, and lay them out for the registers of the current target.
+    """Take a stage's tensors from the checkpoint, and pack them for the registers of the current target.
 
     Args:
         module: the stage. The names of its tensors begin with its class's `PREFIX`, if it has one.
         source: the stage as a graph calls it, for messages.
         checkpoint: None for a graph without a model.
-        names: all parameters of the stage, in the order that is wanted.
+        names: all parameters of the stage, in the order of the result.
 
     Returns:
-        the parameters by name, in that order. One whose tensor does not fit is nan, which `Checkpoint.finish` reports.
+        name -> parameter. A tensor that does not fit is NaN, and `Checkpoint.finish` reports it.
 
     Raises:
         BuildError: the stage takes a tensor that its contract does not name, or no layer packs a parameter.
@@ -74,7 +74,7 @@ def _take(module: Any, source: str, checkpoint: Checkpoint | None, key: str, sha
 
 
 def write_weights(path: Path, arrays: Mapping[str, np.ndarray]) -> tuple[Tensor, ...]:
-    """Write arrays one after the other, little-endian, each at a multiple of ALIGNMENT bytes; gives where each lies.
+    """Write arrays one after the other, little-endian, each at a multiple of ALIGNMENT bytes; gives their descriptions.
 
     Raises:
         OSError: the file cannot be written.

@@ -1,10 +1,10 @@
 """Worker processes that die with their parent.
 
     job, job, ... --give--> worker --> answer
-                            worker --> answer      a worker that is free gets the next job
+                            worker --> answer      a free worker gets the next job
 
-A worker is a fresh interpreter. A fork would take over the locks of threads that it does not have, and what
-`multiprocessing` spawns runs the caller's script once more.
+A worker is a new interpreter. A fork would copy locks that are held by threads which it lacks, and a process that
+`multiprocessing` spawns would run the caller's script again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from runner.errors import BuildError, KokoroError
 from runner.runtime.process import prepare_for_compiler
 
 Job = Callable[[], Any]
-"""Of functions and values that can be pickled; it may raise a KokoroError."""
+"""A function that can be pickled; it may raise a KokoroError."""
 
 _PR_SET_PDEATHSIG = 1
 _STDERR = 2  # the descriptor: sys.stderr may be something else
@@ -35,10 +35,10 @@ _SERVE = (
 
 
 class WorkerPool:
-    """Worker processes that die with their parent; they start at once, and the end of the `with` block kills them."""
+    """Worker processes that die with their parent. They start at once; the end of the `with` block kills them."""
 
     def __init__(self, size: int, module: str) -> None:
-        """Start `size` workers, each of which imports `module` before its first job comes."""
+        """Start `size` workers, each of which imports `module` before its first job."""
         self._workers: list[_Worker] = []
         try:
             for _ in range(size):
@@ -54,18 +54,18 @@ class WorkerPool:
         self.end()
 
     def end(self) -> None:
-        """Kill the workers, whatever they are at."""
+        """Kill the workers."""
         for worker in self._workers:
             worker.end()
 
     def work(self, jobs: Sequence[tuple[str, Job]], begin: Callable[[str], object]) -> Iterator[tuple[str, Any]]:
-        """The answers as they come, each with its job's name; jobs begin in their order.
+        """Run jobs, which begin in their order; gives each answer as it comes, with the name of its job.
 
         Args:
             begin: called with a job's name when it begins.
 
         Raises:
-            KokoroError: what a job raised.
+            KokoroError: a job raised it.
             BuildError: a worker has died.
         """
         waiting = list(jobs)
@@ -75,16 +75,16 @@ class WorkerPool:
             while waiting and free:
                 worker, (name, job) = free.pop(), waiting.pop(0)
                 begin(name)
-                with contextlib.suppress(BrokenPipeError):  # it has died: the answer says so
+                with contextlib.suppress(BrokenPipeError):  # it has died: `answer` reports it
                     worker.connection.send(job)
                 busy[worker.connection] = worker, name
-            for connection in _ready(busy):
+            for connection in _wait_for(busy):
                 worker, name = busy.pop(connection)
                 free.append(worker)
                 yield name, worker.answer(name)
 
 
-def _ready(connections: Iterable[Connection]) -> list[Connection]:
+def _wait_for(connections: Iterable[Connection]) -> list[Connection]:
     return [found for found in wait(list(connections)) if isinstance(found, Connection)]
 
 
@@ -93,11 +93,11 @@ class _Worker:
         self.connection, there = Pipe()
         handle = there.fileno()
         serve_ = _SERVE.format(path=sys.path, handle=handle, parent=os.getpid(), module=module)
-        # A terminal's Ctrl-C goes to all its processes: this one ends the workers, which have nothing to say about it.
+        # Ctrl-C on a terminal interrupts all its processes: this one ends the workers, which must stay silent.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             with there:
-                # What a linker or nvcc says is not to get into a stream of audio.
+                # Output of a linker or nvcc must not get into a stream of audio.
                 self._process = subprocess.Popen(
                     [sys.executable, "-c", serve_], pass_fds=[handle], stdin=subprocess.DEVNULL, stdout=_STDERR
                 )
@@ -106,15 +106,15 @@ class _Worker:
 
     def answer(self, name: str) -> Any:
         try:
-            given, told = self.connection.recv()
+            result, trace = self.connection.recv()
         except (EOFError, ConnectionError):
             code = self._process.wait()
             meaning = signal.strsignal(-code) if code < 0 else ""
-            how = f"by signal {-code} ({meaning}); was there memory enough?" if code < 0 else f"with status {code}"
+            how = f"by signal {-code} ({meaning}); was there enough memory?" if code < 0 else f"with status {code}"
             raise BuildError(f"stage '{name}': the process that compiles it ended {how}") from None
-        if isinstance(given, KokoroError):
-            raise given from RuntimeError(told)
-        return given
+        if isinstance(result, KokoroError):
+            raise result from RuntimeError(trace)
+        return result
 
     def end(self) -> None:
         self.connection.close()
@@ -123,16 +123,16 @@ class _Worker:
 
 
 def serve(handle: int, parent: int, module: str) -> None:
-    """What a worker does: jobs, one after the other, until there is nobody to give one.
+    """Run jobs in a worker, one after the other, until the parent closes the connection.
 
     Args:
-        handle: of the connection that jobs come from.
-        parent: the process that gives them; when it ends, this one is killed.
+        handle: descriptor of the connection that jobs come from.
+        parent: id of the process that sends them; when it ends, this one is killed.
         module: imported before the first job.
     """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
-        return  # it ended before this one said that it depends on it
+        return  # it has ended already
     prepare_for_compiler()
     importlib.import_module(module)
     with Connection(handle) as connection:
@@ -142,7 +142,7 @@ def serve(handle: int, parent: int, module: str) -> None:
             except EOFError:
                 return
             try:
-                answer, told = job(), ""
+                answer, trace = job(), ""
             except KokoroError as error:
-                answer, told = error, traceback.format_exc()
-            connection.send((answer, told))
+                answer, trace = error, traceback.format_exc()
+            connection.send((answer, trace))

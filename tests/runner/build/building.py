@@ -1,4 +1,4 @@
-"""Builds the small model, and tells what the build told."""
+"""Builds the small model, and gives the progress that the build reports."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ WORD = "hɛloʊ"
 
 
 def states(folder: Path, root: Path, only: list[str] | None = None) -> list[tuple[str, str]]:
-    """Build, and give what was told of each stage."""
-    told: list[tuple[str, str]] = []
-    build(small_model.load(folder), root, progress=lambda stage, state, _: told.append((stage, state)), only=only)
-    return told
+    """Build, and give the states that were reported of each stage."""
+    reported: list[tuple[str, str]] = []
+    build(small_model.load(folder), root, progress=lambda stage, state, _: reported.append((stage, state)), only=only)
+    return reported
 
 
 def visible(folder: Path) -> list[str]:

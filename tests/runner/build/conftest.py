@@ -24,7 +24,7 @@ def model(tmp_path_factory: pytest.TempPathFactory, tensors: Weights) -> Path:
 
 @pytest.fixture(scope="session")
 def first_build(tmp_path_factory: pytest.TempPathFactory, model: Path) -> tuple[Path, list[tuple[str, str]]]:
-    """A build root with the stage in it, which no test changes, and what the build told."""
+    """Make a build root with the stage, which no test changes; gives it and the states that the build reported."""
     root = tmp_path_factory.mktemp("built")
     assert states(model, root, only=["tokenize"]) == []
     assert not library(root).parent.exists()

@@ -1,4 +1,4 @@
-"""A small stage, compiled for real: what a build leaves, and what it refuses."""
+"""Builds of a small stage: their files, and their errors."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ def test_weights_are_the_packed_tensors_each_aligned(built: Path, tensors: Weigh
 def test_build_tells_what_it_does_and_leaves_alone_what_is_current(
     model: Path, first_build: tuple[Path, list[tuple[str, str]]]
 ) -> None:
-    root, told = first_build
-    assert told == [(STAGE, "compiling"), (STAGE, "built")]
+    root, reported = first_build
+    assert reported == [(STAGE, "compiling"), (STAGE, "built")]
     before = library(root).stat()
     assert states(model, root) == [(STAGE, "current")]
     assert library(root).stat() == before
@@ -255,15 +255,15 @@ def test_port_that_is_no_tensor_cannot_be_compiled() -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "said"),
-    [({"PATH": ""}, "no C compiler"), ({"CC": "no-such-cc"}, "CXX or CC says no-such-cc, which is not there")],
+    ("environment", "fact"),
+    [({"PATH": ""}, "no C compiler"), ({"CC": "no-such-cc"}, "CXX or CC names no-such-cc, which does not exist")],
 )
 def test_missing_linker_is_found_before_anything_is_compiled(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], said: str
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], fact: str
 ) -> None:
     monkeypatch.delenv("CXX", raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(BuildError, match=f"{said}; one links the compiled stages. Install it"):
+    with pytest.raises(BuildError, match=f"{fact}; libraries are linked with a C compiler. Install one"):
         states(model, tmp_path / "build", only=[STAGE])
     assert not (tmp_path / "build").exists() or not list((tmp_path / "build").rglob("*.so"))

@@ -29,7 +29,7 @@ LEFT = ["text_encoder.json", "text_encoder.so", "text_encoder.weights"]
 
 
 def test_nothing_is_left_of_a_build_that_failed(model: Path, tmp_path: Path) -> None:
-    """The weights file's place is taken by a folder: the very last step but one fails."""
+    """A folder is in the place of the weights: the last step but one fails."""
     blocked = manifests.weights_path(library(tmp_path))
     (blocked / "in the way").mkdir(parents=True)
     with pytest.raises(BuildError, match="Is a directory"):
@@ -41,7 +41,7 @@ def test_nothing_is_left_of_a_build_that_failed(model: Path, tmp_path: Path) -> 
 def test_killed_builds_leave_nothing_trusted_and_the_next_build_heals(
     built: Path, tensors: Weights, tmp_path: Path
 ) -> None:
-    """The build was to replace another, of other weights."""
+    """Each build replaces another one, of other weights."""
     halved = {name: array * np.float32(0.5) for name, array in tensors.items()}
     folder = small_model.write(tmp_path / "model", halved).parent
     steps = killed_builds(folder, built, tmp_path)
@@ -59,7 +59,7 @@ def test_killed_builds_leave_nothing_trusted_and_the_next_build_heals(
 
 
 def killed_builds(folder: Path, root: Path, out: Path) -> list[str]:
-    """What each of a row of builds was about to do when it was killed; see there."""
+    """Kill a row of builds; gives the event that each was killed before or after (`tests.runner.killed_build`)."""
     command = [sys.executable, "-m", "tests.runner.killed_build", *map(str, (folder, root, out))]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return [step.replace(STAGE + ".", ".") for step in json.loads(ran.stdout.splitlines()[-1])]
@@ -107,11 +107,11 @@ def two_cores() -> None:
 @pytest.mark.usefixtures("two_cores")
 def test_stages_built_at_once_are_those_built_alone(model: Path, built: Path, tmp_path: Path) -> None:
     graph = small_model.load_twice(model)
-    told: list[tuple[str, str, bool]] = []
-    build(graph, tmp_path, progress=lambda stage, state, seconds: told.append((stage, state, seconds > 0)))
+    reported: list[tuple[str, str, bool]] = []
+    build(graph, tmp_path, progress=lambda stage, state, seconds: reported.append((stage, state, seconds > 0)))
     for stage in (STAGE, TWIN):  # on a busy machine the one may be built before the other begins
-        assert [each for each in told if each[0] == stage] == [(stage, "compiling", False), (stage, "built", True)]
-    assert len(told) == 4
+        assert [each for each in reported if each[0] == stage] == [(stage, "compiling", False), (stage, "built", True)]
+    assert len(reported) == 4
     assert stale(graph, tmp_path) == []
     expected = library(built).read_bytes()
     assert {library(tmp_path, stage=stage).read_bytes() for stage in (STAGE, TWIN)} == {expected}

@@ -149,7 +149,7 @@ def test_weights_that_the_contract_does_not_name_are_refused(
     assert message in str(error.value)
 
 
-def test_weight_that_is_missing_is_told_before_anything_is_compiled(
+def test_weight_that_is_missing_is_reported_before_anything_is_compiled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     graph = write_gain(tmp_path, monkeypatch, weighted=False)

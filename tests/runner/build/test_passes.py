@@ -1,4 +1,4 @@
-"""The order of what a shape function stores: TVM's own changes from process to process."""
+"""The order of the stores of a shape function; that of TVM changes from process to process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ANY_CPU = {"kind": "llvm", "mcpu": "generic"}
 
 
 def function_of(*stores: tuple[int, Callable[[Any], Any]]) -> tirx.PrimFunc:
-    """A function that stores, into each slot of a heap, what is computed of the heap."""
+    """Make a function that stores a value computed from a heap into each slot of it."""
     heap = tirx.decl_buffer((4,), "int64", name="heap")
     body = [tirx.BufferStore(heap, value(heap), [slot]) for slot, value in stores]
     return tirx.PrimFunc([heap], tirx.SeqStmt(body))
@@ -35,7 +35,7 @@ def sorted_function(name: str, function: tirx.PrimFunc) -> tirx.PrimFunc:
 
 
 def slots(function: tirx.PrimFunc) -> list[int]:
-    """The slots that a function stores to, in its order."""
+    """List the slots that a function stores to, in its order."""
     return [int(store.indices[0]) for store in function.body.seq]
 
 

@@ -1,4 +1,4 @@
-"""Inside a compiled stage: what its layers give, and where a NaN is born."""
+"""Probes of a compiled stage: the outputs of its layers, and the first NaN."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def inputs(symbols: int = 4) -> dict[str, np.ndarray]:
     return {"input_ids": ids, "length": np.array([symbols]), "text_mask": np.zeros((1, symbols), bool)}
 
 
-def test_taps_tell_what_the_library_gives(tmp_path: Path) -> None:
+def test_taps_of_the_ports_equal_the_outputs_of_the_library(tmp_path: Path) -> None:
     small_model.write(tmp_path, small_model.weights())
     graph = small_model.load(tmp_path)
     build(graph, tmp_path / "build")
@@ -37,7 +37,7 @@ def test_taps_tell_what_the_library_gives(tmp_path: Path) -> None:
     assert all(tap.finite == 1 for tap in taps.values())
 
 
-def test_layer_where_a_nan_is_born_is_the_first_that_is_not_finite(tmp_path: Path) -> None:
+def test_layer_that_makes_a_nan_is_the_first_that_is_not_finite(tmp_path: Path) -> None:
     weights = small_model.weights()
     weights["text_encoder.lstm.weight_ih_l0"][:] = np.nan
     small_model.write(tmp_path, weights)
@@ -48,7 +48,7 @@ def test_layer_where_a_nan_is_born_is_the_first_that_is_not_finite(tmp_path: Pat
     assert first.table()["finite"] == first.finite
 
 
-def test_stage_that_is_not_compiled_here_cannot_be_looked_into(toy_graph: Path) -> None:
+def test_stage_that_is_not_compiled_here_cannot_be_probed(toy_graph: Path) -> None:
     graph = load_graph(str(toy_graph))
     given = {"input_ids": np.array([[0, 1]]), "text_mask": np.zeros((1, 2), bool)}
     with pytest.raises(RunError, match="it is not compiled from a source here"):

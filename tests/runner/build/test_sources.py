@@ -10,7 +10,7 @@ from runner.build.sources import BUILDER
 from tests.conftest import ROOT
 
 RUNNER = ROOT / "runner"
-ELSEWHERE = "it decides whether and where something is built, or what is said of it, and no byte of it"
+ELSEWHERE = "it decides whether and where a library is built, or writes messages; no byte of the library depends on it"
 BYTES = "bytes pass through it as they are"
 READING = "of a graph and of a device's file, a library takes names and the target, which are part of the key"
 DECIDES_NOTHING = {
@@ -39,7 +39,7 @@ DECIDES_NOTHING = {
 
 
 def imported(path: Path, seen: set[Path]) -> set[Path]:
-    """The modules of the runner that `path` imports when it runs, however far, itself included."""
+    """Find the modules of the runner that `path` imports when it runs, also indirectly, and itself."""
     if path not in seen:
         seen.add(path)
         for name in imports(ast.parse(path.read_text("utf-8"))):
@@ -50,7 +50,7 @@ def imported(path: Path, seen: set[Path]) -> set[Path]:
 
 
 def imports(node: ast.AST) -> Iterator[str]:
-    """The modules that import statements may name, but those for type checkers alone."""
+    """List the modules that import statements may name, except those only for type checkers."""
     if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
         return
     if isinstance(node, ast.ImportFrom) and node.module:

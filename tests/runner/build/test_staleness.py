@@ -1,4 +1,4 @@
-"""Why a stage is stale: each thing that its library depends on, changed alone. Finding out loads no compiler."""
+"""Reasons why a stage is stale: each input of its library is changed alone. Finding them loads no compiler."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from runner.build import staleness
 from runner.build.build import build
-from runner.build.staleness import recipes, stale
+from runner.build.staleness import make_recipes, stale
 from runner.cache.cache import Cache
 from runner.cli.main import cli
 from runner.engine.pipeline import Pipeline
@@ -36,7 +36,7 @@ from tests.runner.small_model import STAGE, library
 
 @pytest.fixture(scope="session")
 def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the model and, in `root`, its built stage; no test changes it."""
+    """Make a folder with the model and, in `root`, its built stage; no test changes it."""
     folder = tmp_path_factory.mktemp("pristine")
     small_model.write(folder, small_model.weights())
     build(small_model.load(folder), folder / "root")
@@ -45,14 +45,14 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(pristine: Path, tmp_path: Path) -> Path:
-    """A copy of it, known to be current; its checkpoint's digest is on record."""
+    """Copy that folder; the stage is current, and the digest of its checkpoint is recorded."""
     copy = Path(shutil.copytree(pristine, tmp_path / "copy"))
     assert reason(copy) is None
     return copy
 
 
 def reason(folder: Path, *sets: str) -> str | None:
-    """Why the stage in `folder` is stale."""
+    """Find the reason why the stage in `folder` is stale."""
     return dict(stale(small_model.load(folder, *sets), folder / "root")).get(STAGE)
 
 
@@ -128,9 +128,9 @@ def test_library_for_a_lesser_cpu_is_used_with_a_warning_where_nothing_can_link_
     for name in ("CXX", "CC"):
         monkeypatch.delenv(name, raising=False)
     assert reason(folder) is None
-    (told,) = caplog.messages
-    assert told.startswith("stage 'text_encoder': built for a CPU without ")
-    assert told.endswith("which this one has; without a C compiler to link with it is not built again")
+    (reported,) = caplog.messages
+    assert reported.startswith("stage 'text_encoder': built for a CPU without ")
+    assert reported.endswith("which this one has; without a C compiler to link with it is not built again")
 
 
 def test_library_for_a_lesser_cpu_is_used_with_a_warning_where_its_folder_is_read_only(
@@ -150,7 +150,7 @@ def test_library_without_features_that_decide_nothing_is_current(folder: Path) -
 
 def test_library_for_a_named_cpu_is_current_on_a_better_one(folder: Path) -> None:
     avx2 = "devices.host=cpu-avx2:0"
-    (recipe,) = recipes(small_model.load(folder, avx2), folder / "root")
+    (recipe,) = make_recipes(small_model.load(folder, avx2), folder / "root")
     place = shutil.copytree(library(folder / "root").parent, recipe.library.parent) / library(folder / "root").name
     manifest = Manifest.read(manifests.manifest_path(place))
     changed = dataclasses.replace(manifest, key=recipe.key, host_features=())
@@ -185,24 +185,24 @@ package = Path(stages.__path__[0]).parent
 folder = Path(sys.argv[1])
 def reason():
     return dict(stale(load_graph(str(folder / "words.yaml")), folder / "root")).get("text_encoder")
-said = {"none": reason()}
+fact = {"none": reason()}
 for name in sys.argv[2:]:
     path = package / name
     before = path.read_bytes()
     path.write_bytes(before + b"\\n# another comment\\n")
-    said[name] = reason()
+    fact[name] = reason()
     path.write_bytes(before)
-said["restored"] = reason()
-said["compiler"] = [name for name in ("tvm", "torch") if name in sys.modules]
-said["package"] = str(package)
-print(json.dumps(said))
+fact["restored"] = reason()
+fact["compiler"] = [name for name in ("tvm", "torch") if name in sys.modules]
+fact["package"] = str(package)
+print(json.dumps(fact))
 """
 
 
 def test_changed_source_makes_stale_what_imports_it_and_finding_out_loads_no_compiler(
     folder: Path, tmp_path: Path
 ) -> None:
-    """In a copy of the packages, so that their files can be changed."""
+    """The test runs in a copy of the packages, whose files it changes."""
     package = tmp_path / "package"
     for name in ("runner", "stages", "configs", "graphs"):
         shutil.copytree(ROOT / name, package / name, ignore=shutil.ignore_patterns("__pycache__", "*.safetensors"))
@@ -217,25 +217,25 @@ def test_changed_source_makes_stale_what_imports_it_and_finding_out_loads_no_com
     command = [sys.executable, "-c", SOURCES_SCRIPT, str(folder), *changed, *unrelated]
     environment = {**os.environ, "PYTHONPATH": str(package)}
     ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-    said = json.loads(ran.stdout)
-    assert said.pop("package") == str(package)
-    assert said.pop("compiler") == []
+    fact = json.loads(ran.stdout)
+    assert fact.pop("package") == str(package)
+    assert fact.pop("compiler") == []
     quiet = {"none": None, "restored": None, **dict.fromkeys(unrelated)}
-    assert said == {**quiet, **{name: f"{name} changed" for name in changed}}
+    assert fact == {**quiet, **{name: f"{name} changed" for name in changed}}
 
 
 def test_sources_of_another_stage_do_not_stand_for_this_one(folder: Path) -> None:
-    """The manifest of what was built under the same name from another source."""
+    """The manifest is that of a library with the same name from another source."""
     sources = Manifest.read(manifests.manifest_path(library(folder / "root"))).sources
     kept = {name: digest for name, digest in sources.items() if name != "stages/text_encoder.py"}
     rewrite(folder, source="stages.other", sources=kept, key="0")
-    [recipe] = recipes(small_model.load(folder), folder / "root")
+    [recipe] = make_recipes(small_model.load(folder), folder / "root")
     assert recipe.sources == sources
     assert reason(folder) == "stages/text_encoder.py changed"
 
 
 def test_key_depends_on_all_that_changes_the_library(folder: Path) -> None:
-    [recipe] = recipes(small_model.load(folder), folder / "root")
+    [recipe] = make_recipes(small_model.load(folder), folder / "root")
     changes: list[dict[str, Any]] = [
         {"entry": "other_forward"},
         {"source": "stages.other"},

@@ -1,4 +1,4 @@
-"""Processes that work for another: what they give, what becomes of an error, and that none outlives the other."""
+"""Worker processes: their answers and errors, and that none outlives its parent."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def is_alive(process: int) -> bool:
 
 
 def wait_for_end(processes: list[int]) -> list[int]:
-    """Those that live on after a minute; SIGKILL takes as long as the kernel is busy."""
+    """Find the processes that still live after a minute; SIGKILL may take long on a busy machine."""
     for _ in range(600):
         if not any(map(is_alive, processes)):
             break
@@ -108,7 +108,7 @@ def test_workers_end_with_their_parent_however_it_ends(end: signal.Signals) -> N
     workers = children(parent.pid)
     assert len(workers) == 2
     parent.send_signal(end)
-    _, said = parent.communicate()
+    _, fact = parent.communicate()
     assert parent.returncode == -end
     assert wait_for_end(workers) == []
-    assert said.count("Traceback") == (end == signal.SIGINT)  # the parent's own
+    assert fact.count("Traceback") == (end == signal.SIGINT)  # the parent's own
