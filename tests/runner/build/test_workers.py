@@ -75,7 +75,7 @@ def test_error_of_a_job_is_raised_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("job", "how"),
     [
-        (partial(signal.raise_signal, signal.SIGKILL), r"by signal 9 \(Killed\); was there memory"),
+        (partial(signal.raise_signal, signal.SIGKILL), r"by signal 9 \(Killed\); was there enough memory"),
         (partial(os._exit, 3), "status 3"),
     ],
 )

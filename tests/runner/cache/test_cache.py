@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from runner.cache import keys
 from runner.cache.cache import MAX_AGE_S, Cache, Entry, default_root
 from runner.cache.digest import array_digest
-from runner.cache.eviction import Evicted, Limits, Usage
+from runner.cache.eviction import Limits, Removal, Usage
 from runner.cache.tensors import TensorStore, header
 from runner.runtime.values import Array
 
@@ -133,7 +133,7 @@ def test_looking_into_a_cache_makes_none(cache: Cache) -> None:
     key = keys.key(components())
     assert cache.lookup(key) is None
     assert cache.nearest(components()) is None
-    assert cache.evict([key]) == Evicted(tensors=0, bytes=0, records=0)
+    assert cache.evict([key]) == Removal(tensors=0, bytes=0, records=0)
     assert not cache.root.exists()
 
 

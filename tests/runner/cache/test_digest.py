@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.cache.digest import Memo, array_digest, module_digest, module_digests, value_digest
+from runner.files.digest import file_sha256
 from runner.graph import contracts
 from runner.graph.contracts import ContractError
-from runner.runtime import manifest
 from runner.runtime.values import Array
 
 OTHER_ARRAYS: dict[str, Array] = {
@@ -188,7 +187,7 @@ def test_a_memo_does_not_remember_a_file_that_changes_while_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: bytes
 ) -> None:
     def read(path: Path) -> str:
-        digest = manifest.digest(path)
+        digest = file_sha256(path)
         path.write_bytes(later)
         return digest
 
@@ -196,9 +195,9 @@ def test_a_memo_does_not_remember_a_file_that_changes_while_it_is_read(
     path, memo = tmp_path / "library.so", Memo()
     path.write_bytes(b"abc")
     with monkeypatch.context() as patch:
-        patch.setattr("runner.cache.digest.manifest", SimpleNamespace(digest=read))
+        patch.setattr("runner.cache.digest.file_sha256", read)
         before = memo.file(path)
-    assert memo.file(path) == manifest.digest(path) != before
+    assert memo.file(path) == file_sha256(path) != before
 
 
 def test_a_memo_does_not_remember_a_file_that_has_just_changed(tmp_path: Path) -> None:
