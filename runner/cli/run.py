@@ -196,7 +196,7 @@ def _report(graph: Graph, place: Destination[Any] | None, summary: Summary, sett
     total = time.perf_counter() - options.STARTED
     if settings.timings:
         other = max(0.0, total - sum(summary.timings.values()))  # stages may have run concurrently
-        for name, spent in [*summary.timings.items(), ("other", other)]:
+        for name, spent in [*summary.timings.items(), ("all else", other)]:
             click.echo(f"{name:>12} {spent:8.3f} s", err=True)
     seconds = summary.table()["audio_seconds"]
     if not settings.quiet and summary.resumed:

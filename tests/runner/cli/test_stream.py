@@ -116,7 +116,7 @@ def test_options_without_meaning_for_a_stream_are_refused(tones_graph: Path, opt
 def test_closed_standard_streams_are_reported(tones_graph: Path) -> None:
     for closing, message in (
         ("--stream >&-", "standard output is closed"),
-        ("--input - <&-", "standard input: is closed"),
+        ("--input - <&-", "standard input is closed"),
     ):
         phonemes = [] if "--input" in closing else ["--phonemes", "h"]
         words = [sys.executable, "-m", "runner", str(tones_graph), "--no-cache", *phonemes]

@@ -180,9 +180,9 @@ def test_replay_reads_what_the_run_has_read_when_called_elsewhere(
 CHANGED = {
     "file": ("me.npy", "voice '{work}/me.npy' has changed: sha256 ", "give one with --voice"),
     "one_of_many": ("many.npz", "voice '{work}/many.npz:b' has changed: sha256 ", "give one with --voice"),
-    "mix": ("me.npy", "voice 'low*0.3 +{work}/me.npy*0.7,{work}/many.npz:a' is not what it", "give one with --voice"),
+    "mix": ("me.npy", "voice 'low*0.3 +{work}/me.npy*0.7,{work}/many.npz:a' has changed: ", "give one with --voice"),
     "named": ("voices/low.npy", "voice 'low' has changed: sha256 ", "give one with --voice"),
-    "default": ("voices/low.npy", "the model's voice 'low' in {work}/voices is not what it", "give one with --voice"),
+    "default": ("voices/low.npy", "the model's voice 'low' in {work}/voices has changed: ", "give one with --voice"),
     "vocab": ("vocab.json", "--vocab {work}/vocab.json has changed: sha256 ", "restore the file, or run anew"),
     "array": ("ids.npy", "--load tokenize.input_ids={work}/ids.npy has changed: ", "restore the file"),
 }
