@@ -250,7 +250,10 @@ def test_port_that_is_no_tensor_cannot_be_compiled() -> None:
     from stages.contract import Contract, NamedType, Port  # noqa: PLC0415
 
     contract = Contract(inputs={"word": Port(NamedType("str"), "")}, outputs={}, weights=(), config=())
-    with Target({"kind": "llvm"}), pytest.raises(BuildError, match="port word is str: a compiled stage takes only tensors"):
+    with (
+        Target({"kind": "llvm"}),
+        pytest.raises(BuildError, match="port word is str: a compiled stage takes only tensors"),
+    ):
         entry_spec(contract, ModelDims.from_config(small_model.sizes()))
 
 
