@@ -41,7 +41,7 @@ class Cause(StrEnum):
     INJECTED = "its outputs are given"
     NOT_ASKED = "no output asked for depends on it"
     NOT_TAKEN = "what it gives is known, and nothing that runs takes it"
-    HAS_RUN = "it has run"
+    HAS_RUN = "it has run, or was started"
 
 
 @dataclass(frozen=True)
@@ -170,6 +170,7 @@ class _Demand:
         self._asked = set(run.outputs.values())
         if run.options.keep:
             self._asked |= {ref for spec in run.needed for ref in ports(spec)}
+        self._asked -= run.given.keys()
         # inputs of a stage that runs only if a result above it is new -> the stages that it waits for
         self._perhaps: dict[Ref, list[str]] = {}
 
@@ -192,7 +193,7 @@ class _Demand:
             return Status.INJECTED, Reason(Cause.INJECTED)
         if spec not in self._run.needed:
             return Status.UNNEEDED, Reason(Cause.NOT_ASKED)
-        if self._run.has_run(spec):
+        if self._run.has_run(spec) or spec.name in self._run.started:
             return Status.RUN, Reason(Cause.HAS_RUN)
         if spec.name in self._keys.stale:
             return Status.RUN, Reason(Cause.STALE, detail=self._keys.stale[spec.name])
@@ -206,8 +207,10 @@ class _Demand:
 
     def _waiting(self, spec: StageSpec, cache: StageCache) -> tuple[Status, Reason]:
         """Decide on a stage whose key is not known before a stage above it has run."""
-        if self._explain and not cache.has_entries(spec):
+        if self._explain and spec.cache and not cache.has_entries(spec):
             return Status.RUN, Reason(Cause.NEVER_RAN)
+        if self._explain and not spec.cache and self._asked.intersection(ports(spec)):
+            return Status.RUN, Reason(Cause.UNCACHED)
         return Status.DEPENDS, Reason(Cause.WAITS, stages=self._keys.waits[spec.name])
 
     def _known(self, spec: StageSpec, cache: StageCache, lookup: Lookup) -> tuple[Status, Reason]:
