@@ -96,13 +96,10 @@ class Execution:
         Args:
             last: no other run follows, so each stage gives back the memory of its weights when it has run.
         """
-        try:
-            while (spec := self._next(lambda _: True)) is not None:
-                self._execute(spec)
-                if last:
-                    self._shared.executors[spec.name].release_weights()
-        finally:
-            self._run.await_started()
+        while (spec := self._next(lambda _: True)) is not None:
+            self._execute(spec)
+            if last:
+                self._shared.executors[spec.name].release_weights()
         for stage in self._run.stages.values():
             if stage.status is Status.DEFERRED:
                 stage.status = Status.UNNEEDED
@@ -217,8 +214,10 @@ class Execution:
         start = time.perf_counter()
         digests = self._cache.write(run, spec, lookup, arrays)
         seconds = time.perf_counter() - start
-        for observer in self._shared.observers:
-            observer.cache_written(run, spec, sum(value.nbytes for value in arrays.values()), seconds)
+        if spec.cache:
+            size = sum(value.nbytes for value in arrays.values())
+            for observer in self._shared.observers:
+                observer.cache_written(run, spec, size, seconds)
         kept = {Ref(spec.name, port): digest for port, digest in digests.items()}
         run.digests |= {ref: digest for ref, digest in kept.items() if ref not in run.override}
 

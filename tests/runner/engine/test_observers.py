@@ -101,6 +101,16 @@ def test_a_check_and_a_failure_are_told_as_such(pipeline: Pipeline, log: Log) ->
     assert log.events == [("started", "tokenize", False), ("finished", "tokenize", None, False), ("checked", True)]
 
 
+def test_a_stage_that_is_not_kept_is_not_told_to_be_written(
+    toy_graph: Path, toy_root: Path, stage_cache: Path, log: Log
+) -> None:
+    graph = load_graph(str(toy_graph), sets=["stages.tokenize.cache=false"])
+    pipeline = Pipeline(graph, toy_root, cache=Cache(stage_cache))
+    pipeline.observers.append(log)
+    pipeline.prepare({"phonemes": WORD})
+    assert [event[0] for event in log.events] == ["started", "finished", "checked"]
+
+
 def test_libraries_that_are_loaded_are_told(pipeline: Pipeline, log: Log) -> None:
     pipeline.load()
     assert log.events == [("loaded", "scaled", False)]
