@@ -236,6 +236,7 @@ class Pipeline:
             kept = {str(ref): execution.array(ref) for ref in self._kept_ports(run)}
             result = Result({**kept, **outputs}, run.stages, run.copies)
         finally:
+            run.await_started()
             for observer in self.observers:
                 observer.run_finished(run, result, time.perf_counter() - start)
         if any(self.graph.stages[name].is_library for name in run.timings):
@@ -304,6 +305,7 @@ class Pipeline:
         try:
             Execution(self._shared, run).check_input()
         finally:
+            run.await_started()
             for observer in self.observers:
                 observer.input_checked(run, time.perf_counter() - start)
 

@@ -177,7 +177,7 @@ class RunState:
         return ref in self.given or ref in self.values
 
     def await_started(self) -> None:
-        """Wait for concurrent stages whose results nobody has taken, since another stage failed."""
+        """Wait for concurrent stages whose results nobody has taken, such as those beside a stage that failed."""
         for started in self.started.values():
             if not started.outcome.cancel():
                 started.outcome.exception()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,8 +17,9 @@ from runner.api import Pipeline
 from runner.cache.cache import Cache
 from runner.engine.compiled_stage import CompiledStage
 from runner.engine.concurrency import ENOUGH_THREADS, SECOND_THREADS
+from runner.engine.execution import Execution
 from runner.engine.options import RunOptions
-from runner.engine.run_state import Status
+from runner.engine.run_state import StartedStage, Status
 from runner.engine.trace import CONCURRENT, STAGE, Event, Trace
 from runner.errors import RunError
 from runner.graph.load import load_graph
@@ -26,6 +28,7 @@ from runner.runtime import manifest as manifests
 from runner.runtime.values import Sizes
 
 T = TypeVar("T")
+WORD = {"phonemes": "hɛ"}
 WORDS = "hɛlˈoʊ wˈɜːld"
 
 
@@ -179,3 +182,48 @@ def test_nothing_is_loaded_twice(copied: Pipeline, monkeypatch: pytest.MonkeyPat
     copied.load()
     monkeypatch.setattr(threading.Thread, "start", lambda _: pytest.fail("a thread has nothing to load"))
     copied.load(wait=False)
+
+
+@pytest.fixture
+def twice(toy_graph: Path, toy_root: Path, stage_cache: Path) -> Pipeline:
+    """The toy graph with its compiled stage a second time, as `again`."""
+    text = toy_graph.read_text("utf-8")
+    scaled = text[text.index("  scaled:") : text.index("outputs:\n  y:")]
+    again = f"{scaled.replace('scaled:', 'again:', 1)}outputs:\n  again: again.y\n  y:"
+    toy_graph.write_text(text.replace("outputs:\n  y:", again), "utf-8")
+    return Pipeline(load_graph(str(toy_graph)), toy_root, threads=ENOUGH_THREADS, cache=Cache(stage_cache))
+
+
+def test_a_stage_that_was_started_has_run_though_its_results_are_there_by_then(
+    twice: Pipeline, stage_cache: Path
+) -> None:
+    """`scaled` and `again` give equal arrays, so that keeping those of one brings back those of the other."""
+    alone(lambda: twice.run(WORD))
+    for path in (stage_cache / "tensors").rglob("*.npy"):
+        path.unlink()
+    result = alone(lambda: twice.run(WORD))
+    assert {name: run.status for name, run in result.stages.items()} == dict.fromkeys(twice.graph.stages, Status.RUN)
+    assert result["again"].tolist() == result["y"].tolist() == [[0, 100, 172, 0]]
+
+
+CALLS: dict[str, Callable[[Pipeline], object]] = {
+    "check_input": lambda pipeline: pipeline.prepare(WORD),
+    "finish": lambda pipeline: pipeline.finish(pipeline.start(WORD)),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_call_that_fails_waits_for_the_stage_that_was_started(
+    twice: Pipeline, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        outcome: Future[Any] = pool.submit(time.sleep, 0.2)
+
+        def start_and_fail(execution: Execution, **_: Any) -> None:
+            execution._run.started["again"] = StartedStage(None, outcome)
+            raise RunError("scaled fails")
+
+        monkeypatch.setattr(Execution, call, start_and_fail)
+        with pytest.raises(RunError, match="scaled fails"):
+            CALLS[call](twice)
+        assert outcome.done()
