@@ -12,7 +12,6 @@ import numpy as np
 
 from runner.cache import keys
 from runner.cache.digest import array_digest, value_digest
-from runner.errors import RunError
 from runner.graph.types import PARAMETERS
 from stages.contract import TensorType
 
@@ -156,12 +155,8 @@ def outside_digest(value: object) -> str:
     return array_digest(value) if isinstance(value, np.ndarray) else value_digest(value)
 
 
-def _parameter(type_: Type, value: object) -> object:
+def _parameter(type_: Type, value: Any) -> Any:
     """A parameter as its port takes it, so that 1 and 1.0 are one speed."""
     plain = value.item() if isinstance(value, np.ndarray | np.generic) else value
     is_float = isinstance(type_, TensorType) and type_.dtype.startswith("float")
-    if is_float and isinstance(plain, int) and not isinstance(plain, bool):
-        return float(plain)
-    if not isinstance(plain, bool | int | float | str):
-        raise RunError(f"a parameter is {type(plain).__name__}, expected a number, a boolean or text")
-    return plain
+    return float(plain) if is_float else plain
