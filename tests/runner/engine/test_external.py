@@ -126,6 +126,24 @@ def test_external_overlay_takes_a_tuple_from_f0n(tmp_path: Path, libraries: Path
     assert np.unique(result["n"]).tolist() == [FEATURES + STYLE]
 
 
+class Fewer(nn.Module):
+    def scaled_forward(self, input_ids: nn.Tensor) -> tuple[nn.Tensor, nn.Tensor]:
+        y = input_ids.astype("float32")
+        return y, nn.op.concat([y, y], dim=1)
+
+
+def test_library_with_too_few_inputs_is_refused(toy_graph: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "made"
+    folder.mkdir()
+    compile_static(folder / "scaled.so", Fewer(), "scaled_forward", input_ids=([1, 16], "int64"))
+    pipeline = overlaid(toy_graph, folder)
+    assert pipeline.executor("scaled").weight_bytes() == 0
+    with pytest.raises(
+        RunError, match=r"takes 1 inputs \(.*\), the graph gives it 2 \(input_ids, text_mask\); the graph"
+    ):
+        pipeline.load()
+
+
 def test_library_with_too_few_results_is_refused(toy_graph: Path, tmp_path: Path) -> None:
     class One(nn.Module):
         def scaled_forward(self, input_ids: nn.Tensor, text_mask: nn.Tensor) -> nn.Tensor:

@@ -17,6 +17,7 @@ from runner.engine.run_state import Status
 from runner.errors import RunError
 from runner.graph.load import load_graph
 from runner.graph.selection import Scope
+from runner.runtime import tvm_runtime
 from runner.runtime.manifest import File, Manifest, manifest_path, weights_path
 from tests.runner.toys import offer_stage
 
@@ -261,3 +262,33 @@ def test_unwritable_cache_changes_nothing(make: Make, stage_cache: Path, caplog:
     for _ in range(2):
         assert make().run({"phonemes": WORD})["y"].tolist() == [[0, 100, 172, 0]]
     assert "cannot be written" in caplog.text
+
+
+def test_plan_needs_no_unkept_stage_whose_output_is_given(make: Make, toy_graph: Path) -> None:
+    text = toy_graph.read_text("utf-8").replace("outputs:\n  y: ", "outputs:\n  ids: tokenize.input_ids\n  y: ")
+    toy_graph.write_text(text, "utf-8")
+    options = RunOptions(override={"tokenize.input_ids": np.array([[0, 1, 2, 0]])})
+    make("stages.tokenize.cache=false").run({"phonemes": WORD}, options)
+    pipeline = make("stages.tokenize.cache=false")
+    made = pipeline.plan_run(pipeline.start({"phonemes": WORD}, options))
+    assert {name: stage.status for name, stage in made.stages.items()} == {
+        "tokenize": Status.UNNEEDED,
+        "scaled": Status.HIT,
+    }
+    assert made.arrays == 0
+
+
+def test_memory_of_kernels_is_released_after_a_run_of_a_library(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    released: list[str] = []
+    monkeypatch.setattr(tvm_runtime, "release_memory", lambda: released.append("kernels"))
+    make().run({"phonemes": WORD})
+    assert released == ["kernels"]
+    make().run({"phonemes": WORD}, RunOptions(scope=Scope(refresh=frozenset({"tokenize"}))))
+    assert released == ["kernels"]
+
+
+def test_a_whole_number_is_the_same_parameter_as_its_float(tones_graph: Path, stage_cache: Path) -> None:
+    pipeline = Pipeline(load_graph(str(tones_graph)), cache=Cache(stage_cache))
+    for speed in (1.0, 1, np.array(1, np.float32)):
+        result = pipeline.run({"phonemes": WORD}, RunOptions(params={"speed": speed}))
+    assert statuses(result)["tones"] == Status.HIT

@@ -253,6 +253,13 @@ def test_replay_of_another_model_refuses_a_voice_file_that_has_changed(
     assert (code, "me.npy' has changed" in err) == (2, True)
 
 
+def test_replay_keeps_where_a_value_of_the_command_came_from(run: Run, tones_graph: Path, stage_cache: Path) -> None:
+    assert run(tones_graph, "--phonemes", "h", "--set", "dims.text.max=12", "-o", "a.wav")[0] == 0
+    assert run("replay")[0] == 0
+    rows = {".".join(row[0]): row for row in last(stage_cache).graph["tree"]}
+    assert rows["dims.text.max"][1:3] == [12, ["set dims.text.max=12", 0, 0]]
+
+
 @pytest.mark.usefixtures("toy_graph", "toy_root")
 def test_replay_elsewhere_takes_graph_overlay_and_libraries_of_then(
     run: Run, tmp_path: Path, stage_cache: Path, monkeypatch: pytest.MonkeyPatch

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,11 +13,15 @@ import numpy as np
 import pytest
 
 from runner.api import Pipeline
+from runner.engine.options import RunOptions
 from runner.engine.trace import Trace
 from runner.graph.load import load_graph
+from runner.graph.selection import Scope
+from runner.graph.types import Ref
 from runner.runtime.threads import ForkSafeLock
 from tests.conftest import ROOT
 
+WORD = {"phonemes": "hɛ"}
 WORDS = ["hɛlˈoʊ", "wˈɜːld", "ðə smˈɔl dˈɔɡ", "ɹˈæn"]
 
 
@@ -127,3 +132,29 @@ def test_lock_is_held_by_one_thread_at_a_time() -> None:
     for thread in threads:
         thread.join()
     assert set(seen) == {1}
+
+
+CALLS: dict[str, Callable[[Pipeline], object]] = {
+    "load": lambda pipeline: pipeline.load([]),
+    "check": lambda pipeline: pipeline.check(WORD),
+    "prepare": lambda pipeline: pipeline.prepare(WORD),
+    "misses": lambda pipeline: pipeline.misses(pipeline.start(WORD)),
+    "finish": lambda pipeline: pipeline.finish(pipeline.start(WORD, RunOptions(scope=Scope(until="tokenize")))),
+    "peek": lambda pipeline: pipeline.peek(pipeline.start(WORD), Ref("tokenize", "input_ids")),
+    "call_stage": lambda pipeline: pipeline.call_stage(
+        "tokenize",
+        {"phonemes": "hɛ", "skip_unknown": np.array(False)},  # type: ignore[dict-item]
+    ),
+    "evict": lambda pipeline: pipeline.evict(),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_call_waits_for_that_of_another_thread(toy_graph: Path, call: str) -> None:
+    pipeline = Pipeline(load_graph(str(toy_graph)))
+    with ThreadPoolExecutor(1) as threads:
+        with pipeline.lock:
+            waiting = threads.submit(CALLS[call], pipeline)
+            with pytest.raises(TimeoutError):
+                waiting.result(0.2)
+        waiting.result(10)

@@ -10,7 +10,19 @@ import pytest
 
 from runner.cache.cache import Cache
 from runner.engine.pipeline import Pipeline
-from runner.engine.trace import RUN, Event, Trace, chrome_trace, write_trace
+from runner.engine.trace import (
+    BACKGROUND,
+    CACHE,
+    CONCURRENT,
+    HIT,
+    LIBRARY,
+    RUN,
+    STAGE,
+    Event,
+    Trace,
+    chrome_trace,
+    write_trace,
+)
 from runner.errors import RunError
 from runner.graph.load import load_graph
 
@@ -94,4 +106,39 @@ def test_a_run_without_a_cache_is_no_check(toy_graph: Path, toy_root: Path) -> N
         ("check", True),
         ("prepare", False),
         ("finish", False),
+    ]
+
+
+def test_each_kind_of_event_has_its_track() -> None:
+    events = [Event("it", kind, 0.0, 0.5, None) for kind in (RUN, STAGE, HIT, CACHE, LIBRARY, CONCURRENT, BACKGROUND)]
+    trace = chrome_trace(events, "toy")["traceEvents"]
+    names = {event["tid"]: event["args"]["name"] for event in trace if event["name"] == "thread_name"}
+    assert {event["cat"]: names[event["tid"]] for event in trace if "cat" in event} == {
+        RUN: "runs",
+        STAGE: "stages",
+        HIT: "stages",
+        CACHE: "cache and libraries",
+        LIBRARY: "cache and libraries",
+        CONCURRENT: "concurrent stages",
+        BACKGROUND: "libraries in the background",
+    }
+
+
+def test_of_events_that_begin_together_the_longest_is_first() -> None:
+    events = [Event(name, STAGE, 1.0, seconds, None) for name, seconds in (("b", 0.2), ("a", 0.5), ("c", 0.1))]
+    trace = chrome_trace(events, "toy")["traceEvents"]
+    assert [(e["name"], e["ts"], e["dur"]) for e in trace if e["ph"] == "X"] == [
+        ("a", 1e6, 5e5),
+        ("b", 1e6, 2e5),
+        ("c", 1e6, 1e5),
+    ]
+
+
+def test_what_the_cache_does_is_told(pipeline: Pipeline) -> None:
+    pipeline.run({"phonemes": "hɛ"})
+    pipeline.run({"phonemes": "hɛ"})
+    assert [(event["name"], event["args"]) for event in slices(pipeline, "X") if event["cat"] == CACHE] == [
+        ("keep tokenize", {"bytes": 4 * 8 + 8 + 4 + 4 * 8}),
+        ("keep scaled", {"bytes": 4 * 4 + 8 * 4}),
+        ("read scaled.y", {}),
     ]
