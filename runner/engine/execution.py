@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from runner.runtime.values import Sizes
 
 
-class Executions:
+class ExecutionContext:
     """What all executions of a pipeline share: a graph with its stages, cache, devices, threads and observers."""
 
     def __init__(
@@ -77,9 +77,9 @@ class Executions:
 class Execution:
     """One run under way."""
 
-    def __init__(self, shared: Executions, run: RunState) -> None:
-        self._shared, self._run = shared, run
-        self._cache = shared.stage_cache if run.cached else None
+    def __init__(self, context: ExecutionContext, run: RunState) -> None:
+        self._context, self._run = context, run
+        self._cache = context.stage_cache if run.cached else None
 
     def check_input(self) -> None:
         """Run the stages that need no library, as far as they depend on no stage that does.
@@ -99,14 +99,14 @@ class Execution:
         while (spec := self._next(lambda _: True)) is not None:
             self._execute(spec)
             if last:
-                self._shared.executors[spec.name].release_weights()
+                self._context.executors[spec.name].release_weights()
         for stage in self._run.stages.values():
             if stage.status is Status.DEFERRED:
                 stage.status = Status.UNNEEDED
 
     def array(self, ref: Ref) -> Any:
         """The value at `ref`, on the host: at hand, else from the cache, else computed."""
-        return self._shared.transfers.to_host(self._run, ref, self._value(ref))
+        return self._context.transfers.to_host(self._run, ref, self._value(ref))
 
     def _needs_no_library(self, spec: StageSpec) -> bool:
         """Whether the stage is one of Python, whose inputs are at hand or in the cache."""
@@ -116,7 +116,7 @@ class Execution:
 
     def _next(self, allowed: Callable[[StageSpec], bool]) -> StageSpec | None:
         """The next stage that has to run and that `allowed` lets run, after all decisions have been noted."""
-        run, decisions = self._run, self._shared.decider.decide(self._run)
+        run, decisions = self._run, self._context.decider.decide(self._run)
         for spec in run.needed:
             if not run.has_run(spec):
                 self._note(spec, decisions[spec.name])
@@ -139,7 +139,7 @@ class Execution:
         elif stage.entry is not entry:
             stage.status, stage.key, stage.entry = Status.HIT, entry.key, entry
             see_sizes(self._run, spec, decision)
-            for observer in self._shared.observers:
+            for observer in self._context.observers:
                 observer.stage_hit(self._run, spec, entry.key)
 
     def _value(self, ref: Ref) -> Any:
@@ -150,7 +150,7 @@ class Execution:
                 return values[ref]
         array = self._read(ref)
         if array is None:
-            self._execute(self._shared.graph.stages[ref.stage])
+            self._execute(self._context.graph.stages[ref.stage])
             return run.values[ref]
         run.values[ref] = array
         return array
@@ -161,7 +161,7 @@ class Execution:
             return None
         start = time.perf_counter()
         array = self._cache.read(self._run, ref)
-        for observer in self._shared.observers:
+        for observer in self._context.observers:
             observer.cache_read(self._run, ref, time.perf_counter() - start)
         return array
 
@@ -172,9 +172,9 @@ class Execution:
         if started is None:
             if spec.is_library:
                 # Before a thread that does not exist is given a stage to run concurrently.
-                check_fork(self._shared.concurrency.threads)
+                check_fork(self._context.concurrency.threads)
             inputs, lookup = self._gather(spec)
-            threads = self._shared.concurrency.threads_of_first(has_second=self._start_second(spec))
+            threads = self._context.concurrency.threads_of_first(has_second=self._start_second(spec))
             outputs, seconds = self._timed(spec, inputs, threads, concurrent=False)
         else:
             lookup = started.lookup
@@ -195,13 +195,13 @@ class Execution:
                 f"first, or give {spec.name}.PORT as an array"
             )
         inputs = {
-            port: self._shared.transfers.to_stage(run, spec, wire, self._value(wire.ref))
+            port: self._context.transfers.to_stage(run, spec, wire, self._value(wire.ref))
             for port, wire in spec.inputs.items()
         }
         if self._cache is None:
             return inputs, None
         # Now: an input whose stage had to run again may have another digest than was kept.
-        lookup = self._shared.decider.lookup(run, spec)
+        lookup = self._context.decider.lookup(run, spec)
         self._cache.check_code(spec)
         return inputs, lookup
 
@@ -209,14 +209,14 @@ class Execution:
         """Write a stage's outputs to the cache, and note their digests."""
         if self._cache is None or lookup is None:
             return
-        run, to_host = self._run, self._shared.transfers.to_host
+        run, to_host = self._run, self._context.transfers.to_host
         arrays = {p: to_host(run, Ref(spec.name, p), v) if spec.cache else v for p, v in outputs.items()}
         start = time.perf_counter()
         digests = self._cache.write(run, spec, lookup, arrays)
         seconds = time.perf_counter() - start
         if spec.cache:
             size = sum(value.nbytes for value in arrays.values())
-            for observer in self._shared.observers:
+            for observer in self._context.observers:
                 observer.cache_written(run, spec, size, seconds)
         kept = {Ref(spec.name, port): digest for port, digest in digests.items()}
         run.digests |= {ref: digest for ref, digest in kept.items() if ref not in run.override}
@@ -226,24 +226,24 @@ class Execution:
     ) -> tuple[dict[str, Any], float]:
         """Call a stage, tell the observers, and return its outputs and the seconds that it took."""
         run, outputs = self._run, None
-        for observer in self._shared.observers:
+        for observer in self._context.observers:
             observer.stage_started(run, spec, concurrent=concurrent)
         start = time.perf_counter()
         try:
-            outputs = self._shared.call(spec, inputs, run.sizes, threads, run.warn)
+            outputs = self._context.call(spec, inputs, run.sizes, threads, run.warn)
         finally:
             seconds = time.perf_counter() - start
-            for observer in self._shared.observers:
+            for observer in self._context.observers:
                 observer.stage_finished(run, spec, outputs, seconds, concurrent=concurrent)
         return outputs, seconds
 
     def _start_second(self, spec: StageSpec) -> bool:
         """Start a second stage concurrently with `spec` if one is ready; whether any concurrent stage still runs."""
-        run, concurrency = self._run, self._shared.concurrency
+        run, concurrency = self._run, self._context.concurrency
         if not concurrency.allows_second or not self._runs_here(spec):
             return False
         if not run.started:
-            decisions = self._shared.decider.decide(run)
+            decisions = self._context.decider.decide(run)
             other = next((each for each in run.needed if each != spec and self._may_start(each, decisions)), None)
             if other is not None:
                 with contextlib.suppress(RunError):  # its own turn meets it again
@@ -259,4 +259,4 @@ class Execution:
 
     def _runs_here(self, spec: StageSpec) -> bool:
         """Whether the stage is compiled for the host."""
-        return spec.is_library and not self._shared.transfers.is_remote(spec)
+        return spec.is_library and not self._context.transfers.is_remote(spec)

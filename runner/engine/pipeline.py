@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from runner.engine.concurrency import Concurrency
 from runner.engine.decisions import Decider
-from runner.engine.execution import Execution, Executions
+from runner.engine.execution import Execution, ExecutionContext
 from runner.engine.executors import make_executors
 from runner.engine.inputs import collect_inputs, refuse_unknown
 from runner.engine.loading import load_libraries
@@ -128,7 +128,7 @@ class Pipeline:
         self.stage_cache = None if cache is None else StageCache(graph, self._executors, self.config, cache)
         self._transfers = Transfers(graph, self._executors)
         self._decider = Decider(graph, self.stage_cache)
-        self._shared = Executions(
+        self._context = ExecutionContext(
             graph,
             self._executors,
             self.stage_cache,
@@ -230,7 +230,7 @@ class Pipeline:
         """
         start, result = time.perf_counter(), None
         try:
-            execution = Execution(self._shared, run)
+            execution = Execution(self._context, run)
             execution.finish(last=last)
             outputs = {name: execution.array(ref) for name, ref in run.outputs.items()}
             kept = {str(ref): execution.array(ref) for ref in self._kept_ports(run)}
@@ -248,7 +248,7 @@ class Pipeline:
     def peek(self, run: RunState, ref: Ref) -> Array | None:
         """The value of a port in `RunOptions.retain` if a finished run has it, or the cache; no stage runs for it."""
         if run.is_at_hand(ref):
-            array: Array = Execution(self._shared, run).array(ref)
+            array: Array = Execution(self._context, run).array(ref)
             return array
         return None if self.stage_cache is None else self.stage_cache.read(run, ref)
 
@@ -268,8 +268,8 @@ class Pipeline:
         spec = self.graph.stages[name]
         refuse_unknown(f"input of {name}", inputs, spec.inputs)
         refuse_unknown("array given", spec.inputs, inputs)
-        threads = self._shared.concurrency.threads
-        outputs = self._shared.call(spec, inputs, Sizes(self.graph.dims), threads, warn)
+        threads = self._context.concurrency.threads
+        outputs = self._context.call(spec, inputs, Sizes(self.graph.dims), threads, warn)
         return {port: fetch(Ref(name, port), value) for port, value in outputs.items()}
 
     def resolve(self, type_: str, given: object) -> Any:
@@ -303,7 +303,7 @@ class Pipeline:
     def _check_input(self, run: RunState) -> None:
         start = time.perf_counter()
         try:
-            Execution(self._shared, run).check_input()
+            Execution(self._context, run).check_input()
         finally:
             run.await_started()
             for observer in self.observers:
