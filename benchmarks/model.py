@@ -28,7 +28,7 @@ def synthetic_model(folder: Path) -> tuple[dict[str, Any], Array, dict[str, Arra
     """config, voice pack and tensors of the full-size synthetic checkpoint, written into `folder` on first use."""
     if not (folder / "voice.npy").exists():
         click.echo("synthetic checkpoint ...", err=True)
-        synthetic.write(folder, "full", seed=0, form="pth")
+        synthetic.write(folder, "full", seed=0, suffix="pth")
     parts = torch.load(folder / "model.pth", weights_only=True)
     weights = {
         f"{part}.{key.removeprefix('module.')}": tensor.numpy()

@@ -2,7 +2,7 @@
 
     kokoro's classes --fold weight norms, complex-free STFT--> ONNX (float32) --quantize_dynamic--> ONNX (int8)
 
-The STFT is the package's own complex-free one, the only form that ONNX can express. int8 means 8-bit weights, and
+The STFT is the package's own complex-free one, the only one that ONNX can express. int8 means 8-bit weights, and
 activations that are scaled to 8 bits when they come along (`onnxruntime.quantization.quantize_dynamic`).
 """
 
@@ -118,7 +118,7 @@ def exported(path: Path, write: Callable[[Path], None]) -> Path:
 
 
 def quantized(path: Path) -> Path:
-    """The int8 form of a float32 graph. Weights are unsigned: ONNX Runtime has no signed ConvInteger."""
+    """Make the int8 version of a float32 graph. Weights are unsigned: ONNX Runtime has no signed ConvInteger."""
     return exported(
         path.with_suffix(".int8.onnx"), lambda partial: quantize_dynamic(path, partial, weight_type=QuantType.QUInt8)
     )

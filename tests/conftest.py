@@ -68,15 +68,15 @@ def synthetic(cache_folder: Path) -> Callable[[str, int, str], Path]:
     pytest.importorskip("tests.reference", reason=REFERENCE)
     from tests import synthetic as generator  # noqa: PLC0415 - imports torch, which may be absent
 
-    def model(size: str, seed: int, form: str) -> Path:
-        folder = cache_folder / f"{size}-{seed}-{form}-{_generator_digest()}"
+    def model(size: str, seed: int, suffix: str) -> Path:
+        folder = cache_folder / f"{size}-{seed}-{suffix}-{_generator_digest()}"
         if not folder.is_dir():
             # Sessions that run side by side each write a folder of their own; the first to end leaves its one.
             with tempfile.TemporaryDirectory(dir=cache_folder, prefix=".") as unfinished:
-                written = generator.write(Path(unfinished) / "model", size, seed, form).parent
+                written = generator.write(Path(unfinished) / "model", size, seed, suffix).parent
                 if not folder.is_dir():
                     written.rename(folder)
-            for outdated in set(cache_folder.glob(f"{size}-{seed}-{form}-*")) - {folder}:
+            for outdated in set(cache_folder.glob(f"{size}-{seed}-{suffix}-*")) - {folder}:
                 shutil.rmtree(outdated, ignore_errors=True)
         return folder / "model.yaml"
 

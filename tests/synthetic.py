@@ -286,7 +286,7 @@ def _fit_spectrum(weights: Weights, activations: list[Array], rng: np.random.Gen
 
 
 def save_pth(path: Path, weights: Weights) -> None:
-    """The published form: a torch zip of five state dicts whose keys begin with `module.`.
+    """The published format: a torch zip of five state dicts whose keys begin with `module.`.
 
     Each is an OrderedDict with torch's `_metadata` attribute, as `state_dict()` of a wrapped module leaves it.
     """
@@ -299,7 +299,7 @@ def save_pth(path: Path, weights: Weights) -> None:
     torch.save(parts, path)
 
 
-def write(folder: Path, size: str, seed: int, form: str = "pth") -> Path:
+def write(folder: Path, size: str, seed: int, suffix: str = "pth") -> Path:
     """Writes config.json, the checkpoint, voice.npy, voice.bin and model.yaml into `folder`; returns the last.
 
     `kokoro-run GRAPH -c OUTDIR/model.yaml` runs the graph on that model.
@@ -311,8 +311,8 @@ def write(folder: Path, size: str, seed: int, form: str = "pth") -> Path:
     (folder / "config.json").write_text(json.dumps(settings, ensure_ascii=False, indent=2) + "\n", "utf-8")
     np.save(folder / "voice.npy", pack)
     pack.tofile(folder / "voice.bin")
-    path = folder / f"model.{form}"
-    if form == "pth":
+    path = folder / f"model.{suffix}"
+    if suffix == "pth":
         save_pth(path, weights)
     else:
         save_file(weights, path)

@@ -38,10 +38,10 @@ NO_FLOAT64 = "metal"
 @pytest.fixture(scope="session")
 def on(synthetic: Synthetic, repository: Path) -> On:
     """`on("cuda:0", "tiny")`: the default graph with every compiled stage on that device."""
-    forms = {"tiny": "pth", "small": "safetensors"}
+    suffixes = {"tiny": "pth", "small": "safetensors"}
 
     def graph(device: str, model: str = "tiny", *sets: str) -> Graph:
-        files = [synthetic(model, 0, forms[model]), repository / "configs" / "accel.yaml"]
+        files = [synthetic(model, 0, suffixes[model]), repository / "configs" / "accel.yaml"]
         default = repository / "graphs" / "default.yaml"
         return load_graph(str(default), [str(path) for path in files], [f"devices.accel={device}", *sets])
 

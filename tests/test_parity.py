@@ -42,8 +42,8 @@ def load(repository: Path, synthetic: Synthetic) -> Callable[..., Graph]:
     """`load("tiny", overlays, options)`: the default graph on one of MODELS."""
 
     def graph(name: str, overlays: Sequence[Path] = (), options: Sequence[str] = ()) -> Graph:
-        form = MODELS[name]
-        models = [] if form is None else [synthetic(name, 0, form)]
+        suffix = MODELS[name]
+        models = [] if suffix is None else [synthetic(name, 0, suffix)]
         paths = [str(path) for path in (*models, *overlays)]
         return load_graph(str(repository / "graphs" / "default.yaml"), paths, options)
 
@@ -144,7 +144,7 @@ def test_whole_graph_has_equal_durations_and_audio(utterance: Utterance, note: C
 
 @pytest.mark.skipif(bool(missing_features(["avx2", "fma"])), reason="this CPU has no AVX2")
 @pytest.mark.skipif(
-    bool(missing_features(["avx512f"])), reason="AVX2 is this CPU's own form, which other tests compare"
+    bool(missing_features(["avx512f"])), reason="AVX2 is this CPU's own variant, which other tests compare"
 )
 @pytest.mark.parametrize("symbols", [1, 30])
 def test_avx2_form_equals_the_reference(

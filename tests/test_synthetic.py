@@ -1,4 +1,4 @@
-"""A synthetic checkpoint has the published form, and speaks with the statistics of speech at every size."""
+"""A synthetic checkpoint has the published format, and speaks with the statistics of speech at every size."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def read(model: Path) -> tuple[Reference, np.ndarray]:
 )
 def speak(request: pytest.FixtureRequest, synthetic: Synthetic) -> Speaker:
     """What a model of each size says to (symbols, seed)."""
-    size, form = request.param
-    model, pack = read(synthetic(size, 0, form))
+    size, suffix = request.param
+    model, pack = read(synthetic(size, 0, suffix))
     return lambda length, seed: model.run(
         model.input_ids(phonemes(length, seed, model.config["vocab"])), pack, seed=seed
     )
@@ -89,8 +89,8 @@ def test_same_seed_gives_the_same_file(
 
 def test_both_formats_hold_the_same_tensors(synthetic: Synthetic) -> None:
     pth, safe = (
-        Checkpoint.open(synthetic("tiny", 0, form).with_name(f"model.{form}"), KOKORO)
-        for form in ("pth", "safetensors")
+        Checkpoint.open(synthetic("tiny", 0, suffix).with_name(f"model.{suffix}"), KOKORO)
+        for suffix in ("pth", "safetensors")
     )
     assert pth.tensors.keys() == safe.tensors.keys()
     for key, tensor in pth.tensors.items():

@@ -99,11 +99,11 @@ def _speak(
     running = progress.StageObserver()
     pipeline.observers.append(running)
     with (
-        progress.run_display(checked.total, lambda: running.stage, quiet=settings.quiet) as shown,
+        progress.run_display(checked.total, lambda: running.stage, quiet=settings.quiet) as display,
         place.open(checked.total, identity, resume=not fresh) as output,
     ):
         summary = bulk.run(
-            *(speaker, rows, checked, output, shown),
+            *(speaker, rows, checked, output, display),
             rate_hz=SAMPLE_RATE_HZ,
             keep_going=settings.keep_going,
             against=fresh,

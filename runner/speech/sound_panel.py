@@ -53,7 +53,7 @@ def draw_panels(pipeline: Pipeline, run: KeptRun) -> list[tuple[str, str]]:
     """Draw the sound of a run: (title, HTML) of each panel."""
     from runner.speech import sound_plots  # noqa: PLC0415 - matplotlib takes 0.3 s
 
-    sound = _sound(pipeline, run)
+    sound = _compute_sound(pipeline, run)
     pictures = {"Sound": sound_plots.draw_sound(sound), "Alignment": sound_plots.draw_alignment(sound)}
     drawn = [
         (title, f'<img style="width:{picture.width}px" src="{picture.uri}" alt="{escape(picture.alt)}">')
@@ -63,7 +63,7 @@ def draw_panels(pipeline: Pipeline, run: KeptRun) -> list[tuple[str, str]]:
     return drawn or [("Sound", "<p>This graph gives neither audio nor durations to draw.</p>")]
 
 
-def _sound(pipeline: Pipeline, run: KeptRun) -> Sound:
+def _compute_sound(pipeline: Pipeline, run: KeptRun) -> Sound:
     from runner.speech.sound_plots import Sound  # noqa: PLC0415 - as above
 
     vocab = pipeline.config["vocab"]

@@ -39,7 +39,7 @@ class Bert(nn.Module):
 
 
 class F0n(nn.Module):
-    """(en, style) -> (f0, n), a tuple; the established form has no frame_count."""
+    """(en, style) -> (f0, n), a tuple; the established library has no frame_count."""
 
     def f0n_forward(self, en: nn.Tensor, style: nn.Tensor) -> tuple[nn.Tensor, nn.Tensor]:
         level = nn.op.sum(en, axis=1)
