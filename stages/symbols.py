@@ -86,7 +86,7 @@ def refusal(unknown: Sequence[Symbol], vocab: Mapping[str, int]) -> str:
     rest = f" (and {len(unknown) - 1} more: {summarise(unknown[1:])})" if len(unknown) > 1 else ""
     return (
         f"column {first.column}: unknown symbol {_describe(first.text)}{hint}{rest}. "
-        "Correct it, or set the parameter skip_unknown to drop unknown symbols"
+        "Correct it, or use `skip_unknown` to drop unknown symbols"
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from runner.cli import console
+from runner.cli.spelling import spell_options
 from runner.errors import KokoroError
 
 _LOG = logging.getLogger("kokoro_run")
@@ -41,7 +42,7 @@ class Command(click.Command):
         except KokoroError as error:
             if debug:
                 traceback.print_exc()
-            message = str(error)
+            message = spell_options(str(error))
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:  # noqa: BLE001 - an internal error: exit code 1 would mean that lines have failed

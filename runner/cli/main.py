@@ -167,10 +167,11 @@ def show(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...]) -> None:
 @click.option("--origins", "with_origins", is_flag=True, help="Print the origin of each value.")
 def config(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], with_origins: bool) -> None:
     """Print every value of a graph, after overlays and --set."""
+    from runner.cli.spelling import spell_options
     from runner.inspect.mermaid import list_values
 
     for path, value, origin in list_values(options.load(graph, overlays, sets)):
-        click.echo(f"{path}: {value}" + (f"  # {origin}" if with_origins else ""))
+        click.echo(f"{path}: {value}" + (f"  # {spell_options(str(origin))}" if with_origins else ""))
 
 
 @cli.command(cls=Command)

@@ -18,6 +18,7 @@ from runner.cli import options, progress
 from runner.cli.building import build_stale
 from runner.cli.files import check_files
 from runner.cli.recording import observe, start_trace, write_trace
+from runner.cli.spelling import spell_options
 from runner.engine.options import RunOptions
 from runner.engine.pipeline import Pipeline
 from runner.errors import RunError
@@ -206,11 +207,12 @@ def _report(graph: Graph, place: Destination[Any] | None, summary: Summary, sett
     if summary.failed:
         click.echo(f"{len(summary.failed)} of {summary.total} lines failed:", err=True)
         for error in summary.failed:
-            click.echo(str(error), err=True)
+            click.echo(spell_options(str(error)), err=True)
     if settings.as_json:
         written = {"graph": str(graph.path), "output": None, "timestamps": None, "wall_seconds": round(total, 6)}
         if place is not None and summary.samples:
             written |= {"output": str(place.path), "timestamps": place.side_pattern}
-        click.echo(json.dumps({**summary.table(), **written}))
+        failed = [{"line": error.origin, "error": spell_options(error.fact)} for error in summary.failed]
+        click.echo(json.dumps({**summary.table(), "failed": failed, **written}))
     if summary.failed:
         click.get_current_context().exit(1)

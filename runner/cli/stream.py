@@ -13,6 +13,7 @@ import click
 import numpy as np
 
 from runner.cli import console, options
+from runner.cli.spelling import spell_options
 from runner.errors import LineError
 from runner.speech.pcm import PcmWriter
 from runner.speech.speaker import Speaker
@@ -96,5 +97,5 @@ def _report(samples: int, first_s: float | None, failed: list[LineError], settin
     if failed:
         click.echo(f"{len(failed)} {'line' if len(failed) == 1 else 'lines'} failed:", err=True)
         for error in failed:
-            click.echo(str(error), err=True)
+            click.echo(spell_options(str(error)), err=True)
         click.get_current_context().exit(1)

@@ -43,7 +43,7 @@ UNKNOWN = [
     ("ə́", 2, "'◌\u0301' U+0301"),
     ("ƥ", 1, "'ƥ' U+01A5; the nearest known one is"),
     ("a\u0327", 2, "'◌\u0327' U+0327"),
-    ("a😀", 2, "'😀' U+1F600. Correct it, or set the parameter skip_unknown to drop unknown symbols"),
+    ("a😀", 2, "'😀' U+1F600. Correct it, or use `skip_unknown` to drop unknown symbols"),
 ]
 
 
@@ -98,7 +98,7 @@ def test_tokenize_refuses_an_unknown_symbol(phonemes: str, column: int, said: st
     with pytest.raises(StageError) as refusal:
         run(phonemes)
     assert str(refusal.value).startswith(f"column {column}: unknown symbol {said}")
-    assert str(refusal.value).endswith("Correct it, or set the parameter skip_unknown to drop unknown symbols")
+    assert str(refusal.value).endswith("Correct it, or use `skip_unknown` to drop unknown symbols")
 
 
 def test_tokenize_counts_the_other_unknown_symbols() -> None:

@@ -239,7 +239,7 @@ def test_schema_is_the_committed_one(run: Run, repository: Path) -> None:
 def test_config_says_where_a_value_comes_from(run: Run) -> None:
     _, out, _ = run("config", "default", "--origins", "--set", "params.speed=2.0")
     lines = dict(line.split(": ", 1) for line in out.splitlines())
-    assert lines["params.speed"] == "2.0  # set params.speed=2.0"
+    assert lines["params.speed"] == "2.0  # --set params.speed=2.0"
     assert "default.yaml:" in lines["stages.bert.entry"]
 
 
@@ -277,3 +277,18 @@ def test_interrupt_ends_with_130_and_leaves_nothing(tones_graph: Path, tmp_path:
         _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (130, b"\ninterrupted\n")
     assert list(work.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--only", "tones", "--until", "tones"), "--only cannot be combined with --from or --until; give it alone"),
+        (("--set", "params.sped=2"), "--set params.sped=2: params has no 'sped'; did you mean 'speed'?"),
+        (("--phonemes", "h%"), "Correct it, or use --skip-unknown to drop unknown symbols"),
+    ],
+)
+def test_messages_spell_arguments_as_options(
+    run: Run, tones_graph: Path, options: tuple[str, ...], message: str
+) -> None:
+    code, _, err = run(tones_graph, "--phonemes", "h", *options)
+    assert (code, message in err) == (2, True)
