@@ -45,6 +45,7 @@ def make(toy_graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ma
     [
         (f"{HEAD}    return given['gain']\n", "stage 'own': {path}:6: KeyError: 'gain'"),
         (f"{HEAD}    return input_ids.reshape(7, 7)\n", "stage 'own': {path}:6: ValueError: cannot reshape array"),
+        (f"{HEAD}    return __import__('json').loads('no')\n", "stage 'own': {path}:6: json.decoder.JSONDecodeError: "),
         (f"{HEAD}    raise SystemExit(0)\n", "stage 'own': {path}:6: SystemExit: 0"),
         (f"import absent_package\n{HEAD}    return given\n", "stage 'own': {path}:1: ModuleNotFoundError: No module"),
         (HEAD.replace("def own", "def other"), "stage 'own': {path}: AttributeError: module"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from runner.errors import RunError
 from runner.graph.load import load_graph
 from runner.runtime import manifest
 from runner.runtime.manifest import File, Manifest, Tensor
+from tests.runner.toys import MINI
 
 WORD = "hɛ"  # ids 50, 86
 TOKENS = [[0, 50, 86, 0]]
@@ -207,6 +209,15 @@ def test_absent_device_is_refused_before_loading(toy_graph: Path, toy_root: Path
     graph = load_graph(str(toy_graph), sets=["devices.host=cpu:7"])
     with pytest.raises(RunError, match="device cpu:7 is not present: this machine has cpu:0"):
         Pipeline(graph, toy_root).load()
+
+
+def test_stage_that_takes_an_absent_key_of_the_config_is_named(toy_graph: Path, tmp_path: Path) -> None:
+    config = json.loads((MINI / "config.json").read_text("utf-8"))
+    del config["vocab"]
+    (tmp_path / "config.json").write_text(json.dumps(config), "utf-8")
+    graph = load_graph(str(toy_graph), sets=[f"model.config={tmp_path / 'config.json'}"])
+    with pytest.raises(RunError, match=r"^stage 'tokenize' takes vocab of the model's config\.json, which has none"):
+        Pipeline(graph)
 
 
 def test_threads_do_not_change_a_result(toy_graph: Path, toy_root: Path) -> None:

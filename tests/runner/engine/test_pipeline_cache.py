@@ -215,6 +215,29 @@ def test_result_that_differs_from_the_last_is_told(
     assert "stage 'scaled' gave another result than the last time" in caplog.text
 
 
+@pytest.mark.parametrize("token", [0, 17])  # the digest is below that of what is right, and above
+def test_key_is_made_from_what_a_stage_gave_and_not_from_what_was_expected(
+    make: Make, stage_cache: Path, token: int
+) -> None:
+    first = make().run({"phonemes": WORD}, RunOptions(keep=True))
+    entry = first.stages["tokenize"].entry
+    assert entry is not None
+    arrays = {port: first[f"tokenize.{port}"] for port in entry.outputs}
+    Cache(stage_cache).store(entry.key, entry.components, {**arrays, "input_ids": np.array([[0, token, 1, 0]])}, 0.1)
+    for path in tensors(stage_cache):
+        path.unlink()
+    again = make().run({"phonemes": WORD})
+    assert again.stages["scaled"].key == first.stages["scaled"].key
+    assert again["y"].tobytes() == first["y"].tobytes()
+
+
+def test_a_run_ends_with_a_look_at_the_limits(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[set[str]] = []
+    monkeypatch.setattr(Cache, "evict", lambda _, keep: looked.append(keep))
+    result = make().run({"phonemes": WORD})
+    assert looked == [{stage.key for stage in result.stages.values()}]
+
+
 def test_many_runs_do_not_outgrow_the_limit(make: Make, stage_cache: Path) -> None:
     pipeline, limit = make(max_bytes=20_000), 20_000
     for length in range(1, 13):

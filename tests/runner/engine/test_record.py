@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from runner.cache.cache import Cache
 from runner.engine import record
+from runner.engine.pipeline import Pipeline
 from runner.errors import RunError
+from runner.graph.load import load_graph
 from runner.inspect import runs_text
 
 Run = Callable[..., tuple[int, str, str]]
@@ -120,6 +123,36 @@ def test_oldest_records_go(recorded: Path, run: Run, tones_graph: Path, monkeypa
     after = record.runs(recorded)
     assert len(after) == 2
     assert after[1:] == before[:1]
+
+
+@pytest.mark.parametrize(("limit", "left"), [(20, ["c", "b"]), (19, ["c"]), (9, ["c"])])
+def test_records_go_when_they_are_more_bytes_than_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, left: list[str]
+) -> None:
+    for name in "abc":
+        (tmp_path / f"{name}.jsonl").write_text("0123456789", "utf-8")
+    monkeypatch.setattr(record, "MAX_BYTES", limit)
+    record._forget_oldest(tmp_path)
+    assert record.runs(tmp_path) == left
+
+
+def test_the_latest_record_of_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=f"^{tmp_path}: no run has left a record there; give another cache folder"):
+        record.find(tmp_path, None)
+
+
+def test_disk_that_fills_up_is_said_once(toy_graph: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    stage_cache = Pipeline(load_graph(str(toy_graph)), cache=Cache(tmp_path / "kept")).stage_cache
+    assert stage_cache is not None
+    recorder = record.Recorder(tmp_path, {}, [("ipa.txt:1", "h")], stage_cache)
+    with Path("/dev/full").open("w", encoding="utf-8", buffering=1) as full:
+        recorder._file = full
+        recorder.close(status="ok")
+        assert full.closed
+        recorder.close(status="ok")
+    assert [message.partition(": ")[2] for message in caplog.messages] == [
+        "the record of this run is not complete: No space left on device"
+    ]
 
 
 def test_full_disk_is_said_and_harms_nothing(run: Run, tones_graph: Path, stage_cache: Path) -> None:

@@ -142,3 +142,14 @@ def test_what_the_cache_does_is_told(pipeline: Pipeline) -> None:
         ("keep scaled", {"bytes": 4 * 4 + 8 * 4}),
         ("read scaled.y", {}),
     ]
+
+
+def test_events_start_from_the_beginning_of_the_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.perf_counter", iter([100.0, 350.0, 360.0]).__next__)
+    trace = Trace()
+    for background in (False, True):
+        trace.libraries_loaded(["scaled"], 20.0, background=background)
+    assert [(event.kind, event.start, event.seconds) for event in trace.events] == [
+        (LIBRARY, 230.0, 20.0),
+        (BACKGROUND, 240.0, 20.0),
+    ]
