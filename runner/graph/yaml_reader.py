@@ -45,7 +45,7 @@ def resolve_plain(text: str) -> Scalar:
     if not text or text in _OTHER_NULLS:
         raise ScalarError("a value is missing here; write null to remove one")
     if _INT.match(text):
-        if len(text) > 18:
+        if len(text.lstrip("+-")) > 17:
             raise ScalarError("an integer has at most 17 digits")
         return int(text)
     if _FLOAT.match(text):

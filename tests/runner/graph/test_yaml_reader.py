@@ -39,6 +39,8 @@ SCALARS = [
     ("-3", -3),
     ("+3", 3),
     ("0", 0),
+    ("12345678901234567", 12345678901234567),
+    ("-12345678901234567", -12345678901234567),
     ("017", "017"),
     ("0x10", "0x10"),
     ("0o17", "0o17"),
@@ -93,7 +95,11 @@ REFUSED = [
     ("§1: a", "a key is a string; quote it: '1'"),
     ("§true: a", "a key is a string; quote it: 'true'"),
     ("§null: a", "a key is a string; quote it: 'null'"),
+    ("§~: a", "a key is a string; quote it: '~'"),
+    ("§&x a: 1", "anchors (&x) are not used here; write the value out"),
+    ("§!!str a: 1", _TAG.format("tag:yaml.org,2002:str")),
     ("? §[a]\n: b", "a key is a string, not a list, map or alias"),
+    ("a: 1\n§---\nb: ~", "a second document starts here; a file holds one"),
     ("a: 1\n§---\nb: 2", "a second document starts here; a file holds one"),
     ("a: §~", "a value is missing here; write null to remove one"),
     ("a: §Null", "a value is missing here; write null to remove one"),
@@ -101,7 +107,8 @@ REFUSED = [
     ("a: §.inf", ".inf is not a finite number"),
     ("a: §-.NaN", "-.NaN is not a finite number"),
     ("a: §1e999", "1e999 is too large for a number"),
-    ("a: §123456789012345678901", "an integer has at most 17 digits"),
+    ("a: §123456789012345678", "an integer has at most 17 digits"),
+    ("a: §-123456789012345678", "an integer has at most 17 digits"),
     ("§- 1", "a file holds a map (key: value) at its top"),
     ("a:\n§\tb: 1", "a tab cannot indent; use spaces"),
     ("a: {b: float32§[1, text] <- c.d}", _FLOW),
@@ -128,7 +135,9 @@ def test_an_unquoted_brace_says_to_quote() -> None:
     assert "f.yaml:1:16: a value that starts with '{' must be quoted" in [f"{m.origin}: {m.message}" for m in mistakes]
 
 
-@pytest.mark.parametrize("text", ["a: b: c", "{a: 1", 'a: "x', "a: @x", "a: 1\n b: 2", "%FOO\n---\n- a: [", "a: 'x\n"])
+@pytest.mark.parametrize(
+    "text", ["a: b: c", "{a: 1", "a: {b: c]", 'a: "x', "a: @x", "a: 1\n b: 2", "%FOO\n---\n- a: [", "a: 'x\n"]
+)
 def test_text_that_is_not_yaml_is_one_mistake(text: str) -> None:
     _, mistakes = read(text)
     assert [one.message.startswith("not YAML: ") for one in mistakes] == [True]
