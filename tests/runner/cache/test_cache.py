@@ -334,6 +334,16 @@ def test_an_array_is_written_once_and_marked_as_used_while_it_is_there(tmp_path:
     assert store.touch(digest)
 
 
+def test_counting_leaves_no_file_open(tmp_path: Path) -> None:
+    def opened() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = opened()
+    for _ in range(10):
+        Usage(tmp_path).add(1)
+    assert opened() == before
+
+
 @pytest.mark.parametrize(("size", "exceeds"), [(0, False), (8191, False), (8192, False), (8193, True)])
 def test_an_estimate_counts_every_4_kib_that_is_begun(tmp_path: Path, size: int, exceeds: bool) -> None:
     usage = Usage(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def test_the_identity_of_a_python_stage_is_its_code_and_config(graph: Graph) -> 
     found = identity(graph.stages["tokenize"], graph, {"vocab": {"a": 1}})
     assert {"stages/tokenize.py", "stages/contract.py", "stages/dims.py"} <= found["code"].keys()
     assert found["config"] == {"vocab": value_digest({"a": 1})}
-    assert found["runtime"].endswith(f"NumPy {np.__version__}")
+    assert found["runtime"] == f"Python {sys.version_info.major}.{sys.version_info.minor}, NumPy {np.__version__}"
     assert found["padded"] == {}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import stages
-from runner.graph.contracts import ContractError, find_stage, list_stages, read_contract
+from runner.graph.contracts import ContractError, StageFile, read_contract, find_stage, list_stages
 
 NAMES = ["align", "bert", "decoder", "duration", "f0n", "text_encoder", "tokenize", "trim", "voice"]
 GOOD = (
@@ -40,6 +40,7 @@ UNREADABLE = [
     ("# @stage(\n", "stages.odd: has 0 definitions under @stage(...), where a stage's file has one"),
     (GOOD + GOOD, "stages.odd: has 2 definitions under @stage(...), where a stage's file has one"),
     ("@stage(x=IN)\ndef odd(x): ...\n", "stages.odd: line 1: a contract is literal"),
+    ("@stage(\n    x=IN,\n)\ndef odd(x): ...\n", "stages.odd: line 2: a contract is literal"),
     ("@stage(x=In(TYPE, 'a'))\ndef odd(x): ...\n", "stages.odd: line 1: a contract is literal"),
     ("@stage(**PORTS)\ndef odd(x): ...\n", "stages.odd: line 1: a contract is literal"),
     ("@stage(x='float32[]')\ndef odd(x): ...\n", "stages.odd: line 1: a contract is literal"),
@@ -58,6 +59,11 @@ def test_a_contract_that_cannot_be_read_says_why(odd: Path, text: str, message: 
     assert str(caught.value).startswith(message)
 
 
+def test_a_file_may_have_other_decorators(odd: Path) -> None:
+    odd.write_text(f"{GOOD}\n@lru_cache(1)\ndef table(): ...\n", encoding="utf-8")
+    assert list(read_contract("stages.odd").inputs) == ["x"]
+
+
 def test_a_changed_file_is_read_again(odd: Path) -> None:
     odd.write_text(GOOD, encoding="utf-8")
     assert list(read_contract("stages.odd").inputs) == ["x"]
@@ -73,7 +79,7 @@ def test_stages_of_other_packages_come_by_entry_point(tmp_path: Path, monkeypatc
     monkeypatch.syspath_prepend(tmp_path)
     points = [EntryPoint("others.odd", "kokoro_run_odd.odd:odd", "kokoro_run.stages")]
     monkeypatch.setattr("importlib.metadata.entry_points", lambda *, group: points if group == points[0].group else [])
-    assert find_stage("others.odd").module == "kokoro_run_odd.odd"
+    assert find_stage("others.odd") == StageFile("kokoro_run_odd.odd", "odd", package / "odd.py")
     assert list(read_contract("others.odd").outputs) == ["y"]
     with pytest.raises(ContractError, match=r"no stage 'kokoro_run_odd\.odd'"):
         find_stage("kokoro_run_odd.odd")

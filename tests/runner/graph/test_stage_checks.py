@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import GraphError
+from runner.errors import GraphError, SpecError
 from runner.graph.load import load_graph
 from tests.runner.graphs import ROOT, assert_refused, edited, messages, write
 
 DEFAULT = str(ROOT / "graphs/default.yaml")
 UNCONVERTED = "; nothing converts a dtype on the way"
 IDS = "input_ids: int64[1, text] <- tokenize.input_ids"
+F0 = "f0: float32[1, 2*frames] <- f0n.f0"
+N = "n: float32[1, 2*frames] <- f0n.n"
 ATTENTION = "attention_mask: int64[1, text] <- tokenize.attention_mask"
 
 MODULES = [
@@ -76,6 +78,9 @@ def test_a_library_takes_tensors_alone(tmp_path: Path) -> None:
 CONTRACTS = [
     ((f"{IDS}\n      {ATTENTION}", f"§{ATTENTION}\n      {IDS}"),
      "stages.bert has its inputs in the order input_ids, attention_mask; here it is attention_mask, input_ids"),
+    ((f"{F0}\n      {N}", f"§{N}\n      {F0}"),
+     "stages.decoder has its inputs in the order asr, f0, n, style, frame_count, seed; "
+     "here it is asr, n, f0, style, frame_count, seed"),
     (("input_ids: int64[1, text] <- tokenize.input_ids", "§inputs_ids: int64[1, text] <- tokenize.input_ids"),
      "stages.bert has no input 'inputs_ids'; did you mean 'input_ids'?"),
     (("seed: int64[] <- params.seed\n", "seed: int64[] <- params.seed\n      §gain: float32[] <- params.speed\n"),
@@ -131,6 +136,20 @@ DEVICES = [
 @pytest.mark.parametrize(("edit", "message"), DEVICES)
 def test_a_device_that_is_not_described_is_refused(tmp_path: Path, edit: tuple[str, str], message: str) -> None:
     assert_refused(tmp_path, edited(edit), message)
+
+
+def test_a_stage_without_a_device_hides_no_mistake_of_the_next_one(tmp_path: Path) -> None:
+    role = "    device: accel"
+    path, marked = write(
+        tmp_path,
+        edited(
+            ("    module: stages.trim\n    device: host", "    module: stages.trim"),
+            (role, role.replace("accel", "§acel")),
+        ),
+    )
+    with pytest.raises(SpecError) as caught:
+        load_graph(str(path))
+    assert f"{marked}: no device role 'acel'; did you mean 'accel'?" in messages(caught.value)
 
 
 def test_python_stages_run_on_the_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,6 +83,7 @@ OVERLAYS = [
      "name takes letters, digits, '.', '_' and '-' (at most 64), the first a letter or digit, not '../up'"),
     ("model: {sha256: §abc}", "model.sha256 takes 64 hexadecimal digits, lower-case, not 'abc'"),
     ("model: {voice: §''}", "model.voice must not be empty, not ''"),
+    ("model: {checkpoint: §''}", "model.checkpoint must not be empty, not ''"),
     ("model: {config: §3}", "model.config takes a string, not 3"),
     ("model: {§chekpoint: a}", "unknown key 'chekpoint'; did you mean 'checkpoint'?"),
     ("model: §absent.yaml",
@@ -129,6 +130,30 @@ def test_names_are_lower_case(tmp_path: Path) -> None:
     assert_overlay_refused(
         tmp_path, "stages: {bert: {device: §Host}}", f"stages.bert.device {rule}, not 'Host'", unknown
     )
+
+
+@pytest.mark.parametrize("length", [64, 65])
+def test_a_name_has_at_most_64_characters(tmp_path: Path, length: int) -> None:
+    path, _ = write(tmp_path, f"params: {{{'x' * length}: 1}}")
+    with pytest.raises((SpecError, GraphError)) as caught:  # it is not used, in any case
+        load_graph(DEFAULT, [str(path)])
+    assert any("params takes a name of lower-case letters" in line for line in messages(caught.value)) == (length > 64)
+
+
+def test_a_path_that_is_not_as_it_was_written_has_its_mistakes_at_its_beginning(tmp_path: Path) -> None:
+    path, marked = write(tmp_path, "stages: {bert: {source: null, module: §'libs/{modle}/bert.so'}}")
+    with pytest.raises(GraphError) as caught:
+        load_graph(DEFAULT, [str(path)])
+    assert f"{marked}: unknown placeholder '{{modle}}' in a library's path; did you mean 'model'?" in messages(
+        caught.value
+    )
+
+
+@pytest.mark.parametrize(("below", "above"), [("a.yaml", "b.yaml"), ("b.yaml", "a.yaml")])
+def test_what_another_file_sets_of_a_model_is_known(tmp_path: Path, below: str, above: str) -> None:
+    model, _ = write(tmp_path, mini_model(), below)
+    overlay, _ = write(tmp_path, "model: {checkpoint: other.pth}", above)
+    assert load_graph(DEFAULT, [str(model), str(overlay)]).model.overridden == ("checkpoint",)
 
 
 def test_a_name_is_told_with_the_map_that_holds_it(tmp_path: Path) -> None:
