@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import stages
-from runner.graph.contracts import ContractError, StageFile, read_contract, find_stage, list_stages
+from runner.graph.contracts import ContractError, StageFile, find_stage, list_stages, read_contract
 
 NAMES = ["align", "bert", "decoder", "duration", "f0n", "text_encoder", "tokenize", "trim", "voice"]
 GOOD = (

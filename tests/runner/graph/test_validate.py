@@ -153,7 +153,7 @@ def test_a_path_that_is_not_as_it_was_written_has_its_mistakes_at_its_beginning(
 def test_what_another_file_sets_of_a_model_is_known(tmp_path: Path, below: str, above: str) -> None:
     model, _ = write(tmp_path, mini_model(), below)
     overlay, _ = write(tmp_path, "model: {checkpoint: other.pth}", above)
-    assert load_graph(DEFAULT, [str(model), str(overlay)]).model.overridden == ("checkpoint",)
+    assert model_of(load_graph(DEFAULT, [str(model), str(overlay)])).overridden == ("checkpoint",)
 
 
 def test_a_name_is_told_with_the_map_that_holds_it(tmp_path: Path) -> None:
