@@ -231,6 +231,12 @@ def test_key_is_made_from_what_a_stage_gave_and_not_from_what_was_expected(
     assert again["y"].tobytes() == first["y"].tobytes()
 
 
+def test_missing_library_is_named_before_its_key_is_made(make: Make, toy_root: Path) -> None:
+    (toy_root / "toy" / "cpu" / "scaled.so").unlink()
+    with pytest.raises(RunError, match=r"^stage 'scaled': library .*scaled\.so is missing; the graph names no source"):
+        make().run({"phonemes": WORD})
+
+
 def test_a_run_ends_with_a_look_at_the_limits(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[set[str]] = []
     monkeypatch.setattr(Cache, "evict", lambda _, keep: looked.append(keep))

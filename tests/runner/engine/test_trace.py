@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from runner.cache.cache import Cache
+from runner.engine.options import RunOptions
 from runner.engine.pipeline import Pipeline
 from runner.engine.trace import (
     BACKGROUND,
@@ -142,6 +143,14 @@ def test_what_the_cache_does_is_told(pipeline: Pipeline) -> None:
         ("keep scaled", {"bytes": 4 * 4 + 8 * 4}),
         ("read scaled.y", {}),
     ]
+
+
+def test_runs_that_keep_all_ports_are_noted_with_their_results(pipeline: Pipeline) -> None:
+    pipeline.run({"phonemes": "hɛ"})
+    result = pipeline.run({"phonemes": "hɛ"}, RunOptions(keep=True))
+    (trace,) = pipeline.observers
+    assert isinstance(trace, Trace)
+    assert [(run.options.keep, kept) for run, kept in trace.runs] == [(True, result)]
 
 
 def test_events_start_from_the_beginning_of_the_trace(monkeypatch: pytest.MonkeyPatch) -> None:
