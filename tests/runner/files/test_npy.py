@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import signal
 from collections.abc import Iterator
@@ -14,14 +15,16 @@ from runner.errors import RunError
 from runner.files.npy import read_array, write_arrays
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def small_files() -> Iterator[None]:
-    """Let no file grow past 20 kB, as on a disk that fills up."""
-    limits, heard = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    """Let no file grow past 20 kB, as on a disk that fills up; only inside, for pytest's own output may be a file."""
+    limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    signal.signal(signal.SIGXFSZ, heard)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_arrays_survive_the_disk(tmp_path: Path) -> None:
@@ -31,8 +34,8 @@ def test_arrays_survive_the_disk(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read_array(tmp_path / "new" / f"{port}.npy"), array, strict=True)
 
 
-@pytest.mark.usefixtures("small_files")
 def test_full_disk_is_an_error_and_leaves_no_part_of_a_file(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"b\.large\.npy: cannot be written: File too large"):
+    message = r"b\.large\.npy: cannot be written: File too large"
+    with small_files(), pytest.raises(RunError, match=message):
         write_arrays(tmp_path, {"a.small": np.zeros(3), "b.large": np.zeros(10_000)})
     assert [path.name for path in tmp_path.iterdir()] == ["a.small.npy"]
