@@ -168,7 +168,7 @@ def _imported() -> list[str]:
     return [name for name in found if name.partition(".")[0] not in left_out]
 
 
-@dataclass
+@dataclass(eq=False)  # pytest keeps its plugins in sets
 class _Surveyor:
     """A plugin for pytest: tells coverage which test runs, and notes how long each takes."""
 
