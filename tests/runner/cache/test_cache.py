@@ -222,6 +222,14 @@ def test_what_a_run_used_counts_as_used_now(cache: Cache) -> None:
     assert kept(cache, entries) == [True, False, False]
 
 
+def test_the_entry_that_a_run_used_is_the_one_used_last(cache: Cache) -> None:
+    entries = fill(cache, 3)
+    for at, entry in enumerate(entries):
+        os.utime(cache.root / "records" / f"{entry.key}.json", (1e9 + at, 1e9 + at))
+    cache.evict({entries[0].key})
+    assert [entry for _, entry in cache.entries()] == [entries[0], entries[2], entries[1]]
+
+
 def test_an_evicted_result_is_known_but_gone(cache: Cache) -> None:
     entry = put(cache, {"en": KIB})
     Cache(cache.root, max_bytes=0).evict(now=True)

@@ -109,6 +109,7 @@ def test_config_of_another_family_is_refused_with_the_reason(
     with pytest.raises(ModelConfigError) as error:
         read_config(path, "kokoro")
     assert facts is None or error.value.facts == facts
+    assert str(error.value) == "\n".join(error.value.facts)
     assert error.value.unreadable == (content is None)
 
 

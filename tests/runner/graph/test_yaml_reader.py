@@ -186,6 +186,7 @@ def test_files_that_hold_nothing_readable_are_refused(tmp_path: Path, content: b
     mistakes: list[Mistake] = []
     assert read_yaml(tmp_path / "a.yaml", "a.yaml", mistakes) is None
     assert [str(one) for one in mistakes] == [f"a.yaml: {message}"]
+    assert not mistakes[0].of_fit
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
