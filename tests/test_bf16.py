@@ -135,6 +135,6 @@ def test_library_with_amx_is_refused_where_the_system_refuses_it(
     on: On, build_root: Path, subjects: Callable[[str, str], Subject], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subject = subjects("tiny", "bf16")
-    monkeypatch.setattr(amx, "refused", lambda: "Operation not supported")
+    monkeypatch.setattr(amx, "request_permission", lambda: "Operation not supported")
     with pytest.raises(RunError, match="uses AMX, which this system does not let the process use: Operation not supp"):
         Pipeline(on("tiny", "bf16"), build_root).run({"phonemes": "a", "voice": subject.pack})
