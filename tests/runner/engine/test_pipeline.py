@@ -17,6 +17,7 @@ from runner.engine.options import RunOptions
 from runner.engine.pipeline import Pipeline
 from runner.errors import RunError
 from runner.graph.load import load_graph
+from runner.graph.types import Ref
 from runner.runtime import manifest
 from runner.runtime.manifest import File, Manifest, Tensor
 from tests.runner.toys import MINI
@@ -77,6 +78,22 @@ def test_override_replaces_a_port(pipeline: Pipeline) -> None:
 def test_override_is_held_to_the_type_of_its_port(pipeline: Pipeline) -> None:
     with pytest.raises(RunError, match=r"^tokenize\.input_ids: expected int64\[1, text\], got float32\[1, 4\]"):
         pipeline.start({"phonemes": WORD}, RunOptions(override={"tokenize.input_ids": np.zeros((1, 4), np.float32)}))
+
+
+def test_input_of_another_type_is_refused_before_a_stage_runs(pipeline: Pipeline) -> None:
+    with pytest.raises(RunError, match=r"phonemes: expected text, got int$"):
+        pipeline.start({"phonemes": 3})
+
+
+def test_peek_gives_a_retained_port_without_a_cache(pipeline: Pipeline) -> None:
+    ids = Ref("tokenize", "input_ids")
+    run = pipeline.start({"phonemes": WORD}, RunOptions(retain=frozenset({ids})))
+    assert pipeline.peek(run, ids) is None
+    pipeline.finish(run)
+    found = pipeline.peek(run, ids)
+    assert found is not None
+    assert found.tolist() == TOKENS
+    assert pipeline.peek(run, Ref("tokenize", "text_mask")) is None
 
 
 def test_call_stage_runs_one_stage(pipeline: Pipeline) -> None:

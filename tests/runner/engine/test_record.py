@@ -155,6 +155,18 @@ def test_disk_that_fills_up_is_said_once(toy_graph: Path, tmp_path: Path, caplog
     ]
 
 
+def test_second_close_adds_nothing(toy_graph: Path, tmp_path: Path) -> None:
+    stage_cache = Pipeline(load_graph(str(toy_graph)), cache=Cache(tmp_path / "kept")).stage_cache
+    assert stage_cache is not None
+    recorder = record.Recorder(tmp_path, {}, [("ipa.txt:1", "h")], stage_cache)
+    recorder._open({})
+    recorder.close(status="ok")
+    recorder.close(status="failed")
+    (file,) = tmp_path.glob(f"{recorder.id}*")
+    lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    assert [line["end"]["status"] for line in lines if "end" in line] == ["ok"]
+
+
 def test_full_disk_is_said_and_harms_nothing(run: Run, tones_graph: Path, stage_cache: Path) -> None:
     (stage_cache / "runs").symlink_to("/proc/self/fdinfo")  # a folder in which nothing can be made
     code, _, err = run(tones_graph, "--phonemes", "h")

@@ -16,7 +16,7 @@ import pytest
 from runner.api import Pipeline
 from runner.cache.cache import Cache
 from runner.engine.compiled_stage import CompiledStage
-from runner.engine.concurrency import ENOUGH_THREADS, SECOND_THREADS
+from runner.engine.concurrency import ENOUGH_THREADS, SECOND_THREADS, Concurrency
 from runner.engine.execution import Execution
 from runner.engine.options import RunOptions
 from runner.engine.run_state import StartedStage, Status
@@ -36,6 +36,14 @@ def alone(work: Callable[[], T]) -> T:
     """`work` in a thread of its own: a thread's pool of kernels never grows, and other tests' have two."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(work).result()
+
+
+def test_second_stages_share_one_thread() -> None:
+    concurrency = Concurrency(ENOUGH_THREADS)
+    first, second = (concurrency.submit(lambda threads: (threads, threading.get_ident())).result() for _ in range(2))
+    assert first == second
+    assert first[0] == SECOND_THREADS
+    assert first[1] != threading.get_ident()
 
 
 class Noting(Pipeline):
