@@ -140,12 +140,13 @@ class _Keys:
         self.waits: dict[str, tuple[str, ...]] = {}
 
     def find(self) -> None:
-        for spec in self._run.needed if self._cache is not None else ():
+        if self._cache is None:
+            return
+        for spec in self._run.needed:
             if not self._run.has_run(spec) and spec.name not in self.stale:
                 self._find(spec, self._cache)
 
-    def _find(self, spec: StageSpec, cache: StageCache | None) -> None:
-        assert cache is not None
+    def _find(self, spec: StageSpec, cache: StageCache) -> None:
         refs = [wire.ref for wire in spec.inputs.values() if wire.ref.stage != PARAMETERS]
         unknown = tuple(dict.fromkeys(ref.stage for ref in refs if ref not in self._digests))
         if unknown:

@@ -22,7 +22,6 @@ from runner.engine.executors import make_executors
 from runner.engine.inputs import collect_inputs, refuse_unknown
 from runner.engine.loading import load_libraries
 from runner.engine.options import RunOptions
-from runner.engine.plan import Planner
 from runner.engine.run_state import RunState, Status
 from runner.engine.stage_cache import StageCache
 from runner.engine.transfers import Transfers, fetch
@@ -208,6 +207,8 @@ class Pipeline:
         Raises:
             RunError: the code of a stage cannot be read.
         """
+        from runner.engine.plan import Planner  # noqa: PLC0415 - some ms that a run need not pay
+
         caches = self.stage_cache is not None
         return Planner(self.graph, self._executors, self._decider, self._transfers, caches=caches).plan(run, stale)
 
