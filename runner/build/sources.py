@@ -83,7 +83,7 @@ def find_sources(source: str) -> dict[str, str]:
     named = {f"stages/{path.relative_to(folder).as_posix()}": path for path in files if path.is_relative_to(folder)}
     named |= {path.name: path for path in files if not path.is_relative_to(folder)}
     named |= _BUILDER_FILES
-    return {name: _digest(path) for name, path in sorted(named.items())}
+    return {name: digest_file(path) for name, path in sorted(named.items())}
 
 
 def _stages_folder() -> Path:
@@ -134,6 +134,11 @@ def _module_file(name: str) -> Path | None:
     return next((p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()), None)
 
 
-def _digest(path: Path) -> str:
+def digest_file(path: Path) -> str:
+    """Compute the sha256 of a file.
+
+    Raises:
+        BuildError: it cannot be read.
+    """
     with reading(path, BuildError):
         return file_sha256(path)

@@ -21,10 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.build.sources import digest_source, find_sources, unchanged_sources
+from runner.build.sources import digest_file, digest_source, find_sources, unchanged_sources
 from runner.errors import BuildError, RunError, WeightsError
 from runner.files import atomic
-from runner.files.digest import file_sha256
 from runner.files.errors import reading
 from runner.graph.device_kinds import load_device
 from runner.runtime import devices, tvm_runtime
@@ -86,7 +85,7 @@ def make_recipes(graph: Graph, build_root: Path | None) -> list[Recipe]:
         return []
     checkpoint = _find_checkpoint(graph, build_root)
     known = {} if checkpoint is None else {"checkpoint": _find_checkpoint_digest(*checkpoint)}
-    config = {} if graph.model is None else {"config": _digest(graph.model.config)}
+    config = {} if graph.model is None else {"config": digest_file(graph.model.config)}
     # The stages share most of their sources; the cache lasts for this call only.
     digest = functools.cache(digest_source)
     return [
@@ -215,11 +214,6 @@ def _make_recipe(
     )
 
 
-def _digest(path: Path) -> str:
-    with reading(path, BuildError):
-        return file_sha256(path)
-
-
 def _find_checkpoint_digest(model: ModelSpec, record: Path) -> str:
     """Find the sha256 of the model's checkpoint.
 
@@ -253,7 +247,7 @@ def _digest_once(path: Path, record: Path) -> str:
     known = _read_digest(record, path.resolve(), stamp)
     if known is not None:
         return known
-    sha256 = _digest(path)
+    sha256 = digest_file(path)
     try:
         record.parent.mkdir(parents=True, exist_ok=True)
         fields = {"path": str(path.resolve()), "stamp": stamp, "sha256": sha256}

@@ -1,4 +1,4 @@
-"""Builds the libraries that a command needs, if they are missing or stale."""
+"""Makes the pipeline of a command, and builds the libraries that it needs if they are missing or stale."""
 
 from __future__ import annotations
 
@@ -6,12 +6,37 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runner.build.staleness import stale
 from runner.cli import progress
+from runner.engine.options import RunOptions
+from runner.engine.pipeline import Pipeline
+from runner.speech.model import make_resolvers
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from runner.cache.cache import Cache
+    from runner.cli.settings import Settings
     from runner.graph.types import Graph
+
+
+def make_pipeline(graph: Graph, settings: Settings, cache: Cache | None) -> Pipeline:
+    """Make the pipeline that the settings ask for; nothing is built or loaded.
+
+    Raises:
+        SpecError: the file of --vocab holds no vocabulary.
+        RunError: config.json cannot be read, or lacks a key that a stage takes.
+    """
+    config, resolvers = settings.read_config(), make_resolvers(graph)
+    return Pipeline(graph, settings.build_dir, settings.threads, config, cache, resolvers)
+
+
+def build_for(pipeline: Pipeline, settings: Settings) -> None:
+    """Compile what is missing or stale, once it is known that this machine has the devices."""
+    reasons = stale(pipeline.graph, settings.build_dir)
+    if reasons:
+        pipeline.check_devices(RunOptions(scope=settings.scope))
+    build_stale(pipeline.graph, settings.build_dir, reasons, quiet=settings.quiet)
 
 
 def build_stale(graph: Graph, build_dir: Path | None, reasons: list[tuple[str, str]], *, quiet: bool) -> None:

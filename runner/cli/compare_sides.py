@@ -122,16 +122,10 @@ def _run_side(spec: SideSpec, settings: Settings, cache: Cache | None, no_graph:
 
 
 def _pipeline(graph: Graph, settings: Settings, cache: Cache | None) -> Pipeline:
-    from runner.build.staleness import stale
-    from runner.cli.building import build_stale
-    from runner.engine.pipeline import Pipeline
-    from runner.speech.model import make_resolvers
+    from runner.cli.building import build_for, make_pipeline
 
-    pipeline = Pipeline(graph, settings.build_dir, None, settings.read_config(), cache, make_resolvers(graph))
-    reasons = stale(graph, settings.build_dir)
-    if reasons:
-        pipeline.check_devices()
-    build_stale(graph, settings.build_dir, reasons, quiet=settings.quiet)
+    pipeline = make_pipeline(graph, settings, cache)
+    build_for(pipeline, settings)
     return pipeline
 
 

@@ -21,9 +21,8 @@ def plan(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: 
     """Print the plan of a run: the stages that would run, and the reasons. Nothing is run, built or loaded."""
     from runner.batch import rows
     from runner.build.staleness import check_checkpoint_path, stale
-    from runner.engine.pipeline import Pipeline
+    from runner.cli.building import make_pipeline
     from runner.inspect.plan_text import explain
-    from runner.speech.model import make_resolvers
     from runner.speech.speaker import Speaker
 
     settings = Settings(**given, overlays=overlays)
@@ -32,9 +31,6 @@ def plan(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: 
     checked = options.load(graph, overlays, sets, cache)
     check_checkpoint_path(checked, settings.build_dir)
     with rows.open_rows(settings.source, settings.phonemes, "--phonemes") as lines:
-        resolvers = make_resolvers(checked)
-        pipeline = Pipeline(
-            checked, settings.build_dir, config=settings.read_config(), cache=cache, resolvers=resolvers
-        )
+        pipeline = make_pipeline(checked, settings, cache)
         speaker = Speaker(pipeline, settings.voice, settings.make_run_options())
         click.echo(explain(pipeline, speaker.runs(lines), dict(stale(checked, settings.build_dir))))

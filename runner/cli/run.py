@@ -15,15 +15,12 @@ import click
 from runner.batch import bulk
 from runner.build.staleness import check_checkpoint_path, stale
 from runner.cli import options, progress
-from runner.cli.building import build_stale
+from runner.cli.building import build_for, build_stale, make_pipeline
 from runner.cli.files import check_files
 from runner.cli.recording import observe, start_trace, write_trace
 from runner.cli.spelling import spell_options
-from runner.engine.options import RunOptions
-from runner.engine.pipeline import Pipeline
 from runner.errors import RunError
 from runner.runtime import process
-from runner.speech.model import make_resolvers
 from runner.speech.speaker import AUDIO, Speaker, with_durations
 from stages.dims import SAMPLE_RATE_HZ
 
@@ -35,6 +32,7 @@ if TYPE_CHECKING:
     from runner.batch.summary import Summary
     from runner.cache.cache import Cache
     from runner.cli.settings import Settings
+    from runner.engine.pipeline import Pipeline
     from runner.engine.record import RunRecord
     from runner.engine.trace import Trace
     from runner.graph.types import Graph
@@ -55,9 +53,7 @@ def execute(
     check_checkpoint_path(graph, settings.build_dir)
     if settings.timestamps is not None:
         graph = with_durations(graph)
-    pipeline = Pipeline(
-        graph, settings.build_dir, settings.threads, settings.read_config(), cache, make_resolvers(graph)
-    )
+    pipeline = make_pipeline(graph, settings, cache)
     trace = start_trace(pipeline, settings)
     scope = settings.scope
     scope.check(graph)
@@ -73,10 +69,7 @@ def _stream(pipeline: Pipeline, settings: Settings, rows: Iterable[Row]) -> None
     from runner.cli.stream import stream
 
     check_files(pipeline.graph, settings)
-    reasons = stale(pipeline.graph, settings.build_dir)
-    if reasons:
-        pipeline.check_devices(RunOptions(scope=settings.scope))
-    build_stale(pipeline.graph, settings.build_dir, reasons, quiet=settings.quiet)
+    build_for(pipeline, settings)
     process.use_heap()
     stream(pipeline, settings, rows)
 
