@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from stages.dims import ModelDims
+from stages.dims import SAMPLE_RATE_HZ, ModelDims
 
 
 class Dims(Protocol):
@@ -65,6 +65,7 @@ class Family:
         parts: prefixes of the names of all tensors of a checkpoint. The stages of a graph need not take all of them.
         wrapper: a prefix that the names below the first level may have, and that is dropped.
         spares: tensors that may be there though no stage takes them.
+        audio_name, audio_type, rate_hz: the output that is audio though its graph does not say so, and its rate.
     """
 
     name: str
@@ -72,6 +73,9 @@ class Family:
     parts: tuple[str, ...]
     wrapper: str = ""
     spares: tuple[SpareTensor, ...] = ()
+    audio_name: str = "audio"
+    audio_type: str = "float32[samples]"
+    rate_hz: int = SAMPLE_RATE_HZ
 
 
 _NO_AFFINE = "an instance norm has no values here"

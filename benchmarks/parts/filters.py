@@ -22,7 +22,7 @@ from tvm.target import Target
 from benchmarks.process import ROOT
 from benchmarks.timing import interleave
 from runner.build.targets import resolve_target
-from runner.graph.device_kinds import load_device
+from runner.graph.validate import load_device
 from runner.runtime.tensors import put
 from runner.runtime.threads import use_threads
 from stages.dims import HALF_FRAMES, GeneratorDims, ModelDims

@@ -6,7 +6,6 @@ stages/NAME.py --> class under @stage --(dims, target)--> layers --contract--> R
 from __future__ import annotations
 
 import contextlib
-import importlib
 import traceback
 from collections.abc import Iterator
 from typing import Any
@@ -18,24 +17,25 @@ from tvm.target import Target
 
 from runner.build.targets import ANY_CPU
 from runner.errors import BuildError, KokoroError
-from runner.graph.contracts import find_stage
+from runner.graph.contracts import ContractError
+from runner.runtime.stage_code import import_definition
 from stages.contract import Contract, Dim, TensorType
 from stages.families import Dims
 
 
 def find_class(source: str) -> Any:
-    """Import the stage that a graph calls `source`; gives the class under `@stage` in its file.
+    """Import the class of the compiled stage that a graph calls `source`.
 
     Raises:
-        BuildError: its file has none, or more than one.
+        BuildError: there is none, or it is a function.
     """
-    module = importlib.import_module(find_stage(source).module)
-    found = [value for value in vars(module).values() if isinstance(value, type) and "contract" in vars(value)]
-    if len(found) != 1:
-        raise BuildError(
-            f"{source} has {len(found)} classes under @stage(...), expected one in the file of a compiled stage"
-        )
-    return found[0]
+    try:
+        found = import_definition(source)
+    except ContractError as error:
+        raise BuildError(str(error)) from None
+    if not isinstance(found, type):
+        raise BuildError(f"{source}: a function is under @stage(...), expected the class of a compiled stage")
+    return found
 
 
 def count_parameters(source: str, dims: Dims) -> int:
@@ -71,15 +71,15 @@ def entry_spec(contract: Contract, dims: Dims) -> dict[str, Any]:
         BuildError: a port is no tensor.
     """
     known = dims.named()
-    symbols: dict[str, tirx.Var] = {}
+    symbols = {name: (factor, tirx.Var(name, "int64")) for name, factor in _find_units(contract).items()}
 
     def extent(dim: Dim) -> Any:
         if dim.name is None:
             return dim.factor
-        size = known.get(dim.name)
-        if size is None:
-            size = symbols.setdefault(dim.name, tirx.Var(dim.name, "int64"))
-        return size * dim.factor
+        if dim.name in known:
+            return known[dim.name] * dim.factor
+        unit, symbol = symbols[dim.name]
+        return symbol * dim.factor if unit == 1 else tirx.floordiv(symbol * dim.factor, unit)
 
     spec: dict[str, Any] = {}
     for name, port in contract.inputs.items():
@@ -87,6 +87,16 @@ def entry_spec(contract: Contract, dims: Dims) -> dict[str, Any]:
             raise BuildError(f"port {name} is {port.type}: a compiled stage takes only tensors")
         spec[name] = nn.spec.Tensor([extent(dim) for dim in port.type.dims], port.type.dtype)
     return {**spec, "$": {"param_mode": "packed", "effect_mode": "none"}}
+
+
+def _find_units(contract: Contract) -> dict[str, int]:
+    """Find the smallest multiple of each dim that inputs have: an axis binds a symbol only if it is just the symbol."""
+    units: dict[str, int] = {}
+    for port in contract.inputs.values():
+        for dim in port.type.dims if isinstance(port.type, TensorType) else ():
+            if dim.name is not None:
+                units[dim.name] = min(dim.factor, units.get(dim.name, dim.factor))
+    return units
 
 
 @contextlib.contextmanager

@@ -24,7 +24,6 @@ from runner.build.passes import compile_module
 from runner.build.targets import resolve_target
 from runner.build.weights import pack, write_weights
 from runner.errors import RunError
-from runner.graph.device_kinds import load_device
 from runner.runtime import devices, manifest
 from runner.runtime.library import Library
 from runner.runtime.process import prepare_for_compiler
@@ -104,8 +103,8 @@ def probe(graph: Graph, stage: str, inputs: Mapping[str, Array]) -> list[Tap]:
     if spec.source is None:
         raise RunError(f"stage '{stage}' cannot be probed: it is not compiled from a source here")
     model = Model.of(graph)
-    target = resolve_target(load_device(spec.device.partition(":")[0]).target)
-    where = devices.find(spec.device)
+    target = resolve_target(spec.kind.target)
+    where = devices.find(spec)
     prepare_for_compiler()
     results = _Results([], [])
     with target:

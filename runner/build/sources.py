@@ -3,21 +3,23 @@
     stages/NAME.py, stages/families.py --import statements--> every `stages` module that they import, also indirectly
     BUILDER                            --> the modules of the runner that decide the bytes of a library
 
-Files are named as a manifest names them: `stages/bert.py`, `runner/build/export.py`. The file of a stage of another
-package has no folder in its name.
+Files are named as a manifest names them: `stages/bert.py`, `runner/build/export.py`. The files of a stage of another
+package, and of one beside a graph, are named from the folder of the stage's own file.
 """
 
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import stages
+from runner.cache.digest import list_files
 from runner.errors import BuildError, RunError
 from runner.files.digest import file_sha256
 from runner.files.errors import reading
-from runner.graph.contracts import find_stage
+from runner.graph.contracts import ContractError, find_stage
 from runner.runtime import manifest as manifests
 from runner.runtime.manifest import Manifest
 
@@ -39,6 +41,7 @@ BUILDER = (
 )
 """The modules of the runner that decide the bytes of a library, of its weights or of its manifest."""
 _BUILDER_FILES = {f"runner/{name}": _RUNNER / name for name in BUILDER}
+_PACKAGES = ("stages", "runner")
 _OPS = "stages.ops"  # imports all kernels and operators; a stage depends on those that it calls
 _FAMILIES = "families.py"  # decides the tensors of a checkpoint and the sizes of a model
 
@@ -55,21 +58,24 @@ def unchanged_sources(library: Path, source: str, digest: Callable[[str], str]) 
     try:
         manifest = Manifest.read(manifests.manifest_path(library))
         known = manifest.sources if manifest.source == source else {}
-        unchanged = all(digest(name) == sha256 for name, sha256 in known.items())
-    except (RunError, OSError):
+        folder = find_stage(source).path.parent
+        unchanged = all(
+            (digest(name) if name.partition("/")[0] in _PACKAGES else file_sha256(folder / name)) == sha256
+            for name, sha256 in known.items()
+        )
+    except (RunError, OSError, ContractError):
         return None
     return known if unchanged and known.keys() >= set(_BUILDER_FILES) else None
 
 
 def digest_source(name: str) -> str:
-    """Compute the sha256 of the file that a manifest calls `name`.
+    """Compute the sha256 of the file of `stages` or `runner` that a manifest calls `name`.
 
     Raises:
         OSError: it cannot be read.
     """
     package, _, rest = name.partition("/")
-    folder = {"stages": _stages_folder(), "runner": _RUNNER}.get(package)
-    return file_sha256(folder / rest if folder is not None and rest else Path(name))
+    return file_sha256({"stages": _stages_folder(), "runner": _RUNNER}[package] / rest)
 
 
 def find_sources(source: str) -> dict[str, str]:
@@ -79,9 +85,12 @@ def find_sources(source: str) -> dict[str, str]:
         BuildError: one cannot be read.
     """
     folder, seen = _stages_folder(), set[Path]()
-    files = {*_list_imported(find_stage(source).path, seen), *_list_imported(folder / _FAMILIES, seen)}
+    first = find_stage(source).path
+    own = [] if first.is_relative_to(folder) else [p for p in list_files(source) if not p.is_relative_to(folder)]
+    starts = [first, *own, folder / _FAMILIES]
+    files = {path for start in starts for path in _list_imported(start, seen)}
     named = {f"stages/{path.relative_to(folder).as_posix()}": path for path in files if path.is_relative_to(folder)}
-    named |= {path.name: path for path in files if not path.is_relative_to(folder)}
+    named |= {os.path.relpath(path, first.parent): path for path in own}
     named |= _BUILDER_FILES
     return {name: digest_file(path) for name, path in sorted(named.items())}
 

@@ -25,7 +25,6 @@ from runner.build.sources import digest_file, digest_source, find_sources, uncha
 from runner.errors import BuildError, RunError, WeightsError
 from runner.files import atomic
 from runner.files.errors import reading
-from runner.graph.device_kinds import load_device
 from runner.runtime import devices, tvm_runtime
 from runner.runtime import manifest as manifests
 from runner.runtime.compatibility import find_incompatibility
@@ -201,14 +200,13 @@ def _make_recipe(
     source = spec.source
     if source is None or spec.entry is None:
         raise BuildError(f"stage '{spec.name}' has no source to build from")
-    kind = load_device(spec.device.partition(":")[0])
     library = devices.library_path(spec, graph.model_name, build_root)
     return Recipe(
         stage=spec.name,
         entry=spec.entry,
         source=source,
         library=library,
-        target=kind.target,
+        target=spec.kind.target,
         sources=unchanged_sources(library, source, digest) or find_sources(source),
         digests=digests,
     )

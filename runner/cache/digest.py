@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import stages
 from runner.files import atomic
 from runner.files.digest import file_sha256
-from runner.graph.contracts import find_stage
+from runner.graph.contracts import find_stage, list_own_modules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,31 +81,47 @@ def module_digest(dotted: str, memo: Memo | None = None) -> str:
 def module_digests(dotted: str, memo: Memo | None = None) -> dict[str, str]:
     """Compute the digests of the stage's module and of all modules of `stages` that it imports: file -> digest.
 
-    A stage of another package adds the modules of its own package. Files are named from their package:
-    `stages/align.py`.
+    A stage of another package adds the modules of its own package, and a file beside a graph those of its folder. Files
+    are named from their package, `stages/align.py`, or from their folder, `./limit.py`.
 
     Raises:
         ContractError, OSError, SyntaxError: as `module_digest`.
     """
-    memo = memo or Memo()
+    return {name: digest for name, (digest, _) in _read_modules(dotted, memo or Memo()).items()}
+
+
+def list_files(dotted: str) -> list[Path]:
+    """List the files whose digests `module_digests` gives; errors are the same."""
+    return [path for _, path in _read_modules(dotted, Memo()).values()]
+
+
+def _read_modules(dotted: str, memo: Memo) -> dict[str, tuple[str, Path]]:
+    """Find the digest and the path of each file of `module_digests`."""
     found = find_stage(dotted)
     roots = {_STAGES: Path(stages.__path__[0])}
-    package, *within = found.module.split(".")
-    levels = len(within) if found.path.name == "__init__.py" else len(within) - 1
-    if levels >= 0:
-        roots.setdefault(package, found.path.parents[levels])
-    digests: dict[str, str] = {}
-    pending = [(found.module, found.path)]
+    folder = None if found.module else found.path.parent
+    if folder is None:
+        package, *within = found.module.split(".")
+        levels = len(within) if found.path.name == "__init__.py" else len(within) - 1
+        if levels >= 0:
+            roots.setdefault(package, found.path.parents[levels])
+    else:
+        roots |= {name: folder / name for name in list_own_modules(folder)}
+    digests: dict[str, tuple[str, Path]] = {}
+    pending = [(found.module or found.path.stem, found.path)]
     while pending:
         module, path = pending.pop()
-        name = _file_name(module, path)
+        name = _file_name(module, path, folder)
         if name not in digests:
-            digests[name], imported = memo.source(module, path)
+            digest, imported = memo.source(module, path)
+            digests[name] = digest, path
             pending += [(other, file) for other in imported for file in _find_files(other, roots)]
     return dict(sorted(digests.items()))
 
 
-def _file_name(module: str, path: Path) -> str:
+def _file_name(module: str, path: Path, folder: Path | None) -> str:
+    if folder is not None and path.is_relative_to(folder):
+        return f"./{path.relative_to(folder).as_posix()}"
     return module.replace(".", "/") + ("/__init__.py" if path.name == "__init__.py" else ".py")
 
 

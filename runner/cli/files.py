@@ -13,7 +13,6 @@ from runner.build.staleness import checkpoint_record
 from runner.files.locate import find_file
 from runner.files.overwriting import Use, refuse_overwriting
 from runner.files.replace import resolve_target
-from runner.graph import device_kinds
 from runner.graph.contracts import find_stage
 from runner.runtime import devices, manifest
 
@@ -110,7 +109,7 @@ def _list_stage_files(graph: Graph, build_dir: Path | None) -> Iterator[Use]:
             for path in Path(folder).rglob("*.py"):
                 yield "the program", path
     for spec in graph.stages.values():
-        yield "the graph", device_kinds.device_file(spec.device.partition(":")[0])
+        yield "the graph", spec.kind.origin
         if spec.is_library:
             library = devices.library_path(spec, graph.model_name, build_dir)
             files = [library, manifest.weights_path(library), manifest.manifest_path(library)]

@@ -48,12 +48,8 @@ class CompiledStage:
 
     @functools.cached_property
     def device(self) -> tvm_runtime.Device:
-        """Where it runs, whether or not this machine has that device.
-
-        Raises:
-            SpecError: no configs/devices file describes its kind.
-        """
-        return devices.place(self._spec.device)
+        """Where it runs, whether or not this machine has that device."""
+        return devices.place(self._spec)
 
     def __call__(
         self,
@@ -119,7 +115,7 @@ class CompiledStage:
 
     def _load(self) -> Library:
         with self._add_fix_to_errors():
-            where = devices.find(self._spec.device)
+            where = devices.find(self._spec)
             manifest = self._checked_manifest()
             if manifest is None:
                 return self._check_arity(Library(self.library, self._entry, where))
@@ -176,8 +172,8 @@ class CompiledStage:
         """Why the library is not what the graph takes it for."""
         if manifest.entry != self._entry:
             return f"library {self.library} has no entry '{self._entry}', but '{manifest.entry}'"
-        inputs = {name: str(source.type) for name, source in self._spec.inputs.items()}
-        outputs = {name: str(type_) for name, type_ in self._spec.outputs.items()}
+        inputs = {name: self._spec.spell_formal(source.type) for name, source in self._spec.inputs.items()}
+        outputs = {name: self._spec.spell_formal(type_) for name, type_ in self._spec.outputs.items()}
         for built, asked in ((manifest.inputs, inputs), (manifest.outputs, outputs)):
             if list(built.items()) != list(asked.items()):
                 return f"library {self.library} has the ports ({_spell(built)}), the graph says ({_spell(asked)})"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from runner.engine.run_state import Status
 from runner.engine.stage_cache import key_digests
 from runner.graph.selection import ports
-from runner.graph.types import PARAMETERS
+from runner.runtime.values import STR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,7 +122,8 @@ def see_sizes(run: RunState, spec: StageSpec, decision: Decision) -> None:
     entry = None if decision.lookup is None else decision.lookup.entry
     if entry is not None and not run.is_forced(spec) and not run.has_run(spec):
         for port, output in entry.outputs.items():
-            run.sizes.see(f"{spec.name}.{port}", spec.outputs[port], output.dtype, output.shape)
+            if spec.outputs[port] != STR:
+                run.sizes.see(f"{spec.name}.{port}", spec.outputs[port], output.dtype, output.shape)
 
 
 class _Keys:
@@ -147,7 +148,7 @@ class _Keys:
                 self._find(spec, self._cache)
 
     def _find(self, spec: StageSpec, cache: StageCache) -> None:
-        refs = [wire.ref for wire in spec.inputs.values() if wire.ref.stage != PARAMETERS]
+        refs = [wire.ref for wire in spec.inputs.values() if not wire.ref.is_setting]
         unknown = tuple(dict.fromkeys(ref.stage for ref in refs if ref not in self._digests))
         if unknown:
             self.waits[spec.name] = unknown

@@ -86,5 +86,7 @@ def make_executors(graph: Graph, config: Mapping[str, Any], build_root: Path | N
 
 def _make(spec: StageSpec, graph: Graph, config: Mapping[str, Any], build_root: Path | None) -> Executor:
     if spec.entry is None:
-        return PythonStage(spec, config, graph.padded)
+        node = graph.tree.get("stages", spec.name)
+        origin = "" if node is None else f"{node.key.file}:{node.key.line}"
+        return PythonStage(spec, config, graph.padded, origin)
     return CompiledStage(spec, spec.entry, graph, build_root)

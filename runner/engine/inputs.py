@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from runner.errors import RunError, suggest
 from runner.graph.types import GRAPH_INPUTS, PARAMETERS, Ref
 from runner.runtime.values import Sizes
@@ -34,7 +36,10 @@ def collect_inputs(
     """
     refuse_unknown("input", inputs, graph.inputs)
     refuse_unknown("parameter", params, graph.params)
+    _check_bounds(graph, params)
     values = {Ref(PARAMETERS, name): value for name, value in {**graph.params, **params}.items()}
+    wires = [wire for spec in graph.stages.values() for wire in spec.inputs.values()]
+    values |= {wire.ref: wire.value for wire in wires if wire.value is not None}
     for name, type_ in graph.inputs.items():
         resolver = resolvers.get(type_.name) if isinstance(type_, NamedType) else None
         if resolver is not None:
@@ -44,10 +49,19 @@ def collect_inputs(
         else:
             raise RunError(f"input '{name}' of the graph is missing: it takes {type_}")
     sizes = Sizes(graph.dims)
-    for wire in (wire for spec in graph.stages.values() for wire in spec.inputs.values()):
+    for wire in wires:
         if wire.ref in values:
             sizes.take(str(wire.ref), wire.type, values[wire.ref])
     return values
+
+
+def _check_bounds(graph: Graph, params: Mapping[str, object]) -> None:
+    for name, value in params.items():
+        bounds = graph.bounds.get(name)
+        plain = value.item() if isinstance(value, np.ndarray | np.generic) and value.ndim == 0 else value
+        expected = bounds.describe_violation(plain) if bounds is not None and isinstance(plain, int | float) else None
+        if expected is not None:
+            raise RunError(f"params.{name} is {plain}, expected {expected}")
 
 
 def refuse_unknown(kind: str, names: Iterable[str], known: Iterable[str]) -> None:

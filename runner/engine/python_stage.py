@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import traceback
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from runner.errors import RunError
+from runner.files.locate import display_path
 from runner.graph.contracts import ContractError, find_stage
 from runner.runtime import tvm_runtime
+from runner.runtime.stage_code import import_definition
 from stages.contract import StageError
 
 if TYPE_CHECKING:
@@ -35,17 +37,21 @@ class PythonStage:
     device = tvm_runtime.HOST
     library = None
 
-    def __init__(self, spec: StageSpec, config: Mapping[str, Any], padded: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, spec: StageSpec, config: Mapping[str, Any], padded: frozenset[str] = frozenset(), origin: str = ""
+    ) -> None:
         """Import nothing yet.
 
         Args:
             config: the model's config.json.
             padded: the dims that outputs are padded along, up to the graph's fixed sizes.
+            origin: file and line of the graph that have the stage, for errors of its code.
 
         Raises:
             RunError: `config` lacks a key that the stage takes.
         """
         self._spec, self._padded = spec, padded
+        self._name = f"stage '{spec.name}' ({origin})" if origin else f"stage '{spec.name}'"
         absent = [key for key in spec.config if key not in config]
         if absent:
             raise RunError(f"stage '{spec.name}' takes {', '.join(absent)} of the model's config.json, which has none")
@@ -81,12 +87,12 @@ class PythonStage:
         except (StageError, RunError) as error:
             raise RunError(f"stage '{self._spec.name}': {error}") from error
         except (Exception, SystemExit) as error:  # the code is a user's, and may raise anything
-            raise RunError(f"stage '{self._spec.name}': {_describe(error, self._spec.module)}") from error
+            raise RunError(f"{self._name}: {_describe(error, self._spec.module)}") from error
         if not isinstance(outputs, dict):
-            raise RunError(f"stage '{self._spec.name}' gave a {type(outputs).__name__}, not a dict of arrays by port")
+            raise RunError(f"{self._name} gave a {type(outputs).__name__}, not a dict of values by port")
         if outputs.keys() != self._spec.outputs.keys():
             names = ", ".join(map(str, outputs)) or "nothing"
-            raise RunError(f"stage '{self._spec.name}' gave {names}; it has {', '.join(self._spec.outputs)}")
+            raise RunError(f"{self._name} gave {names}; it has {', '.join(self._spec.outputs)}")
         return outputs
 
 
@@ -96,28 +102,29 @@ def changed_code(stage: str, code: object) -> RunError:
 
 
 @functools.cache
-def find_function(dotted: str) -> Callable[..., dict[str, Array]]:
-    """Import the Python stage that a graph calls `dotted`.
+def find_function(name: str) -> Callable[..., dict[str, Array]]:
+    """Import the Python stage that a graph calls `name`; what its code raises passes.
 
     Raises:
         RunError: there is none.
     """
     try:
-        file = find_stage(dotted)
+        function = import_definition(name)
     except ContractError as error:
         raise RunError(str(error)) from None
-    function: Callable[..., dict[str, Array]] = getattr(importlib.import_module(file.module), file.name)
-    return function
+    return cast("Callable[..., dict[str, Array]]", function)
 
 
-def _describe(error: BaseException, dotted: str) -> str:
-    """Spell what a stage's code raised, and the line of its file: `limit.py:7: KeyError: 'gain'`."""
+def _describe(error: BaseException, name: str) -> str:
+    """Spell what a stage's code raised, and the last line of its own files: `limit.py:7: KeyError: 'gain'`."""
     message = traceback.format_exception_only(error)[-1].strip()
-    file = find_stage(dotted).path
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
-    if isinstance(error, SyntaxError) and error.filename == str(file):
-        lines.append(error.lineno)
-    return f"{file}:{lines[-1]}: {message}" if lines else f"{file}: {message}"
+    file = find_stage(name).path
+    frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError):
+        frames.append((error.filename or "", error.lineno))
+    own = [(path, line) for path, line in frames if Path(path).is_relative_to(file.parent)]
+    path, line = own[-1] if own else (str(file), None)
+    return f"{display_path(Path(path))}{'' if line is None else f':{line}'}: {message}"
 
 
 def _read_only(value: Any) -> Any:

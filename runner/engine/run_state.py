@@ -136,9 +136,9 @@ class RunState:
         self._forced = options.scope.find_forced(graph)
         for ref, value in self.override.items():
             self.sizes.take(str(ref), graph.stages[ref.stage].outputs[ref.port], value)
-        # A parameter's value stands for itself.
+        # The value of a parameter or a constant stands for itself.
         known = self.given.items() if self.cached else ()
-        self.digests = {ref: outside_digest(value) for ref, value in known if ref.stage != PARAMETERS}
+        self.digests = {ref: outside_digest(ref, value) for ref, value in known if not ref.is_setting}
 
     def _initial(self, spec: StageSpec) -> Status:
         if all(ref in self.override for ref in ports(spec)):

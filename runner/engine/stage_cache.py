@@ -12,7 +12,8 @@ import numpy as np
 
 from runner.cache import keys
 from runner.cache.digest import array_digest, value_digest
-from runner.graph.types import PARAMETERS
+from runner.graph.types import GRAPH_INPUTS
+from runner.runtime.values import STR
 from stages.contract import TensorType
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class StageCache:
         Raises:
             RunError: its code cannot be read.
         """
-        made_from = tuple(digests[wire.ref] for wire in spec.inputs.values() if wire.ref.stage != PARAMETERS)
+        made_from = tuple(digests[wire.ref] for wire in spec.inputs.values() if not wire.ref.is_setting)
         known = run.lookups.get(spec.name)
         if known is None or known[0] != made_from:
             known = run.lookups[spec.name] = made_from, self._find(spec, digests, run.given)
@@ -95,7 +96,7 @@ class StageCache:
     def _find(self, spec: StageSpec, digests: Mapping[Ref, str], given: Mapping[Ref, object]) -> Lookup:
         params, inputs = {}, {}
         for port, wire in spec.inputs.items():
-            if wire.ref.stage == PARAMETERS:
+            if wire.ref.is_setting:
                 params[port] = _parameter(wire.type, given[wire.ref])
             else:
                 inputs[port] = digests[wire.ref]
@@ -105,12 +106,15 @@ class StageCache:
         fits = entry is not None and list(entry.outputs) == list(spec.outputs)
         return Lookup(key, components, entry if fits else None)
 
-    def read(self, run: RunState, ref: Ref) -> Array | None:
-        """Read the array of a port; None if the cache has none, or lost it."""
+    def read(self, run: RunState, ref: Ref) -> Any:
+        """Read the value of a port; None if the cache has none, or lost it."""
         entry = run.stages[ref.stage].entry
-        return None if entry is None else self.cache.load(entry, ref.port)
+        array = None if entry is None else self.cache.load(entry, ref.port)
+        if array is None or self._graph.stages[ref.stage].outputs[ref.port] != STR:
+            return array
+        return decode_text(array)
 
-    def write(self, run: RunState, spec: StageSpec, lookup: Lookup, outputs: Mapping[str, Array]) -> dict[str, str]:
+    def write(self, run: RunState, spec: StageSpec, lookup: Lookup, outputs: Mapping[str, Any]) -> dict[str, str]:
         """Keep the outputs of a stage that has run, by port; returns their digests.
 
         A stage with `cache: false` keeps nothing: its key stands for the digests.
@@ -120,7 +124,8 @@ class StageCache:
         if not spec.cache:
             return key_digests(spec, lookup)
         before = stage.entry or lookup.entry
-        stage.entry = self.cache.store(lookup.key, lookup.components, outputs, stage.seconds)
+        arrays = {port: encode_text(value) if isinstance(value, str) else value for port, value in outputs.items()}
+        stage.entry = self.cache.store(lookup.key, lookup.components, arrays, stage.seconds)
         digests = {port: output.digest for port, output in stage.entry.outputs.items()}
         if before is not None and digests != {port: output.digest for port, output in before.outputs.items()}:
             run.warn(f"stage '{spec.name}' gave another result than the last time, for the same input")
@@ -150,9 +155,21 @@ def key_digests(spec: StageSpec, lookup: Lookup) -> dict[str, str]:
     return {port: keys.input_identity(lookup.key, port) for port in spec.outputs}
 
 
-def outside_digest(value: object) -> str:
-    """Digest of a graph's input, or of an array that a caller puts in place of a stage's output."""
+def outside_digest(ref: Ref, value: object) -> str:
+    """Digest of a graph's input, or of a value that a caller puts in place of a stage's output."""
+    if isinstance(value, str) and ref.stage != GRAPH_INPUTS:
+        value = encode_text(value)
     return array_digest(value) if isinstance(value, np.ndarray) else value_digest(value)
+
+
+def encode_text(text: str) -> Array:
+    """Encode a text output of a stage as the array that the cache keeps: its UTF-8, uint8 [bytes]."""
+    return np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
+
+
+def decode_text(array: Array) -> str:
+    """Decode what `encode_text` gave."""
+    return array.tobytes().decode("utf-8", "surrogatepass")
 
 
 def _parameter(type_: Type, value: Any) -> Any:

@@ -48,7 +48,7 @@ class Transfers:
         for spec in specs:
             if self.is_remote(spec):
                 try:
-                    devices.find(spec.device)
+                    devices.find(spec)
                 except RunError as error:
                     raise RunError(f"stage '{spec.name}': {error}") from None
 

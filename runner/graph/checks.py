@@ -11,11 +11,12 @@ from pathlib import Path
 
 from runner.errors import Mistake, Origin, suggest
 from runner.files.locate import display_path
+from runner.graph.device_kinds import list_graph_files
 from runner.graph.draft import Draft, DraftType, Source, Wire
 from runner.graph.model_config import ModelConfigError, read_config
 from runner.graph.stage_checks import check_contracts, check_devices, check_modules
 from runner.graph.type_difference import describe_difference
-from runner.graph.types import GRAPH_INPUTS, PARAMETERS, Ref
+from runner.graph.types import CONSTANTS, GRAPH_INPUTS, PARAMETERS, Bounds, Ref
 from runner.graph.validate import has_unread_model
 from runner.graph.yaml_node import Node
 from stages.contract import TensorType, Type, parse_type
@@ -36,6 +37,8 @@ def check(draft: Draft) -> list[Mistake]:
         check_devices,
         check_cycles,
         check_unused,
+        check_params,
+        check_outputs,
         check_model,
     )
     return [mistake for one in checks for mistake in one(draft)]
@@ -48,9 +51,9 @@ def find_parameter_type(value: object) -> Type | None:
 
 
 def check_names(draft: Draft) -> Iterator[Mistake]:
-    """Check that no stage is called `input` or `params`, which are sources themselves."""
+    """Check that no stage is called `input`, `params` or `constant`, which are sources themselves."""
     for stage in draft.stages.values():
-        if stage.name in (GRAPH_INPUTS, PARAMETERS):
+        if stage.name in (GRAPH_INPUTS, PARAMETERS, CONSTANTS):
             yield Mistake(
                 stage.node.key, f"a stage cannot be called '{stage.name}': the name is that of another source"
             )
@@ -74,6 +77,8 @@ def _list_sources(draft: Draft) -> Iterator[Source]:
 
 def _check_source(draft: Draft, source: Source) -> Iterator[Mistake]:
     name, port = source.ref.stage, source.ref.port
+    if source.value is not None:
+        return
     if name == GRAPH_INPUTS:
         kind, known = "input", list(draft.inputs)
     elif name == PARAMETERS:
@@ -95,6 +100,9 @@ def check_types(draft: Draft) -> Iterator[Mistake]:
         for port, wire in stage.inputs.items():
             if wire.typed is None or wire.source is None:
                 continue
+            if wire.source.value is not None:
+                yield from _check_constant(f"{stage.name}.{port}", wire.typed, wire.source)
+                continue
             given, origin = _find_type(draft, wire.source.ref)
             if given is not None and given != wire.typed.type:
                 taken = f"{stage.name}.{port} takes {wire.typed.type}"
@@ -102,11 +110,33 @@ def check_types(draft: Draft) -> Iterator[Mistake]:
                 yield Mistake(wire.typed.origin, f"{taken} but {gives}{describe_difference(wire.typed.type, given)}")
 
 
+def _check_constant(port: str, typed: DraftType, source: Source) -> Iterator[Mistake]:
+    """Check that a constant is one of its port's type; a whole number may stand for a float."""
+    given = find_parameter_type(source.value)
+    type_, is_number = typed.type, type(source.value) in (int, float)
+    if isinstance(type_, TensorType) and not type_.dims and is_number:
+        fits = type_.dtype.startswith(("float", "bfloat")) or (type(source.value) is int and "int" in type_.dtype)
+        if fits and "int" in type_.dtype and not _is_within(source.value, type_.dtype):
+            yield Mistake(source.stage_origin, f"{port} takes {type_}, and {source.ref} is beyond its range")
+            return
+    else:
+        fits = given == type_
+    if not fits:
+        yield Mistake(source.stage_origin, f"{port} takes {type_}, not the constant {source.ref}")
+
+
+def _is_within(value: object, dtype: str) -> bool:
+    bits = int("".join(filter(str.isdigit, dtype)))
+    lowest, highest = (0, 2**bits - 1) if dtype.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    return isinstance(value, int) and lowest <= value <= highest
+
+
 def _find_type(draft: Draft, ref: Ref) -> tuple[Type | None, Origin]:
     """Find the type of a source, if it is known, and the origin of that type."""
     if ref.stage == PARAMETERS:
         node = draft.tree.get("params", ref.port)
-        return (None, Origin("")) if node is None else (find_parameter_type(node.value), node.origin)
+        default = node.get("default") if node is not None and isinstance(node.value, dict) else node
+        return (None, Origin("")) if default is None else (find_parameter_type(default.value), default.origin)
     outputs = draft.inputs if ref.stage == GRAPH_INPUTS else {}
     if ref.stage in draft.stages:
         outputs = draft.stages[ref.stage].outputs
@@ -198,10 +228,14 @@ def check_unused(draft: Draft) -> Iterator[Mistake]:
     if any(True for _ in check_sources(draft)) or None in (wire.source for wire in _list_wires(draft)):
         return
     used = {source.ref for source in _list_sources(draft)}
+    own = draft.tree.origin.file
+    extends = draft.tree.get("extends") is not None
     for prefix, key, kind in ((GRAPH_INPUTS, "inputs", "input"), (PARAMETERS, "params", "parameter")):
         nodes = draft.tree.children(key)
         live = [name for name in nodes if Ref(prefix, name) in used]
         for name in nodes.keys() - live:
+            if extends and nodes[name].key.line and nodes[name].key.file != own:
+                continue  # of a graph that this one extends, whose stages it may have removed
             message = f"no stage takes the {kind} '{name}'; wire it, or remove it (null in an overlay)"
             yield Mistake(nodes[name].key, message)
     yield from _check_added(draft)
@@ -211,9 +245,10 @@ def _check_added(draft: Draft) -> Iterator[Mistake]:
     """Check that the roles and dims that an overlay adds to those of the graph are used."""
     dims = {name for typed in _list_types(draft) for name in _list_dims(typed.type)}
     roles = {device.value for stage in draft.stages.values() if (device := stage.text("device")) is not None}
+    files = {draft.tree.origin.file, *map(display_path, list_graph_files(draft.tree))}
     for key, used, kind in (("dims", dims, "dim"), ("devices", roles, "role")):
         for name, node in draft.tree.children(key).items():
-            if name not in used and node.key.file != draft.tree.origin.file and not _is_from_model(draft, node):
+            if name not in used and node.key.file not in files and not _is_from_model(draft, node):
                 yield Mistake(node.key, f"nothing uses the {kind} '{name}'{suggest(name, used)}")
 
 
@@ -221,6 +256,59 @@ def _is_from_model(draft: Draft, node: Node) -> bool:
     """Whether a node comes from the model's file: a graph need not use all dims of a model."""
     model = draft.tree.get("model")
     return model is not None and node.key.file == model.origin.file
+
+
+def check_params(draft: Draft) -> Iterator[Mistake]:
+    """Check that the value of each parameter is within its bounds."""
+    for name, node in draft.tree.children("params").items():
+        default, bounds = node.get("default"), read_bounds(node)
+        if default is None or bounds is None:
+            continue
+        expected = bounds.describe_violation(default.value)
+        if expected is not None:
+            yield Mistake(default.origin, f"params.{name} is {default.value}, expected {expected}")
+
+
+def read_bounds(parameter: Node) -> Bounds | None:
+    """Read the bounds of a parameter; None if it has none, or if they are no numbers."""
+    if not isinstance(parameter.value, dict):
+        return None
+    low, high = (None if (node := parameter.get(key)) is None else node.value for key in ("min", "max"))
+    default = parameter.get("default")
+    given = [*(bound for bound in (low, high) if bound is not None), None if default is None else default.value]
+    return Bounds(low, high) if all(type(value) in (int, float) for value in given) and given[:-1] else None
+
+
+def check_outputs(draft: Draft) -> Iterator[Mistake]:
+    """Check that the outputs of the graph are of the kind that they say, and that audio has a rate."""
+    for name, node in draft.tree.children("outputs").items():
+        source = draft.outputs.get(name)
+        kind = node.get("as")
+        rate = node.get("rate")
+        if source is None or not isinstance(node.value, dict):
+            continue
+        if (kind is not None and kind.value == "audio") != (rate is not None):
+            fact = "has a rate, which only audio has: as: audio" if rate else "is audio and lacks its rate: rate: 24000"
+            yield Mistake(node.key, f"outputs.{name} {fact}")
+        given, _ = _find_type(draft, source.ref)
+        if kind is not None and kind.value in _KINDS and given is not None and not _is_kind(given, kind.value):
+            yield Mistake(kind.origin, f"outputs.{name}: {source.ref} is {given}, {_KINDS[kind.value]}")
+
+
+_KINDS = {
+    "audio": "and audio is float32[n] or float32[1, n]",
+    "array": "and an array is a tensor",
+    "text": "and text is str",
+}
+
+
+def _is_kind(type_: Type, kind: object) -> bool:
+    """Whether a port of `type_` gives an output of `kind`."""
+    if not isinstance(type_, TensorType):
+        return kind == "text"
+    sizes = [str(dim) for dim in type_.dims]
+    is_mono = len(sizes) == 1 or (len(sizes) == 2 and sizes[0] == "1")
+    return kind == "array" or (kind == "audio" and type_.dtype == "float32" and is_mono)
 
 
 def _list_wires(draft: Draft) -> Iterator[Wire]:

@@ -1,7 +1,11 @@
 """Finds stages by name and reads their contracts, without running their code.
 
-A stage is named `stages.NAME`, or by an entry point of the group `kokoro_run.stages` that an installed package offers.
-No other dotted name is ever imported, whatever a YAML file says.
+    stages.NAME           a stage of this project
+    ENTRY_POINT           one that an installed package offers, in the group `kokoro_run.stages`: "package.module" or
+                          "package.module:definition"
+    FILE.py[:DEFINITION]  a file beside the graph; `validate` has made its path absolute
+
+No other name is ever imported, whatever a YAML file says.
 
 A contract is literal, so its text is enough: reading it takes a millisecond, importing a compiled stage takes TVM
 (0.6 s).
@@ -13,17 +17,23 @@ import ast
 import functools
 import importlib.util
 import pkgutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import stages
 from runner.errors import suggest
 from stages.contract import Contract, In, Out, stage
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
 ENTRY_POINTS = "kokoro_run.stages"
 _PACKAGE = "stages"
 _NOT_PORTS = ("weights", "config")
+_PROTECTED = {"stages", "runner", "kokoro_run"}  # a folder that holds the project itself does not hide it
 
 
 class ContractError(ValueError):
@@ -35,48 +45,123 @@ class StageFile:
     """The file of a stage's code.
 
     Attributes:
-        module: the name to import. It is safe: it was looked up, not read from a graph.
-        name: name of the function of a Python stage; the entry of a compiled one is `NAME_forward`.
+        module: the name to import; '' for a file beside a graph. It is safe: it was looked up, not read from a graph.
+        definition: the function or class under `@stage`; None for the only one of the file.
     """
 
     module: str
-    name: str
     path: Path
+    definition: str | None = None
 
 
-def find_stage(dotted: str) -> StageFile:
-    """Find the file of the stage that a graph calls `dotted`.
+@dataclass(frozen=True)
+class StageText:
+    """The content of a stage's file that can be known without running it.
+
+    Attributes:
+        definition: name of the function or class.
+        entry: the compiled function of a stage that is built.
+    """
+
+    contract: Contract
+    definition: str
+    entry: str
+
+
+def is_stage_file(name: object) -> bool:
+    """Whether a name is that of a file beside a graph: FILE.py or FILE.py:DEFINITION."""
+    return isinstance(name, str) and (name.endswith(".py") or ".py:" in name)
+
+
+def split_stage_file(name: str) -> tuple[str, str | None]:
+    """Split FILE.py:DEFINITION into file and definition; the second is None if it is absent."""
+    file, colon, definition = name.rpartition(":")
+    return (file, definition) if colon and file.endswith(".py") else (name, None)
+
+
+def find_stage(name: str) -> StageFile:
+    """Find the file of the stage that a graph calls `name`.
 
     Raises:
         ContractError: no stage has that name.
     """
-    package, _, name = dotted.rpartition(".")
-    if package == _PACKAGE and name.isidentifier() and _is_stage(_own_file(name)):
-        return StageFile(dotted, name, _own_file(name))
-    module = _find_offered_stages().get(dotted)
-    if module is None:
-        raise ContractError(f"no stage '{dotted}'{suggest(dotted, list_stages())}")
-    spec = importlib.util.find_spec(module)
+    if is_stage_file(name):
+        return _find_beside(name)
+    package, _, last = name.rpartition(".")
+    if package == _PACKAGE and last.isidentifier() and _is_stage(_own_file(last)):
+        return StageFile(name, _own_file(last))
+    point = _find_offered_stages().get(name)
+    if point is None:
+        raise ContractError(f"no stage '{name}'{suggest(name, list_stages())}{_file_hint(name)}")
+    spec = _find_spec(point.module)
     if spec is None or spec.origin is None:
-        raise ContractError(f"the entry point '{dotted}' of {ENTRY_POINTS} names {module}, which is not installed")
-    return StageFile(module, module.rpartition(".")[2], Path(spec.origin))
+        raise ContractError(f"the entry point '{name}' of {ENTRY_POINTS} names {point.module}, which is not installed")
+    return StageFile(point.module, Path(spec.origin), point.attr or None)
 
 
-def read_contract(dotted: str) -> Contract:
-    """Read the contract of the stage that a graph calls `dotted`.
+def _find_beside(name: str) -> StageFile:
+    file, definition = split_stage_file(name)
+    if not Path(file).is_file():
+        raise ContractError(f"no file '{file}'")
+    return StageFile("", Path(file), definition)
+
+
+def _find_spec(module: str) -> importlib.machinery.ModuleSpec | None:
+    try:
+        return importlib.util.find_spec(module)
+    except (ImportError, ValueError):  # a package above it is not installed, or is no package
+        return None
+
+
+def _file_hint(name: str) -> str:
+    return "; a file beside the graph is spelled ./NAME.py" if "." not in name else ""
+
+
+def list_own_modules(folder: Path) -> set[str]:
+    """List the modules and packages that a stage's file in `folder` imports from there."""
+    found = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
+    return found - _PROTECTED - sys.stdlib_module_names
+
+
+def read_stage(name: str) -> StageText:
+    """Read the stage that a graph calls `name`.
 
     Raises:
         ContractError: no stage has that name, or its file has no contract that can be read.
     """
-    file = find_stage(dotted)
+    file = find_stage(name)
     try:
-        return _read(file.path, file.path.stat().st_mtime_ns)
+        found = _read(file.path, file.path.stat().st_mtime_ns)
+        return _choose(file, found)
     except (OSError, SyntaxError, ValueError) as error:
-        raise ContractError(f"{dotted}: {error}") from error
+        raise ContractError(f"{name}: {error}") from error
+
+
+def read_contract(name: str) -> Contract:
+    """Read the contract of the stage that a graph calls `name`; errors are those of `read_stage`."""
+    return read_stage(name).contract
+
+
+def _choose(file: StageFile, found: dict[str, Contract | ContractError]) -> StageText:
+    """Choose the definition that `file` names, else the only one."""
+    stem = file.path.stem if file.path.name != "__init__.py" else file.path.parent.name
+    definition = file.definition
+    if len(found) == 1 and (file.module or definition is None):
+        definition = next(iter(found))
+    if definition is None:
+        names = f": {', '.join(found)}" if found else ""
+        choice = f"; choose one, as in {file.path.name}:{next(iter(found))}" if found else ""
+        raise ContractError(f"has {len(found)} definitions under @stage(...){names}, where one is expected{choice}")
+    if definition not in found:
+        raise ContractError(f"has no definition '{definition}' under @stage(...){suggest(definition, found)}")
+    contract = found[definition]
+    if isinstance(contract, ContractError):
+        raise contract
+    return StageText(contract, definition, f"{stem if len(found) == 1 else definition.lower()}_forward")
 
 
 def list_stages() -> list[str]:
-    """List every stage that a graph can name."""
+    """List every stage that a graph can name, but for files."""
     return [*(f"{_PACKAGE}.{name}" for name in _list_own_stages()), *_find_offered_stages()]
 
 
@@ -93,26 +178,34 @@ def _own_file(name: str) -> Path:
     return Path(stages.__path__[0]) / f"{name}.py"
 
 
-def _find_offered_stages() -> dict[str, str]:
-    """Find the stages that other packages offer: name -> module."""
+def _find_offered_stages() -> dict[str, EntryPoint]:
+    """Find the stages that other packages offer, by name."""
     from importlib.metadata import entry_points  # noqa: PLC0415 - 30 ms that most graphs do not need
 
-    return {point.name: point.module for point in entry_points(group=ENTRY_POINTS)}
+    return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
 
 
 @functools.cache
-def _read(path: Path, _modified: int) -> Contract:
+def _read(path: Path, _modified: int) -> dict[str, Contract | ContractError]:
+    """Read the contract of each definition under @stage(...) in a file, or why it cannot be read."""
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    found = [
-        decorator
+    decorators = [
+        (node.name, decorator)
         for node in tree.body
         if isinstance(node, ast.ClassDef | ast.FunctionDef)
         for decorator in node.decorator_list
         if isinstance(decorator, ast.Call) and _function_name(decorator) == "stage"
     ]
-    if len(found) != 1:
-        raise ContractError(f"has {len(found)} definitions under @stage(...), where a stage's file has one")
-    return _evaluate_contract(found[0])
+    found: dict[str, Contract | ContractError] = {}
+    for name, decorator in decorators:
+        if name in found:
+            found[name] = ContractError(f"line {decorator.lineno}: '{name}' is defined a second time")
+            continue
+        try:
+            found[name] = _evaluate_contract(decorator)
+        except ValueError as error:
+            found[name] = ContractError(str(error))
+    return found
 
 
 def _evaluate_contract(decorator: ast.Call) -> Contract:
@@ -151,4 +244,8 @@ def _literal_error(node: ast.expr) -> ContractError:
 
 
 def _function_name(node: ast.Call) -> str:
-    return node.func.id if isinstance(node.func, ast.Name) else ""
+    """The last name of the function that is called: `stage` of `@stage(...)` and of `@contract.stage(...)`."""
+    function = node.func
+    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""

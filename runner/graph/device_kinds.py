@@ -1,44 +1,37 @@
-"""Loads descriptions of device kinds; each is remembered by the digest of its file, and not read twice."""
+"""Finds the files that describe device kinds.
+
+devices/KIND.yaml beside the graph   >   $KOKORO_RUN_DEVICES, folders   >   configs/devices/KIND.yaml
+"""
 
 from __future__ import annotations
 
-import hashlib
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.files.locate import data_root
 
 if TYPE_CHECKING:
-    from runner.graph.types import DeviceSpec
+    from runner.graph.yaml_node import Node
 
-_remembered: dict[tuple[Path, str], DeviceSpec] = {}
+VARIABLE = "KOKORO_RUN_DEVICES"
 
 
-def load_device(kind: str) -> DeviceSpec:
-    """Load the description of a device kind.
+def find_device_files(graphs: Iterable[Path]) -> dict[str, Path]:
+    """Find the files of device kinds: kind -> file. A folder named earlier wins.
 
-    Raises:
-        SpecError: there is no such kind, or its file has mistakes.
+    They are in the folder `devices` beside a graph of `graphs`, in the folders of $KOKORO_RUN_DEVICES, and in
+    configs/devices.
     """
-    known = _remembered.get((path := device_file(kind), _digest(path)))
-    if known is not None:
-        return known
-    from runner.graph import validate  # noqa: PLC0415 - imports pydantic
-
-    described = validate.load_device(kind)
-    remember(described)
-    return described
+    named = filter(None, os.environ.get(VARIABLE, "").split(os.pathsep))
+    folders = [path.parent / "devices" for path in graphs]
+    folders += [*(Path(folder).expanduser() for folder in named), data_root() / "configs" / "devices"]
+    files = [path for folder in reversed(folders) for path in sorted(folder.glob("*.yaml"))]
+    return {path.stem: path.absolute() for path in files}
 
 
-def remember(described: DeviceSpec) -> None:
-    """Remember a description, which is that of the file as it is now."""
-    _remembered[described.origin, _digest(described.origin)] = described
-
-
-def device_file(kind: str) -> Path:
-    """Give the file that describes a device kind, if it exists."""
-    return data_root() / "configs" / "devices" / f"{kind}.yaml"
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+def list_graph_files(tree: Node) -> list[Path]:
+    """List the files of the graph itself: its own, and those of the graphs that it extends."""
+    extended = tree.get("extends")
+    return [Path(tree.origin.file), *(Path(node.value) for node in (extended.value if extended is not None else []))]

@@ -10,11 +10,14 @@ import re
 from dataclasses import dataclass, field
 
 from runner.errors import Mistake, Origin
-from runner.graph.types import Ref
+from runner.graph.types import CONSTANTS, Parameter, Ref
 from runner.graph.yaml_node import Node
+from runner.graph.yaml_reader import ScalarError, resolve_plain
 from stages.contract import Type, TypeSyntaxError, parse_type
 
 ARROW = "<-"
+_SOURCES = "STAGE.PORT, input.NAME, params.NAME or a constant"
+_STRING = re.compile(r"\s*\"([^\"\\\\]*)\"\s*\Z")
 _REF = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\.([A-Za-z_][A-Za-z0-9_]*)\s*\Z")
 
 
@@ -42,11 +45,16 @@ class DraftType:
 
 @dataclass(frozen=True)
 class Source:
-    """A reference in a file, with the origins of its two names."""
+    """A reference in a file, with the origins of its two names.
+
+    Attributes:
+        value: of a constant; None for any other source.
+    """
 
     ref: Ref
     stage_origin: Origin
     port_origin: Origin
+    value: Parameter | None = None
 
 
 @dataclass(frozen=True)
@@ -88,8 +96,14 @@ def read_draft(tree: Node, mistakes: list[Mistake]) -> Draft:
     """
     stages = {name: _read_stage(name, node, mistakes) for name, node in tree.children("stages").items()}
     inputs = {name: _read_type(node, mistakes) for name, node in tree.children("inputs").items()}
-    outputs = {name: _read_source(node, 0, mistakes) for name, node in tree.children("outputs").items()}
+    outputs = {name: _read_output(node, mistakes) for name, node in tree.children("outputs").items()}
     return Draft(tree, inputs, outputs, stages)
+
+
+def _read_output(node: Node, mistakes: list[Mistake]) -> Source | None:
+    """Read an output of the graph: STAGE.PORT, or a map whose `from` is that."""
+    source = node.get("from") if isinstance(node.value, dict) else node
+    return None if source is None else _read_source(source, 0, mistakes)
 
 
 def _read_stage(name: str, node: Node, mistakes: list[Mistake]) -> DraftStage:
@@ -106,10 +120,12 @@ def _read_wire(node: Node, mistakes: list[Mistake]) -> Wire:
         return Wire(None, None, node)
     left, arrow, _ = node.value.partition(ARROW)
     if not arrow:
-        message = "an input says where it comes from: TYPE <- STAGE.PORT, input.NAME or params.NAME"
+        message = f"an input says where it comes from: TYPE <- {_SOURCES}"
         mistakes.append(Mistake(node.origin, message, of_fit=False))
         return Wire(None, None, node)
-    return Wire(_parse_type(node, left, mistakes), _read_source(node, len(left) + len(ARROW), mistakes), node)
+    offset = len(left) + len(ARROW)
+    source = _read_constant(node, offset) or _read_source(node, offset, mistakes, _SOURCES)
+    return Wire(_parse_type(node, left, mistakes), source, node)
 
 
 def _read_type(node: Node, mistakes: list[Mistake]) -> DraftType | None:
@@ -130,13 +146,27 @@ def _parse_type(node: Node, text: str, mistakes: list[Mistake]) -> DraftType | N
         return None
 
 
-def _read_source(node: Node, offset: int, mistakes: list[Mistake]) -> Source | None:
+def _read_constant(node: Node, offset: int) -> Source | None:
+    """Read a number, true, false or a text in double quotes; None for a reference, or what is neither."""
+    text = node.value[offset:].strip()
+    quoted = _STRING.match(text)
+    try:
+        value = quoted[1] if quoted else resolve_plain(text)
+    except ScalarError:
+        return None
+    if value is None or (isinstance(value, str) and not quoted):
+        return None
+    start = node.at(offset + len(node.value[offset:]) - len(node.value[offset:].lstrip()))
+    return Source(Ref(CONSTANTS, text), start, start, value)
+
+
+def _read_source(node: Node, offset: int, mistakes: list[Mistake], expected: str = "STAGE.PORT") -> Source | None:
     if not isinstance(node.value, str):
         return None
     match = _REF.match(node.value, offset)
     if match is None:
         text = node.value[offset:]
-        message = f"'{text.strip()}' is no source; write STAGE.PORT, input.NAME or params.NAME"
+        message = f"'{text.strip()}' is no source; write {expected}"
         mistakes.append(Mistake(node.at(offset + len(text) - len(text.lstrip())), message, of_fit=False))
         return None
     return Source(Ref(match[1], match[2]), node.at(match.start(1)), node.at(match.start(2)))

@@ -13,15 +13,19 @@ from pathlib import Path
 
 from runner.errors import Mistake, SpecError, report
 from runner.files.locate import find_file
-from runner.graph.checks import check, sort_names
+from runner.graph.checks import check, read_bounds, sort_names
 from runner.graph.contracts import read_contract
-from runner.graph.draft import Draft, DraftStage, read_draft
+from runner.graph.device_kinds import find_device_files, list_graph_files
+from runner.graph.dim_names import find_names
+from runner.graph.draft import Draft, DraftStage, Source, read_draft
 from runner.graph.merge import overlay_tree
 from runner.graph.model_config import read_model
 from runner.graph.schema import MergedGraph, ModelEntry, StageEntry
-from runner.graph.types import DimSpec, Graph, HubSpec, InputSpec, ModelSpec, Parameter, Ref, StageSpec
-from runner.graph.validate import read_graph, validate_graph
+from runner.graph.types import DeviceSpec, DimSpec, Graph, HubSpec, InputSpec, ModelSpec, Parameter, Ref, StageSpec
+from runner.graph.validate import read_device, read_graph, validate_graph
 from runner.graph.yaml_node import Node
+from stages.contract import TensorType, Type
+from stages.families import find_family
 
 __all__ = ["DimSpec", "Graph", "HubSpec", "InputSpec", "ModelSpec", "Parameter", "Ref", "StageSpec", "load_graph"]
 
@@ -80,32 +84,66 @@ def _check_graph(file: Path, tree: Node, entry: MergedGraph | None, mistakes: li
 
 
 def _make_graph(path: Path, entry: MergedGraph, draft: Draft) -> Graph:
-    stages = {name: _make_stage(stage, entry.stages[name], entry.devices) for name, stage in draft.stages.items()}
+    model = None if entry.model is None else _make_model(entry.model, draft.tree)
+    fixed = read_model(model, SpecError).dims.named()
+    kinds = _read_kinds(entry.devices, draft.tree)
+    stages = {
+        name: _make_stage(stage, entry.stages[name], entry.devices, kinds, fixed)
+        for name, stage in draft.stages.items()
+    }
     edges = [
         (wire.ref.stage, stage.name)
         for stage in stages.values()
         for wire in stage.inputs.values()
         if wire.ref.stage in stages
     ]
-    model = None if entry.model is None else _make_model(entry.model, draft.tree)
+    params = draft.tree.children("params")
+    outputs = {name: _require(source).ref for name, source in draft.outputs.items()}
     return Graph(
         name=entry.name,
         path=path,
         model=model,
-        params=entry.params,
+        params={name: (node.get("default") or node).value for name, node in params.items()},
         devices=entry.devices,
         dims=entry.dims,
         inputs={name: _require(typed).type for name, typed in draft.inputs.items()},
-        outputs={name: _require(source).ref for name, source in draft.outputs.items()},
+        outputs=outputs,
         stages={name: stages[name] for name in _require(sort_names(list(stages), edges))},
-        fixed=read_model(model, SpecError).dims.named(),
+        fixed=fixed,
+        audio=_find_audio(entry, {name: stages[ref.stage].outputs[ref.port] for name, ref in outputs.items()}),
+        bounds={name: bounds for name, node in params.items() if (bounds := read_bounds(node)) is not None},
         tree=draft.tree,
     )
 
 
-def _make_stage(draft: DraftStage, entry: StageEntry, devices: dict[str, str]) -> StageSpec:
+def _read_kinds(devices: dict[str, str], tree: Node) -> dict[str, DeviceSpec]:
+    """Read the descriptions of the device kinds of the roles `devices`, by kind."""
+    files, mistakes = find_device_files(list_graph_files(tree)), list[Mistake]()
+    kinds = {device.partition(":")[0] for device in devices.values()}
+    return {kind: _require(read_device(kind, files[kind], mistakes)) for kind in kinds}
+
+
+def _find_audio(entry: MergedGraph, types: Mapping[str, Type]) -> dict[str, int]:
+    """Find the outputs that are audio, with their rates: those that say so, and the one that the model's family has."""
+    audio = {name: output.rate for name, output in entry.outputs.items() if output.rate is not None}
+    if entry.model is None:
+        return audio
+    family = find_family(entry.model.family)
+    plain = entry.outputs.get(family.audio_name)
+    if plain is not None and plain.kind is None and str(types[family.audio_name]) == family.audio_type:
+        audio[family.audio_name] = family.rate_hz
+    return audio
+
+
+def _make_stage(
+    draft: DraftStage,
+    entry: StageEntry,
+    devices: dict[str, str],
+    kinds: Mapping[str, DeviceSpec],
+    fixed: Mapping[str, int],
+) -> StageSpec:
     inputs = {
-        port: InputSpec(_require(wire.typed).type, _require(wire.source).ref) for port, wire in draft.inputs.items()
+        port: _make_input(_require(wire.typed).type, _require(wire.source)) for port, wire in draft.inputs.items()
     }
     code = entry.module if entry.entry is None else entry.source
     contract = None if code is None else read_contract(code)
@@ -116,12 +154,19 @@ def _make_stage(draft: DraftStage, entry: StageEntry, devices: dict[str, str]) -
         source=entry.source,
         role=entry.device,
         device=devices[entry.device],
+        kind=kinds[devices[entry.device].partition(":")[0]],
         cache=entry.cache,
         inputs=inputs,
         outputs={port: _require(typed).type for port, typed in draft.outputs.items()},
         config=() if contract is None or entry.entry is not None else contract.config,
         weights=() if contract is None else contract.weights,
+        renamed={} if contract is None else find_names(draft, contract, fixed),
     )
+
+
+def _make_input(type_: Type, source: Source) -> InputSpec:
+    is_float = isinstance(type_, TensorType) and "float" in type_.dtype
+    return InputSpec(type_, source.ref, float(source.value) if is_float and source.value is not None else source.value)
 
 
 def _make_model(entry: ModelEntry, tree: Node) -> ModelSpec:

@@ -1,11 +1,16 @@
 """Merges files into one tree of values: maps merge, scalars and lists replace, null removes; origins are kept.
 
-    model file  <  graph file  <  overlays, in order  <  options, in order
+    model file  <  graphs that it extends  <  graph file  <  overlays, in order  <  options, in order
 
 A `model` that is a string names a model file, which holds `model` and `dims`. It is the lowest layer: every other
 layer wins over it. A `model` map that has a `name` is a whole model: it replaces the model of the layers below instead
 of merging into it, so that the overlay `configs/models/kokoro-82m.yaml` leaves nothing of the default model. A `model`
 that is null removes the model of the layers below.
+
+`extends` names a graph that this one adds to: a file beside it, else a packaged graph. In the merged tree it is the
+list of all graphs that were extended, the nearest first.
+
+A parameter may be a map of `default`, `min` and `max`; a scalar laid over it replaces its default.
 """
 
 from __future__ import annotations
@@ -17,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runner.errors import Mistake, Origin, suggest
-from runner.files.locate import display_path, is_file
+from runner.files.locate import data_root, display_path, is_file, list_yaml_files
 from runner.graph.yaml_node import Node
 from runner.graph.yaml_reader import ScalarError, read_yaml, resolve_plain
 
@@ -33,6 +38,8 @@ FREE_MAPS = (
     ("stages", "*", "outputs"),
 )
 _MODEL_FILE_KEYS = ("model", "dims")
+_MOST_EXTENDED = 16  # graphs in a row
+EXTENDS = "extends"
 
 
 def is_free(path: Sequence[str]) -> bool:
@@ -47,7 +54,53 @@ def read_tree(graph: Path, overlays: Sequence[Path], sets: Sequence[str], mistak
     """Read and merge all files and options; None if the graph file cannot be read. Mistakes are appended."""
     base = read_yaml(graph, display_path(graph), mistakes)
     above = _read_layers(overlays, sets, mistakes)
-    return None if base is None else _merge_layers([base, *above], mistakes)
+    if base is None:
+        return None
+    merged = _merge_layers([*_read_extended(graph, base, mistakes), base, *above], mistakes)
+    merged.origin, merged.key, merged.folder = base.origin, base.key, base.folder
+    return merged
+
+
+def _read_extended(path: Path, graph: Node, mistakes: list[Mistake]) -> list[Node]:
+    """Read the graphs that `graph` extends, the farthest first; its key `extends` becomes the list of their files."""
+    key = graph.get(EXTENDS)
+    if key is None:
+        return []
+    found: list[Node] = []
+    files, last = [path.resolve()], graph
+    while (reference := last.value.pop(EXTENDS, None)) is not None:
+        file = _find_extended(reference, mistakes)
+        if file is None:
+            break
+        if file.resolve() in files or len(files) > _MOST_EXTENDED:
+            chain = " -> ".join(map(display_path, [*files, file]))
+            mistakes.append(Mistake(reference.origin, f"a graph cannot extend itself: {chain}", of_fit=False))
+            break
+        read = read_yaml(file, display_path(file), mistakes)
+        if read is None:
+            break
+        files.append(file.resolve())
+        found.insert(0, read)
+        last = read
+    names = [Node(str(file), key.origin, key.key, key.folder) for file in files[1:]]
+    graph.value[EXTENDS] = Node(names, key.origin, key.key, key.folder)
+    return found
+
+
+def _find_extended(reference: Node, mistakes: list[Mistake]) -> Path | None:
+    """Find the file that `extends` names: beside the file that writes it, else among the packaged graphs."""
+    name = reference.value
+    if not isinstance(name, str) or not name:
+        mistakes.append(Mistake(reference.origin, "extends names a graph, as in default.yaml", of_fit=False))
+        return None
+    packaged = data_root() / "graphs"
+    places = (reference.folder / name, packaged / name, packaged / f"{name}.yaml")
+    found = next((Path(os.path.normpath(place.absolute())) for place in places if is_file(place)), None)
+    if found is None:
+        known = sorted(path.name for path in list_yaml_files(packaged))
+        fact = f"no graph '{name}' beside this file, nor among the packaged ones{suggest(name, known)}"
+        mistakes.append(Mistake(reference.origin, fact, of_fit=False))
+    return found
 
 
 def overlay_tree(
@@ -80,7 +133,13 @@ def overlay_tree(
 def _read_layers(overlays: Sequence[Path], sets: Sequence[str], mistakes: list[Mistake]) -> list[Node]:
     files = [read_yaml(path, display_path(path), mistakes) for path in overlays]
     options = [_read_option(text, mistakes) for text in sets]
-    return [layer for layer in (*files, *options) if layer is not None]
+    layers = [layer for layer in (*files, *options) if layer is not None]
+    for layer in layers:
+        extends = layer.value.pop(EXTENDS, None)
+        if extends is not None:
+            message = "only a graph file extends another; an overlay is laid over any graph"
+            mistakes.append(Mistake(extends.key, message, of_fit=False))
+    return layers
 
 
 def _merge_layers(layers: list[Node], mistakes: list[Mistake]) -> Node:
@@ -172,14 +231,31 @@ def _merge(below: Node, above: Node, path: tuple[str, ...], mistakes: list[Mista
             mistakes.append(_missing_key(name, child, below, path))
         elif child.value is None:
             del below.value[name]
+        elif (
+            path == ("params",) and lower is not None and isinstance(lower.value, dict) != isinstance(child.value, dict)
+        ):
+            _merge_parameter(below.value, name, child, mistakes)
         elif isinstance(child.value, dict):
             if lower is None or not isinstance(lower.value, dict):
                 below.value[name] = Node({}, child.origin, child.key, child.folder)
             _merge(below.value[name], child, (*path, name), mistakes, adds=adds)
         else:
             below.value[name] = copy.copy(child)
-            if path == ("params",) and lower is not None:
-                _check_kind(lower, below.value[name], name, mistakes)
+            if lower is not None and (path == ("params",) or (path[:1] == ("params",) and name == "default")):
+                _check_kind(lower, below.value[name], (*path, name)[1], mistakes)
+
+
+def _merge_parameter(params: dict[str, Node], name: str, above: Node, mistakes: list[Mistake]) -> None:
+    """Lay a parameter that is a scalar over one that is a map, or the other way round."""
+    lower = params[name]
+    if isinstance(lower.value, dict):
+        default = lower.value.get("default")
+        value = copy.copy(above)
+        if default is not None:
+            _check_kind(default, value, name, mistakes)
+        params[name] = Node({**lower.value, "default": value}, lower.origin, lower.key, lower.folder)
+    else:
+        params[name] = Node({"default": lower, **above.value}, above.origin, above.key, above.folder)
 
 
 def _check_kind(default: Node, value: Node, name: str, mistakes: list[Mistake]) -> None:

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.families import Dims, NoDims, find_family
+from stages.families import DEFAULT_FAMILY, Dims, NoDims, find_family
 
 if TYPE_CHECKING:
     from runner.errors import KokoroError
     from runner.graph.types import ModelSpec
+    from runner.graph.yaml_node import Node
 
 
 class ModelConfigError(ValueError):
@@ -76,6 +77,16 @@ def read_config(path: Path, family: str, replaced: Mapping[str, Any] | None = No
         return ModelConfig(keys, dims_of(keys))
     except ValueError as error:
         raise ModelConfigError(str(error).splitlines()) from None
+
+
+def find_fixed(tree: Node) -> dict[str, int]:
+    """Find the dims that the model of a merged tree fixes; none if it has no model, or one that cannot be read."""
+    path, family = tree.get("model", "config"), tree.get("model", "family")
+    try:
+        named = DEFAULT_FAMILY if family is None else str(family.value)
+        return {} if path is None else read_config(Path(str(path.value)), named).dims.named()
+    except ValueError:
+        return {}  # `checks.check_model` says why
 
 
 def read_model(

@@ -30,9 +30,26 @@ def _parse_dim(value: object) -> DimSpec:
 
 
 def _check_parameter(value: object) -> object:
+    if isinstance(value, Mapping):
+        return _check_bounded(value)
     if isinstance(value, bool | int | float | str):
         return value
-    raise PydanticCustomError("parameter", "takes a number, true, false or a string")
+    raise PydanticCustomError("parameter", "takes a number, true, false or a string, or a map of default, min and max")
+
+
+def _check_bounded(value: Mapping[str, object]) -> object:
+    """Check a parameter that is a map: a default, and the smallest and largest value."""
+    unknown = next((key for key in value if key not in ("default", "min", "max")), None)
+    if unknown is not None:
+        raise PydanticCustomError("bounded", "takes default, min and max, not '{key}'", {"key": unknown})
+    if "default" not in value:
+        raise PydanticCustomError("bounded", "takes default, min and max, and lacks default")
+    default, bounds = value["default"], [value[key] for key in ("min", "max") if key in value]
+    if not isinstance(default, bool | int | float | str):
+        raise PydanticCustomError("bounded", "takes a number, true, false or a string as its default")
+    if bounds and (isinstance(default, bool | str) or any(type(bound) not in (int, float) for bound in bounds)):
+        raise PydanticCustomError("bounded", "takes a min and a max that are numbers, of a default that is one")
+    return value
 
 
 def _check_name(value: object) -> object:
@@ -73,7 +90,25 @@ Dim = Annotated[
     ),
 ]
 Parameter = Annotated[
-    Any, BeforeValidator(_check_parameter), WithJsonSchema({"type": ["number", "integer", "boolean", "string"]})
+    Any,
+    BeforeValidator(_check_parameter),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": ["number", "integer", "boolean", "string"]},
+                {
+                    "type": "object",
+                    "properties": {
+                        "default": {"type": ["number", "integer", "boolean", "string"]},
+                        "min": {"type": "number"},
+                        "max": {"type": "number"},
+                    },
+                    "required": ["default"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
 ]
 DEVICE = r"^[a-z0-9][a-z0-9_-]*:(0|[1-9][0-9]?)$"
 _KIND = r"^[a-z0-9][a-z0-9_-]*$"
@@ -131,19 +166,31 @@ class StageEntry(_Entry):
     """A stage."""
 
     module: Annotated[
-        Module, Field(description="stages.NAME (Python), or the path of a library; {model}, {device} stand")
+        Module,
+        Field(description="stages.NAME or ./FILE.py (Python), or the path of a library; {model}, {device} stand"),
     ]
     entry: Annotated[Name | None, Field(description="the compiled function")] = None
-    source: Annotated[str | None, Field(description="stages.NAME that `build` compiles")] = None
+    source: Annotated[Module | None, Field(description="stages.NAME or ./FILE.py that `build` compiles")] = None
     device: Annotated[Name, Field(description="a role of `devices`")]
     cache: Annotated[bool, Field(description="whether results may be kept")] = True
     inputs: Annotated[dict[Name, str], Field(description="PORT: TYPE <- STAGE.PORT, in the entry's order")] = {}
     outputs: Annotated[dict[Name, str], Field(min_length=1, description="PORT: TYPE, in the entry's order")]
 
 
+class OutputEntry(_Entry):
+    """An output of the graph: which port gives it, and what it is."""
+
+    source: Annotated[str, Field(alias="from", description="STAGE.PORT")]
+    kind: Annotated[
+        Literal["audio", "array", "text"] | None, Field(alias="as", description="absent: by the type of the port")
+    ] = None
+    rate: Annotated[int | None, Field(ge=1, le=768_000, description="samples of audio in a second")] = None
+
+
 class GraphEntry(_Entry):
     """A graph file."""
 
+    extends: Annotated[FileName | None, Field(description="a graph that this one adds to: a file, or a name")] = None
     graph: Annotated[Literal[1], Field(description="version of this format")]
     name: Label
     model: Annotated[
@@ -156,14 +203,18 @@ class GraphEntry(_Entry):
     ]
     dims: Annotated[dict[Name, Dim], Field(description="bounds of the named dims; a plain integer is static")] = {}
     inputs: Annotated[dict[Name, str], Field(description="what a caller gives: NAME: TYPE")] = {}
-    outputs: Annotated[dict[Name, str], Field(min_length=1, description="what a caller gets: NAME: STAGE.PORT")]
+    outputs: Annotated[
+        dict[Name, OutputEntry | str], Field(min_length=1, description="what a caller gets: NAME: STAGE.PORT, or a map")
+    ]
     stages: Annotated[dict[Name, StageEntry], Field(min_length=1)]
 
 
 class MergedGraph(GraphEntry):
-    """A graph after its overlays, with the model that its file describes."""
+    """A graph after its overlays, with the graphs that it extends, and the model that its file describes."""
 
+    extends: list[str] = []
     model: ModelEntry | None = None
+    outputs: Annotated[dict[Name, OutputEntry], Field(min_length=1)]  # type: ignore[assignment]  # narrower
 
 
 class DeviceEntry(_Entry):
@@ -187,5 +238,14 @@ class DeviceFile(_Entry):
 
 def graph_schema() -> str:
     """Write the JSON Schema of a graph file."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **GraphEntry.model_json_schema()}
+    whole = GraphEntry.model_json_schema()
+    definitions = whole.pop("$defs")
+    part = {"properties": {**dict.fromkeys(whole["properties"], True), "extends": whole["properties"]["extends"]}}
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$defs": definitions,
+        "if": {"required": ["extends"]},
+        "then": {**part, "additionalProperties": False},  # its maps are parts of those of another graph
+        "else": whole,
+    }
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

@@ -6,7 +6,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from runner.graph.types import DimSpec, Graph, HubSpec, InputSpec, ModelSpec, Ref, StageSpec
+from runner.graph.types import (
+    CONSTANTS,
+    Bounds,
+    DeviceSpec,
+    DimSpec,
+    Graph,
+    HubSpec,
+    InputSpec,
+    ModelSpec,
+    Parameter,
+    Ref,
+    StageSpec,
+)
 from runner.graph.yaml_node import from_rows, to_rows
 from stages.contract import parse_type
 
@@ -24,6 +36,8 @@ def to_fields(graph: Graph) -> dict[str, Any]:
         "outputs": {name: str(ref) for name, ref in graph.outputs.items()},
         "stages": [_stage_fields(spec) for spec in graph.stages.values()],
         "fixed": graph.fixed,
+        "audio": graph.audio,
+        "bounds": {name: [bounds.min, bounds.max] for name, bounds in graph.bounds.items()},
         "tree": to_rows(graph.tree),
     }
 
@@ -36,11 +50,18 @@ def _stage_fields(spec: StageSpec) -> dict[str, Any]:
     plain = {name: getattr(spec, name) for name in ("name", "module", "entry", "source", "role", "device", "cache")}
     return {
         **plain,
-        "inputs": {port: [str(wire.type), str(wire.ref)] for port, wire in spec.inputs.items()},
+        "kind": {**asdict(spec.kind), "origin": str(spec.kind.origin)},
+        "inputs": {port: _wire_fields(wire) for port, wire in spec.inputs.items()},
         "outputs": {port: str(type_) for port, type_ in spec.outputs.items()},
         "config": list(spec.config),
         "weights": list(spec.weights),
+        "renamed": spec.renamed,
     }
+
+
+def _wire_fields(wire: InputSpec) -> list[Any]:
+    constant = [] if wire.value is None else [wire.value]
+    return [str(wire.type), str(wire.ref), *constant]
 
 
 def from_fields(fields: dict[str, Any]) -> Graph:
@@ -56,6 +77,8 @@ def from_fields(fields: dict[str, Any]) -> Graph:
         outputs={name: Ref.parse(ref) for name, ref in fields["outputs"].items()},
         stages={spec["name"]: _read_stage(spec) for spec in fields["stages"]},
         fixed=fields["fixed"],
+        audio=fields["audio"],
+        bounds={name: Bounds(*bounds) for name, bounds in fields["bounds"].items()},
         tree=from_rows(fields["tree"]),
     )
 
@@ -67,14 +90,19 @@ def _read_model(fields: dict[str, Any]) -> ModelSpec:
 
 
 def _read_stage(fields: dict[str, Any]) -> StageSpec:
-    inputs = {port: InputSpec(parse_type(type_), Ref.parse(ref)) for port, (type_, ref) in fields["inputs"].items()}
+    inputs = {port: _read_wire(*wire) for port, wire in fields["inputs"].items()}
     outputs = {port: parse_type(type_) for port, type_ in fields["outputs"].items()}
     return StageSpec(
         **{
             **fields,
+            "kind": DeviceSpec(**{**fields["kind"], "origin": Path(fields["kind"]["origin"])}),
             "inputs": inputs,
             "outputs": outputs,
             "config": tuple(fields["config"]),
             "weights": tuple(fields["weights"]),
         }
     )
+
+
+def _read_wire(type_: str, ref: str, value: Parameter | None = None) -> InputSpec:
+    return InputSpec(parse_type(type_), Ref.parse(ref) if value is None else Ref(CONSTANTS, ref), value)

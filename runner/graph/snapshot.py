@@ -3,7 +3,7 @@ pydantic and YAML.
 
     <cache>/graphs/<key>.json    key: digest of the arguments, the working directory and the code that reads graphs
                                  texts: file -> sha256 of every file that was read; each must be unchanged
-                                 devices, graph: the device kinds and the checked graph
+                                 graph: the checked graph
 
 A snapshot is not written for a graph with a mistake, for one with a stage of another package, and while a file of the
 graph has changed within the last two seconds: it may change again without a change of its times.
@@ -18,23 +18,22 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import stages
 from runner.files import atomic
 from runner.files.locate import find_file
-from runner.graph import device_kinds
+from runner.graph.contracts import is_stage_file, split_stage_file
+from runner.graph.device_kinds import find_device_files, list_graph_files
 from runner.graph.serialize import from_fields, to_fields
-from runner.graph.types import DeviceSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from runner.graph.types import Graph
 
-FORMAT = 2
+FORMAT = 3
 _FRESH_NS = 2_000_000_000
 _OWN_STAGES = "stages."
 
@@ -87,15 +86,35 @@ def _identify_code() -> tuple[list[Any], int]:
 def _list_files(graph: Graph, files: Iterable[Path]) -> list[Path] | None:
     """List every file that `graph` depends on; None if they cannot be known."""
     named = [spec.source or spec.module for spec in graph.stages.values() if spec.source or not spec.is_library]
-    if not all(name.startswith(_OWN_STAGES) for name in named):
+    beside = [Path(split_stage_file(name)[0]) for name in named if is_stage_file(name)]
+    packaged = [name for name in named if not is_stage_file(name)]
+    if not all(name.startswith(_OWN_STAGES) for name in packaged):
         return None  # the target of an entry point changes with the packages that are installed
     own = Path(stages.__path__[0])
-    sources = [own / f"{name.removeprefix(_OWN_STAGES)}.py" for name in named]
-    devices = [device_kinds.device_file(device.partition(":")[0]) for device in graph.devices.values()]
+    sources = [*beside, *(own / f"{name.removeprefix(_OWN_STAGES)}.py" for name in packaged)]
+    sources += [path.absolute() for path in list_graph_files(graph.tree)]
+    devices = list(_find_kinds(graph).values())
     name = graph.tree.get("model", "name")
     model = [] if name is None or not name.origin.line else [Path(name.origin.file).absolute()]
     config = [] if graph.model is None else [graph.model.config]
     return list(dict.fromkeys([*files, *model, *config, *devices, *sources]))
+
+
+def _find_kinds(graph: Graph) -> dict[str, Path]:
+    """Find the files of the device kinds of all roles: kind -> file."""
+    files = find_device_files(list_graph_files(graph.tree))
+    kinds = {device.partition(":")[0] for device in graph.devices.values()}
+    return {kind: files[kind] for kind in kinds if kind in files}
+
+
+def _is_hidden(graph: Graph) -> bool:
+    """Whether a file beside a graph now hides the packaged graph that it extended."""
+    files = list_graph_files(graph.tree)
+    return any(
+        beside != path.resolve() and beside.is_file()
+        for folder, path in zip((file.parent for file in files), files[1:], strict=False)
+        for beside in ((folder / path.name).resolve(), (folder / path.stem).resolve())
+    )
 
 
 def _last_change(path: Path) -> int:
@@ -108,12 +127,7 @@ def _digest(path: Path) -> str:
 
 
 def _store(path: Path, graph: Graph, texts: Iterable[Path]) -> None:
-    described = [device_kinds.load_device(device.partition(":")[0]) for device in graph.devices.values()]
-    fields = {
-        "texts": {str(file): _digest(file) for file in texts},
-        "devices": [{**asdict(device), "origin": str(device.origin)} for device in described],
-        "graph": to_fields(graph),
-    }
+    fields = {"texts": {str(file): _digest(file) for file in texts}, "graph": to_fields(graph)}
     text = json.dumps(fields)
     try:
         atomic.write(path, [f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}".encode()])
@@ -131,6 +145,6 @@ def _restore(path: Path) -> Graph | None:
             return None
     except (OSError, ValueError):
         return None
-    for device in fields["devices"]:
-        device_kinds.remember(DeviceSpec(**{**device, "origin": Path(device["origin"])}))
-    return from_fields(fields["graph"])
+    graph = from_fields(fields["graph"])
+    hidden = not {str(path) for path in _find_kinds(graph).values()} <= fields["texts"].keys() or _is_hidden(graph)
+    return None if hidden else graph

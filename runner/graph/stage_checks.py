@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from runner.errors import Mistake, suggest
-from runner.files.locate import BUILD_ROOT
-from runner.graph.contracts import ContractError, find_stage, read_contract
+from runner.files.locate import BUILD_ROOT, display_path
+from runner.graph.contracts import ContractError, is_stage_file, read_stage, split_stage_file
+from runner.graph.device_kinds import find_device_files, list_graph_files
+from runner.graph.dim_names import find_names, rename_dims
 from runner.graph.draft import Draft, DraftStage, DraftType
+from runner.graph.model_config import find_fixed
 from runner.graph.schema import DEVICE
 from runner.graph.type_difference import describe_difference
-from runner.graph.validate import is_library, list_device_kinds, read_device
+from runner.graph.validate import is_library, read_device
 from runner.graph.yaml_node import Node
 from stages.contract import Contract, NamedType, Port
 
@@ -25,6 +29,9 @@ def check_modules(draft: Draft) -> Iterator[Mistake]:
         module = stage.text("module")
         if module is None:
             continue
+        for node in (module, stage.text("source")):
+            if node is not None and is_stage_file(node.value):
+                yield from _check_beside(node)
         if is_library(module.value):
             yield from _check_library(stage, module.value)
         else:
@@ -37,6 +44,15 @@ def _check_python(stage: DraftStage) -> Iterator[Mistake]:
         node = stage.node.get(key)
         if node is not None:
             yield Mistake(node.key, f"stage '{stage.name}' is a Python stage: '{key}' is for libraries")
+
+
+def _check_beside(node: Node) -> Iterator[Mistake]:
+    """Check that a file of code is in the folder of the file that names it, symbolic links followed."""
+    file = Path(split_stage_file(node.value)[0])
+    folder = node.folder.resolve()
+    if not file.resolve().is_relative_to(folder):
+        fact = f"{display_path(file)} is not in the folder of the graph, {display_path(folder)}"
+        yield Mistake(node.origin, f"{fact}: a graph runs no other code; put the file there, or offer an entry point")
 
 
 def _check_library(stage: DraftStage, path: str) -> Iterator[Mistake]:
@@ -84,6 +100,7 @@ def _check_targets(draft: Draft) -> Iterator[Mistake]:
 
 def check_contracts(draft: Draft) -> Iterator[Mistake]:
     """Check that a stage has the ports of its contract, in their order; a library without a source has no contract."""
+    fixed = find_fixed(draft.tree)
     for stage in draft.stages.values():
         named = _find_contract_name(stage)
         if named is None:
@@ -91,16 +108,18 @@ def check_contracts(draft: Draft) -> Iterator[Mistake]:
         key, dotted = named
         node = stage.node.value[key]
         try:
-            contract = read_contract(dotted)
+            found = read_stage(dotted)
         except ContractError as error:
             yield Mistake(node.origin, str(error))
             continue
-        yield from _check_entry(stage, dotted)
+        contract, shown = found.contract, display_name(dotted)
+        yield from _check_entry(stage, shown, found.entry)
         if draft.tree.get("model") is None:
             yield from _check_no_model(stage, node, contract)
         inputs = {port: wire.typed for port, wire in stage.inputs.items()}
-        yield from _check_ports(stage, dotted, "input", inputs, contract.inputs)
-        yield from _check_ports(stage, dotted, "output", stage.outputs, contract.outputs)
+        names = find_names(stage, contract, fixed)
+        yield from _check_ports(stage, shown, "input", inputs, contract.inputs, names)
+        yield from _check_ports(stage, shown, "output", stage.outputs, contract.outputs, names)
 
 
 def _check_no_model(stage: DraftStage, node: Node, contract: Contract) -> Iterator[Mistake]:
@@ -123,15 +142,27 @@ def _find_contract_name(stage: DraftStage) -> tuple[str, str] | None:
     return None if source is None else ("source", source.value)
 
 
-def _check_entry(stage: DraftStage, dotted: str) -> Iterator[Mistake]:
+def _check_entry(stage: DraftStage, dotted: str, expected: str) -> Iterator[Mistake]:
     entry = stage.text("entry")
-    expected = f"{find_stage(dotted).name}_forward"
     if entry is not None and stage.text("source") is not None and entry.value != expected:
         yield Mistake(entry.origin, f"{dotted} is compiled to the entry '{expected}', not '{entry.value}'")
 
 
+def display_name(name: str) -> str:
+    """Spell the name of a stage for messages: a file relative to the working directory."""
+    file, definition = split_stage_file(name)
+    if not is_stage_file(name):
+        return name
+    return display_path(Path(file)) + ("" if definition is None else f":{definition}")
+
+
 def _check_ports(
-    stage: DraftStage, dotted: str, side: str, ports: dict[str, DraftType | None], contract: dict[str, Port]
+    stage: DraftStage,
+    dotted: str,
+    side: str,
+    ports: dict[str, DraftType | None],
+    contract: dict[str, Port],
+    names: dict[str, str],
 ) -> Iterator[Mistake]:
     node = stage.node.children(f"{side}s")
     for port in (port for port in ports if port not in contract):
@@ -141,9 +172,10 @@ def _check_ports(
         above = stage.node.get(f"{side}s") or stage.node
         yield Mistake(above.key, f"stage '{stage.name}' lacks the {side} '{port}' ({contract[port].type})")
     for port, typed in ports.items():
-        if typed is not None and port in contract and typed.type != contract[port].type:
-            declared = contract[port].type
-            message = f"{dotted} declares {side} '{port}' as {declared}, not {typed.type}"
+        if typed is not None and port in contract and typed.type != rename_dims(contract[port].type, names):
+            declared = rename_dims(contract[port].type, names)
+            formal = "" if declared == contract[port].type else f" ({contract[port].type} in its own names)"
+            message = f"{dotted} declares {side} '{port}' as {declared}{formal}, not {typed.type}"
             yield Mistake(typed.origin, message + describe_difference(typed.type, declared))
     if not absent and len(ports) == len(contract) and list(ports) != list(contract):
         misplaced = next(port for port, due in zip(ports, contract, strict=True) if port != due)
@@ -155,9 +187,10 @@ def check_devices(draft: Draft) -> Iterator[Mistake]:
     """Check that roles and device kinds exist, and that Python stages run on the CPU."""
     roles = draft.tree.children("devices")
     runtimes: dict[str, str] = {}
+    files = find_device_files(list_graph_files(draft.tree))
     for role, node in roles.items():
         if isinstance(node.value, str) and re.match(DEVICE, node.value):
-            yield from _check_kind(role, node, runtimes)
+            yield from _check_kind(role, node, files, runtimes)
     for stage in draft.stages.values():
         wanted, module = stage.text("device"), stage.text("module")
         if wanted is None:
@@ -169,14 +202,14 @@ def check_devices(draft: Draft) -> Iterator[Mistake]:
             yield Mistake(wanted.origin, f"stage '{stage.name}' is a Python stage and runs on the CPU, but {where}")
 
 
-def _check_kind(role: str, node: Node, runtimes: dict[str, str]) -> Iterator[Mistake]:
+def _check_kind(role: str, node: Node, files: dict[str, Path], runtimes: dict[str, str]) -> Iterator[Mistake]:
     """Check that the device kind of a role is described, and put its runtime into `runtimes`."""
     kind = node.value.partition(":")[0]
-    if kind not in list_device_kinds():
-        yield Mistake(node.origin, f"no device kind '{kind}' in configs/devices{suggest(kind, list_device_kinds())}")
+    if kind not in files:
+        yield Mistake(node.origin, f"no device kind '{kind}' in configs/devices{suggest(kind, sorted(files))}")
         return
     mistakes: list[Mistake] = []
-    device = read_device(kind, mistakes)
+    device = read_device(kind, files[kind], mistakes)
     yield from mistakes
     if device is not None:
         runtimes[role] = device.runtime

@@ -5,6 +5,7 @@ This module imports nothing heavy: a run whose graph has been checked before nee
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,19 +16,26 @@ if TYPE_CHECKING:
 
 Parameter = bool | int | float | str
 
+_WORD = re.compile(r"[a-z_][a-z0-9_]*")
 GRAPH_INPUTS = "input"
 PARAMETERS = "params"
+CONSTANTS = "constant"  # no YAML file writes it: a constant stands on the wire itself, as in `float32[] <- 0.5`
 
 
 @dataclass(frozen=True)
 class Ref:
-    """A reference to a source of values: `STAGE.PORT`, `input.NAME` or `params.NAME`."""
+    """A reference to a source of values: `STAGE.PORT`, `input.NAME`, `params.NAME`, or a constant as it was written."""
 
     stage: str
     port: str
 
     def __str__(self) -> str:
-        return f"{self.stage}.{self.port}"
+        return self.port if self.stage == CONSTANTS else f"{self.stage}.{self.port}"
+
+    @property
+    def is_setting(self) -> bool:
+        """Whether the value is a parameter or a constant, which stands for itself in a cache key."""
+        return self.stage in (PARAMETERS, CONSTANTS)
 
     @classmethod
     def parse(cls, text: str) -> Ref:
@@ -105,10 +113,15 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class InputSpec:
-    """An input port: its type, and the reference that it takes its value from."""
+    """An input port: its type, and the reference that it takes its value from.
+
+    Attributes:
+        value: of a constant; None for any other source.
+    """
 
     type: Type
     ref: Ref
+    value: Parameter | None = None
 
 
 @dataclass(frozen=True)
@@ -122,9 +135,11 @@ class StageSpec:
         source: the stage that `build` compiles to the library; None for a Python stage or a library made elsewhere.
         role: the graph's name for the device.
         device: the device, as in cpu:0.
+        kind: description of the device's kind.
         cache: whether the cache may keep its results.
         config: keys of the model's config.json that a Python stage takes.
         weights: prefixes of the checkpoint's tensors that the stage takes, by the contract of its `source`.
+        renamed: dims that have another name in the graph than in the contract: contract's name -> graph's name.
     """
 
     name: str
@@ -133,16 +148,48 @@ class StageSpec:
     source: str | None
     role: str
     device: str
+    kind: DeviceSpec
     cache: bool
     inputs: dict[str, InputSpec]
     outputs: dict[str, Type]
     config: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
+    renamed: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_library(self) -> bool:
         """Whether this is a library rather than a Python stage."""
         return self.entry is not None
+
+    def dim(self, formal: str) -> str:
+        """The graph's name of the dim that the contract calls `formal`."""
+        return self.renamed.get(formal, formal)
+
+    def spell_formal(self, type_: Type) -> str:
+        """Spell the type of a port as the contract does."""
+        text = str(type_)
+        if not self.renamed:
+            return text
+        formal = {name: one for one, name in self.renamed.items()}
+        return _WORD.sub(lambda match: formal.get(match[0], match[0]), text)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The smallest and the largest value of a parameter; None for no bound."""
+
+    min: float | None = None
+    max: float | None = None
+
+    def describe_violation(self, value: Parameter) -> str | None:
+        """Describe what the bounds allow if `value` is beyond them, as in `0.25 to 4`; else None."""
+        if isinstance(value, str):
+            return None
+        if (self.min is None or value >= self.min) and (self.max is None or value <= self.max):  # also refuses nan
+            return None
+        if self.min is None or self.max is None:
+            return f"at most {self.max:g}" if self.min is None else f"at least {self.min:g}"
+        return f"{self.min:g} to {self.max:g}"
 
 
 @dataclass(frozen=True)
@@ -158,6 +205,8 @@ class Graph:
         outputs: name -> the output of a stage that it refers to.
         stages: in topological order; stages that do not depend on each other are in the order of the file.
         fixed: sizes of the dims that the model fixes, whether or not the graph has them.
+        audio: name -> sample rate [Hz] of the outputs that are audio.
+        bounds: of the parameters that have any, by name.
         tree: every value with its origin.
     """
 
@@ -171,6 +220,8 @@ class Graph:
     outputs: dict[str, Ref]
     stages: dict[str, StageSpec]
     fixed: dict[str, int]
+    audio: dict[str, int]
+    bounds: dict[str, Bounds]
     tree: Node = field(repr=False, compare=False)
 
     @property

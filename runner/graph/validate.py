@@ -16,7 +16,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from runner.errors import Mistake, SpecError, report, suggest
-from runner.files.locate import BUILD_ROOT, data_root, display_path, list_yaml_files
+from runner.files.locate import BUILD_ROOT, display_path
+from runner.graph.contracts import is_stage_file
+from runner.graph.device_kinds import find_device_files
 from runner.graph.merge import read_tree
 from runner.graph.schema import PATTERNS, DeviceFile, MergedGraph
 from runner.graph.types import DeviceSpec
@@ -63,6 +65,10 @@ def _resolve_paths(tree: Node) -> None:
         module = stage.get("module")
         if module is not None and is_library(module.value) and not module.value.startswith(BUILD_ROOT):
             _resolve(module)
+        for key in ("module", "source"):
+            node = stage.get(key)
+            if node is not None and is_stage_file(node.value):
+                _resolve(node)
 
 
 def _resolve(node: Node | None) -> None:
@@ -72,14 +78,22 @@ def _resolve(node: Node | None) -> None:
 
 
 def is_library(module: object) -> bool:
-    """Whether a stage's module is the path of a library rather than the name of a Python stage."""
-    return isinstance(module, str) and ("/" in module or "\\" in module or module.endswith(".so"))
+    """Whether a stage's module is the path of a library rather than the name or the file of a Python stage."""
+    if not isinstance(module, str) or is_stage_file(module):
+        return False
+    return "/" in module or "\\" in module or module.endswith(".so")
 
 
 def validate(tree: Node, schema: type[Entry], mistakes: list[Mistake]) -> Entry | None:
     """Validate a tree against `schema`; gives None where it has mistakes, which are noted at their line and column."""
+    plain = tree.plain()
+    outputs = plain.get("outputs")
+    if isinstance(outputs, dict):
+        plain["outputs"] = {
+            name: value if isinstance(value, dict) else {"from": value} for name, value in outputs.items()
+        }
     try:
-        return schema.model_validate(tree.plain())
+        return schema.model_validate(plain)
     except ValidationError as error:
         details = error.errors(include_url=False)
         if has_unread_model(tree):
@@ -98,14 +112,21 @@ def _make_mistake(tree: Node, schema: type[BaseModel], detail: ErrorDetails) -> 
     path = [part for part in detail["loc"] if isinstance(part, str)]
     is_key = path[-1:] == ["[key]"] or detail["type"] == "extra_forbidden"
     path = [part for part in path if part != "[key]"]
+    if path[-1:] == ["from"] and tree.get(*path) is None and tree.get(*path[:-1]) is not None:
+        path = path[:-1] if detail["type"] != "missing" else path
     where, place = ".".join(path), _deepest_node(tree, path)
     if detail["type"] == "missing":
         above = _deepest_node(tree, path[:-1])
         message = f"{'.'.join(path[:-1]) or 'the graph'} lacks the key '{path[-1]}'"
         return Mistake(above.key, message, of_fit=False)
     if detail["type"] == "extra_forbidden":
-        known = _schema_at(schema, path[:-1]).model_fields
+        fields = _schema_at(schema, path[:-1]).model_fields
+        known = [field.alias or name for name, field in fields.items()]
         message = f"unknown key '{path[-1]}'{suggest(path[-1], known)}"
+    elif detail["type"] == "bounded":
+        message = f"{where} {detail['msg']}"
+        unknown = place.get(str(detail.get("ctx", {}).get("key", "")))
+        place = place if unknown is None else Node(None, unknown.key, unknown.key, place.folder)
     elif is_key:
         message = f"{'.'.join(path[:-1])} {_describe_expected(detail)}, not '{path[-1]}'"
     else:
@@ -163,29 +184,24 @@ def _schema_at(schema: type[BaseModel], path: Sequence[str]) -> type[BaseModel]:
     return typing.cast("type[BaseModel]", here)
 
 
-def list_device_kinds() -> list[str]:
-    """List the device kinds that configs/devices describes."""
-    return sorted(path.stem for path in list_yaml_files(data_root() / "configs" / "devices"))
-
-
 def load_device(kind: str) -> DeviceSpec:
-    """Read the description of a device kind.
+    """Read the description of a device kind that belongs to no graph.
 
     Raises:
         SpecError: there is no such kind, or its file has mistakes.
     """
-    if kind not in list_device_kinds():
-        raise SpecError(f"no device kind '{kind}' in configs/devices{suggest(kind, list_device_kinds())}")
+    files = find_device_files([])
+    if kind not in files:
+        raise SpecError(f"no device kind '{kind}' in configs/devices{suggest(kind, sorted(files))}")
     mistakes: list[Mistake] = []
-    device = read_device(kind, mistakes)
+    device = read_device(kind, files[kind], mistakes)
     if device is None:
         raise report(mistakes)
     return device
 
 
-def read_device(kind: str, mistakes: list[Mistake]) -> DeviceSpec | None:
-    """Read the description of a known device kind; None if it has mistakes, which are appended."""
-    path = data_root() / "configs" / "devices" / f"{kind}.yaml"
+def read_device(kind: str, path: Path, mistakes: list[Mistake]) -> DeviceSpec | None:
+    """Read the description of a device kind; None if it has mistakes, which are appended."""
     tree = read_yaml(path, display_path(path), mistakes)
     entry = None if tree is None else validate(tree, DeviceFile, mistakes)
     if tree is None or entry is None:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from runner.errors import RunError
 from runner.files.locate import BUILD_ROOT, data_root
-from runner.graph.device_kinds import load_device
 from runner.runtime import tvm_runtime
 
 if TYPE_CHECKING:
@@ -75,28 +74,24 @@ VECTORS = frozenset(("sse4.1", "avx", "avx2", "fma", "avx512f", "avx512bw", "avx
 MATRICES = frozenset(("amx-bf16", "amx-tile"))
 
 
-def place(name: str) -> tvm_runtime.Device:
-    """Give the device that a graph calls `cpu:0` or similar, whether or not this machine has it.
+def place(spec: StageSpec) -> tvm_runtime.Device:
+    """Give the device of a stage, whether or not this machine has it."""
+    return spec.kind.runtime, int(spec.device.partition(":")[2])
+
+
+def find(spec: StageSpec) -> tvm_runtime.Device:
+    """Find the device of a stage.
 
     Raises:
-        SpecError: no configs/devices file describes its kind.
-    """
-    kind, _, index = name.partition(":")
-    return load_device(kind).runtime, int(index)
-
-
-def find(name: str) -> tvm_runtime.Device:
-    """Find the device that a graph calls `cpu:0` or similar.
-
-    Raises:
-        SpecError: no configs/devices file describes its kind.
         RunError: this machine does not have it; the message lists its devices.
     """
-    device = place(name)
+    device = place(spec)
     if not tvm_runtime.present(device):
         found, reason = ", ".join(tvm_runtime.present_devices()), tvm_runtime.why_absent(device)
         known = f" ({reason})" if reason else ""
-        raise RunError(f"device {name} is not present{known}: this machine has {found}; change `devices` in the graph")
+        raise RunError(
+            f"device {spec.device} is not present{known}: this machine has {found}; change `devices` in the graph"
+        )
     return device
 
 
@@ -106,13 +101,9 @@ def library_path(spec: StageSpec, model: str, build_root: Path | None = None) ->
     Args:
         model: value of {model}.
         build_root: the build root; None for the default one.
-
-    Raises:
-        SpecError: no configs/devices file describes the kind of the stage's device.
     """
-    kind = spec.device.partition(":")[0]
-    path = spec.module.replace("{model}", model).replace("{device}", kind)
-    path = path.removesuffix(".so") + load_device(kind).suffix
+    path = spec.module.replace("{model}", model).replace("{device}", spec.kind.kind)
+    path = path.removesuffix(".so") + spec.kind.suffix
     if path.startswith(BUILD_ROOT):
         return (build_root or default_build_root()) / path.removeprefix(BUILD_ROOT)
     return Path(path)

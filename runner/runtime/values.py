@@ -128,6 +128,7 @@ class Sizes:
             RunError: it has another dtype, rank or dim.
         """
         found = f"{dtype}[{', '.join(map(str, shape))}]"
+        type_ = (type_.tensor or type_) if isinstance(type_, NamedType) else type_
         if not isinstance(type_, TensorType) or dtype != type_.dtype or len(shape) != len(type_.dims):
             raise RunError(f"{port}: expected {type_}, got {found}")
         self._check_dims(port, type_, found, shape)
@@ -210,8 +211,10 @@ def check_finite(port: str, value: Array) -> None:
     raise RunError(f"{port}: {found}")
 
 
-def spell(value: Array) -> str:
-    """Write the type of an array in the graph's grammar: `float32[1, 400]`."""
+def spell(value: Array | str) -> str:
+    """Write the type of a value in the graph's grammar: `float32[1, 400]`, `str`."""
+    if isinstance(value, str):
+        return str(STR)
     return f"{value.dtype.name}[{', '.join(map(str, value.shape))}]"
 
 

@@ -10,8 +10,8 @@ from tvm.target import Target
 
 from runner.build.export import export
 from runner.build.targets import resolve_target
-from runner.graph.device_kinds import load_device
 from runner.graph.model_config import read_config
+from runner.graph.validate import load_device
 from stages.dims import ModelDims
 from stages.dispatch import by_target, filtering_pays, in_bf16, padded, panel, uses_kernels
 from stages.kernels.bfloat16 import BF16

@@ -20,7 +20,7 @@ from runner.cache.cache import Cache
 from runner.engine.pipeline import Pipeline
 from runner.engine.run_state import Status
 from runner.errors import BuildError, WeightsError
-from runner.graph.device_kinds import load_device
+from runner.graph.validate import load_device
 from runner.runtime import devices, tvm_runtime
 from runner.runtime import manifest as manifests
 from runner.runtime.manifest import ALIGNMENT, Manifest

@@ -18,7 +18,7 @@ MASK = "a mask is bool at both ends, True where padded: int8 is not converted"
 D_EN = "d_en: float32[1, hidden, text] <- bert.d_en"
 DURATION_MASK = "text_mask: bool[1, text] <- tokenize.text_mask"
 
-SOURCES = [
+WIRE_SOURCES = [
     (("<- tokenize.text_mask", "<- tokenize.§textmask"),
      "stage 'tokenize' has no output 'textmask'; did you mean 'text_mask'?"),
     (("<- bert.d_en", "<- §brt.d_en"), "no stage 'brt'; did you mean 'bert'?"),
@@ -104,6 +104,7 @@ def test_the_other_end_of_an_edge_is_named_with_its_file_when_it_is_another(tmp_
     assert [line.endswith(end) for line in messages(caught.value)] == [True]
 
 
+WIRE_SOURCES = "STAGE.PORT, input.NAME, params.NAME or a constant"
 TYPE_SYNTAX = [
     (("t_en: float32[1, hidden, text]\n", "t_en: §flot32[1, hidden, text]\n"),
      "unknown dtype 'flot32'; did you mean 'float32'?"),
@@ -115,19 +116,19 @@ TYPE_SYNTAX = [
      "a dim is INT, NAME or INT*NAME, as in 2*frames; there is no other arithmetic"),
     (("n: float32[1, 2*frames]\n", "n: float32[1, 2*frames§\n"), "expected ',' or ']' here"),
     (("n: float32[1, 2*frames]\n", "n: float32[1, 2*frames] §x\n"), "nothing may follow the closing bracket"),
-    (("float32[] <- params.speed", "float32[] <-§ "), "'' is no source; write STAGE.PORT, input.NAME or params.NAME"),
+    (("float32[] <- params.speed", "float32[] <-§ "), f"'' is no source; write {WIRE_SOURCES}"),
     (("float32[] <- params.speed", "float32[] <- §speed"),
-     "'speed' is no source; write STAGE.PORT, input.NAME or params.NAME"),
+     f"'speed' is no source; write {WIRE_SOURCES}"),
     (("float32[] <- params.speed", "float32[] <- §a.b.c"),
-     "'a.b.c' is no source; write STAGE.PORT, input.NAME or params.NAME"),
+     f"'a.b.c' is no source; write {WIRE_SOURCES}"),
     (("float32[] <- params.speed", "§float32[]"),
-     "an input says where it comes from: TYPE <- STAGE.PORT, input.NAME or params.NAME"),
+     f"an input says where it comes from: TYPE <- {WIRE_SOURCES}"),
     (("float32[] <- params.speed", "float32§ <- params.speed"),
      "'float32' needs its dims in brackets: float32[1, text], or float32[] for a scalar"),
     (("audio: float32[samples]", "audio: float32[samples] §<- decoder.audio"),
      "takes a type alone; '<- STAGE.PORT' belongs to the inputs of a stage"),
     (("phonemes: str\n", "phonemes: §string\n"), "unknown dtype 'string'; did you mean 'str'?"),
-    (("audio: trim.audio", "audio: §trim"), "'trim' is no source; write STAGE.PORT, input.NAME or params.NAME"),
+    (("audio: trim.audio", "audio: §trim"), "'trim' is no source; write STAGE.PORT"),
 ]  # fmt: skip
 
 

@@ -37,8 +37,8 @@ def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 UNREADABLE = [
-    ("# @stage(\n", "stages.odd: has 0 definitions under @stage(...), where a stage's file has one"),
-    (GOOD + GOOD, "stages.odd: has 2 definitions under @stage(...), where a stage's file has one"),
+    ("# @stage(\n", "stages.odd: has 0 definitions under @stage(...), where one is expected"),
+    (GOOD + GOOD, "stages.odd: line 7: 'odd' is defined a second time"),
     ("@stage(x=IN)\ndef odd(x): ...\n", "stages.odd: line 1: a contract is literal"),
     ("@stage(\n    x=IN,\n)\ndef odd(x): ...\n", "stages.odd: line 2: a contract is literal"),
     ("@stage(x=In(TYPE, 'a'))\ndef odd(x): ...\n", "stages.odd: line 1: a contract is literal"),
@@ -79,7 +79,7 @@ def test_stages_of_other_packages_come_by_entry_point(tmp_path: Path, monkeypatc
     monkeypatch.syspath_prepend(tmp_path)
     points = [EntryPoint("others.odd", "kokoro_run_odd.odd:odd", "kokoro_run.stages")]
     monkeypatch.setattr("importlib.metadata.entry_points", lambda *, group: points if group == points[0].group else [])
-    assert find_stage("others.odd") == StageFile("kokoro_run_odd.odd", "odd", package / "odd.py")
+    assert find_stage("others.odd") == StageFile("kokoro_run_odd.odd", package / "odd.py", "odd")
     assert list(read_contract("others.odd").outputs) == ["y"]
     with pytest.raises(ContractError, match=r"no stage 'kokoro_run_odd\.odd'"):
         find_stage("kokoro_run_odd.odd")

@@ -15,9 +15,9 @@ def test_the_committed_schema_is_that_of_the_models() -> None:
 
 def test_the_schema_has_every_key_and_no_other() -> None:
     schema = json.loads(graph_schema())
-    assert set(schema["properties"]) == set(GraphEntry.model_fields)
+    assert set(schema["then"]["properties"]) == set(schema["else"]["properties"]) == set(GraphEntry.model_fields)
     assert set(schema["$defs"]["StageEntry"]["properties"]) == set(StageEntry.model_fields)
-    assert schema["additionalProperties"] is False
+    assert schema["then"]["additionalProperties"] is schema["else"]["additionalProperties"] is False
     assert schema["$defs"]["StageEntry"]["additionalProperties"] is False
 
 

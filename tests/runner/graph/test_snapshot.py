@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import KokoroError
-from runner.graph import device_kinds, snapshot
+from runner.graph import snapshot
 from runner.graph.load import load_graph
 from runner.graph.types import Graph
 
@@ -145,10 +145,8 @@ def test_files_that_have_just_changed_are_not_kept(place: Path) -> None:
 @pytest.mark.usefixtures("aged")
 def test_devices_come_with_the_graph(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load(place, "devices.accel=cpu-avx2:0")
-    monkeypatch.setattr(device_kinds, "_remembered", {})
-    load(place, "devices.accel=cpu-avx2:0")
-    monkeypatch.setattr("runner.graph.validate.load_device", None)  # reading it anew would fail
-    assert device_kinds.load_device("cpu-avx2").target["mcpu"] == "haswell"
+    monkeypatch.setattr("runner.graph.validate.read_device", None)  # reading it anew would fail
+    assert load(place, "devices.accel=cpu-avx2:0").stages["decoder"].kind.target["mcpu"] == "haswell"
 
 
 def test_repeated_run_imports_nothing_heavy(place: Path, tiny_model: Path, tiny_root: Path, repository: Path) -> None:

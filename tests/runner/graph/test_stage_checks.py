@@ -157,7 +157,7 @@ def test_python_stages_run_on_the_cpu(tmp_path: Path, monkeypatch: pytest.Monkey
     for kind, runtime in (("cpu", "cpu"), ("gpu", "cuda")):
         text = f"device: {{kind: {kind}, runtime: {runtime}, target: {{kind: llvm}}, suffix: .so}}"
         write(tmp_path / "configs/devices", text, f"{kind}.yaml")
-    monkeypatch.setattr("runner.graph.validate.data_root", lambda: tmp_path)
+    monkeypatch.setattr("runner.graph.device_kinds.data_root", lambda: tmp_path)
     trim = "    module: stages.trim\n    device: "
     text = edited(("accel: cpu:0", "accel: gpu:0"), (f"{trim}host", f"{trim}§accel"))
     assert_refused(tmp_path, text, "stage 'trim' is a Python stage and runs on the CPU, but 'accel' is gpu:0")

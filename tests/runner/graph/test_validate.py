@@ -9,9 +9,10 @@ import pytest
 
 from runner.errors import GraphError, SpecError
 from runner.files.locate import data_root, display_path, find_file
-from runner.graph import validate
+from runner.graph import device_kinds
+from runner.graph.device_kinds import find_device_files
 from runner.graph.load import Graph, load_graph
-from runner.graph.validate import list_device_kinds, load_device
+from runner.graph.validate import load_device
 from runner.inspect.mermaid import list_values
 from tests.runner.graphs import ROOT, assert_overlay_refused, edited, messages, model_of, write
 
@@ -67,7 +68,7 @@ OVERLAYS = [
     ("params: {skip_unknown: §off}", 'params.skip_unknown takes true or false like its default false, not "off"'),
     ("params: {skip_unknown: §1}", "params.skip_unknown takes true or false like its default false, not 1"),
     ("params: {speed: §[1]}", "params.speed takes a number like its default 1.0, not [1]"),
-    ("params: {speed: §{a: 1}}", "params.speed takes a number, true, false or a string, not a map"),
+    ("params: {speed: {§a: 1}}", "params.speed takes default, min and max, not 'a'"),
     ("stages: {bert: {cache: §off}}", "stages.bert.cache takes true or false, not 'off'"),
     ("stages: {bert: {device: §[host]}}", "stages.bert.device takes a string, not a list"),
     ("dims: {text: §0}", "dims.text takes a size from 1 to 2147483647, not 0"),
@@ -214,7 +215,7 @@ def test_every_value_has_its_origin(tmp_path: Path) -> None:
     graph = load_graph(DEFAULT, [str(overlay)], ["params.speed=2.0"])
     found = {path: (value, str(origin)) for path, value, origin in list_values(graph)}
     assert found["params.seed"] == (7, f"{overlay}:2:9")
-    assert found["params.speed"] == (2.0, "set params.speed=2.0")
+    assert found["params.speed.default"] == (2.0, "set params.speed=2.0")
     assert found["name"] == ("kokoro", f"{display_path(ROOT / 'graphs/default.yaml')}:3:7")
     assert found["dims.hidden"][1].startswith(f"{display_path(ROOT / 'configs/models/mini.yaml')}:")
 
@@ -326,7 +327,7 @@ def test_find_file_lists_what_there_is() -> None:
 
 
 def test_the_described_devices_are_cpus() -> None:
-    assert {"cpu", "cpu-avx2"} <= set(list_device_kinds())
+    assert {"cpu", "cpu-avx2"} <= find_device_files([]).keys()
     assert load_device("cpu").target == {"kind": "llvm", "mcpu": "native"}
     assert (load_device("cpu-avx2").runtime, load_device("cpu-avx2").suffix) == ("cpu", ".so")
 
@@ -352,7 +353,7 @@ def test_a_device_file_that_says_something_else_is_refused(
 ) -> None:
     (tmp_path / "configs/devices").mkdir(parents=True)
     _, marked = write(tmp_path / "configs/devices", text, "odd.yaml")
-    monkeypatch.setattr(validate, "data_root", lambda: tmp_path)
+    monkeypatch.setattr(device_kinds, "data_root", lambda: tmp_path)
     with pytest.raises(SpecError) as caught:
         load_device("odd")
     assert messages(caught.value) == [f"{marked}: {message}"]
