@@ -146,7 +146,7 @@ def _choose(file: StageFile, found: dict[str, Contract | ContractError]) -> Stag
     """Choose the definition that `file` names, else the only one."""
     stem = file.path.stem if file.path.name != "__init__.py" else file.path.parent.name
     definition = file.definition
-    if len(found) == 1 and (file.module or definition is None):
+    if len(found) == 1 and definition is None:
         definition = next(iter(found))
     if definition is None:
         names = f": {', '.join(found)}" if found else ""

@@ -140,7 +140,7 @@ def offer_stage(
     info = folder / f"{package.name}-1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package.name}\nVersion: 1\n", "utf-8")
-    (info / "entry_points.txt").write_text(f"[kokoro_run.stages]\n{offered} = {package.name}.{name}:{name}\n", "utf-8")
+    (info / "entry_points.txt").write_text(f"[kokoro_run.stages]\n{offered} = {package.name}.{name}\n", "utf-8")
     monkeypatch.syspath_prepend(folder)
     return path
 

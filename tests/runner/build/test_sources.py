@@ -12,27 +12,21 @@ from tests.conftest import ROOT
 RUNNER = ROOT / "runner"
 ELSEWHERE = "it decides whether and where a library is built, or writes messages; no byte of the library depends on it"
 BYTES = "bytes pass through it as they are"
-READING = "of a graph and of a device's file, a library takes names and the target, which are part of the key"
 DECIDES_NOTHING = {
     "build/sources.py": "which files it lists is part of the key",
     "build/staleness.py": ELSEWHERE,
     "build/workers.py": ELSEWHERE,
+    "cache/digest.py": "which files it lists is part of the key",
     "errors.py": ELSEWHERE,
     "files/atomic.py": BYTES,
     "files/digest.py": BYTES,
     "files/errors.py": ELSEWHERE,
     "files/locate.py": ELSEWHERE,
     "graph/contracts.py": "it finds the file of a stage, which is digested",
-    "graph/device_kinds.py": READING,
-    "graph/merge.py": READING,
-    "graph/schema.py": READING,
-    "graph/types.py": READING,
-    "graph/validate.py": READING,
-    "graph/yaml_node.py": READING,
-    "graph/yaml_reader.py": READING,
     "model/hub.py": "the checkpoint's sha256 is part of the key, wherever the file comes from",
     "runtime/compatibility.py": ELSEWHERE,
     "runtime/cuda_source.py": "it compiles what a library holds as source, when the library is loaded",
+    "runtime/stage_code.py": "it imports the file of a stage, which is digested",
     "runtime/threads.py": ELSEWHERE,
     "runtime/tvm_runtime.py": "TVM's version is part of the key",
 }

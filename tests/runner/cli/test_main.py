@@ -239,7 +239,7 @@ def test_schema_is_the_committed_one(run: Run, repository: Path) -> None:
 def test_config_says_where_a_value_comes_from(run: Run) -> None:
     _, out, _ = run("config", "default", "--origins", "--set", "params.speed=2.0")
     lines = dict(line.split(": ", 1) for line in out.splitlines())
-    assert lines["params.speed"] == "2.0  # --set params.speed=2.0"
+    assert lines["params.speed.default"] == "2.0  # --set params.speed=2.0"
     assert "default.yaml:" in lines["stages.bert.entry"]
 
 

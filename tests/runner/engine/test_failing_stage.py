@@ -10,6 +10,7 @@ import pytest
 
 from runner.build.export import name_stage_in_errors
 from runner.errors import BuildError
+from runner.files.locate import display_path
 from tests.runner.conftest import Run
 from tests.runner.toys import offer_stage
 
@@ -43,21 +44,32 @@ def make(toy_graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ma
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        (f"{HEAD}    return given['gain']\n", "stage 'own': {path}:6: KeyError: 'gain'"),
-        (f"{HEAD}    return input_ids.reshape(7, 7)\n", "stage 'own': {path}:6: ValueError: cannot reshape array"),
-        (f"{HEAD}    return __import__('json').loads('no')\n", "stage 'own': {path}:6: json.decoder.JSONDecodeError: "),
-        (f"{HEAD}    raise SystemExit(0)\n", "stage 'own': {path}:6: SystemExit: 0"),
-        (f"import absent_package\n{HEAD}    return given\n", "stage 'own': {path}:1: ModuleNotFoundError: No module"),
-        (HEAD.replace("def own", "def other"), "stage 'own': {path}: AttributeError: module"),
-        (HEAD, "stage 'own' gave a NoneType, not a dict of arrays by port"),
-        (f"{HEAD}    return {{1: 2, 'x': 3}}\n", "stage 'own' gave 1, x; it has least"),
+        (f"{HEAD}    return given['gain']\n", "{own}: {path}:6: KeyError: 'gain'"),
+        (
+            f"{HEAD}    return input_ids.reshape(7, 7)\n",
+            "{own}: {path}:6: ValueError: cannot reshape array",
+        ),
+        (
+            f"{HEAD}    return __import__('json').loads('no')\n",
+            "{own}: {path}:6: json.decoder.JSONDecodeError: ",
+        ),
+        (f"{HEAD}    raise SystemExit(0)\n", "{own}: {path}:6: SystemExit: 0"),
+        (
+            f"import absent_package\n{HEAD}    return given\n",
+            "{own}: {path}:1: ModuleNotFoundError: No module",
+        ),
+        (HEAD, "{own} gave a NoneType, not a dict of values by port"),
+        (f"{HEAD}    return {{1: 2, 'x': 3}}\n", "{own} gave 1, x; it has least"),
         (f"{HEAD}    return {{'least': [1]}}\n", "own.least: expected a numpy array of int64[1], got list"),
     ],
 )
 def test_a_fault_of_a_stage_is_a_message_and_an_object(
     run: Run, make: Make, toy_graph: Path, code: str, message: str
 ) -> None:
-    wanted = f"--phonemes: {message.format(path=make(code))}"
+    path, graph = display_path(make(code)), display_path(toy_graph)
+    line = toy_graph.read_text("utf-8").split("\n").index("  own:") + 1
+    own = f"stage 'own' ({graph}:{line})"
+    wanted = f"--phonemes: {message.format(path=path, own=own)}"
     code_, out, err = run(toy_graph, "--phonemes", "h", "--no-cache", "--until", "own", "--json")
     assert (code_, err.startswith(wanted), "Traceback" in err) == (2, True, False)
     assert json.loads(out) == {"format": 1, "status": "error", "error": err.removesuffix("\n")}

@@ -18,7 +18,7 @@ MASK = "a mask is bool at both ends, True where padded: int8 is not converted"
 D_EN = "d_en: float32[1, hidden, text] <- bert.d_en"
 DURATION_MASK = "text_mask: bool[1, text] <- tokenize.text_mask"
 
-WIRE_SOURCES = [
+SOURCES = [
     (("<- tokenize.text_mask", "<- tokenize.§textmask"),
      "stage 'tokenize' has no output 'textmask'; did you mean 'text_mask'?"),
     (("<- bert.d_en", "<- §brt.d_en"), "no stage 'brt'; did you mean 'bert'?"),
