@@ -13,10 +13,12 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Self
 
+from runner.batch.row_runner import find_texts
 from runner.batch.rows import Row
 from runner.build import staleness
 from runner.engine import pipeline
 from runner.engine.options import RunOptions
+from runner.errors import RunError
 from runner.graph import snapshot, types
 from runner.runtime.process import prepare_for_compiler
 from runner.speech.model import make_resolvers
@@ -121,23 +123,31 @@ class Pipeline(pipeline.Pipeline):
         lines: str | Iterable[str],
         options: RunOptions = _DEFAULT,
         *,
-        voice: str | None = None,
+        voice: object = None,
+        inputs: Mapping[str, object] = _NONE,
         timed: bool = False,
     ) -> Iterator[Part]:
-        """Speak one line of phonemes or any number, each when it is asked for; one that is too long, in several parts.
+        """Speak one line or any number, each when it is asked for; one that is too long, in several parts.
 
         Args:
-            lines: read one at a time.
+            lines: for the input that is a text, such as phonemes; read one at a time.
             options: of every run of the graph; `label` is the number of the line.
-            voice: a specification; None for the model's own voice.
+            voice: of the input called voice: a specification or a pack; None for the model's own voice.
+            inputs: the other inputs, by name.
             timed: find out when each symbol is spoken; the graph is one that `Graph.timed` gave.
 
         Raises:
-            RunError: the graph gives no audio or, if `timed`, no durations.
+            RunError: the graph takes no lines, or gives no audio or, if `timed`, no durations.
             WeightsError: the voice is not there, or not one of this model.
             LineError: from the iterator, a line cannot be spoken; it says which, and the iterator has ended.
         """
-        speaker = Speaker(self, voice, options, timed=timed)
+        texts = find_texts(self.graph, inputs)
+        if len(texts) != 1:
+            raise RunError(
+                f"{self.graph.path}: lines feed the one text that is not given, here {', '.join(texts) or 'none'}"
+            )
+        given = inputs if voice is None else {**inputs, "voice": voice}
+        speaker = Speaker(self, self.resolve_inputs(given), texts[0], options, timed=timed)
         return self._parts(speaker, [lines] if isinstance(lines, str) else lines)
 
     def _parts(self, speaker: Speaker, lines: Iterable[str]) -> Iterator[Part]:

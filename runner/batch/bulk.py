@@ -149,14 +149,14 @@ def run(
     place: Place[PartT],
     progress: Progress,
     *,
-    rate_hz: int,
+    rate_hz: int | None,
     keep_going: bool = False,
     against: Sequence[str] = (),
 ) -> Summary:
     """Run the rows that `check` has found good.
 
     Args:
-        rate_hz: samples of output in a second.
+        rate_hz: samples of output in a second; None for an output that is no signal.
         keep_going: leave out rows that a stage refuses.
         against: the options that were given for which the finished rows of an earlier run are not resumed.
 

@@ -99,7 +99,16 @@ class Destination(Generic[PartT]):
         writer: makes the files.
     """
 
-    def __init__(self, output: str | None, source: str | None, writer: Writer[PartT], side: str | None = None) -> None:
+    def __init__(
+        self,
+        output: str | None,
+        source: str | None,
+        writer: Writer[PartT],
+        side: str | None = None,
+        *,
+        infix: str = "",
+        resumes: bool = True,
+    ) -> None:
         """Choose the place, and refuse one that cannot be written before any work is done.
 
         Args:
@@ -107,6 +116,8 @@ class Destination(Generic[PartT]):
             source: the input file, '-', or None for text of an option.
             side: the file beside the output, or an extension alone for one of the same name; None for none. In a folder
                 each row has its own, and only the extension is used.
+            infix: stands before the extension of names that are made here: `0001.low.wav`.
+            resumes: keep what a killed run has finished, for the next one.
 
         Raises:
             RunError: unknown format, or the place cannot be written.
@@ -116,8 +127,8 @@ class Destination(Generic[PartT]):
         default = Path(writer.default_name)
         stem = Path(source).stem if source not in (None, STDIN) else default.stem
         self.is_folder = output is not None and (output.endswith("/") or Path(output).is_dir())
-        self.path = Path(output) if output is not None else Path(f"{stem}{default.suffix}")
-        self.writer, self._suffix = writer, default.suffix
+        self.writer, self._suffix, self._resumes = writer, f"{infix}{default.suffix}", resumes
+        self.path = Path(output) if output is not None else Path(f"{stem}{self._suffix}")
         if self.is_folder:
             _make_folder(self.path)
         first = self.row_path(1, 1) if self.is_folder else self.path
@@ -146,7 +157,7 @@ class Destination(Generic[PartT]):
         """The files that a run of `total` rows writes, without those of single rows and those beside the output."""
         if not self.is_folder:
             yield self.path
-        if total > 1:
+        if total > 1 and self._resumes:
             yield self.journal
             yield from [] if self.is_folder else [self.spool]
 
@@ -195,7 +206,7 @@ class Destination(Generic[PartT]):
 
     @contextlib.contextmanager
     def _open_folder(self, total: int, settings: str, *, resume: bool) -> Iterator[FolderPlace[PartT]]:
-        path = self.journal if total > 1 else None  # one row has nothing to resume
+        path = self.journal if total > 1 and self._resumes else None  # one row has nothing to resume
         with Journal(path, resume=resume) as journal:
             if path is not None:
                 sweep(self.path, r"\d{4,}\.\w+")
@@ -204,7 +215,7 @@ class Destination(Generic[PartT]):
     @contextlib.contextmanager
     def _open_file(self, total: int, settings: str, *, resume: bool) -> Iterator[FilePlace[PartT]]:
         target = resolve_target(self.path)
-        if total <= 1:
+        if total <= 1 or not self._resumes:
             sweep(target.parent, re.escape(target.name), _ABANDONED_S)
             with Journal(None, resume=False) as journal, tempfile.TemporaryFile() as unnamed:
                 yield FilePlace(self, settings, journal, unnamed, None)

@@ -18,7 +18,7 @@ class Summary:
 
     Attributes:
         total: rows of the input.
-        rate_hz: samples of output in a second.
+        rate_hz: samples of output in a second; None for an output that is no signal.
         computed, resumed: rows that this run has computed, and that an earlier one had finished.
         failed: the errors of the other rows, in their order.
         samples: length of the output, pauses included; 0 if nothing was written.
@@ -28,7 +28,7 @@ class Summary:
     """
 
     total: int
-    rate_hz: int
+    rate_hz: int | None
     computed: int = 0
     resumed: int = 0
     failed: list[LineError] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Summary:
     @property
     def seconds_computed(self) -> float:
         """Seconds of output that this run has computed."""
-        return self.samples_computed / self.rate_hz
+        return self.samples_computed / self.rate_hz if self.rate_hz else 0.0
 
     @property
     def real_time_factor(self) -> float | None:
@@ -66,7 +66,7 @@ class Summary:
             },
             "failed": [{"line": error.origin, "error": error.fact} for error in self.failed],
             "sample_rate": self.rate_hz,
-            "audio_seconds": round(self.samples / self.rate_hz, 6),
+            "audio_seconds": round(self.samples / self.rate_hz, 6) if self.rate_hz else 0.0,
             "real_time_factor": None if factor is None else round(factor, 4),
             "stages": {name: round(spent, 6) for name, spent in self.timings.items()},
         }

@@ -16,7 +16,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,19 +71,25 @@ class Recipe:
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def make_recipes(graph: Graph, build_root: Path | None) -> list[Recipe]:
+def make_recipes(graph: Graph, build_root: Path | None, only: Collection[str] | None = None) -> list[Recipe]:
     """Make the recipe of each compiled stage that has a source.
+
+    Args:
+        only: names of the stages to consider; None for all.
 
     Raises:
         WeightsError: the checkpoint is missing and its digest is not known, it cannot be fetched from the hub, or its
             digest is not the model's sha256.
         BuildError: config.json, the checkpoint or a source cannot be read.
     """
-    compiled = [spec for spec in graph.stages.values() if spec.source is not None]
+    compiled = [
+        spec for spec in graph.stages.values() if spec.source is not None and (only is None or spec.name in only)
+    ]
     if not compiled:
         return []
     checkpoint = _find_checkpoint(graph, build_root)
-    known = {} if checkpoint is None else {"checkpoint": _find_checkpoint_digest(*checkpoint)}
+    takes_weights = any(spec.weights for spec in compiled)
+    known = {} if checkpoint is None or not takes_weights else {"checkpoint": _find_checkpoint_digest(*checkpoint)}
     config = {} if graph.model is None else {"config": digest_file(graph.model.config)}
     # The stages share most of their sources; the cache lasts for this call only.
     digest = functools.cache(digest_source)
@@ -125,9 +131,13 @@ def checkpoint_record(library: Path) -> Path:
     return library.parents[1] / "checkpoint.json"
 
 
-def stale(graph: Graph, build_root: Path | None = None) -> list[tuple[str, str]]:
-    """List the stages that `build` would compile, each with the reason."""
-    reasons = ((recipe.stage, find_reason(recipe)) for recipe in make_recipes(graph, build_root))
+def stale(graph: Graph, build_root: Path | None = None, only: Collection[str] | None = None) -> list[tuple[str, str]]:
+    """List the stages that `build` would compile, each with the reason.
+
+    Args:
+        only: names of the stages to consider; None for all.
+    """
+    reasons = ((recipe.stage, find_reason(recipe)) for recipe in make_recipes(graph, build_root, only))
     return [(stage, reason) for stage, reason in reasons if reason is not None]
 
 

@@ -8,9 +8,11 @@ import click
 
 from runner.build.staleness import stale
 from runner.cli import progress
+from runner.cli.runners import find_resolvers
 from runner.engine.options import RunOptions
 from runner.engine.pipeline import Pipeline
-from runner.speech.model import make_resolvers
+from runner.graph.selection import find_needed
+from runner.graph.types import Ref
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,16 +29,22 @@ def make_pipeline(graph: Graph, settings: Settings, cache: Cache | None) -> Pipe
         SpecError: the file of --vocab holds no vocabulary.
         RunError: config.json cannot be read, or lacks a key that a stage takes.
     """
-    config, resolvers = settings.read_config(), make_resolvers(graph)
+    config, resolvers = settings.read_config(), find_resolvers(graph)
     return Pipeline(graph, settings.build_dir, settings.threads, config, cache, resolvers)
 
 
 def build_for(pipeline: Pipeline, settings: Settings) -> None:
     """Compile what is missing or stale, once it is known that this machine has the devices."""
-    reasons = stale(pipeline.graph, settings.build_dir)
+    reasons = stale(pipeline.graph, settings.build_dir, find_covered(pipeline.graph, settings))
     if reasons:
         pipeline.check_devices(RunOptions(scope=settings.scope))
     build_stale(pipeline.graph, settings.build_dir, reasons, quiet=settings.quiet)
+
+
+def find_covered(graph: Graph, settings: Settings) -> list[str]:
+    """Find the stages that the outputs asked for depend on; the others need not be built."""
+    override = {Ref.parse(text.partition("=")[0]) for text in settings.load}
+    return [spec.name for spec in find_needed(graph, settings.scope.outputs(graph).values(), override)]
 
 
 def build_stale(graph: Graph, build_dir: Path | None, reasons: list[tuple[str, str]], *, quiet: bool) -> None:

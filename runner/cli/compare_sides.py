@@ -10,7 +10,9 @@ import click
 from runner.cli import options
 from runner.cli.settings import Settings
 from runner.errors import RunError, SpecError
+from runner.runtime.values import STR
 from runner.speech.model import VOICE
+from stages.contract import TensorType
 
 if TYPE_CHECKING:
     from runner.cache.cache import Cache
@@ -152,8 +154,8 @@ def match_cases(sides: tuple[Side, Side], settings: Settings) -> list[tuple[Case
 
 
 def _has_no_lines(settings: Settings) -> bool:
-    """Whether no option gives lines; a run then uses those of its record."""
-    return settings.source is None and settings.phonemes is None
+    """Whether no option gives lines or inputs; a run then uses those of its record."""
+    return settings.source is None and settings.phonemes is None and not settings.inputs
 
 
 def check_runs(sides: tuple[Side, Side], cases: list[tuple[Case, Case]], settings: Settings, *, computes: bool) -> None:
@@ -181,15 +183,21 @@ def check_runs(sides: tuple[Side, Side], cases: list[tuple[Case, Case]], setting
 
 def _read_cases(side: GraphSide, settings: Settings) -> list[Case]:
     """Read the lines that the options give, split into chunks for the model."""
-    from runner.batch import rows
+    from runner.cli.inputs import GivenInputs
+    from runner.cli.runners import make_runner
     from runner.engine.options import RunOptions
     from runner.inspect.sides import Case
-    from runner.speech.line_runner import PHONEMES, OutputRunner
 
     params, specs = settings.params, {VOICE: settings.voice}
-    runner = OutputRunner(side.pipeline, settings.voice, RunOptions(params))
-    with rows.open_rows(settings.source, settings.phonemes, "--phonemes") as lines:
-        return [Case(origin, {PHONEMES: run.inputs[PHONEMES]}, specs, params) for origin, run in runner.runs(lines)]
+    with settings.open_rows() as rows:
+        given = GivenInputs(side.graph, settings, has_rows=rows is not None)
+        runner = make_runner(side.pipeline, given, RunOptions(params))
+        runs = runner.runs([given.make_row()] if rows is None else rows)
+        plain = {name for name, type_ in side.graph.inputs.items() if type_ == STR or isinstance(type_, TensorType)}
+        return [
+            Case(origin, {name: value for name, value in run.inputs.items() if name in plain}, specs, params)
+            for origin, run in runs
+        ]
 
 
 def _apply_options(case: Case, settings: Settings) -> Case:

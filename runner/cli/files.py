@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import runner
 import stages
 from runner.batch.rows import STDIN
 from runner.build.staleness import checkpoint_record
+from runner.cache.digest import list_files
+from runner.cli.inputs import list_files as list_input_files
 from runner.files.locate import find_file
 from runner.files.overwriting import Use, refuse_overwriting
 from runner.files.replace import resolve_target
-from runner.graph.contracts import find_stage
 from runner.runtime import devices, manifest
+from stages.contract import TensorType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runner.batch.output import Destination
+    from runner.cli.outputs import OutputPlaces
     from runner.cli.settings import Settings
     from runner.graph.types import Graph
 
@@ -27,7 +29,7 @@ _STDIN, _STDOUT = Path("/dev/stdin"), Path("/dev/stdout")  # links to the files 
 
 
 def check_files(
-    graph: Graph, settings: Settings, place: Destination[Any] | None = None, lines: int = 1, runs: int = 1
+    graph: Graph, settings: Settings, place: OutputPlaces | None = None, lines: int = 1, runs: int = 1
 ) -> None:
     """Refuse settings by which a run would write a file that it reads, or one file twice.
 
@@ -55,12 +57,12 @@ def check_files(
     )
 
 
-def _list_outputs(place: Destination[Any], lines: int) -> Iterator[Use]:
+def _list_outputs(place: OutputPlaces, lines: int) -> Iterator[Use]:
     yield from (("-o", path) for path in place.files(lines))
     yield from (("--timestamps", path) for path in place.side_files())
 
 
-def _list_row_files(place: Destination[Any], lines: int) -> Iterator[Use]:
+def _list_row_files(place: OutputPlaces, lines: int) -> Iterator[Use]:
     for path, side in place.row_files(lines):
         yield "-o", path
         if side is not None:
@@ -74,6 +76,7 @@ def _list_inputs(graph: Graph, settings: Settings) -> Iterator[Use]:
         yield "--vocab", settings.vocab
     for text in settings.load:
         yield "--load", Path(text.partition("=")[2])
+    yield from list_input_files(settings)
     for overlay in settings.overlays:
         yield "-c", find_file(overlay, "configs")
     for path in _list_voices(graph, settings.voice):
@@ -115,7 +118,7 @@ def _list_stage_files(graph: Graph, build_dir: Path | None) -> Iterator[Use]:
             files = [library, manifest.weights_path(library), manifest.manifest_path(library)]
             files.append(checkpoint_record(library))
         else:
-            files = [find_stage(spec.module).path]
+            files = list_files(spec.module)
         for path in files:
             yield f"stage '{spec.name}'", path
 
@@ -123,10 +126,11 @@ def _list_stage_files(graph: Graph, build_dir: Path | None) -> Iterator[Use]:
 def _list_tensor_files(graph: Graph, folder: Path | None, runs: int) -> Iterator[Use]:
     if folder is None:
         return
-    ports = [f"{spec.name}.{port}" for spec in graph.stages.values() for port in spec.outputs]
+    ports = [(f"{spec.name}.{port}", type_) for spec in graph.stages.values() for port, type_ in spec.outputs.items()]
     for number in range(1, runs + 1):
-        for port in ports:
-            yield "--save-tensors", find_run_folder(folder, number, runs) / f"{port}.npy"
+        for port, type_ in ports:
+            suffix = ".npy" if isinstance(type_, TensorType) else ".txt"
+            yield "--save-tensors", find_run_folder(folder, number, runs) / f"{port}{suffix}"
 
 
 def find_run_folder(folder: Path, number: int, runs: int) -> Path:

@@ -56,7 +56,12 @@ def cli() -> None:
 @options.graph_options
 @options.input_options
 @click.option(
-    "-o", "--output", metavar="PATH", help="Audio file, or a folder for a file a line.  [default: as FILE, .wav]"
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="[NAME=]PATH",
+    help="Audio file, or a folder for a file a line; NAME=PATH for one output. Repeatable.  [default: as FILE, .wav]",
 )
 @click.option(
     "--stream",
@@ -113,7 +118,6 @@ def run(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: A
     from runner.runtime import process
 
     process.limit_blas_threads()
-    from runner.batch import rows
     from runner.cli.run import execute
     from runner.cli.settings import Settings
 
@@ -125,8 +129,7 @@ def run(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: A
         check_settings(settings)
     cache = settings.open_cache()
     checked = options.load(graph, overlays, sets, cache)
-    open_rows = rows.stream_rows if settings.stream else rows.open_rows
-    with open_rows(settings.source, settings.phonemes, "--phonemes") as lines:
+    with settings.open_rows(once=settings.stream) as lines:
         execute(checked, settings, lines, cache)
 
 

@@ -43,8 +43,20 @@ overlay_options = _combine(
 graph_options = _combine(click.argument("graph"), overlay_options)
 
 input_options = _combine(
-    click.option("--input", "source", metavar="FILE", help="Phonemes, one utterance a line; '-' is standard input."),
+    click.option(
+        "--input",
+        "source",
+        metavar="FILE",
+        help="Lines for the input that takes them, as phonemes; '-' is standard input.",
+    ),
     click.option("--phonemes", metavar="TEXT", help="Phonemes of one utterance, in place of --input."),
+    click.option(
+        "--in",
+        "inputs",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Give an input of the graph: a number, a list, a text, or @FILE (.npy for an array). Repeatable.",
+    ),
     click.option("--voice", metavar="VOICE", help="Voice: a name, a file or a mix such as af_heart*0.6+am_adam*0.4."),
     click.option("--vocab", type=click.Path(path_type=Path), help="vocab.json or config.json with the vocabulary."),
     click.option("--speed", type=click.FloatRange(0.25, 4), callback=no_nan, help="Speed; 1 is that of the voice."),

@@ -19,18 +19,21 @@ from runner.cli.settings import Settings
 @options.build_dir
 def plan(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: Any) -> None:
     """Print the plan of a run: the stages that would run, and the reasons. Nothing is run, built or loaded."""
-    from runner.batch import rows
     from runner.build.staleness import check_checkpoint_path, stale
-    from runner.cli.building import make_pipeline
+    from runner.cli.building import find_covered, make_pipeline
+    from runner.cli.inputs import GivenInputs
+    from runner.cli.runners import make_runner
     from runner.inspect.plan_text import explain
-    from runner.speech.speaker import Speaker
 
     settings = Settings(**given, overlays=overlays)
     settings.check_source()
     cache = settings.open_cache()
     checked = options.load(graph, overlays, sets, cache)
     check_checkpoint_path(checked, settings.build_dir)
-    with rows.open_rows(settings.source, settings.phonemes, "--phonemes") as lines:
+    settings.scope.check(checked)
+    with settings.open_rows() as rows:
         pipeline = make_pipeline(checked, settings, cache)
-        speaker = Speaker(pipeline, settings.voice, settings.make_run_options())
-        click.echo(explain(pipeline, speaker.runs(lines), dict(stale(checked, settings.build_dir))))
+        inputs = GivenInputs(checked, settings, has_rows=rows is not None)
+        runner = make_runner(pipeline, inputs, settings.make_run_options())
+        reasons = dict(stale(checked, settings.build_dir, find_covered(checked, settings)))
+        click.echo(explain(pipeline, runner.runs([inputs.make_row()] if rows is None else rows), reasons))

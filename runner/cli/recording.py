@@ -34,12 +34,12 @@ class TensorWriter(Observer):
         self._folder, self._runs, self._count = folder, runs, 0
 
     def run_finished(self, run: RunState, result: Result | None, seconds: float) -> None:  # noqa: ARG002
-        from runner.files.npy import write_arrays
+        from runner.files.npy import write_ports
 
         if result is not None:
             self._count += 1
             folder = find_run_folder(self._folder, self._count, self._runs)
-            write_arrays(folder, {name: array for name, array in result.items() if "." in name})
+            write_ports(folder, {name: value for name, value in result.items() if "." in name})
 
 
 def observe(

@@ -20,7 +20,12 @@ from runner.engine import record
 @options.overlay_options
 @click.option("--voice", metavar="VOICE", help="Another voice than that of the run.")
 @click.option(
-    "-o", "--output", metavar="PATH", help="Audio file or folder.  [default: that of the run, as NAME.replay.EXT]"
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="[NAME=]PATH",
+    help="Audio file or folder.  [default: that of the run, as NAME.replay.EXT]",
 )
 @click.option("--explain", is_flag=True, help="Print the plan first.")
 @click.option("--cache-dir", type=click.Path(path_type=Path, file_okay=False), help="Folder of the cache.")
@@ -46,7 +51,8 @@ def replay(name: str | None, overlays: tuple[str, ...], sets: tuple[str, ...], *
     else:
         check_inputs(found, graph, ("vocab", "load"))
     lines = [Row(text.encode("utf-8", "surrogateescape"), origin) for origin, text in found.rows]
-    given |= {"output": given["output"] or _find_output(found), "overlays": overlays}
+    written = _find_output(found)
+    given |= {"outputs": given["outputs"] or (() if written is None else (written,)), "overlays": overlays}
     execute(graph, dataclasses.replace(then, **given), lines, cache, found)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import time
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,19 +14,22 @@ import click
 from runner.batch import bulk
 from runner.build.staleness import check_checkpoint_path, stale
 from runner.cli import options, progress
-from runner.cli.building import build_for, build_stale, make_pipeline
+from runner.cli.building import build_for, build_stale, find_covered, make_pipeline
 from runner.cli.files import check_files
+from runner.cli.inputs import GivenInputs
+from runner.cli.outputs import OutputPlaces, Target, choose_targets, select_outputs
 from runner.cli.recording import observe, start_trace, write_trace
+from runner.cli.runners import has_tokenizer, make_runner
 from runner.cli.spelling import spell_options
+from runner.cli.values import spell_value, to_json
 from runner.errors import RunError
 from runner.runtime import process
-from runner.speech.speaker import AUDIO, Speaker, with_durations
-from stages.dims import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
-    from runner.batch.output import Destination
+    from runner.batch.row_runner import BaseRowRunner, OutputPart
     from runner.batch.rows import Row
     from runner.batch.summary import Summary
     from runner.cache.cache import Cache
@@ -36,59 +38,81 @@ if TYPE_CHECKING:
     from runner.engine.record import RunRecord
     from runner.engine.trace import Trace
     from runner.graph.types import Graph
-    from runner.speech.line_runner import LineRunner, OutputPart
 
 _FRESH = ("no_resume", "save_tensors", "report", "trace")  # with these, an earlier run is not resumed
 
 
 def execute(
-    graph: Graph, settings: Settings, rows: Iterable[Row], cache: Cache | None, replayed: RunRecord | None = None
+    graph: Graph, settings: Settings, rows: Iterable[Row] | None, cache: Cache | None, replayed: RunRecord | None = None
 ) -> None:
     """Run the graph, or the part of it that the settings name, on every row.
 
     Args:
+        rows: None for the one row of inputs that the settings give.
         cache: the cache; None keeps no results and writes no record.
         replayed: the recorded run that this one replays.
     """
     check_checkpoint_path(graph, settings.build_dir)
-    if settings.timestamps is not None:
-        graph = with_durations(graph)
-    pipeline = make_pipeline(graph, settings, cache)
-    trace = start_trace(pipeline, settings)
     scope = settings.scope
     scope.check(graph)
+    given = GivenInputs(graph, settings, has_rows=rows is not None)
+    rows = [given.make_row()] if rows is None else rows
+    targets = choose_targets(graph, settings)
+    is_part = scope.until is not None or scope.only is not None
+    if is_part and not {target.name for target in targets} <= scope.outputs(graph).keys():
+        for option in settings.list_given(("outputs", "timestamps")):
+            raise click.UsageError(f"{option}: this part of the graph does not give that output; use --save-tensors")
+        targets = []
+    graph = graph if is_part else select_outputs(graph, targets)
+    if settings.timestamps is not None:
+        graph = with_durations(graph, settings)
+    pipeline = make_pipeline(graph, settings, cache)
+    trace = start_trace(pipeline, settings)
     if settings.stream:
-        _stream(pipeline, settings, rows)
-    elif (scope.until is not None or scope.only is not None) and AUDIO not in scope.outputs(graph):
-        _compute(pipeline, settings, rows, trace, replayed)
+        _stream(pipeline, settings, given, rows)
+    elif not targets:
+        _show(pipeline, settings, given, rows, trace, replayed)
     else:
-        _speak(pipeline, settings, rows, trace, replayed)
+        _write(pipeline, settings, given, rows, targets, trace, replayed)
 
 
-def _stream(pipeline: Pipeline, settings: Settings, rows: Iterable[Row]) -> None:
+def with_durations(graph: Graph, settings: Settings) -> Graph:
+    """Add the output that timestamps are made of.
+
+    Raises:
+        RunError: the graph has no tokens to tell the times of.
+    """
+    if not has_tokenizer(graph):
+        raise RunError(f"--timestamps {settings.timestamps}: {graph.path} has no tokens whose times could be told")
+    from runner.speech.speaker import with_durations as add
+
+    return add(graph)
+
+
+def _stream(pipeline: Pipeline, settings: Settings, given: GivenInputs, rows: Iterable[Row]) -> None:
     from runner.cli.stream import stream
 
     check_files(pipeline.graph, settings)
     build_for(pipeline, settings)
     process.use_heap()
-    stream(pipeline, settings, rows)
+    stream(pipeline, settings, given, rows)
 
 
-def _speak(
-    pipeline: Pipeline, settings: Settings, rows: Iterable[Row], trace: Trace | None, replayed: RunRecord | None
+def _write(
+    pipeline: Pipeline,
+    settings: Settings,
+    given: GivenInputs,
+    rows: Iterable[Row],
+    targets: list[Target],
+    trace: Trace | None,
+    replayed: RunRecord | None,
 ) -> None:
-    """Run rows to audio, in one file or a folder."""
-    from runner.batch.output import Destination
-    from runner.speech.audio_output import AudioWriter
-
-    writer = AudioWriter(settings.subtype, settings.pause)
-    place = Destination(settings.output, settings.source, writer, settings.timestamps)
-    speaker = Speaker(pipeline, settings.voice, settings.make_run_options(), timed=place.side is not None)
-    checked, runs = _check(pipeline, settings, speaker, rows, place)
+    """Run rows, and write their outputs."""
+    place = OutputPlaces(pipeline.graph, targets, settings)
+    runner = make_runner(pipeline, given, settings.make_run_options(), main=place.main_name, timed=place.timed)
+    checked, runs = _check(pipeline, settings, runner, rows, place)
     recorder = observe(pipeline, settings, rows, runs, replayed)
-    identity = (
-        speaker.identity(settings.build_dir) if checked.total > 1 else ""
-    )  # 50 ms that a single row does not need
+    identity = runner.identity(settings.build_dir) if checked.total > 1 else ""  # 50 ms that one row does not need
     fresh = settings.list_given(_FRESH)
     running = progress.StageObserver()
     pipeline.observers.append(running)
@@ -97,48 +121,59 @@ def _speak(
         place.open(checked.total, identity, resume=not fresh) as output,
     ):
         summary = bulk.run(
-            *(speaker, rows, checked, output, display),
-            rate_hz=SAMPLE_RATE_HZ,
+            *(runner, rows, checked, output, display),
+            rate_hz=place.rate_hz,
             keep_going=settings.keep_going,
             against=fresh,
         )
     pipeline.evict()
     write_trace(pipeline, trace, settings)
     if recorder is not None:
-        recorder.close(output=str(place.path.absolute()), failed=len(summary.failed))
+        main = next(iter(place.paths.values()))
+        recorder.close(output=str(main.absolute()), failed=len(summary.failed))
     _report(pipeline.graph, place, summary, settings)
 
 
-def _compute(
-    pipeline: Pipeline, settings: Settings, rows: Iterable[Row], trace: Trace | None, replayed: RunRecord | None
+def _show(
+    pipeline: Pipeline,
+    settings: Settings,
+    given: GivenInputs,
+    rows: Iterable[Row],
+    trace: Trace | None,
+    replayed: RunRecord | None,
 ) -> None:
-    """Run a part of the graph that gives no audio, and list its outputs."""
-    for option in settings.list_given(("output", "timestamps")):
-        raise click.UsageError(f"{option}: this part of the graph gives no audio; use --save-tensors")
+    """Run rows, and print the outputs of the graph, or of a part of it."""
     from runner.batch.listing import Listing
-    from runner.speech.line_runner import OutputRunner
 
-    runner = OutputRunner(pipeline, settings.voice, settings.make_run_options())
+    runner = make_runner(pipeline, given, settings.make_run_options())
     checked, runs = _check(pipeline, settings, runner, rows)
     recorder = observe(pipeline, settings, rows, runs, replayed)
+    listed: list[dict[str, Any]] = []
+
+    def show(part: OutputPart) -> None:
+        if settings.as_json:
+            listed.append({"line": part.origin, "outputs": {n: to_json(v) for n, v in part.outputs.items()}})
+        elif not settings.quiet:
+            click.echo("\n".join([f"{part.origin}:", *(f"  {n}: {spell_value(v)}" for n, v in part.outputs.items())]))
+
     summary = bulk.run(
-        *(runner, rows, checked, Listing(partial(_list, settings)), progress.ProgressDisplay()),
-        rate_hz=SAMPLE_RATE_HZ,
+        *(runner, rows, checked, Listing(show), progress.ProgressDisplay()),
+        rate_hz=None,
         keep_going=settings.keep_going,
     )
     pipeline.evict()
     write_trace(pipeline, trace, settings)
     if recorder is not None:
         recorder.close(output=None, failed=len(summary.failed))
-    _report(pipeline.graph, None, summary, settings)
+    _report(pipeline.graph, None, summary, settings, listed)
 
 
 def _check(
     pipeline: Pipeline,
     settings: Settings,
-    runner: LineRunner[Any],
+    runner: BaseRowRunner[Any],
     rows: Iterable[Row],
-    place: Destination[Any] | None = None,
+    place: OutputPlaces | None = None,
 ) -> tuple[bulk.CheckResult, int]:
     """Check rows and files, and prepare the pipeline; gives the result of the check and the number of runs."""
     checked = bulk.check(runner, rows, keep_going=settings.keep_going)
@@ -152,14 +187,6 @@ def _check(
     return checked, runs
 
 
-def _list(settings: Settings, part: OutputPart) -> None:
-    """Print the outputs of a part of the graph; on standard error if standard output is for --json."""
-    if settings.quiet:
-        return
-    lines = [f"  {name}: {a.dtype.name}{list(a.shape)}" for name, a in part.outputs.items()]
-    click.echo("\n".join([f"{part.origin}:", *lines]), err=settings.as_json)
-
-
 def _refuse_many(settings: Settings, total: int) -> None:
     if settings.load and total > 1:
         raise RunError(f"--load: an array is of one utterance, and there are {total}")
@@ -169,9 +196,9 @@ def _refuse_many(settings: Settings, total: int) -> None:
         check_count(total)
 
 
-def _prepare(pipeline: Pipeline, settings: Settings, runner: LineRunner[Any], rows: Iterable[Row]) -> None:
+def _prepare(pipeline: Pipeline, settings: Settings, runner: BaseRowRunner[Any], rows: Iterable[Row]) -> None:
     """Print the plan if asked, build stale libraries, and load those that the first row needs."""
-    reasons = stale(pipeline.graph, settings.build_dir)
+    reasons = stale(pipeline.graph, settings.build_dir, find_covered(pipeline.graph, settings))
     if settings.explain:
         from runner.inspect.plan_text import explain
 
@@ -185,27 +212,54 @@ def _prepare(pipeline: Pipeline, settings: Settings, runner: LineRunner[Any], ro
         runner.load(first)
 
 
-def _report(graph: Graph, place: Destination[Any] | None, summary: Summary, settings: Settings) -> None:
+def _report(
+    graph: Graph,
+    place: OutputPlaces | None,
+    summary: Summary,
+    settings: Settings,
+    listed: list[dict[str, Any]] | None = None,
+) -> None:
     """Print the summary, and exit with 1 if rows have failed."""
     total = time.perf_counter() - options.STARTED
     if settings.timings:
         other = max(0.0, total - sum(summary.timings.values()))  # stages may have run concurrently
         for name, spent in [*summary.timings.items(), ("all else", other)]:
             click.echo(f"{name:>12} {spent:8.3f} s", err=True)
-    seconds = summary.table()["audio_seconds"]
+    paths = {} if place is None or not summary.done else place.paths
     if not settings.quiet and summary.resumed:
         click.echo(f"{summary.resumed} of {summary.total} lines were finished by an earlier run", err=True)
-    if not settings.quiet and place is not None and summary.samples:
-        click.echo(f"{place.path}: {seconds:.2f} s of audio in {total:.2f} s", err=True)
+    if not settings.quiet:
+        _print_paths(paths, place, summary, total)
     if summary.failed:
         click.echo(f"{len(summary.failed)} of {summary.total} lines failed:", err=True)
         for error in summary.failed:
             click.echo(spell_options(str(error)), err=True)
     if settings.as_json:
-        written = {"graph": str(graph.path), "output": None, "timestamps": None, "wall_seconds": round(total, 6)}
-        if place is not None and summary.samples:
-            written |= {"output": str(place.path), "timestamps": place.side_pattern}
+        main = None if place is None else place.main
+        written: dict[str, Any] = {
+            "graph": str(graph.path),
+            "output": None,
+            "timestamps": None,
+            "wall_seconds": round(total, 6),
+        }
+        if main is not None and summary.samples:
+            written |= {"output": str(main.path), "timestamps": main.side_pattern}
+        written["outputs"] = {name: str(path) for name, path in paths.items()}
+        rows = {} if listed is None else {"rows": listed}
         failed = [{"line": error.origin, "error": spell_options(error.fact)} for error in summary.failed]
-        click.echo(json.dumps({**summary.table(), "failed": failed, **written}))
+        click.echo(json.dumps({**summary.table(), "failed": failed, **written, **rows}))
     if summary.failed:
         click.get_current_context().exit(1)
+
+
+def _print_paths(paths: Mapping[str, Path], place: OutputPlaces | None, summary: Summary, total: float) -> None:
+    """Print where the outputs are, each path once."""
+    main = None if place is None else place.main
+    if main is not None and summary.samples:
+        seconds = summary.table()["audio_seconds"]
+        click.echo(f"{main.path}: {seconds:.2f} s of audio in {total:.2f} s", err=True)
+    shown = set() if main is None else {main.path}
+    for name, path in paths.items():
+        if path not in shown:
+            shown.add(path)
+            click.echo(f"{path}: {name}", err=True)

@@ -5,6 +5,7 @@ click's options (`options`), a recorded run --> Settings --> graph and scope, in
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from runner.batch.rows import Row
     from runner.cache.cache import Cache
     from runner.engine.options import RunOptions
     from runner.engine.record import RunRecord
@@ -30,6 +32,8 @@ class Settings:
 
     Attributes:
         source: the file of `--input`; '-' is standard input.
+        inputs: the values of `--in`.
+        outputs: the values of `-o`.
         start: `--from`.
         as_json: `--json`.
         overlays: the files of `-c`.
@@ -37,12 +41,13 @@ class Settings:
 
     source: str | None = None
     phonemes: str | None = None
+    inputs: tuple[str, ...] = ()
     voice: str | None = None
     vocab: Path | None = None
     speed: float | None = None
     seed: int | None = None
     skip_unknown: bool = False
-    output: str | None = None
+    outputs: tuple[str, ...] = ()
     stream: bool = False
     pause: float = 0.3
     subtype: str | None = None
@@ -74,12 +79,13 @@ class Settings:
         known = {field.name for field in dataclasses.fields(cls)}
         fields = {name: value for name, value in asked.items() if name in known}
         fields |= {name: Path(asked[name]) for name in _PATHS if asked.get(name) is not None}
-        fields |= {name: tuple(fields.get(name, ())) for name in ("refresh", "load", "overlays")}
+        fields |= {name: tuple(fields.get(name, ())) for name in ("refresh", "load", "overlays", "inputs", "outputs")}
         return cls(**fields).resolve_paths(folder)
 
     def resolve_paths(self, folder: Path) -> Self:
         """Make paths of vocabulary, arrays, voice and libraries absolute; relative ones start in `folder`."""
         pairs = (text.partition("=") for text in self.load)
+        given = (text.partition("=") for text in self.inputs)
         voice = self.voice
         if voice is not None:
             from runner.speech import voices
@@ -90,6 +96,7 @@ class Settings:
             vocab=None if self.vocab is None else folder / self.vocab,
             build_dir=None if self.build_dir is None else folder / self.build_dir,
             load=tuple(f"{port}={folder / file}" for port, _, file in pairs),
+            inputs=tuple(f"{name}={_resolve(value, folder)}" for name, _, value in given),
             voice=voice,
         )
 
@@ -117,13 +124,28 @@ class Settings:
         return self.save_tensors is not None or self.report is not None
 
     def check_source(self) -> None:
-        """Check that exactly one option gives the rows.
+        """Check that no two options give the rows.
 
         Raises:
-            UsageError: two options do, or none.
+            UsageError: two options do.
         """
-        if (self.source is None) == (self.phonemes is None):
+        if self.source is not None and self.phonemes is not None:
             raise click.UsageError("give one of --input FILE and --phonemes TEXT")
+
+    @contextlib.contextmanager
+    def open_rows(self, *, once: bool = False) -> Iterator[Iterable[Row] | None]:
+        """Open the rows of --input or --phonemes; None if neither is given.
+
+        Args:
+            once: each row is read when it is asked for, and only once: a pipe may still be written to.
+        """
+        from runner.batch import rows
+
+        if self.source is None and self.phonemes is None:
+            yield None
+            return
+        with (rows.stream_rows if once else rows.open_rows)(self.source, self.phonemes, "--phonemes") as found:
+            yield found
 
     def open_cache(self) -> Cache | None:
         """Open the cache; None if the options exclude it."""
@@ -169,5 +191,12 @@ class Settings:
 
     def list_given(self, names: Iterable[str]) -> list[str]:
         """List the options among the settings `names` that were given, as the command line spells them."""
-        spelling: Mapping[str, str] = {"as_json": "json", "start": "from", "source": "input"}
+        spelling: Mapping[str, str] = {
+            "as_json": "json", "start": "from", "source": "input", "inputs": "in", "outputs": "output"
+        }  # fmt: skip
         return [f"--{spelling.get(name, name).replace('_', '-')}" for name in names if getattr(self, name)]
+
+
+def _resolve(value: str, folder: Path) -> str:
+    """Make the path of `@FILE` absolute; any other value stays."""
+    return f"@{folder / value[1:]}" if value.startswith("@") else value

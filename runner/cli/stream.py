@@ -13,22 +13,24 @@ import click
 import numpy as np
 
 from runner.cli import console, options
+from runner.cli.runners import make_runner
 from runner.cli.spelling import spell_options
-from runner.errors import LineError
+from runner.errors import LineError, RunError
 from runner.speech.pcm import PcmWriter
-from runner.speech.speaker import Speaker
+from runner.speech.speaker import Speaker, find_main_audio
 from stages.dims import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from runner.batch.rows import Row
+    from runner.cli.inputs import GivenInputs
     from runner.cli.settings import Settings
     from runner.engine.pipeline import Pipeline
     from runner.speech.speaker import Part
 
 _EXCLUDED = (
-    "output", "timestamps", "as_json", "report", "trace", "save_tensors", "until", "only", "load", "explain", "timings"
+    "outputs", "timestamps", "as_json", "report", "trace", "save_tensors", "until", "only", "load", "explain", "timings"
 )  # fmt: skip
 
 
@@ -49,7 +51,7 @@ def check_settings(settings: Settings) -> None:
         )
 
 
-def stream(pipeline: Pipeline, settings: Settings, rows: Iterable[Row]) -> None:
+def stream(pipeline: Pipeline, settings: Settings, given: GivenInputs, rows: Iterable[Row]) -> None:
     """Speak `rows`, which are read one at a time.
 
     Raises:
@@ -57,9 +59,14 @@ def stream(pipeline: Pipeline, settings: Settings, rows: Iterable[Row]) -> None:
         BrokenPipeError: the reader of standard output has closed it.
         RunError: standard output cannot be written.
     """
-    speaker = Speaker(pipeline, settings.voice, settings.make_run_options())
+    main = find_main_audio(pipeline.graph)
+    speaker = make_runner(pipeline, given, settings.make_run_options(), main=main)
+    if not isinstance(speaker, Speaker):
+        raise RunError(
+            f"{pipeline.graph.path}: a graph that is streamed takes lines of phonemes, or makes them of text"
+        )
     failed: list[LineError] = []
-    pause = np.zeros(round(settings.pause * SAMPLE_RATE_HZ), np.float32)
+    pause = np.zeros(round(settings.pause * speaker.rate_hz), np.float32)
     first_s = None
     try:
         with PcmWriter(sys.stdout.buffer, console.OUTPUT, settings.subtype or "PCM_16") as writer:
@@ -70,7 +77,7 @@ def stream(pipeline: Pipeline, settings: Settings, rows: Iterable[Row]) -> None:
                 first_s = first_s or time.perf_counter() - options.STARTED
     finally:
         pipeline.evict()
-    _report(writer.samples, first_s, failed, settings)
+    _report(writer.samples / speaker.rate_hz, first_s, failed, settings)
 
 
 def _speak(
@@ -89,10 +96,9 @@ def _speak(
             failed.append(error)
 
 
-def _report(samples: int, first_s: float | None, failed: list[LineError], settings: Settings) -> None:
+def _report(seconds: float, first_s: float | None, failed: list[LineError], settings: Settings) -> None:
     if not settings.quiet and first_s is not None:
         total = time.perf_counter() - options.STARTED
-        seconds = samples / SAMPLE_RATE_HZ
         click.echo(f"{seconds:.2f} s of audio in {total:.2f} s, the first of it after {first_s:.2f} s", err=True)
     if failed:
         click.echo(f"{len(failed)} {'line' if len(failed) == 1 else 'lines'} failed:", err=True)

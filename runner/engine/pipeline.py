@@ -32,7 +32,7 @@ from runner.graph.types import Ref
 from runner.runtime import tvm_runtime
 from runner.runtime.threads import ForkSafeLock, available_threads
 from runner.runtime.values import Sizes
-from stages.contract import warn
+from stages.contract import NamedType, warn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -194,9 +194,11 @@ class Pipeline:
             self._transfers.check_devices(self.graph.stages[name] for name in self.misses(run))
         return run
 
-    def check(self, inputs: Mapping[str, object] = _NONE, options: RunOptions = _DEFAULT) -> None:
-        """Check the input as `prepare` does; nothing is kept, in the cache or otherwise."""
-        self._check_input(self._start(inputs, options, checks=True))
+    def check(self, inputs: Mapping[str, object] = _NONE, options: RunOptions = _DEFAULT) -> RunState:
+        """Check the input as `prepare` does; nothing is kept but what `peek` gives of the run that is returned."""
+        run = self._start(inputs, options, checks=True)
+        self._check_input(run)
+        return run
 
     def plan_run(self, run: RunState, stale: Mapping[str, str] | None = None) -> Plan:
         """Say what would become of a run that has not begun (`start`).
@@ -220,11 +222,12 @@ class Pipeline:
         return [s.name for s in run.needed if s.is_library and decisions[s.name].status in works and not run.has_run(s)]
 
     @_one_at_a_time
-    def finish(self, run: RunState, *, last: bool = False) -> Result:
+    def finish(self, run: RunState, *, last: bool = False, announce: bool = True) -> Result:
         """Run the other stages of a run that `prepare` began.
 
         Args:
             last: no other run follows, so each stage gives back the memory of its weights when it has run.
+            announce: tell the observers that the run has ended; not for a run that is the first part of another.
 
         Raises:
             RunError: an output of a stage is not what its port takes, or a stage refuses its input.
@@ -238,7 +241,7 @@ class Pipeline:
             result = Result({**kept, **outputs}, run.stages, run.copies)
         finally:
             run.await_started()
-            for observer in self.observers:
+            for observer in self.observers if announce else ():
                 observer.run_finished(run, result, time.perf_counter() - start)
         if any(self.graph.stages[name].is_library for name in run.timings):
             tvm_runtime.release_memory()
@@ -276,6 +279,12 @@ class Pipeline:
     def resolve(self, type_: str, given: object) -> Any:
         """The value of an input of the named type `type_`, made from what a caller gives; errors are the resolver's."""
         return self._resolvers[type_](given)
+
+    def resolve_inputs(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Resolve the inputs of named types, so that several runs share their values; others stay as they are."""
+        types = {name: type_.name for name, type_ in self.graph.inputs.items() if isinstance(type_, NamedType)}
+        named = {name: type_ for name, type_ in types.items() if type_ in self._resolvers}
+        return {**given, **{name: self.resolve(type_, given.get(name)) for name, type_ in named.items()}}
 
     def check_devices(self, options: RunOptions = _DEFAULT) -> None:
         """Check that this machine has the devices of all stages that a run may need.

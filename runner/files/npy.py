@@ -1,4 +1,4 @@
-"""Reads and writes arrays of ports as .npy files."""
+"""Reads and writes values of ports: arrays as .npy files, texts as .txt files."""
 
 from __future__ import annotations
 
@@ -34,16 +34,19 @@ def read_array(path: Path) -> npt.NDArray[Any]:
     return array
 
 
-def write_arrays(folder: Path, ports: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Write each port to FOLDER/STAGE.PORT.npy; missing folders are made.
+def write_ports(folder: Path, ports: Mapping[str, npt.NDArray[Any] | str]) -> None:
+    """Write each port to FOLDER/STAGE.PORT.npy, or .txt where it is a text; missing folders are made.
 
     Raises:
         RunError: a file cannot be written.
     """
-    for port, array in ports.items():
-        path = folder / f"{port}.npy"
+    for port, value in ports.items():
+        path = folder / f"{port}{'.txt' if isinstance(value, str) else '.npy'}"
         with writing(path):
-            write_array(path, array)
+            if isinstance(value, str):
+                atomic.write(path, [value.encode("utf-8", "backslashreplace")])
+            else:
+                write_array(path, value)
 
 
 def write_array(path: Path, array: npt.NDArray[Any]) -> None:

@@ -34,14 +34,14 @@ class Case:
 
     Attributes:
         label: where the input was written.
-        inputs: the text inputs, by name.
+        inputs: the texts and arrays of inputs, by name.
         specs: named type -> the specification of inputs of that type, as in {"voice": "af_heart"}; None is the default.
         params: values in place of the graph's own.
         record: of the run that used this input; None for one that no run has used.
     """
 
     label: str
-    inputs: dict[str, str]
+    inputs: dict[str, Any]
     specs: dict[str, str | None]
     params: dict[str, Any]
     record: GraphRun | None = None
@@ -211,9 +211,8 @@ def choose_inputs(spec: StageSpec, values: Mapping[str, Any]) -> dict[str, Any]:
     Returns:
         port -> value; a float array is rounded to the port's precision, and nothing else is converted.
     """
-    return {
-        port: _converted(f"{spec.name}.{port}", wire.type, values[str(wire.ref)]) for port, wire in spec.inputs.items()
-    }
+    given = {port: values[str(wire.ref)] if wire.value is None else wire.value for port, wire in spec.inputs.items()}
+    return {port: _converted(f"{spec.name}.{port}", spec.inputs[port].type, value) for port, value in given.items()}
 
 
 def _converted(port: str, type_: Type, value: Any) -> Any:

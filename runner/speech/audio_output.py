@@ -9,18 +9,18 @@ import numpy as np
 
 from runner.speech import timestamp_files
 from runner.speech.audio_file import AudioFile, choose_format
+from runner.speech.speaker import Part
 from runner.speech.timestamps import Span, Timing
-from stages.dims import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from runner.batch.journal import Entry, TextSpan
+    from runner.batch.row_runner import OutputPart
     from runner.batch.rows import Row
     from runner.batch.spool import Spool
     from runner.runtime.values import Array
-    from runner.speech.speaker import Part
 
 _LOG = logging.getLogger("kokoro_run")
 
@@ -29,6 +29,8 @@ class AudioWriter:
     """The `batch.output.Writer` of audio.
 
     Attributes:
+        name: the output of the graph that it writes.
+        rate_hz: its sample rate.
         gap: samples of silence between two lines of one file.
         settings: the subtype.
     """
@@ -36,15 +38,18 @@ class AudioWriter:
     default_name = "speech.wav"
     unlimited = ".w64"
 
-    def __init__(self, subtype: str | None, pause: float) -> None:
+    def __init__(self, name: str, rate_hz: int, subtype: str | None, pause: float) -> None:
         """Choose how audio is stored.
 
         Args:
+            name: the output of the graph.
+            rate_hz: its sample rate.
             subtype: of a sample: 'PCM_16', 'FLOAT', ...; None for the format's default.
             pause: silence between two lines of one file [s].
         """
-        self.settings = [subtype]
-        self.gap = round(pause * SAMPLE_RATE_HZ)
+        self.name, self.rate_hz = name, rate_hz
+        self.settings = [subtype, str(rate_hz)]
+        self.gap = round(pause * rate_hz)
         self._subtype = subtype
 
     def check(self, path: Path, samples: int = 0) -> None:
@@ -53,8 +58,10 @@ class AudioWriter:
     def check_side(self, path: Path) -> None:
         timestamp_files.check_format(path)
 
-    def unpack(self, part: Part) -> tuple[Array, list[TextSpan]]:
-        return part.audio, [(span.text, span.column, span.start, span.end) for span in part.spans]
+    def unpack(self, part: Part | OutputPart) -> tuple[Array, list[TextSpan]]:
+        spans = part.spans if isinstance(part, Part) and part.main == self.name else []
+        audio: Array = part.outputs[self.name].reshape(-1)
+        return audio, [(span.text, span.column, span.start, span.end) for span in spans]
 
     def write(
         self,
@@ -64,7 +71,7 @@ class AudioWriter:
         spool: Spool,
         total: int,
     ) -> int:
-        with AudioFile(path, SAMPLE_RATE_HZ, self._subtype, total) as file:
+        with AudioFile(path, self.rate_hz, self._subtype, total) as file:
             for _, entry in entries():
                 if file.samples:
                     file.write(np.zeros(self.gap, np.float32))
@@ -72,7 +79,7 @@ class AudioWriter:
                     file.write(block)
         _warn_of_clipping(file)
         if side is not None:
-            timestamp_files.write(side, lambda: self._timings(entries()), file.samples)
+            timestamp_files.write(side, lambda: self._timings(entries()), file.samples, self.rate_hz)
         return file.samples
 
     def _timings(self, entries: Iterable[tuple[Row, Entry]]) -> Iterator[Timing]:

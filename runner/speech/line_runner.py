@@ -1,166 +1,128 @@
-"""Runs a graph on lines of phonemes: each is checked, and cut where it is too long for the model.
+"""Runs a graph on lines of phonemes, each of which is cut where it is too long for the model.
 
-row --> split --> chunk --> check                    is the line good?
-                    `-----> prepare --> finish --> part, one for each chunk
+    line --> split --> chunks                       the graph's input is phonemes
+    line --> stages in front --> split --> chunks   a stage gives them, from text
+
+The cut is at the text that the tokenizer takes. Where stages in front of it give that text, they run once for the line,
+and each chunk then replaces what they gave.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any
 
 from runner.batch.bulk import PartT
+from runner.batch.row_runner import BaseRowRunner, OutputPart, Piece, make_output_part
 from runner.engine.options import RunOptions
-from runner.errors import LineError, RunError
-from runner.speech.model import VOICE, make_voice_resolver, model_dims
-from runner.speech.split import split
+from runner.graph.selection import Scope
+from runner.graph.types import GRAPH_INPUTS
+from runner.runtime.values import STR
+from runner.speech.model import model_dims
+from runner.speech.split import Chunk, split
 from stages.dims import END_TOKENS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Mapping
 
     from runner.batch.rows import Row
     from runner.engine.pipeline import Pipeline, Result
     from runner.engine.run_state import RunState
-    from runner.runtime.values import Array
-    from runner.speech.split import Chunk
+    from runner.graph.types import Graph, Ref, StageSpec
 
-PHONEMES = "phonemes"  # the input that takes the lines
+PHONEMES = "phonemes"  # the port of a tokenizer that takes the text to be cut
+_VOCABULARY = "vocab"  # the key of config.json that a tokenizer takes
 _DEFAULT = RunOptions()
 
 
-class LineRunner(ABC, Generic[PartT]):
-    """A pipeline with a voice and parameters, ready for line after line; a `batch.bulk.RowRunner`."""
+def find_tokenizers(graph: Graph) -> list[StageSpec]:
+    """Find the stages that turn phonemes into tokens, by their vocabulary."""
+    return [
+        spec
+        for spec in graph.stages.values()
+        if _VOCABULARY in spec.config and PHONEMES in spec.inputs and spec.inputs[PHONEMES].type == STR
+    ]
 
-    def __init__(self, pipeline: Pipeline, voice: str | None, options: RunOptions = _DEFAULT) -> None:
-        """Load the voice, which all lines share.
 
-        Args:
-            voice: a specification; None for the model's own voice.
-            options: of every run of the graph; the label of a run is the origin of its line.
+def find_cut(graph: Graph) -> Ref | None:
+    """Find the text that is cut: what all tokenizers take; None if they take different texts, or there is none."""
+    sources = {spec.inputs[PHONEMES].ref for spec in find_tokenizers(graph)}
+    return next(iter(sources)) if len(sources) == 1 else None
+
+
+@dataclass(frozen=True)
+class ChunkPiece(Piece):
+    """The run of the graph for one chunk of a line."""
+
+    chunk: Chunk = dataclasses.field(default_factory=lambda: Chunk(""))
+
+
+class LineRunner(BaseRowRunner[PartT]):
+    """A pipeline with inputs that all lines share, ready for line after line."""
+
+    def __init__(
+        self, pipeline: Pipeline, inputs: Mapping[str, Any], lines: str | None, options: RunOptions = _DEFAULT
+    ) -> None:
+        """Find where lines are cut; arguments are those of `BaseRowRunner`.
 
         Raises:
-            WeightsError: the voice is not there, or not one of this model.
+            RunError: the model is not of a family that speaks.
         """
-        self._pipeline, self._options = pipeline, options
+        super().__init__(pipeline, inputs, lines, options)
         graph = pipeline.graph
-        voiced = voice is not None or VOICE in graph.inputs
-        self._inputs: dict[str, Any] = {VOICE: make_voice_resolver(graph)(voice)} if voiced else {}
         self._skip_unknown = bool({**graph.params, **options.params}.get("skip_unknown", False))
-        self._vocab: Mapping[str, int] = pipeline.config.get("vocab", {})
+        self._vocab: Mapping[str, int] = pipeline.config.get(_VOCABULARY, {})
         self._dims = model_dims(pipeline)
-        text = graph.dims.get("text")
+        self._cut = find_cut(graph)
+        text = graph.dims.get(next((spec.dim("text") for spec in find_tokenizers(graph)), "text"))
         # A fixed size is no limit to cut at: cutting would change the audio, and a fixed size promises not to.
         bounds = [] if text is None or text.static else [text.max]
         self._limit = min([self._dims.text_max, *bounds]) - END_TOKENS
 
-    def check(self, row: Row) -> None:
-        """Find out whether a line could be run; no library is loaded, and nothing is kept.
+    def _settings(self) -> list[Any]:
+        return [self._limit]
 
-        Raises:
-            LineError: it could not.
-        """
-        with _name_line(row.origin):
-            for chunk in self._chunks(row):
-                self._pipeline.check(self._inputs_of(chunk), self._options_of(row))
+    def _pieces(self, row: Row, *, checks: bool = False) -> list[Piece]:
+        if self._cut is None or self._cut.stage == GRAPH_INPUTS:
+            return self._planned_pieces(row)
+        if str(self._cut) in self._options.override:
+            return [ChunkPiece(self._whole(row).inputs)]
+        text = self._run_front(row, self._cut, checks=checks)
+        return [ChunkPiece(self._whole(row).inputs)] if text is None else self._cut_at(row, self._cut, text)
 
-    def run(self, row: Row, *, last: bool = False) -> Iterator[PartT]:
-        """Run a line that `check` has found good, without repeating its warnings.
+    def _planned_pieces(self, row: Row) -> list[Piece]:
+        whole = self._whole(row)
+        if self._cut is None or self._cut.stage != GRAPH_INPUTS:
+            return [ChunkPiece(whole.inputs)]
+        text = str(whole.inputs.get(self._cut.port, ""))
+        return [ChunkPiece({**whole.inputs, self._cut.port: c.phonemes}, chunk=c) for c in self._split(text)]
 
-        Args:
-            last: no other line follows.
+    def _split(self, phonemes: str) -> list[Chunk]:
+        return split(phonemes, self._vocab, self._limit, skip_unknown=self._skip_unknown)
 
-        Raises:
-            LineError: a stage refused what it got.
-        """
-        with _name_line(row.origin):
-            chunks = self._chunks(row)
-        for chunk in chunks:
-            with _name_line(row.origin):
-                run = self._pipeline.prepare(self._inputs_of(chunk), self._options_of(row), warn=False)
-                result = self._pipeline.finish(run, last=last and chunk is chunks[-1])
-                part = self._part(row, chunk, run, result)
-            yield part
+    def _cut_at(self, row: Row, cut: Ref, text: str) -> list[Piece]:
+        """Cut the text that a stage gave. One chunk needs no override, unless the stage would run a second time."""
+        chunks, inputs = self._split(text), self._whole(row).inputs
+        if len(chunks) == 1 and self._pipeline.stage_cache is not None:
+            return [ChunkPiece(inputs, chunk=chunks[0])]
+        return [ChunkPiece(inputs, {str(cut): chunk.phonemes}, chunk) for chunk in chunks]
 
-    @abstractmethod
-    def _part(self, row: Row, chunk: Chunk, run: RunState, result: Result) -> PartT:
-        """Make a part of the output from what the graph gave for a chunk.
-
-        Raises:
-            RunError: the graph gave something that is no such output.
-        """
-
-    def runs(self, rows: Iterable[Row]) -> Iterator[tuple[str, RunState]]:
-        """Give the runs of the graph that lines take, none of them begun, each with the origin of its line.
-
-        Raises:
-            LineError: a line cannot be run.
-        """
-        for row in rows:
-            with _name_line(row.origin):
-                chunks = self._chunks(row)
-            for chunk in chunks:
-                yield row.origin, self._pipeline.start(self._inputs_of(chunk), self._options_of(row))
-
-    def check_devices(self) -> None:
-        """Find out whether this machine has the devices that a line may take.
-
-        Raises:
-            RunError: it lacks one; the message lists those it has.
-        """
-        self._pipeline.check_devices(self._options)
-
-    def load(self, row: Row) -> None:
-        """Load the libraries that a line takes, which finds what is missing before anything is written.
-
-        Only the first has been loaded when this returns; a thread loads the others while the first stages run.
-
-        Raises:
-            RunError: a device is absent, or a library is missing or unfit.
-        """
-        for _, run in self.runs([row]):
-            self._pipeline.load(self._pipeline.misses(run), wait=False)
-
-    def _chunks(self, row: Row) -> list[Chunk]:
-        return split(row.text, self._vocab, self._limit, skip_unknown=self._skip_unknown)
-
-    def _inputs_of(self, chunk: Chunk) -> dict[str, Any]:
-        return {PHONEMES: chunk.phonemes, **self._inputs}
-
-    def _options_of(self, row: Row) -> RunOptions:
-        return dataclasses.replace(self._options, label=row.origin)
-
-
-@dataclass(frozen=True)
-class OutputPart:
-    """The outputs of the graph for one chunk of a line.
-
-    Attributes:
-        origin: where the line was written.
-        outputs: name -> array, of the part of the graph that was asked for.
-        timings: stage -> wall time [s], of the stages that ran.
-    """
-
-    origin: str
-    outputs: dict[str, Array]
-    timings: dict[str, float]
+    def _run_front(self, row: Row, cut: Ref, *, checks: bool) -> str | None:
+        """Run the stages in front of the cut; gives their text, or None if a check cannot run them."""
+        options = dataclasses.replace(
+            self._options_of(row, Piece({})), scope=Scope(until=cut.stage), keep=False, retain=frozenset([cut])
+        )
+        inputs = self._whole(row).inputs
+        if checks:
+            found = self._pipeline.peek(self._pipeline.check(inputs, options), cut)
+            return None if found is None else str(found)
+        run = self._pipeline.prepare(inputs, options, warn=False)
+        return str(self._pipeline.finish(run, announce=False)[str(cut)])
 
 
 class OutputRunner(LineRunner[OutputPart]):
     """Runs lines through a graph, or a part of one, that need not give audio."""
 
-    def _part(self, row: Row, chunk: Chunk, run: RunState, result: Result) -> OutputPart:  # noqa: ARG002 - the base's
-        outputs = {name: array for name, array in result.items() if name in run.outputs}
-        return OutputPart(row.origin, outputs, result.timings)
-
-
-@contextlib.contextmanager
-def _name_line(origin: str) -> Iterator[None]:
-    """Add the origin of a line to errors."""
-    try:
-        yield
-    except RunError as error:
-        raise LineError(origin, str(error)) from error
+    def _part(self, row: Row, piece: Piece, run: RunState, result: Result) -> OutputPart:  # noqa: ARG002 - the base's
+        return make_output_part(row, run, result)

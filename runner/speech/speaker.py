@@ -1,4 +1,4 @@
-"""Speaks lines of phonemes with a graph that gives audio, and says when each symbol is spoken if asked.
+"""Speaks lines with a graph that gives audio, and says when each symbol is spoken if asked.
 
 result of a chunk --> audio, durations --> join_edges --> Part: follows the part before without a gap
 """
@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from runner.cache import keys
-from runner.cache.digest import array_digest, value_digest
+import numpy as np
+
 from runner.engine.options import RunOptions
 from runner.errors import RunError
 from runner.graph.types import Graph, Ref
-from runner.runtime import devices
 from runner.speech import timestamps
-from runner.speech.line_runner import LineRunner
+from runner.speech.line_runner import ChunkPiece, LineRunner, find_tokenizers
 from runner.speech.split import join_edges
 from stages.contract import parse_type
 from stages.dims import SAMPLE_RATE_HZ
@@ -24,8 +24,8 @@ from stages.symbols import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
+    from runner.batch.row_runner import Piece
     from runner.batch.rows import Row
     from runner.engine.pipeline import Pipeline, Result
     from runner.engine.run_state import RunState
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 AUDIO, DURATIONS = "audio", "durations"  # outputs; the second for timestamps alone: see `with_durations`
 FRAMES = "frames"  # the dim that counts them
-_AUDIO_TYPE, _DURATIONS_TYPE = parse_type("float32[samples]"), parse_type("int64[1, text]")
+_DURATIONS_TYPE = parse_type("int64[1, text]")
 AnyGraph = TypeVar("AnyGraph", bound=Graph)
 _DEFAULT = RunOptions()
 
@@ -46,15 +46,23 @@ class Part:
 
     Attributes:
         origin: where the line was written.
-        audio: [samples], its edges cut and faded where another part adjoins.
+        outputs: the outputs of the graph; audio [samples] has its edges cut and faded where another part adjoins.
+        main: the output that is spoken, of which `spans` are the times.
         spans: when its symbols are spoken, from the start of this part; empty where nobody asked for times.
         result: what the run of the graph gave for this chunk.
     """
 
     origin: str
-    audio: Array
+    outputs: dict[str, Any]
+    main: str
     spans: list[Span]
     result: Result
+
+    @property
+    def audio(self) -> Array:
+        """The audio that is spoken [samples]."""
+        audio: Array = self.outputs[self.main]
+        return audio
 
     @property
     def timings(self) -> dict[str, float]:
@@ -63,69 +71,69 @@ class Part:
 
 
 class Speaker(LineRunner[Part]):
-    """Speaks line after line."""
+    """Speaks line after line.
+
+    Attributes:
+        main: the output of the graph that is spoken.
+        rate_hz: its sample rate.
+    """
 
     def __init__(
         self,
         pipeline: Pipeline,
-        voice: str | None,
+        inputs: Mapping[str, Any],
+        lines: str | None,
         options: RunOptions = _DEFAULT,
         *,
+        main: str | None = None,
         timed: bool = False,
     ) -> None:
-        """Check the graph, and load the voice.
+        """Check the graph.
 
         Args:
-            voice, options: of `LineRunner`.
+            inputs, lines, options: of `LineRunner`.
+            main: the output that is spoken; None for the graph's only audio.
             timed: find out when each symbol is spoken; the graph is one that `with_durations` gave.
 
         Raises:
             RunError: the graph gives no audio or, if `timed`, no durations.
-            WeightsError: the voice is not there, or not one of this model.
         """
         graph = pipeline.graph
-        _check_output(graph, AUDIO, _AUDIO_TYPE, "a graph that speaks")
-        if timed:
-            _check_output(graph, DURATIONS, _DURATIONS_TYPE, "a graph that tells times")
+        self.main = main or find_main_audio(graph)
+        self.rate_hz = graph.audio[self.main]
+        if timed and DURATIONS not in graph.outputs:
+            wanted = f"an output '{DURATIONS}' of {_DURATIONS_TYPE}"
+            raise RunError(f"{graph.path}: a graph that tells times has {wanted}; this one has none")
         found = _durations(graph)
-        super().__init__(pipeline, voice, dataclasses.replace(options, retain=options.retain | set(found)))
+        super().__init__(pipeline, inputs, lines, dataclasses.replace(options, retain=options.retain | set(found)))
         self._timed = timed
         self._durations = found[0] if len(found) == 1 else None
+        declared = graph.tree.get("outputs", self.main)
+        self._is_declared = declared is not None and isinstance(declared.value, dict)
 
-    def identity(self, build_root: Path | None) -> str:
-        """Compute a digest of everything but the line that its audio depends on: code, weights, parameters, voice.
+    def _settings(self) -> list[Any]:
+        return [*super()._settings(), self._timed]
 
-        Raises:
-            RunError: code, a library or a manifest cannot be read.
-        """
-        graph = self._pipeline.graph
-        stages = {}
-        for name, spec in graph.stages.items():
-            library = devices.library_path(spec, graph.model_name, build_root) if spec.is_library else None
-            stages[name] = keys.identity(spec, graph, self._pipeline.config, library)
-        wires = {
-            name: [[port, str(source.ref)] for port, source in spec.inputs.items()]
-            for name, spec in graph.stages.items()
-        }
-        voice = {name: array_digest(value) for name, value in self._inputs.items()}
-        outputs = {name: str(ref) for name, ref in graph.outputs.items()}
-        params, scope = {**graph.params, **self._options.params}, self._options.scope
-        again = [scope.start, scope.only, sorted(scope.refresh)]  # stages that were to run anew have not run yet
-        return value_digest([stages, wires, outputs, voice, params, again, self._limit, self._timed])
-
-    def _part(self, row: Row, chunk: Chunk, run: RunState, result: Result) -> Part:
-        self._check_length(run, result[AUDIO].size)
-        audio, shift = join_edges(result[AUDIO], chunk)
-        spans = self._spans(chunk, result, shift, audio.size) if self._timed else []
-        return Part(row.origin, audio, spans, result)
+    def _part(self, row: Row, piece: Piece, run: RunState, result: Result) -> Part:
+        assert isinstance(piece, ChunkPiece)
+        graph, outputs, shifts = self._pipeline.graph, {}, {}
+        for name in run.outputs:
+            outputs[name] = result[name]
+            if name in graph.audio:
+                audio = np.ascontiguousarray(result[name]).reshape(-1)
+                outputs[name], shifts[name] = join_edges(audio, piece.chunk, graph.audio[name])
+        if not self._is_declared:
+            self._check_length(run, result[self.main].size)
+        spans = self._spans(piece.chunk, result, shifts[self.main], outputs[self.main].size) if self._timed else []
+        return Part(row.origin, outputs, self.main, spans, result)
 
     def _check_length(self, run: RunState, samples: int) -> None:
-        """Refuse audio that is not as long as its frames, which is the only sign of another sample rate.
+        """Refuse audio that is not as long as its frames, where the graph does not say at which rate it is.
 
         Raises:
             RunError: naming the output, its length and that of its frames.
         """
-        ref, hop = self._pipeline.graph.outputs[AUDIO], self._dims.frame_samples
+        ref, hop = self._pipeline.graph.outputs[self.main], self._dims.frame_samples
         frames, exact = self._frames(run)
         most = None if frames is None else frames * hop
         fits = samples == most if exact else samples % hop == 0 and (most is None or samples <= most)
@@ -134,15 +142,16 @@ class Speaker(LineRunner[Part]):
         self._pipeline.forget(run, ref.stage)
         wanted = f"{most}, which are {frames} frames" if exact else f"a multiple of {hop}"
         wanted += "" if exact or most is None else f" up to {most}"
-        rate = f" to {samples * SAMPLE_RATE_HZ / most:.0f} Hz" if exact and most else ""
+        rate = f" to {samples * self.rate_hz / most:.0f} Hz" if exact and most else ""
         raise RunError(
-            f"output '{AUDIO}' ({ref}): got {samples} samples, expected {wanted}: a frame is {hop} samples at "
-            f"{SAMPLE_RATE_HZ} Hz. A stage resamples{rate}, or changes the length: let it keep {hop} samples a frame"
+            f"output '{self.main}' ({ref}): got {samples} samples, expected {wanted}: a frame is {hop} samples at "
+            f"{self.rate_hz} Hz. A stage resamples{rate}, or changes the length: say so in the graph, as in "
+            f"outputs: {{{self.main}: {{from: {ref}, as: audio, rate: {self.rate_hz}}}}}"
         )
 
     def _frames(self, run: RunState) -> tuple[int | None, bool]:
         """The frames of a run that has ended, or an upper bound, and whether it is exact; None if unknown."""
-        if run.override:
+        if run.override.keys() - {self._cut}:
             return None, False  # the caller's array need not fit the frames
         durations = None if self._durations is None else self._pipeline.peek(run, self._durations)
         if durations is not None:
@@ -152,8 +161,28 @@ class Speaker(LineRunner[Part]):
 
     def _spans(self, chunk: Chunk, result: Mapping[str, Array], shift: int, samples: int) -> list[Span]:
         symbols = [symbol for symbol in normalise(chunk.phonemes, self._vocab) if symbol.text in self._vocab]
-        found = timestamps.time_symbols(symbols, result[DURATIONS], self._dims.frame_samples, result[AUDIO].size)
+        frame = Fraction(self._dims.frame_samples * self.rate_hz, SAMPLE_RATE_HZ)
+        found = timestamps.time_symbols(symbols, result[DURATIONS], frame, result[self.main].size)
         return timestamps.move_spans(found, columns=chunk.offset, samples=shift, limit=samples)
+
+
+def find_main_audio(graph: Graph) -> str:
+    """Find the output that is spoken: the only one that is audio, else the one called `audio`.
+
+    Raises:
+        RunError: there is none, or several and none has that name.
+    """
+    found = [name for name in graph.outputs if name in graph.audio]
+    if len(found) == 1 or AUDIO in found:
+        return found[0] if len(found) == 1 else AUDIO
+    if found:
+        raise RunError(f"{graph.path}: {', '.join(found)} are audio; name the output that is to be spoken")
+    ref = graph.outputs.get(AUDIO)
+    fact = "has none" if ref is None else f"has one of {graph.stages[ref.stage].outputs[ref.port]}, which is not"
+    raise RunError(
+        f"{graph.path}: a graph that speaks has an output that is audio, as in audio: {{from: STAGE.PORT, as: audio, "
+        f"rate: {SAMPLE_RATE_HZ}}}; this one {fact}"
+    )
 
 
 def with_durations(graph: AnyGraph) -> AnyGraph:
@@ -178,17 +207,11 @@ def _durations(graph: Graph) -> list[Ref]:
     """The ports of durations: that of the graph's output, else those of all stages that have one."""
     if DURATIONS in graph.outputs:
         return [graph.outputs[DURATIONS]]
+    texts = {spec.dim("text") for spec in find_tokenizers(graph)} or {"text"}
+    types = [str(parse_type(f"int64[1, {text}]")) for text in texts]
     return [
         Ref(name, port)
         for name, spec in graph.stages.items()
         for port, type_ in spec.outputs.items()
-        if (port, type_) == (DURATIONS, _DURATIONS_TYPE)
+        if port == DURATIONS and str(type_) in types
     ]
-
-
-def _check_output(graph: Graph, name: str, type_: object, what: str) -> None:
-    ref = graph.outputs.get(name)
-    given = None if ref is None else graph.stages[ref.stage].outputs[ref.port]
-    if given != type_:
-        found = "has none" if given is None else f"has one of {given}"
-        raise RunError(f"{graph.path}: {what} has an output '{name}' of {type_}; this one {found}")

@@ -40,7 +40,7 @@ _SENTENCE_MARKS, _CLAUSE_MARKS, _CLOSERS = ".!?…", ",;:—", '"”)'
 # Any number of marks, each with the quotes and brackets that close after it; or the space between two words.
 _GAP = re.compile(rf"(?: *[{_SENTENCE_MARKS}{_CLAUSE_MARKS}][{_CLOSERS}]*)+ *| +")
 _QUIET = 0.005  # of the peak (-46 dB): quieter edges are silence
-_FADE = SAMPLE_RATE_HZ // 200  # [samples]
+_FADES_IN_A_SECOND = 200
 
 
 class Boundary(enum.Enum):
@@ -185,21 +185,22 @@ def _boundary(marks: str) -> Boundary:
     return Boundary.CLAUSE if marks else Boundary.WORD
 
 
-def join_edges(audio: Audio, chunk: Chunk) -> tuple[Audio, int]:
+def join_edges(audio: Audio, chunk: Chunk, rate_hz: int = SAMPLE_RATE_HZ) -> tuple[Audio, int]:
     """Give the audio of `chunk` half of the pause to each neighbour; the ends of the line stay as they are.
 
     Args:
         audio: [samples] of the chunk run alone.
+        rate_hz: its sample rate.
 
     Returns:
         the audio, to follow that of the chunk before without a gap; and the samples by which speech is later in it.
     """
     loud = np.flatnonzero(np.abs(audio) > _QUIET * np.abs(audio).max(initial=0.0))
     first, last = (int(loud[0]), int(loud[-1]) + 1) if loud.size else (0, audio.size)
-    skipped, padding = _trim(chunk.before, first)
-    dropped, filling = _trim(chunk.after, audio.size - last)
+    skipped, padding = _trim(chunk.before, first, rate_hz)
+    dropped, filling = _trim(chunk.after, audio.size - last, rate_hz)
     joined = np.pad(audio[skipped : audio.size - dropped], (padding, filling))
-    size = min(_FADE, audio.size - skipped - dropped)
+    size = min(rate_hz // _FADES_IN_A_SECOND, audio.size - skipped - dropped)
     rise = (0.5 - 0.5 * np.cos(np.pi * (np.arange(size) + 0.5) / size)).astype(np.float32)
     if chunk.before is not None:
         joined[padding : padding + size] *= rise
@@ -208,9 +209,9 @@ def join_edges(audio: Audio, chunk: Chunk) -> tuple[Audio, int]:
     return joined, padding - skipped
 
 
-def _trim(boundary: Boundary | None, quiet: int) -> tuple[int, int]:
+def _trim(boundary: Boundary | None, quiet: int, rate_hz: int) -> tuple[int, int]:
     """Give the samples to cut off an edge that is `quiet` for so many, and to add, for half the pause at `boundary`."""
     if boundary is None:
         return 0, 0
-    half = round(boundary.value * SAMPLE_RATE_HZ / 2)
+    half = round(boundary.value * rate_hz / 2)
     return max(quiet - half, 0), max(half - quiet, 0)

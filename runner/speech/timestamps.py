@@ -22,6 +22,7 @@ from stages.dims import END_TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from fractions import Fraction
 
     import numpy as np
     import numpy.typing as npt
@@ -80,24 +81,26 @@ class Timing:
 
 
 def time_symbols(
-    symbols: Sequence[Symbol], durations: npt.NDArray[np.int64], frame_samples: int, samples: int
+    symbols: Sequence[Symbol], durations: npt.NDArray[np.int64], frame_samples: Fraction | int, samples: int
 ) -> list[Span]:
     """Compute when each of `symbols` is spoken in their audio of `samples`.
 
     Args:
         durations: frames of each token [1, text]: of the symbols, with a zero token at either end; 0 where padded.
+        frame_samples: samples of a frame; a fraction in audio that was resampled.
 
     Raises:
         RunError: the durations are not those of these symbols and this audio.
     """
     tokens = len(symbols) + END_TOKENS
-    total = int(durations.sum()) * frame_samples
-    if durations.shape[1] < tokens or durations[0, tokens:].any() or total != samples:
+    total = round(int(durations.sum()) * frame_samples)
+    apart = abs(total - samples) > (0 if frame_samples == int(frame_samples) else 1)  # a resampler rounds as it likes
+    if durations.shape[1] < tokens or durations[0, tokens:].any() or apart:
         raise RunError(
             f"the graph's durations are of {int((durations > 0).sum())} tokens and {total} samples, but the audio is "
             f"of {tokens} tokens and {samples} samples: they cannot be told apart in time"
         )
-    ends = [frames * frame_samples for frames in accumulate(durations[0, : tokens - 1].tolist())]
+    ends = [round(frames * frame_samples) for frames in accumulate(durations[0, : tokens - 1].tolist())]
     return [
         Span(symbol.text, symbol.column, start, end)
         for symbol, start, end in zip(symbols, ends[:-1], ends[1:], strict=True)

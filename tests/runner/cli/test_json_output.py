@@ -20,7 +20,7 @@ from runner.cli import main
 Run = Callable[..., tuple[int, dict[str, Any]]]
 KEYS = {
     *("format", "status", "utterances", "failed", "sample_rate", "audio_seconds", "wall_seconds"),
-    *("real_time_factor", "stages", "graph", "output", "timestamps"),
+    *("real_time_factor", "stages", "graph", "output", "outputs", "timestamps"),
 }
 
 
@@ -54,6 +54,7 @@ def test_a_run_that_went_well(run: Run, timed_graph: Path) -> None:
     assert table["failed"] == []
     assert (table["sample_rate"], table["audio_seconds"]) == (24_000, 0.475)
     assert (table["graph"], table["output"], table["timestamps"]) == (str(timed_graph), "ipa.wav", "t.vtt")
+    assert table["outputs"] == {"audio": "ipa.wav"}
     assert list(table["stages"]) == ["tokenize", "tones"]
     assert table["real_time_factor"] > 0
     assert sum(table["stages"].values()) < table["wall_seconds"]
@@ -86,7 +87,8 @@ def test_an_error(run: Run) -> None:
 
 def test_a_part_without_audio(run: Run) -> None:
     code, table = run("--phonemes", "h", "--until", "tokenize")
-    assert (code, {*table}) == (0, KEYS)
+    assert (code, {*table}) == (0, KEYS | {"rows"})
+    assert table["rows"][0]["outputs"]["tokenize.length"] == [3]
     assert table["utterances"] == {"total": 1, "spoken": 1, "resumed": 0, "failed": 0}
     assert (table["status"], table["output"], table["audio_seconds"]) == ("ok", None, 0.0)
     assert list(table["stages"]) == ["tokenize"]

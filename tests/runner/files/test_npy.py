@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from runner.errors import RunError
-from runner.files.npy import read_array, write_arrays
+from runner.files.npy import read_array, write_ports
 
 
 @contextlib.contextmanager
@@ -29,7 +29,7 @@ def small_files() -> Iterator[None]:
 
 def test_arrays_survive_the_disk(tmp_path: Path) -> None:
     ports = {"a.mask": np.array([[True, False]]), "a.seed": np.array(3), "b.none": np.zeros((1, 0), np.float32)}
-    write_arrays(tmp_path / "new", ports)
+    write_ports(tmp_path / "new", ports)
     for port, array in ports.items():
         np.testing.assert_array_equal(read_array(tmp_path / "new" / f"{port}.npy"), array, strict=True)
 
@@ -37,5 +37,5 @@ def test_arrays_survive_the_disk(tmp_path: Path) -> None:
 def test_full_disk_is_an_error_and_leaves_no_part_of_a_file(tmp_path: Path) -> None:
     message = r"b\.large\.npy: cannot be written: File too large"
     with small_files(), pytest.raises(RunError, match=message):
-        write_arrays(tmp_path, {"a.small": np.zeros(3), "b.large": np.zeros(10_000)})
+        write_ports(tmp_path, {"a.small": np.zeros(3), "b.large": np.zeros(10_000)})
     assert [path.name for path in tmp_path.iterdir()] == ["a.small.npy"]

@@ -15,6 +15,7 @@ from runner.engine.run_state import RunState
 from runner.errors import LineError, RunError
 from runner.graph.load import load_graph
 from runner.graph.types import Ref
+from runner.speech.line_runner import PHONEMES
 from runner.speech.speaker import Speaker, with_durations
 from tests.runner.timed_speech import LIMIT, TOKEN
 from tests.runner.toys import offer_stage
@@ -45,7 +46,7 @@ DURATIONS, FRAMES = "      durations: int64[1, text]\n", "      counts: int64[1,
 
 def speaker(graph: Path, *, timed: bool = False, **params: object) -> Speaker:
     loaded = load_graph(str(graph))
-    return Speaker(Pipeline(with_durations(loaded) if timed else loaded), None, RunOptions(params), timed=timed)
+    return Speaker(Pipeline(with_durations(loaded) if timed else loaded), {}, PHONEMES, RunOptions(params), timed=timed)
 
 
 def resampled(graph: Path, edits: dict[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -76,7 +77,7 @@ def test_graph_without_durations_tells_no_times(tones_graph: Path) -> None:
     ):
         with_durations(load_graph(str(tones_graph)))
     with pytest.raises(RunError, match="a graph that tells times has an output 'durations'"):
-        Speaker(Pipeline(load_graph(str(tones_graph))), None, timed=True)
+        Speaker(Pipeline(load_graph(str(tones_graph))), {}, PHONEMES, timed=True)
 
 
 def test_a_line_is_one_part_with_the_times_of_its_symbols(timed_graph: Path) -> None:
@@ -101,7 +102,7 @@ def test_a_line_is_split_at_the_limit_of_the_graph(timed_graph: Path) -> None:
 
 def test_a_line_longer_than_a_fixed_size_is_refused_and_not_split(timed_graph: Path) -> None:
     pipeline = Pipeline(load_graph(str(timed_graph), sets=["dims.text=10"]))
-    fixed = Speaker(pipeline, None)
+    fixed = Speaker(pipeline, {}, PHONEMES)
     fixed.check(line("hhhhh hh"))
     with pytest.raises(LineError, match=r"^ipa.txt:7: .*input_ids: 11 text, but the graph fixes text at 10: give less"):
         fixed.check(line("hhhhh hhh"))
@@ -128,14 +129,14 @@ def test_identity_is_that_of_everything_but_the_line(timed_graph: Path) -> None:
 class Watched(Pipeline):
     """Notes which runs were said to be the last."""
 
-    def finish(self, run: RunState, *, last: bool = False) -> Result:
+    def finish(self, run: RunState, *, last: bool = False, announce: bool = True) -> Result:
         self.said = [*getattr(self, "said", []), last]
-        return super().finish(run, last=last)
+        return super().finish(run, last=last, announce=announce)
 
 
 def test_only_the_last_part_of_the_last_line_is_the_last_run(timed_graph: Path) -> None:
     pipeline = Watched(load_graph(str(timed_graph)))
-    talker = Speaker(pipeline, None)
+    talker = Speaker(pipeline, {}, PHONEMES)
     two_parts = line("h" * (LIMIT - 1) + " h")
     assert len(list(talker.run(two_parts))) == len(list(talker.run(two_parts, last=True))) == 2
     assert pipeline.said == [False, False, False, True]
@@ -166,7 +167,8 @@ def test_audio_of_another_sample_rate_is_refused(
         list(speaker(resampled(timed_graph, edits, tmp_path, monkeypatch)).run(line("hɛ")))
     message = str(caught.value)
     assert message.startswith(f"ipa.txt:7: output 'audio' (resample.audio): got 1600 samples, expected {wanted}a frame")
-    assert message.endswith(f"A stage resamples{cause}, or changes the length: let it keep 600 samples a frame")
+    declared = "outputs: {audio: {from: resample.audio, as: audio, rate: 24000}}"
+    assert message.endswith(f"A stage resamples{cause}, or changes the length: say so in the graph, as in {declared}")
 
 
 @pytest.mark.parametrize("caching", [True, False])
@@ -177,13 +179,13 @@ def test_audio_of_another_sample_rate_is_refused_when_it_is_kept(
     pipeline = Pipeline(load_graph(str(resampled(timed_graph, edits, tmp_path, monkeypatch))), cache=Cache(stage_cache))
     for _ in range(2):
         with pytest.raises(LineError, match="got 2400 samples, expected 3600"):  # a multiple of 600 as well
-            list(Speaker(pipeline, None).run(line("hɛhh")))
+            list(Speaker(pipeline, {}, PHONEMES).run(line("hɛhh")))
 
 
 def test_an_array_of_the_caller_has_the_length_that_it_has(timed_graph: Path) -> None:
     pipeline = Pipeline(load_graph(str(timed_graph)))
     given = {"tones.audio": np.zeros(7, np.float32)}
-    (part,) = Speaker(pipeline, None, RunOptions(override=given)).run(line("hɛ"))
+    (part,) = Speaker(pipeline, {}, PHONEMES, RunOptions(override=given)).run(line("hɛ"))
     assert part.audio.size == 7
 
 
@@ -198,5 +200,5 @@ def test_a_stage_s_warning_names_the_line_and_is_told_once(timed_graph: Path, ca
 def test_audio_of_durations_that_were_given_may_be_of_any_number_of_frames(timed_graph: Path) -> None:
     pipeline = Pipeline(load_graph(str(timed_graph)))
     given = {"tones.durations": np.array([[1, 7, 1, 1]])}
-    (part,) = Speaker(pipeline, None, RunOptions(override=given)).run(line("hɛ"))
+    (part,) = Speaker(pipeline, {}, PHONEMES, RunOptions(override=given)).run(line("hɛ"))
     assert part.audio.size == 4 * TOKEN

@@ -97,7 +97,7 @@ def test_what_a_joint_cut_off_has_no_length() -> None:
 def write(path: Path) -> str:
     """Two lines with a pause of half a second, as a file."""
     lines = [timing(), timing(24 * FRAME + SECOND // 2)]
-    timestamp_files.write(path, lambda: lines, 48 * FRAME + SECOND // 2)
+    timestamp_files.write(path, lambda: lines, 48 * FRAME + SECOND // 2, SECOND)
     return path.read_text(encoding="utf-8")
 
 
@@ -143,7 +143,7 @@ def test_vtt_has_a_cue_a_word(tmp_path: Path) -> None:
 def test_clock_counts_hours(tmp_path: Path) -> None:
     end = 3_723 * SECOND + SECOND // 2
     line = Timing("", "a", 0, end, [[Span("a", 1, end - SECOND, end)]])
-    timestamp_files.write(tmp_path / "t.srt", lambda: [line], end)
+    timestamp_files.write(tmp_path / "t.srt", lambda: [line], end, SECOND)
     assert "01:02:02,500 --> 01:02:03,500" in (tmp_path / "t.srt").read_text(encoding="utf-8")
 
 
@@ -163,7 +163,7 @@ def test_textgrid_tiles_the_whole_time(tmp_path: Path) -> None:
 
 def test_textgrid_doubles_quotes_and_leaves_out_what_has_no_length(tmp_path: Path) -> None:
     line = Timing("", '"a', 0, 600, [[Span('"', 1, 0, 0), Span("a", 2, 0, 600)]])
-    timestamp_files.write(tmp_path / "t.TextGrid", lambda: [line], 600)
+    timestamp_files.write(tmp_path / "t.TextGrid", lambda: [line], 600, SECOND)
     text = (tmp_path / "t.TextGrid").read_text(encoding="utf-8")
     assert re.findall(r'^ {12}text = (".*")$', text, re.MULTILINE) == ['"""a"', '"a"', '"a"']
 
@@ -180,12 +180,12 @@ def test_nothing_is_left_of_a_file_that_fails(tmp_path: Path) -> None:
 
     (tmp_path / "t.json").write_text("old", encoding="utf-8")
     with pytest.raises(RunError, match="no more"):
-        timestamp_files.write(tmp_path / "t.json", lines, 0)
+        timestamp_files.write(tmp_path / "t.json", lines, 0, SECOND)
     assert [(path.name, path.read_text("utf-8")) for path in tmp_path.iterdir()] == [("t.json", "old")]
 
 
 def test_no_text_is_two_cells(tmp_path: Path) -> None:
     line = Timing("ipa.txt:7", "h\tə\r", 0, 2 * FRAME, [])
-    timestamp_files.write(tmp_path / "t.tsv", lambda: [line], 2 * FRAME)
+    timestamp_files.write(tmp_path / "t.tsv", lambda: [line], 2 * FRAME, SECOND)
     rows = (tmp_path / "t.tsv").read_text("utf-8").splitlines()
     assert rows[1:] == [r"0.0	0.05	utterance	h\tə\r	ipa.txt:7	1"]

@@ -1,0 +1,111 @@
+"""Writes an output that is an array or a text: one file, or a folder with a file for each row.
+
+    array   .npy   of one row in a file; of any number in a folder
+    text    .txt   a line a row in a file
+
+A row that takes several runs of the graph gives a file for each array, `pitch.1.npy`, and its texts joined by spaces.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from runner.errors import RunError
+from runner.files.errors import writing
+from runner.files.npy import write_array
+from runner.files.replace import check_writable, replace_text, resolve_target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from runner.batch.rows import Row
+
+ARRAY, TEXT = ".npy", ".txt"
+
+
+class Part(Protocol):
+    """A part of a row's output, with the outputs of the graph by name."""
+
+    @property
+    def outputs(self) -> Mapping[str, Any]: ...
+    @property
+    def timings(self) -> Mapping[str, float]: ...
+
+
+class ValueFiles:
+    """The `batch.bulk.Place` of one output of the graph; there is nothing to resume from.
+
+    Attributes:
+        name: the output.
+        path: the file or folder.
+        is_folder: whether each row has a file of its own.
+    """
+
+    def __init__(self, name: str, path: str, *, is_text: bool, in_name: bool = False) -> None:
+        """Choose the place, and refuse one that cannot be written before any work is done.
+
+        Args:
+            path: the file; a folder, if it ends with a slash or exists.
+            in_name: name the files of a folder after the output, too: `0001.f0.npy`.
+
+        Raises:
+            RunError: the place cannot be written, or the extension is not that of an array.
+        """
+        self.name, self.path, self._is_text = name, Path(path), is_text
+        self.is_folder = path.endswith("/") or self.path.is_dir()
+        self._suffix = f".{name}{TEXT if is_text else ARRAY}" if in_name else TEXT if is_text else ARRAY
+        self._lines: list[str] = []
+        self._total = 1
+        if self.is_folder:
+            with writing(self.path):
+                self.path.mkdir(exist_ok=True)
+        elif not is_text and self.path.suffix != ARRAY:
+            raise RunError(f"{path}: output '{name}' is an array, which is written as {ARRAY}; name the file so")
+        check_writable(self.row_path(1) if self.is_folder else self.path)
+
+    def open(self, total: int) -> ValueFiles:
+        """Prepare for `total` rows.
+
+        Raises:
+            RunError: one file cannot hold them.
+        """
+        self._total = total
+        if total > 1 and not self.is_folder and not self._is_text:
+            fact = f"a file holds the array of one row, and there are {total}"
+            raise RunError(f"{self.path}: {fact}; give a folder, {self.path.stem}/")
+        return self
+
+    def files(self) -> Iterator[Path]:
+        """List the files that are written, without those of single rows."""
+        if not self.is_folder:
+            yield self.path
+
+    def row_path(self, number: int) -> Path:
+        """The file of row `number` in a folder."""
+        return self.path / f"{number:0{max(4, len(str(self._total)))}}{self._suffix}"
+
+    def resume(self, number: int, row: Row) -> bool:  # noqa: ARG002 - the place's
+        return False
+
+    def take(self, number: int, row: Row, parts: Iterable[Part]) -> int:  # noqa: ARG002 - the place's
+        values = [part.outputs[self.name] for part in parts]
+        path = self.row_path(number) if self.is_folder else self.path
+        if not self._is_text:
+            for count, value in enumerate(values, 1):
+                file = path if len(values) == 1 else path.with_suffix(f".{count}{path.suffix}")
+                with writing(file):
+                    write_array(resolve_target(file), value)
+        elif self.is_folder:
+            replace_text(path, f"{' '.join(values)}\n")
+        else:
+            self._lines.append(" ".join(values))
+        return 0
+
+    def finish(self, rows: Iterable[Row], *, failed: bool) -> tuple[int, bool]:  # noqa: ARG002 - the place's
+        if self._is_text and not self.is_folder and self._lines:
+            replace_text(self.path, "".join(f"{line}\n" for line in self._lines))
+        return 0, True
+
+    def close(self, *, complete: bool) -> bool:  # noqa: ARG002 - the place's
+        return False

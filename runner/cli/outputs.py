@@ -1,0 +1,200 @@
+"""Chooses the outputs of a graph that a run computes, and the places where they are written.
+
+-o out.wav          the audio, or the only output
+-o f0=pitch.npy     one output, by its name; repeatable
+-o out/             all outputs, a file each for every row
+(none)              the audio, named after the input; without audio, the values are printed
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runner.batch.output import Destination
+from runner.batch.several import SeveralPlaces
+from runner.batch.value_files import ARRAY, ValueFiles
+from runner.errors import RunError, suggest
+from runner.graph.types import Graph
+from runner.runtime.values import STR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from runner.batch.bulk import Place
+    from runner.cli.settings import Settings
+
+AUDIO = "audio"
+
+
+@dataclass(frozen=True)
+class Target:
+    """An output that is written.
+
+    Attributes:
+        path: as the option gives it; None for a file named after the input.
+        in_folder: whether it shares its folder with other outputs.
+    """
+
+    name: str
+    path: str | None
+    in_folder: bool = False
+
+
+def choose_targets(graph: Graph, settings: Settings) -> list[Target]:
+    """Choose the outputs that are written; none if their values are to be printed.
+
+    Raises:
+        RunError: no output has such a name, or an option does not say which output it means.
+    """
+    named, rest = _read_options(graph, settings.outputs)
+    targets = [Target(name, path) for name, path in named.items()]
+    if rest is None:
+        if targets:
+            return targets
+        audio = [name for name in graph.outputs if name in graph.audio]
+        return [Target(name, None, len(audio) > 1) for name in audio]
+    if rest.endswith("/") or Path(rest).is_dir():
+        others = [name for name in graph.outputs if name not in named]
+        main = _find_main(graph, others)
+        return [*(Target(name, rest, name != main) for name in others), *targets]
+    main = _find_main(graph, list(graph.outputs))
+    if main is None:
+        names, first = ", ".join(graph.outputs), next(iter(graph.outputs))
+        raise RunError(
+            f"-o {rest}: the graph has the outputs {names}; say which, as in -o {first}=FILE, or give a folder"
+        )
+    if main in named:
+        raise RunError(f"-o {rest} and -o {main}={named[main]} give the same output; leave one out")
+    return [Target(main, rest), *targets]
+
+
+def _read_options(graph: Graph, options: Iterable[str]) -> tuple[dict[str, str], str | None]:
+    """Split the options into those that name an output, and the one that does not."""
+    named: dict[str, str] = {}
+    rest: str | None = None
+    for text in options:
+        name, equals, path = text.partition("=")
+        if equals and name.isidentifier() and (name in graph.outputs or "." not in name):
+            if name not in graph.outputs:
+                hint = f"; a file of that name is spelled ./{text}"
+                raise RunError(f"-o {text}: the graph has no output '{name}'{suggest(name, graph.outputs)}{hint}")
+            if named.setdefault(name, path) != path:
+                raise RunError(f"-o {text}: output '{name}' has another place already: {named[name]}")
+        elif rest is not None:
+            raise RunError(f"-o {text}: -o {rest} is given as well; name the outputs, as in -o NAME=PATH")
+        else:
+            rest = text
+    return named, rest
+
+
+def _find_main(graph: Graph, names: list[str]) -> str | None:
+    """Find the output that a path without a name means: the audio, else the only one."""
+    audio = [name for name in names if name in graph.audio]
+    if len(audio) == 1:
+        return audio[0]
+    if AUDIO in audio:
+        return AUDIO
+    return names[0] if len(names) == 1 else None
+
+
+def select_outputs(graph: Graph, targets: list[Target]) -> Graph:
+    """Give the graph with the outputs that are written alone: what nobody asked for is not computed."""
+    names = [target.name for target in targets]
+    return dataclasses.replace(graph, outputs={name: graph.outputs[name] for name in names}) if names else graph
+
+
+class OutputPlaces:
+    """The places of the outputs of a run.
+
+    Attributes:
+        main: that of the audio that is spoken; None if no output is audio.
+        rate_hz: sample rate of that audio; None if there is none.
+    """
+
+    def __init__(self, graph: Graph, targets: list[Target], settings: Settings) -> None:
+        """Make the places, and refuse what cannot be written before any work is done.
+
+        Raises:
+            RunError: unknown format, or a place cannot be written.
+        """
+        self._values: list[ValueFiles] = []
+        self._audio: list[Destination[Any]] = []
+        self._settings = settings
+        for target in targets:
+            is_array = target.path is not None and Path(target.path).suffix == ARRAY
+            if target.name in graph.audio and not is_array:
+                self._audio.append(self._make_audio(graph, target, len(targets) == 1))
+            else:
+                ref = graph.outputs[target.name]
+                is_text = graph.stages[ref.stage].outputs[ref.port] == STR
+                path = target.path or ""
+                self._values.append(ValueFiles(target.name, path, is_text=is_text, in_name=target.in_folder))
+        self.main = self._audio[0] if self._audio else None
+        self.rate_hz = self.main.writer.rate_hz if self.main is not None else None  # type: ignore[attr-defined]
+        if settings.timestamps is not None and self.main is None:
+            raise RunError("timestamps are of audio, and none is written")
+
+    def _make_audio(self, graph: Graph, target: Target, is_only: bool) -> Destination[Any]:
+        from runner.speech.audio_output import AudioWriter
+
+        settings = self._settings
+        writer = AudioWriter(target.name, graph.audio[target.name], settings.subtype, settings.pause)
+        side = settings.timestamps if not self._audio else None
+        infix = f".{target.name}" if target.in_folder else ""
+        return Destination(target.path, settings.source, writer, side, infix=infix, resumes=is_only)
+
+    @property
+    def main_name(self) -> str | None:
+        """The output that is spoken."""
+        return None if self.main is None else self.main.writer.name  # type: ignore[attr-defined]
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """Output -> its file or folder."""
+        audio = {place.writer.name: place.path for place in self._audio}  # type: ignore[attr-defined]
+        return {**audio, **{place.name: place.path for place in self._values}}
+
+    @property
+    def timed(self) -> bool:
+        """Whether timestamps are written."""
+        return self.main is not None and self.main.side is not None
+
+    def files(self, total: int) -> Iterator[Path]:
+        """The files that a run of `total` rows writes, without those of single rows and those beside the output."""
+        for place in self._audio:
+            yield from place.files(total)
+        for values in self._values:
+            yield from values.files()
+
+    def side_files(self) -> Iterator[Path]:
+        """The files beside the output, without those of single rows."""
+        for place in self._audio:
+            yield from place.side_files()
+
+    def row_files(self, total: int) -> Iterator[tuple[Path, Path | None]]:
+        """The files of `total` single rows, each with the one beside it."""
+        for place in self._audio:
+            yield from place.row_files(total)
+        for values in self._values if total else ():
+            yield from ((values.row_path(number), None) for number in range(1, total + 1 if values.is_folder else 1))
+
+    @contextlib.contextmanager
+    def open(self, total: int, identity: str, *, resume: bool) -> Iterator[Place[Any]]:
+        """Open the places for `total` rows.
+
+        Args:
+            identity: a digest of everything beside the row that its output depends on.
+            resume: take over what an earlier run has finished, where its rows and settings are the same.
+
+        Raises:
+            RunError: a place cannot be written, or does not hold so many rows.
+        """
+        values = [place.open(total) for place in self._values]
+        with contextlib.ExitStack() as stack:
+            audio = [stack.enter_context(place.open(total, identity, resume=resume)) for place in self._audio]
+            places: list[Place[Any]] = [*audio, *values]
+            yield places[0] if len(places) == 1 else SeveralPlaces(places)
