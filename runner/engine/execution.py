@@ -17,7 +17,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
-from runner.engine.decisions import see_sizes
+from runner.engine.decisions import Cause, Reason, see_sizes
 from runner.engine.run_state import StartedStage, Status
 from runner.errors import RunError
 from runner.graph.types import Ref
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from runner.engine.decisions import Decider, Decision
     from runner.engine.executors import Executor
     from runner.engine.observers import Observer
-    from runner.engine.run_state import RunState
+    from runner.engine.run_state import RunState, StageRun
     from runner.engine.stage_cache import Lookup, StageCache
     from runner.engine.transfers import Transfers
     from runner.graph.types import Graph, StageSpec
@@ -117,6 +117,8 @@ class Execution:
     def _next(self, allowed: Callable[[StageSpec], bool]) -> StageSpec | None:
         """The next stage that has to run and that `allowed` lets run, after all decisions have been noted."""
         run, decisions = self._run, self._context.decider.decide(self._run)
+        for name, decision in decisions.items():
+            _note_reason(run.stages[name], decision.reason)
         for spec in run.needed:
             if not run.has_run(spec):
                 self._note(spec, decisions[spec.name])
@@ -150,6 +152,8 @@ class Execution:
                 return values[ref]
         array = self._read(ref)
         if array is None:
+            if run.stages[ref.stage].entry is not None:
+                run.stages[ref.stage].reason = Reason(Cause.EVICTED, ports=(ref.port,))
             self._execute(self._context.graph.stages[ref.stage])
             return run.values[ref]
         run.values[ref] = array
@@ -201,7 +205,9 @@ class Execution:
         if self._cache is None:
             return inputs, None
         # Now: an input whose stage had to run again may have another digest than was kept.
-        lookup = self._context.decider.lookup(run, spec)
+        lookup, stage = self._context.decider.lookup(run, spec), run.stages[spec.name]
+        if run.options.explain and lookup is not None and stage.reason == Reason(Cause.MISS):
+            stage.reason = Reason(Cause.MISS, detail=self._cache.why_missed(spec, lookup))
         self._cache.check_code(spec)
         return inputs, lookup
 
@@ -260,3 +266,10 @@ class Execution:
     def _runs_here(self, spec: StageSpec) -> bool:
         """Whether the stage is compiled for the host."""
         return spec.is_library and not self._context.transfers.is_remote(spec)
+
+
+def _note_reason(stage: StageRun, reason: Reason) -> None:
+    """Note why a stage has its status, unless the reason only follows from what has run since."""
+    was_taken = stage.reason == Reason(Cause.IN_CACHE) and reason.cause is Cause.NOT_TAKEN
+    if reason.cause is not Cause.HAS_RUN and not was_taken:
+        stage.reason = reason

@@ -25,6 +25,7 @@ class RunOptions:
         scope: the part of the graph to run, and the stages to run although their results are in the cache.
         label: names the run in warnings, traces and reports, such as `ipa.txt:7`; '' for none.
         retain: ports whose arrays stay in memory until the run has ended.
+        explain: find out how the key of each stage that runs differs from those in the cache (`StageRun.reason`).
     """
 
     params: Mapping[str, object] = field(default_factory=dict)
@@ -33,3 +34,4 @@ class RunOptions:
     scope: Scope = field(default_factory=Scope)
     label: str = ""
     retain: frozenset[Ref] = frozenset()
+    explain: bool = False

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from runner.cache.cache import Entry
+    from runner.engine.decisions import Reason
     from runner.engine.options import RunOptions
     from runner.engine.stage_cache import Lookup
     from runner.graph.types import Graph, StageSpec
@@ -76,12 +77,14 @@ class StageRun:
         key: of its results; None without a cache.
         seconds: that it took; 0 if it did not run.
         entry: the cache's record of its results; None without a cache, or with `cache: false`.
+        reason: why it has its status; None before anything was decided.
     """
 
     status: Status
     key: str | None = None
     seconds: float = 0.0
     entry: Entry | None = None
+    reason: Reason | None = None
 
 
 class StartedStage(NamedTuple):

@@ -322,3 +322,56 @@ def test_a_whole_number_is_the_same_parameter_as_its_float(tones_graph: Path, st
         pipeline.run({"phonemes": WORD}, RunOptions(params={"speed": speed})) for speed in (1.0, 1, np.array(1, "f4"))
     ]
     assert [statuses(result)["tones"] for result in results] == [Status.RUN, Status.HIT, Status.HIT]
+
+
+def reasons(result: Result) -> list[tuple[str, str]]:
+    return [
+        (str(run.status), run.reason.detail or run.reason.cause.value) for run in result.stages.values() if run.reason
+    ]
+
+
+def test_result_says_why_each_stage_ran_or_did_not(make: Make, toy_root: Path) -> None:
+    explained, word = RunOptions(explain=True), {"phonemes": WORD}
+    nothing = ("run", "nothing is kept for this stage")
+    in_cache = ("hit", "its results are in the cache")
+    assert reasons(make().run(word, explained)) == [nothing, nothing]
+    known = ("hit", "what it gives is known, and nothing that runs takes it")
+    assert reasons(make().run(word, explained)) == [known, in_cache]
+    assert reasons(make().run({"phonemes": "h"}, explained)) == [
+        ("run", "input phonemes changed"),
+        ("run", "input input_ids changed; input text_mask changed"),
+    ]
+    weigh(toy_root, 3.0)
+    assert reasons(make().run(word, explained)) == [in_cache, ("run", "weights changed")]
+    assert reasons(make().run(word, RunOptions(scope=Scope(refresh=frozenset({"scaled"}))))) == [
+        in_cache,
+        ("run", "asked for"),
+    ]
+
+
+def test_reasons_have_no_details_unless_they_are_asked_for(make: Make, toy_graph: Path, toy_root: Path) -> None:
+    missed = ("run", "its results are not in the cache")
+    assert reasons(make().run({"phonemes": WORD})) == [missed, missed]
+    plain = Pipeline(load_graph(str(toy_graph)), toy_root)
+    assert reasons(plain.run({"phonemes": WORD}, RunOptions(explain=True))) == 2 * [("run", "there is no cache")]
+
+
+def test_reason_of_a_stage_whose_kept_array_is_gone_names_the_port(make: Make, stage_cache: Path) -> None:
+    make().run({"phonemes": WORD})
+    pipeline = make()
+    run = pipeline.prepare({"phonemes": WORD})
+    for tensor in tensors(stage_cache):
+        tensor.unlink()
+    result = pipeline.finish(run)
+    assert [str(stage.reason) for stage in result.stages.values()] == ["evicted: input_ids, text_mask", "evicted: y"]
+
+
+def test_reason_of_a_stage_whose_kept_array_is_damaged_names_the_port(make: Make, stage_cache: Path) -> None:
+    make().run({"phonemes": WORD})
+    for tensor in tensors(stage_cache):
+        tensor.write_bytes(b"no array" * 100)
+    result = make().run({"phonemes": WORD})
+    assert [(str(run.status), str(run.reason)) for run in result.stages.values()] == [
+        ("run", "evicted: input_ids"),
+        ("run", "evicted: y"),
+    ]
