@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.engine.observers import Observer
 from runner.files.replace import replace_text
+from runner.graph.types import CONSTANTS
 from runner.runtime.values import spell
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ class Trace(Observer):
 
 def _outside(run: RunState) -> dict[str, Any]:
     """The inputs and parameters of a run that JSON can spell."""
-    return {str(ref): value for ref, value in run.given.items() if isinstance(value, str | int | float | bool)}
+    named = {str(ref): value for ref, value in run.given.items() if ref.stage != CONSTANTS}
+    return {name: value for name, value in named.items() if isinstance(value, str | int | float | bool)}
 
 
 def chrome_trace(events: Iterable[Event], name: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from runner.errors import Origin
-from runner.graph.types import GRAPH_INPUTS, PARAMETERS, Graph, Parameter, StageSpec
+from runner.graph.types import CONSTANTS, GRAPH_INPUTS, PARAMETERS, Graph, Parameter, StageSpec
 from runner.graph.yaml_node import Scalar
 
 
@@ -18,8 +18,11 @@ def draw_mermaid(graph: Graph) -> str:
     lines += [f'    output_{name}(["{name}"])' for name in graph.outputs]
     for stage in graph.stages.values():
         for port, wire in stage.inputs.items():
-            one = _node(wire.ref.stage, wire.ref.port)
-            label = port if port == wire.ref.port else f"{wire.ref.port} as {port}"
+            one, label = _node(wire.ref.stage, wire.ref.port), port
+            if wire.value is not None:
+                one = f'{CONSTANTS}_{stage.name}_{port}{{{{"{port} = {_escape(wire.value)}"}}}}'
+            elif port != wire.ref.port:
+                label = f"{wire.ref.port} as {port}"
             lines.append(f'    {one} -- "{label}: {wire.type}" --> {_node(stage.name, port)}')
     for name, ref in graph.outputs.items():
         type_ = graph.stages[ref.stage].outputs[ref.port]

@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from runner.engine.run_state import Status
-from runner.graph.types import GRAPH_INPUTS, PARAMETERS
+from runner.graph.types import CONSTANTS, GRAPH_INPUTS, PARAMETERS
 from runner.inspect.units import spell_time
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _WIDTH, _HEIGHT, _PILL, _LANE = 118, 62, 30, 12  # of a stage's box, of a value's, and of a wire that passes [px]
 _GAP_X, _GAP_Y = 44, 20
+_NARROWEST = 900  # of a large drawing [px]
 _SWEEPS = 12
 _OUTPUT = "output"
 _LETTER = 6.6  # width of a letter [px]
@@ -98,12 +99,13 @@ def draw_graph(graph: Graph, outcomes: Mapping[str, StageOutcome], params: Mappi
     width = max(box.x for box in named) + _WIDTH
     curves = [_curve(line, wires[ends]) for ends, line in lines.items()]
     drawn = [
-        _draw_stage(graph, box, outcomes[box.name]) if box.name in outcomes else _draw_value(box, params)
+        _draw_stage(graph, box, outcomes[box.name]) if box.name in outcomes else _draw_value(graph, box, params)
         for box in named
     ]
+    style = f"min-width:{min(width, _NARROWEST)}px;max-width:{width * 3 // 2}px"
     view = f"-4 {top - 4:.0f} {width + 8} {bottom - top + 8:.0f}"
     label = f"graph {escape(graph.name)}"
-    head = f'<svg class="graph" viewBox="{view}" role="img" aria-label="{label}">'
+    head = f'<svg class="graph" viewBox="{view}" style="{style}" role="img" aria-label="{label}">'
     return f"{head}{_ARROW}{''.join(curves + drawn)}</svg>"
 
 
@@ -113,6 +115,7 @@ def _wires(graph: Graph) -> dict[tuple[str, str], list[str]]:
     for spec in graph.stages.values():
         for port, wire in spec.inputs.items():
             source = str(wire.ref) if wire.ref.stage in (GRAPH_INPUTS, PARAMETERS) else wire.ref.stage
+            source = f"{CONSTANTS}.{spec.name}.{port}" if source == CONSTANTS else source
             found[source, spec.name].append(f"{wire.ref} → {spec.name}.{port}: {wire.type}")
     for name, ref in graph.outputs.items():
         type_ = graph.stages[ref.stage].outputs[ref.port]
@@ -222,12 +225,19 @@ def _draw_stage(graph: Graph, box: _Box, outcome: StageOutcome) -> str:
     )
 
 
-def _draw_value(box: _Box, params: Mapping[str, object]) -> str:
-    """Draw an input, an output, or a parameter with its value."""
+def _draw_value(graph: Graph, box: _Box, params: Mapping[str, object]) -> str:
+    """Draw an input, an output, or a parameter or constant with its value."""
     place, _, name = box.name.partition(".")
-    text = f"{name} = {json.dumps(params[name], ensure_ascii=False)}" if place == PARAMETERS else name
+    text = f"{name} = {_spell(params[name])}" if place == PARAMETERS else name
+    if place == CONSTANTS:
+        stage, port = name.split(".")
+        text = f"{port} = {_spell(graph.stages[stage].inputs[port].value)}"
     size = min(12.5, 12.5 * (_WIDTH - 14) / (_LETTER * len(text)))
     return (
         f'<g class="{place}"><rect x="{box.x}" y="{box.y:.1f}" width="{_WIDTH}" height="{box.height}" rx="15"/>'
         f'<text x="{box.x + _WIDTH / 2}" y="{box.y + 19:.1f}" style="font-size:{size:.1f}px">{escape(text)}</text></g>'
     )
+
+
+def _spell(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
