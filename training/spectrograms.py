@@ -36,7 +36,7 @@ def draw(path: Path) -> None:
     Raises:
         TrainingError: espeak-ng is missing.
     """
-    from matplotlib.figure import Figure  # noqa: PLC0415 - the extra [report]
+    from matplotlib.figure import Figure  # noqa: PLC0415 - the extra [train]
 
     pipeline = runner.Pipeline(runner.Graph.load())
     pipeline.build()

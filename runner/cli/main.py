@@ -102,7 +102,7 @@ def cli() -> None:
     "--report",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.html",
-    help="Write a page with the graph, times, plots of the sound, and all ports.",
+    help="Write a page with the audio, plots of the sound, the graph, times, and all ports.",
 )
 @click.option(
     "--trace",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+import shlex
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -14,6 +16,7 @@ from runner.cli import options
 from runner.cli.files import find_run_folder
 from runner.engine.observers import Observer
 from runner.runtime import tvm_runtime
+from stages.dims import ModelDims
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -80,17 +83,9 @@ class _Origins:
 
 
 def start_trace(pipeline: Pipeline, settings: Settings) -> Trace | None:
-    """Let a trace observe the pipeline if the settings name a trace or a report.
-
-    Raises:
-        RunError: a package that draws the report is missing.
-    """
+    """Let a trace observe the pipeline if the settings name a trace or a report."""
     if settings.report is None and settings.trace is None:
         return None
-    if settings.report is not None:
-        from runner.speech.sound_panel import check_drawing
-
-        check_drawing()
     from runner.engine.trace import Trace
 
     trace = Trace()
@@ -110,13 +105,22 @@ def write_trace(pipeline: Pipeline, trace: Trace | None, settings: Settings) -> 
         traces.write_trace(settings.trace, trace.events, f"kokoro-run {pipeline.graph.name}")
     if trace is not None and settings.report is not None:
         from runner.files.replace import replace_text
-        from runner.inspect.report import kept_runs, make_page
-        from runner.speech import sound_panel
+        from runner.inspect.report import make_page
 
-        facts = sound_panel.sum_up(pipeline.graph, kept_runs(trace))
-        panels = partial(sound_panel.draw_panels, pipeline)
-        wall_s = time.perf_counter() - options.STARTED
-        replace_text(settings.report, make_page(pipeline.graph, trace, wall_s, facts=facts, panels=panels))
+        wall_s, command = time.perf_counter() - options.STARTED, shlex.join(["kokoro-run", *sys.argv[1:]])
+        page = make_page(pipeline.graph, trace, wall_s, command=command, **_show_speech(pipeline, trace, settings))
+        replace_text(settings.report, page)
+
+
+def _show_speech(pipeline: Pipeline, trace: Trace, settings: Settings) -> dict[str, Any]:
+    """Give the facts and panels of the report that a model of speech adds; nothing for another graph."""
+    if not isinstance(pipeline.dims, ModelDims):
+        return {}
+    from runner.inspect.report import kept_runs
+    from runner.speech import sound_panel
+
+    facts = sound_panel.sum_up(pipeline.graph, kept_runs(trace), settings.voice)
+    return {"facts": facts, "panels": partial(sound_panel.draw_panels, pipeline)}
 
 
 def print_differences(record: RunRecord, pipeline: Pipeline) -> None:

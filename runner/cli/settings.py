@@ -187,7 +187,13 @@ class Settings:
         """Make the options of all runs of the graph."""
         from runner.engine.options import RunOptions
 
-        return RunOptions(self.params, keep=self.keeps_ports, override=self.read_arrays(), scope=self.scope)
+        return RunOptions(
+            self.params,
+            keep=self.keeps_ports,
+            override=self.read_arrays(),
+            scope=self.scope,
+            explain=self.report is not None,
+        )
 
     def list_given(self, names: Iterable[str]) -> list[str]:
         """List the options among the settings `names` that were given, as the command line spells them."""

@@ -1,11 +1,12 @@
 """Makes one HTML page about runs of a graph, which needs no other file and no network.
 
-request, values, events --> graph (svg), timeline, ports --+--> page
-panels and facts of the caller: what the values mean ------'
+states, values, events --> totals, graph (svg), timeline, values, ports --+--> page
+panels and facts of the caller: what the values mean --------------------'
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 from html import escape
@@ -16,27 +17,34 @@ from typing import TYPE_CHECKING, Any
 from runner.engine.run_state import Status
 from runner.engine.trace import CONCURRENT, HIT, STAGE
 from runner.errors import RunError
+from runner.inspect.player import make_player
+from runner.inspect.report_tables import make_ports_table, make_totals, make_values_table
 from runner.inspect.svg import StageOutcome, draw_graph
 from runner.inspect.timeline import draw_timeline
-from runner.inspect.units import spell_bytes, spell_time
+from runner.inspect.units import spell_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from runner.engine.run_state import RunState
     from runner.engine.trace import Trace
-    from runner.graph.types import Graph, StageSpec
+    from runner.graph.types import Graph
     from runner.runtime.values import Array
 
-MOST = 16  # runs of a page: each takes about a megabyte
+MOST = 16  # runs of a page: the sound of each takes some 60 kB a second
 
 
 @dataclass(frozen=True)
 class KeptRun:
-    """One run of the graph, with every port's array by 'stage.port', and the outputs by name."""
+    """One run of the graph, with every port's value by 'stage.port', and the outputs by name."""
 
     state: RunState
     values: Mapping[str, Any]
+
+    def find_audio(self, graph: Graph) -> dict[str, Array]:
+        """Find the audio outputs of the graph by name, whether or not this run was to give them; no empty ones."""
+        found = {name: self.values.get(str(graph.outputs[name])) for name in graph.audio}
+        return {name: audio for name, audio in found.items() if audio is not None and audio.size}
 
 
 def check_count(total: int) -> None:
@@ -59,6 +67,7 @@ def make_page(
     trace: Trace,
     wall_s: float,
     *,
+    command: str = "",
     facts: Sequence[tuple[str, str]] = (),
     panels: Callable[[KeptRun], Iterable[tuple[str, str]]] = lambda _run: (),
 ) -> str:
@@ -66,8 +75,9 @@ def make_page(
 
     Args:
         wall_s: of the whole command so far.
+        command: the command line that made the runs; '' for none.
         facts: (name, value), for the head of the page, before those of the runs.
-        panels: gives (title, HTML) of what is to be shown of a run between its timeline and its ports.
+        panels: gives (title, HTML) of what is to be shown of a run before its graph.
 
     Raises:
         RunError: there is no such run, or more than `MOST`.
@@ -76,14 +86,13 @@ def make_page(
     runs = kept_runs(trace)
     sections = "".join(_section(graph, trace, number, run, panels(run)) for number, run in enumerate(runs, 1))
     when = time.strftime("%Y-%m-%d %H:%M:%S %Z")
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("kokoro-run", "apache-tvm", "numpy"))
     statuses = [stage.status for run in runs for stage in run.state.stages.values()]
     shown = [
         *facts,
         ("wall time", spell_time(wall_s)),
         ("stages that ran", str(statuses.count(Status.RUN))),
-        ("stages kept", str(statuses.count(Status.HIT))),
-        ("model", graph.model_name),
+        ("hits", str(statuses.count(Status.HIT))),
+        *([] if graph.model is None else [("model", graph.model.name)]),
         ("devices", ", ".join(dict.fromkeys(graph.devices.values()))),
     ]
     return _PAGE.format(
@@ -92,10 +101,21 @@ def make_page(
         name=escape(graph.name),
         path=escape(str(graph.path)),
         when=escape(when),
+        command=f"<pre class=command>{escape(command)}</pre>" if command else "",
         facts="".join(f"<div><b>{escape(value)}</b><span>{escape(name)}</span></div>" for name, value in shown),
+        totals=_panel("Stages", make_totals(graph, [run.state for run in runs])),
         sections=sections,
-        versions=escape(versions),
+        versions=escape(_versions()),
     )
+
+
+def _versions() -> str:
+    """The versions of the packages that computed the results, of those that are installed as packages."""
+    found = []
+    for name in ("kokoro-run", "apache-tvm", "numpy"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found.append(f"{name} {metadata.version(name)}")
+    return ", ".join(found)
 
 
 def _title(run: KeptRun) -> str:
@@ -107,13 +127,16 @@ def _section(graph: Graph, trace: Trace, number: int, run: KeptRun, panels: Iter
     state, kinds = run.state, (STAGE, CONCURRENT, HIT)
     outcomes = _outcomes(state)
     own = [event for event in trace.events if event.owner == id(state) and event.kind in kinds]
+    players = [make_player(name, audio, graph.audio[name]) for name, audio in run.find_audio(graph).items()]
     parts = [
-        f'<section><h2><span class="count">{number}</span>{escape(_title(run))}</h2>',
+        f'<section><h2><span class="count">{number}</span>{escape(_title(run) or state.options.label)}</h2>',
         f"<p class=params>{escape(_values({**state.params, **state.sizes.known()}))}</p>",
+        _panel("Audio", "".join(players)) if players else "",
+        *(_panel(title, body) for title, body in panels),
+        _panel("Inputs and outputs", make_values_table(graph, state, run.values)),
         _panel("Graph", _LEGEND + draw_graph(graph, outcomes, state.params)),
         _panel("Timeline", draw_timeline(list(graph.stages), own, outcomes)) if own else "",
-        *(_panel(title, body) for title, body in panels),
-        _panel("Ports", _table(graph, run, outcomes)),
+        _panel("Ports", make_ports_table(graph, state, run.values, outcomes)),
         "</section>",
     ]
     return "".join(parts)
@@ -132,35 +155,8 @@ def _outcomes(state: RunState) -> dict[str, StageOutcome]:
     return {name: StageOutcome(run.status, run.seconds, run.seconds / total) for name, run in state.stages.items()}
 
 
-def _table(graph: Graph, run: KeptRun, outcomes: Mapping[str, StageOutcome]) -> str:
-    names = ("stage", "port", "type", "shape", "dtype", "device")
-    head = "".join(f"<th>{name}</th>" for name in names)
-    head += "".join(f"<th class=num>{name}</th>" for name in ("size", "smallest", "largest"))
-    rows = "".join(row for spec in graph.stages.values() for row in _rows(spec, run, outcomes[spec.name]))
-    return f'<table class="ports"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-
-
-def _rows(spec: StageSpec, run: KeptRun, outcome: StageOutcome) -> Iterator[str]:
-    for number, (port, type_) in enumerate(spec.outputs.items()):
-        value = run.values.get(f"{spec.name}.{port}")
-        dot = f'<i style="background:{outcome.colour}"></i>{escape(spec.name)} <small>{escape(outcome.label)}</small>'
-        first = f'<td class=stage rowspan="{len(spec.outputs)}">{dot}</td>' if number == 0 else ""
-        cells = [f"<code>{escape(port)}</code>", f"<code>{escape(str(type_))}</code>", *_facts(value, spec.device)]
-        classes = ["", "", "", "", "", " class=num", " class=num", " class=num"]
-        cells = [f"<td{kind}>{cell}</td>" for kind, cell in zip(classes, cells, strict=True)]
-        yield f"<tr{' class=first' if number == 0 else ''}>{first}{''.join(cells)}</tr>"
-
-
-def _facts(value: Array | None, device: str) -> list[str]:
-    if value is None:
-        return ["not computed", "", escape(device), "", "", ""]
-    ends = [f"{float(end):.4g}" for end in (value.min(), value.max())] if value.size else ["", ""]
-    shape = " × ".join(map(str, value.shape)) or "scalar"
-    return [shape, value.dtype.name, escape(device), spell_bytes(value.nbytes), *ends]
-
-
 _LEGEND = (
-    '<p class="legend"><i style="background:#d3efdf"></i>kept: not run '
+    '<p class="legend"><i style="background:#d3efdf"></i>hit: kept, not run '
     '<i style="background:linear-gradient(90deg,#fff0d9,#f58442)"></i>ran: the hotter, the larger its share '
     '<i style="background:#e4dcf8"></i>given '
     '<i style="background:#f0f1f4"></i>not needed '
@@ -171,14 +167,16 @@ _PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy"
+  content="default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="data:,">
 <title>{title}</title>
 <style>{style}</style>
 </head>
 <body><main>
-<header><h1>{name}</h1><p>{path}, {when}</p><div class="facts">{facts}</div></header>
+<header><h1>{name}</h1><p>{path}, {when}</p>{command}<div class="facts">{facts}</div></header>
+{totals}
 {sections}
 <footer>{versions}</footer>
 </main></body>

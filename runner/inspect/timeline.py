@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from html import escape
 from typing import TYPE_CHECKING
 
+from runner.inspect.plots import round_step
 from runner.inspect.units import spell_time
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def draw_timeline(stages: Sequence[str], events: Sequence[Event], outcomes: Mapp
     scale = (_WIDTH - _LABELS - 60) / span
     height = _ROW * len(stages) + 30
     drawn = []
-    step = _step(span / _TICKS)
+    step = round_step(span / _TICKS)
     for tick in range(int(span / step) + 1):
         x = _LABELS + tick * step * scale
         drawn.append(f'<path class="grid" d="M{x:.1f} 0V{height - 24}"/>')
@@ -43,12 +43,6 @@ def draw_timeline(stages: Sequence[str], events: Sequence[Event], outcomes: Mapp
     return (
         f'<svg class="timeline" viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="timeline">{"".join(drawn)}</svg>'
     )
-
-
-def _step(least: float) -> float:
-    """The next of ... 0.1, 0.2, 0.5, 1, 2, 5 ... that is not below `least`."""
-    power = 10.0 ** math.floor(math.log10(least))
-    return next(power * digit for digit in (1, 2, 5, 10) if power * digit >= least * (1 - 1e-9))
 
 
 def _bar(row: int, event: Event, begin: float, scale: float, outcome: StageOutcome) -> str:

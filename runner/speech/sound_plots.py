@@ -1,62 +1,32 @@
-"""Draws the sound of an utterance with matplotlib, which is an extra: `pip install 'kokoro-run[report]'`.
+"""Draws the sound of an utterance as one figure of SVG: rows below one another, on one axis of time.
 
-waveform | spectrogram | F0 and energy over the symbols      one picture, one axis of time
-alignment: which frames each token has                       another
+waveform | spectrogram | F0 and energy | symbols | alignment: which stretch of time each token has
 """
 
 from __future__ import annotations
 
-import base64
-import io
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from html import escape
+from typing import TYPE_CHECKING
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
 
-from stages.dims import SAMPLE_RATE_HZ
+from runner.inspect.plots import draw_curve, find_ticks
+from runner.speech.spectrogram import draw_spectrogram, find_top
+from stages.dims import HALF_FRAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from runner.runtime.values import Array
 
-_INK, _ACCENT, _WARM, _COOL = "#1f2430", "#3056d3", "#e8590c", "#2b8a6b"
-_INCHES_PER_SECOND, _LEAST_INCHES, _MOST_INCHES = 3.2, 11.0, 120.0
-_DPI, _SEEN_DPI = 150, 106  # of the file and of a plain screen
-_WINDOW, _HOP = 1024, 128  # of the spectrogram [samples]
-_RANGE_DB = 80.0
-_TOP_HZ = 10_000
+_SECOND, _LEAST_WIDTH = 340, 1050  # of the axis of time [px]
+_LEFT, _RIGHT, _BOTTOM, _GAP = 66, 64, 40, 12  # around and between the rows [px]
+_TICK_GAP, _TICK_HEIGHT = 80, 20  # least distance of ticks [px]
+_TOKEN_HEIGHT, _LEAST_STAIR, _MOST_STAIR = 10, 60, 380  # of the alignment [px]
 _VOICED_HZ = 10  # the source has harmonics above this only, as in the reference
+_LEAST_FENCE = 0.25  # of the median pitch: of a voice that is nearly monotonous
 _SPACE = "␣"
-_STYLE: Any = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib and has the letters of the IPA
-    "font.size": 9,
-    "axes.edgecolor": "#c3c8d4",
-    "axes.labelcolor": _INK,
-    "text.color": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-}
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A PNG.
-
-    Attributes:
-        uri: the picture as a data URI.
-        alt: names the rows of the picture.
-        width: at which it is to be seen [CSS px].
-    """
-
-    uri: str
-    alt: str
-    width: int
 
 
 @dataclass(frozen=True)
@@ -65,6 +35,7 @@ class Sound:
 
     Attributes:
         audio: [samples].
+        rate_hz: its sample rate.
         durations: frames of each token, without padding.
         symbols: a label for each token.
         f0_hz, energy: a value each half-frame.
@@ -72,6 +43,7 @@ class Sound:
     """
 
     audio: Array | None
+    rate_hz: int
     durations: Array | None
     symbols: Sequence[str]
     f0_hz: Array | None
@@ -81,131 +53,171 @@ class Sound:
     @property
     def seconds(self) -> float:
         """The length of the axis of time."""
-        lengths = [0.0 if self.audio is None else self.audio.size / SAMPLE_RATE_HZ]
+        lengths = [0.0 if self.audio is None else self.audio.size / self.rate_hz]
         lengths.append(0.0 if self.durations is None else float(self.durations.sum()) * self.frame_s)
-        return max(lengths)
+        contours = [
+            contour.size * self.frame_s / HALF_FRAMES for contour in (self.f0_hz, self.energy) if contour is not None
+        ]
+        return max(*lengths, *contours)
 
-    def edges(self) -> Array:
-        """The times at which the tokens begin, and at which the last one ends [s]."""
-        assert self.durations is not None
-        edges: Array = np.concatenate([[0], np.cumsum(self.durations)]) * self.frame_s
-        return edges
+    def tokens(self) -> Iterator[tuple[float, float, str]]:
+        """When each token begins and ends [s], and its label."""
+        if self.durations is not None:
+            edges = (np.concatenate([[0], np.cumsum(self.durations)]) * self.frame_s).tolist()
+            yield from zip(edges[:-1], edges[1:], self.symbols, strict=True)
 
 
-def draw_sound(given: Sound) -> Picture | None:
-    """Draw waveform, spectrogram, F0 with energy, and symbols, as far as they are known; None if none of them is."""
-    rows: list[tuple[str, float]] = []
-    rows += [("waveform", 1.0), ("spectrogram", 2.0)] if given.audio is not None else []
-    rows += [("F0 and energy", 1.7)] if given.f0_hz is not None or given.energy is not None else []
-    rows += [("symbols", 0.32)] if given.durations is not None else []
-    if not rows:
+def find_f0_range(f0_hz: Array) -> tuple[float, float] | None:
+    """Find the range of pitch for the axis of F0; None if no frame is voiced.
+
+    Between voiced and unvoiced frames F0 passes values that are no pitch. A frame beside an unvoiced one counts only if
+    all are; one beyond Tukey's outer fences, three times the distance of the quartiles away from them, does not count.
+    """
+    voiced = f0_hz > _VOICED_HZ
+    around = np.pad(voiced, 1, mode="edge")
+    inner = voiced & around[:-2] & around[2:]
+    pitch = f0_hz[inner if inner.any() else voiced]
+    if not pitch.size:
         return None
-    draw = {"waveform": _waveform, "spectrogram": _spectrogram, "F0 and energy": _contours, "symbols": _symbols}
-    with mpl.rc_context(_STYLE):
-        figure = _figure(given, 1.5 * sum(height for _, height in rows) + 0.7)
-        axes = figure.subplots(len(rows), sharex=True, height_ratios=[height for _, height in rows], squeeze=False)
-        for (name, _), axis in zip(rows, axes[:, 0], strict=True):
-            draw[name](axis, given)
-        axes[-1, 0].set_xlim(0, given.seconds)
-        axes[-1, 0].set_xlabel("time [s]")
-        return _picture(figure, ", ".join(name for name, _ in rows))
+    low, middle, high = np.percentile(pitch, (25, 50, 75))
+    fence = max(3 * (high - low), _LEAST_FENCE * middle)
+    pitch = pitch[(pitch >= low - fence) & (pitch <= high + fence)]
+    margin = max(0.08 * float(np.ptp(pitch)), 5.0)
+    return float(pitch.min()) - margin, float(pitch.max()) + margin
 
 
-def draw_alignment(given: Sound) -> Picture | None:
-    """Draw the time of each token; None if the durations are not known."""
-    if given.durations is None:
+def draw_sound(given: Sound) -> str | None:
+    """Draw the rows whose values are known; None if none of them is."""
+    if not given.seconds:
         return None
-    edges, count = given.edges(), len(given.durations)
-    with mpl.rc_context(_STYLE):
-        figure = _figure(given, min(1.2 + 0.115 * count, 12))
-        axis = figure.subplots()
-        for token, (start, end) in enumerate(pairwise(edges)):
-            axis.broken_barh([(start, end - start)], (token - 0.5, 1), facecolor=_ACCENT if token % 2 else "#7d97ea")
-        axis.set_ylim(count - 0.5, -0.5)
-        axis.set_xlim(0, edges[-1])
-        labels = [_SPACE if symbol == " " else symbol for symbol in given.symbols]
-        axis.set_yticks(range(count), labels, fontsize=7 if count < 90 else 4)
-        axis.grid(axis="x", color="#e6e9f0", linewidth=0.7)
-        axis.set_axisbelow(True)
-        axis.set_xlabel("time [s]")
-        axis.set_ylabel("token")
-        return _picture(figure, "alignment")
-
-
-def _figure(given: Sound, height: float) -> Figure:
-    width = min(max(given.seconds * _INCHES_PER_SECOND, _LEAST_INCHES), _MOST_INCHES)
-    return Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
-
-
-def _picture(figure: Figure, alt: str) -> Picture:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    uri = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-    return Picture(uri, alt, round(figure.get_figwidth() * _SEEN_DPI))
-
-
-def _waveform(axis: Any, given: Sound) -> None:
-    assert given.audio is not None
-    _bands(axis, given)
-    time = np.arange(given.audio.size) / SAMPLE_RATE_HZ
-    axis.plot(time, given.audio, color=_ACCENT, linewidth=0.5)
-    top = float(np.abs(given.audio).max()) * 1.1 or 1.0
-    axis.set_ylim(-top, top)
-    axis.set_ylabel("amplitude")
-
-
-def _spectrogram(axis: Any, given: Sound) -> None:
-    assert given.audio is not None
-    padded = np.pad(given.audio.astype(np.float64), _WINDOW // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP] * np.hanning(_WINDOW)
-    power = np.square(np.abs(np.fft.rfft(frames, axis=1)))
-    decibels = 10 * np.log10(np.maximum(power, max(float(power.max()), 1e-30) * 10 ** (-_RANGE_DB / 10)))
-    top = int(_TOP_HZ / SAMPLE_RATE_HZ * _WINDOW)
-    extent = (0, given.audio.size / SAMPLE_RATE_HZ, 0, top * SAMPLE_RATE_HZ / _WINDOW / 1000)
-    axis.imshow(
-        decibels[:, :top].T, origin="lower", aspect="auto", extent=extent, cmap="magma", interpolation="bilinear"
-    )
-    axis.set_ylabel("frequency [kHz]")
-
-
-def _contours(axis: Any, given: Sound) -> None:
-    _bands(axis, given)
-    handles = []
-    if given.f0_hz is not None:
-        voiced = np.where(given.f0_hz > _VOICED_HZ, given.f0_hz, np.nan)
-        handles += axis.plot(_half_frames(given, voiced), voiced, color=_WARM, linewidth=1.6, label="F0 [Hz]")
-        axis.set_ylabel("F0 [Hz]", color=_WARM)
-    if given.energy is not None:
-        other = axis.twinx()
-        handles += other.plot(
-            _half_frames(given, given.energy), given.energy, color=_COOL, linewidth=1.1, label="energy (log)"
-        )
-        other.set_ylabel("energy (log)", color=_COOL)
-    axis.legend(handles=handles, loc="upper right", frameon=False, ncols=2, fontsize=8)
-
-
-def _half_frames(given: Sound, values: Array) -> Array:
-    times: Array = (np.arange(values.size) + 0.5) * given.frame_s / 2
-    return times
-
-
-def _symbols(axis: Any, given: Sound) -> None:
-    _bands(axis, given)
-    for start, end, symbol in _tokens(given):
-        axis.text((start + end) / 2, 0.5, symbol, ha="center", va="center", fontsize=10)
-    axis.set_ylim(0, 1)
-    axis.set_yticks([])
-    axis.set_ylabel("symbol", rotation=0, ha="right", va="center")
-
-
-def _bands(axis: Any, given: Sound) -> None:
-    """Shade the background of every second token."""
+    figure = _Figure(given)
+    if given.audio is not None:
+        figure.add("waveform", 84, figure.draw_waveform)
+        figure.add("spectrogram", 190, figure.draw_spectrogram)
+    if given.f0_hz is not None or given.energy is not None:
+        figure.add("F0 and energy", 150, figure.draw_contours)
     if given.durations is not None:
-        for number, (start, end, _) in enumerate(_tokens(given)):
-            axis.axvspan(start, end, color="#eef1f8" if number % 2 else "#ffffff", zorder=0, linewidth=0)
+        stair = min(max(_TOKEN_HEIGHT * len(given.durations), _LEAST_STAIR), _MOST_STAIR)
+        figure.add("symbols", 26, figure.draw_symbols)
+        figure.add("alignment", stair, figure.draw_alignment)
+    return figure.finish()
 
 
-def _tokens(given: Sound) -> Iterator[tuple[float, float, str]]:
-    edges = given.edges()
-    for start, end, symbol in zip(edges[:-1], edges[1:], given.symbols, strict=True):
-        yield float(start), float(end), symbol
+class _Figure:
+    """A figure that grows downwards; positions within a row are from the row's upper left corner."""
+
+    def __init__(self, given: Sound) -> None:
+        self._given = given
+        self._scale = max(_SECOND, _LEAST_WIDTH / given.seconds)  # px a second
+        self._width = given.seconds * self._scale
+        self._names: list[str] = []
+        self._rows: list[str] = []
+        self._y = 6
+
+    def add(self, name: str, height: int, draw: Callable[[int], str]) -> None:
+        """Add a row of `height`, for which `draw` is called."""
+        self._names.append(name)
+        frame = f'<rect class="frame" width="{self._width:.1f}" height="{height}"/>'
+        self._rows.append(f'<g transform="translate({_LEFT} {self._y})">{draw(height)}{frame}</g>')
+        self._y += height + _GAP
+
+    def finish(self) -> str:
+        """Give the figure, with its axis of time."""
+        bottom = self._y - _GAP
+        grid = "".join(
+            f'<path class="grid" d="M{x:.1f} 6V{bottom}"/>'
+            f'<text class="faint" x="{x:.1f}" y="{bottom + 16}">{tick:g}</text>'
+            for tick in find_ticks(0, self._given.seconds, max(int(self._width / _TICK_GAP), 1))
+            for x in [_LEFT + tick * self._scale]
+        )
+        title = f'<text class="faint" x="{_LEFT + self._width / 2:.1f}" y="{bottom + 34}">time [s]</text>'
+        width, label = _LEFT + self._width + _RIGHT, ", ".join(self._names)
+        return (
+            f'<svg class="sound" viewBox="0 0 {width:.0f} {bottom + _BOTTOM}" style="width:{width:.0f}px" role="img" '
+            f'aria-label="{label}">{self._draw_bands(bottom)}{grid}{"".join(self._rows)}{title}</svg>'
+        )
+
+    def draw_waveform(self, height: int) -> str:
+        audio = self._audio()
+        top = float(np.abs(audio).max()) * 1.06 or 1.0
+        curve = self._draw_curve(audio, audio.size / self._given.rate_hz, height, -top, top)
+        return self._draw_axis(height, -top, top, "amplitude") + curve
+
+    def draw_spectrogram(self, height: int) -> str:
+        audio, rate_hz = self._audio(), self._given.rate_hz
+        width, top_khz = audio.size / rate_hz * self._scale, find_top(rate_hz) / 1000
+        return (
+            f'<image width="{width:.1f}" height="{height}" preserveAspectRatio="none" '
+            f'href="{draw_spectrogram(audio, rate_hz)}"/>'
+            f"{self._draw_axis(height, 0, top_khz, 'kHz')}"
+        )
+
+    def draw_contours(self, height: int) -> str:
+        f0_hz, energy, parts = self._given.f0_hz, self._given.energy, []
+        if energy is not None:
+            margin = 0.06 * float(np.ptp(energy)) or 1.0
+            ends = float(energy.min()) - margin, float(energy.max()) + margin
+            parts.append(self._draw_axis(height, *ends, "energy (log)", right=True))
+            parts.append(f'<g class="energy">{self._draw_contour(energy, height, *ends)}</g>')
+        if f0_hz is not None:
+            found = find_f0_range(f0_hz)
+            if found is None:
+                parts.append(f'<text class="f0" x="{self._width / 2:.1f}" y="{height / 2}">no frame is voiced</text>')
+            else:
+                voiced = np.where(f0_hz > _VOICED_HZ, f0_hz, np.nan)
+                parts.append(self._draw_axis(height, *found, "F0 [Hz]"))
+                parts.append(f'<g class="f0">{self._draw_contour(voiced, height, *found)}</g>')
+        return "".join(parts)
+
+    def draw_symbols(self, height: int) -> str:
+        return "".join(
+            f'<text x="{(start + end) / 2 * self._scale:.1f}" y="{height - 8}">'
+            f"{escape(symbol)}{_tell(start, end, symbol)}</text>"
+            for start, end, symbol in self._given.tokens()
+        )
+
+    def draw_alignment(self, height: int) -> str:
+        tokens = list(self._given.tokens())
+        step = height / len(tokens)
+        return "".join(
+            f'<rect class="token" x="{start * self._scale:.1f}" y="{number * step:.1f}" '
+            f'width="{(end - start) * self._scale:.1f}" height="{step:.1f}">{_tell(start, end, symbol)}</rect>'
+            f'<text class="label" x="{start * self._scale - 3:.1f}" y="{(number + 0.5) * step + 3:.1f}">'
+            f"{escape(symbol)}</text>"
+            for number, (start, end, symbol) in enumerate(tokens)
+        )
+
+    def _audio(self) -> Array:
+        assert self._given.audio is not None
+        return self._given.audio
+
+    def _draw_bands(self, bottom: int) -> str:
+        """Shade the background of every second token."""
+        return "".join(
+            f'<rect class="band" x="{_LEFT + start * self._scale:.1f}" y="6" '
+            f'width="{(end - start) * self._scale:.1f}" height="{bottom - 6}"/>'
+            for start, end, _ in list(self._given.tokens())[1::2]
+        )
+
+    def _draw_contour(self, values: Array, height: int, low: float, high: float) -> str:
+        return self._draw_curve(values, values.size * self._given.frame_s / HALF_FRAMES, height, low, high)
+
+    def _draw_curve(self, values: Array, seconds: float, height: int, low: float, high: float) -> str:
+        """Draw values that are evenly spread over `seconds`; what is beyond the row is not seen."""
+        width = seconds * self._scale
+        return f'<svg width="{width:.1f}" height="{height}">{draw_curve(values, width, height, low, high)}</svg>'
+
+    def _draw_axis(self, height: int, low: float, high: float, title: str, *, right: bool = False) -> str:
+        """Draw ticks and the title of a vertical axis, on the left or on the right."""
+        side, x, turned = ("right", self._width + 6, self._width + 50) if right else ("left", -6, -48)
+        ticks = "".join(
+            f'<text class="tick {side}" x="{x:.1f}" y="{(high - tick) / (high - low) * height + 4:.1f}">{tick:g}</text>'
+            for tick in find_ticks(low, high, height // _TICK_HEIGHT)
+        )
+        place = f"translate({turned:.1f} {height / 2}) rotate(-90)"
+        return f'{ticks}<text class="title {side}" transform="{place}">{title}</text>'
+
+
+def _tell(start: float, end: float, symbol: str) -> str:
+    """Describe a token under the mouse."""
+    return f"<title>{escape(_SPACE if symbol == ' ' else symbol)}: {start:.3f} s to {end:.3f} s</title>"
