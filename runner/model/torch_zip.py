@@ -2,7 +2,7 @@
 
     NAME/data.pkl     a pickle: dicts, strings, numbers, and tensors as (storage, offset, shape, strides)
     NAME/data/0 ...   the storages, raw, uncompressed
-    NAME/byteorder    "little" or "big"; absent in older files, which are little-endian
+    NAME/byteorder    "little" or "big", of the storages; absent in older files, which are little-endian
 
 A pickle can name any function to be called. This reader rebuilds tensors and dicts, and refuses a pickle with any other
 name before anything is called.
@@ -78,7 +78,7 @@ def read_torch_zip(path: Path) -> object:
     """Read the saved object: dicts, strings and numbers, and each tensor as a `StoredTensor` on the mapped file.
 
     Raises:
-        WeightsError: the file is truncated, damaged, big-endian, a TorchScript program, or names a class other than
+        WeightsError: the file is truncated, damaged, a TorchScript program, or names a class other than
             a tensor, a storage or an ordered dict.
     """
     data = map_file(path)
@@ -97,6 +97,7 @@ class _Archive:
         self.archive = archive
         self.data = data
         self.storages: dict[str, _Storage] = {}
+        self.is_big_endian = False
         pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
         if len(pickles) != 1:
             raise self.error("a zip file, but not one of torch.save: it has no data.pkl")
@@ -106,8 +107,10 @@ class _Archive:
         names = set(self.archive.namelist())
         if f"{self.folder}constants.pkl" in names:
             raise self.error("a TorchScript program; save the module's state_dict() with torch.save instead")
-        if f"{self.folder}byteorder" in names and self.archive.read(f"{self.folder}byteorder") != b"little":
-            raise self.error("saved on a big-endian machine; load it there and save it as safetensors")
+        order = self.archive.read(f"{self.folder}byteorder") if f"{self.folder}byteorder" in names else b"little"
+        if order not in (b"little", b"big"):
+            raise self.error(f"its byte order is {order!r}, expected 'little' or 'big'; fetch the file again")
+        self.is_big_endian = order == b"big"
         text = self.archive.read(f"{self.folder}data.pkl")
         try:
             _check_allocations(text)
@@ -120,7 +123,7 @@ class _Archive:
 
     def storage(self, dtype: str, key: str, count: int) -> _Storage:
         if key not in self.storages:
-            layout = np.dtype(LAYOUTS[dtype])
+            layout = np.dtype(LAYOUTS[dtype]).newbyteorder(">" if self.is_big_endian else "<")
             raw = self.record(f"{self.folder}data/{key}", count * layout.itemsize)
             self.storages[key] = _Storage(dtype, np.frombuffer(raw, layout))
         return self.storages[key]

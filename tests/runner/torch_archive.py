@@ -34,7 +34,7 @@ class Pickled:
 
     def tensor(self, array: np.ndarray) -> bytes:
         array = np.ascontiguousarray(array)
-        storage_type = b"ctorch\n" + STORAGES[str(array.dtype)].encode() + b"\n"
+        storage_type = b"ctorch\n" + STORAGES[array.dtype.newbyteorder("=").name].encode() + b"\n"
         key, strides = str(len(self.storages)), tuple(step // array.itemsize for step in array.strides)
         self.storages.append(array.tobytes())
         where = self.code(key) + self.code("cpu") + self.code(array.size)

@@ -166,8 +166,17 @@ def test_open_refuses_another_zip_file(path: Path) -> None:
     assert_refused(path, "not one of torch.save: it has no data.pkl")
 
 
-def test_open_refuses_a_big_endian_file(path: Path) -> None:
-    assert_refused(write_torch_zip(path, NESTED, byteorder=b"big"), "saved on a big-endian machine")
+@pytest.mark.parametrize("dtype", [">f4", ">f2"])
+def test_open_reads_a_file_of_a_big_endian_machine(path: Path, dtype: str) -> None:
+    write_torch_zip(path, {"bert": {"a": W.astype(dtype)}}, byteorder=b"big")
+    taken = Checkpoint.open(path, KOKORO).take("bert.a", W.shape)
+    assert taken.dtype == np.float32
+    np.testing.assert_array_equal(taken, W.astype(dtype))
+
+
+def test_open_refuses_a_byte_order_that_there_is_not(path: Path) -> None:
+    message = "its byte order is b'middle', expected 'little' or 'big'"
+    assert_refused(write_torch_zip(path, NESTED, byteorder=b"middle"), message)
 
 
 @pytest.mark.parametrize("value", [[W], {"bert": {"a": "text"}}, {"bert": [W]}, {}])
