@@ -88,9 +88,9 @@ class Settings:
         given = (text.partition("=") for text in self.inputs)
         voice = self.voice
         if voice is not None:
-            from runner.speech import voices
+            from runner.speech.voice_spec import make_absolute
 
-            voice = voices.absolute(voice, folder)
+            voice = make_absolute(voice, folder)
         return dataclasses.replace(
             self,
             vocab=None if self.vocab is None else folder / self.vocab,

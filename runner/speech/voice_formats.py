@@ -5,6 +5,8 @@
 .pt            torch.save of a tensor shaped as a .npy, or of {name: tensor}
 .safetensors   tensor `voice`, or many voices by name
 anything else  raw little-endian float32, a multiple of [510, 2*style]; many voices are named 0, 1, ...
+
+Numbers are float16, float32 or float64 of either byte order, or bfloat16 where the format has it; a pack is float32.
 """
 
 from __future__ import annotations
@@ -30,20 +32,24 @@ def check_pack(where: str, array: np.ndarray, row: int) -> np.ndarray:
 
     Args:
         where: names the pack in messages.
-        array: [N, row] or [N, 1, row].
+        array: [N, row] or [N, 1, row]; float16, float32 or float64 of either byte order.
         row: numbers in a row, 2*style of the model.
 
     Raises:
-        WeightsError: its dtype or shape is another, or a value is not finite.
+        WeightsError: its dtype or shape is another, or a value is not finite or beyond the range of float32.
     """
-    if array.dtype not in (np.float32, np.float16):
-        raise WeightsError(f"{where}: holds {array.dtype}, expected float32 or float16")
+    if array.dtype.newbyteorder("=") not in (np.float16, np.float32, np.float64):
+        raise WeightsError(f"{where}: holds {array.dtype}, expected float32, float16 or float64")
     pack = array[:, 0] if array.ndim == 3 and array.shape[1] == 1 else array
     if pack.ndim != 2 or pack.shape[0] == 0 or pack.shape[1] != row:
         raise WeightsError(f"{where}: is {list(array.shape)}, expected [N, {row}]: a row is 2*style of the model")
     if not np.isfinite(pack).all():
         raise WeightsError(f"{where}: has values that are not finite; fetch it again")
-    return np.ascontiguousarray(pack, np.float32)
+    with np.errstate(over="ignore"):
+        pack = np.require(np.asarray(pack), np.float32, ["C", "ALIGNED"])
+    if not np.isfinite(pack).all():
+        raise WeightsError(f"{where}: has values beyond the range of float32, which is up to 3.4e38; scale them down")
+    return pack
 
 
 def open_voices(path: Path, row: int) -> Voices:
@@ -87,10 +93,7 @@ def _named(path: Path, tensors: Mapping[str, object]) -> Voices:
 def _floats(path: Path, tensor: object) -> np.ndarray:
     if not isinstance(tensor, StoredTensor):
         raise WeightsError(f"{path}: holds a {type(tensor).__name__}, expected a tensor [N, 1, 2*style]")
-    try:
-        return tensor.float32()
-    except ValueError as error:
-        raise WeightsError(f"{path}: {error}") from None
+    return tensor.float32() if tensor.dtype == "bfloat16" else tensor.data
 
 
 def _open_zip(path: Path) -> Voices:

@@ -1,22 +1,16 @@
-"""Loads voice packs by name, from a file, or as a mix.
+"""Finds, loads, mixes and lists voice packs.
 
-    SPEC = VOICE                                     af_heart
-         | VOICE [*WEIGHT] {(+|,) VOICE [*WEIGHT]}   af_heart*0.6+am_adam*0.4    af_heart,am_adam
-    VOICE = NAME | FILE | FILE:NAME                  af_heart    my/voice.npy    voices-v1.0.bin:af_heart
+`voice_spec` has the grammar of what a user asks for, `voice_formats` the formats of files. A name is looked up in the
+model's voices, which are a file or a folder. In a folder
 
-A weight is any positive number, 1 where none is given, and is divided by the sum of all: `a,b` is the mean of both, as
-in the reference, and `a*3+b` takes three quarters of `a`. In a mix a `+`, `,` or `*` of a path is written with a
-backslash: `a\\+b/me.npy+af_heart`; a path that stands alone needs none.
+    NAME.npy, .safetensors, .pt, .bin, .npz    holds one voice: it is called NAME; the first of these that is there wins
+    any of them                                holds many voices: each has its name in the file
 
-A name is looked up in the model's voices: a folder (NAME.npy, then .safetensors, .pt, .bin) or a file. `voice_formats`
-lists the formats of files.
+A name that no file of its own has, and two files of many voices have, is refused: FILE:NAME says which.
 """
 
 from __future__ import annotations
 
-import math
-import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -24,18 +18,44 @@ from typing import NamedTuple
 import numpy as np
 
 from runner.errors import WeightsError, suggest
+from runner.files import locate
+from runner.files.errors import reading
 from runner.speech.voice_formats import check_pack, open_voices
+from runner.speech.voice_spec import compute_shares, file_hint, is_file, names_file, parse_spec, split_file
 
-SUFFIXES = (".npy", ".safetensors", ".pt", ".bin")
-_FILE_SUFFIXES = (*SUFFIXES, ".npz", ".pth")
-_MARK = re.compile(r"((?<!\\)[+,*])")
+SUFFIXES = (".npy", ".safetensors", ".pt", ".bin", ".npz")
 
 
-class _Part(NamedTuple):
-    """One VOICE of a specification, with its weight."""
+class Voice(NamedTuple):
+    """A voice of a file.
 
-    voice: str
-    weight: float
+    Attributes:
+        key: its name in the file; '' if it has none.
+        load: reads the array, which `check_pack` has not seen yet.
+    """
+
+    name: str
+    file: Path
+    key: str
+    load: Callable[[], np.ndarray]
+
+    def pack(self, row: int) -> np.ndarray:
+        """Load the voice pack, [N, row]; errors are those of `check_pack`."""
+        return check_pack(f"{self.file}:{self.key}" if self.key else str(self.file), self.load(), row)
+
+
+class ListedVoice(NamedTuple):
+    """A line of a list of voices.
+
+    Attributes:
+        rows: None if the voice cannot be loaded.
+        problem: the reason why asking for `name` does not give this voice; '' if it does.
+    """
+
+    name: str
+    file: Path
+    rows: int | None
+    problem: str = ""
 
 
 def load_voice(
@@ -44,7 +64,7 @@ def load_voice(
     """Load the voice pack of a specification.
 
     Args:
-        spec: as above; None is the model's default voice.
+        spec: as `voice_spec` has it; None is the model's default voice.
         voices: the model's folder or file of voices; None for a model without voices.
         default: name of the model's default voice, if it has one, and of the one voice of a file that has no names.
         row: numbers in a row, 2*style of the model.
@@ -60,98 +80,121 @@ def load_voice(
     spec = default if spec is None else spec
     if spec is None:
         raise WeightsError("no voice is asked for, and the model names none; give one, or set model.voice")
-    if _is_file(spec):
+    if is_file(spec):
         return _read(Path(spec), None, row)
-    parts = _parse(spec)
+    parts = parse_spec(spec)
     packs = [_find(part.voice, voices, default, row, fetch) for part in parts]
     if len({len(pack) for pack in packs}) > 1:
         lengths = ", ".join(f"{part.voice} has {len(pack)}" for part, pack in zip(parts, packs, strict=True))
         raise WeightsError(f"voice '{spec}': a mix needs packs of equal length, but {lengths} rows")
     if len(packs) == 1:
         return packs[0]
-    total = math.fsum(part.weight for part in parts)
-    mixed = sum(pack.astype(np.float64) * (part.weight / total) for part, pack in zip(parts, packs, strict=True))
+    mixed = sum(pack.astype(np.float64) * share for pack, share in zip(packs, compute_shares(parts), strict=True))
     return np.asarray(mixed, np.float32)
 
 
 def voice_files(spec: str, voices: Path | None) -> list[Path]:
-    """List the files that `spec` names, also those in the model's folder of voices; a voice that is not there has none.
+    """List the files that are read for `spec`; a voice that is not there has none.
 
     Raises:
         WeightsError: the spec is misspelled, or a file is missing.
     """
-    if _is_file(spec):
+    if is_file(spec):
         return [Path(spec)]
-    places = (_place(part.voice, voices) for part in _parse(spec))
-    return [place[0] for place in places if place is not None]
+    found: list[Path] = []
+    for part in parse_spec(spec):
+        place = split_file(part.voice)
+        if place is not None:
+            found.append(place[0])
+        elif voices is not None:
+            found += [voices] if voices.is_file() else _own_files(part.voice, voices)[:1] or list_folder(voices)
+    return found
 
 
-def voice_names(voices: Path, default: str | None, row: int) -> list[str]:
-    """List the names of the voices in the model's folder or file, sorted; in a folder they are those of the files.
+def list_folder(folder: Path) -> list[Path]:
+    """List the files of voices in a folder, sorted by name; none if there is no such folder.
 
     Raises:
-        WeightsError: there is no such folder or file, or the file is damaged.
+        WeightsError: the folder cannot be read.
     """
-    if voices.is_dir():
-        return sorted({file.stem for file in voices.iterdir() if file.suffix in SUFFIXES})
-    return sorted(name or default or voices.stem for name in open_voices(voices, row))
+    if not folder.is_dir():
+        return []
+    with reading(folder, WeightsError):
+        files = [path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file()]
+    return sorted(path for path in files if not path.name.startswith("."))
 
 
-def absolute(spec: str, folder: Path) -> str:
-    """Make the paths in `spec` absolute: the relative ones start in `folder`."""
-    if _is_file(str(folder / spec)) and _is_path(spec):
-        return _escaped(folder / spec)
-    pieces = ((piece, _plain(piece)) for piece in _MARK.split(spec))
-    return "".join(_escaped(folder / voice) if _names_file(voice) else piece for piece, voice in pieces)
+def list_voices(voices: Path, default: str | None, row: int) -> list[ListedVoice]:
+    """List the voices in the model's folder or file, sorted by name; those that cannot be used say why.
+
+    Raises:
+        WeightsError: a file, where it is one, cannot be read.
+    """
+    if voices.is_file():
+        found: list[Voice | ListedVoice] = [
+            Voice(key or default or voices.stem, voices, key, load) for key, load in open_voices(voices, row).items()
+        ]
+    else:
+        found = _scan(voices, row)
+    listed = [voice if isinstance(voice, ListedVoice) else _describe(voice, found, row) for voice in found]
+    return sorted(listed, key=lambda voice: (voice.name, voice.file))
 
 
-def _escaped(path: Path) -> str:
-    return re.sub(r"[+,*]", r"\\\g<0>", str(path))
+def open_file(file: Path, row: int) -> list[Voice]:
+    """List the voices of a file: a single one is called after the file, one of many by its name in the file.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or for a model with rows of another length.
+    """
+    contents = open_voices(file, row)
+    return [Voice(key if len(contents) > 1 else file.stem, file, key, load) for key, load in contents.items()]
 
 
 def needs_folder(spec: str | None) -> bool:
     """Whether a voice of `spec` is looked up in the model's voices; None is the model's default voice."""
-    return spec is None or (not _is_file(spec) and not all(_names_file(part.voice) for part in _parse(spec)))
+    return spec is None or (not is_file(spec) and not all(names_file(part.voice) for part in parse_spec(spec)))
 
 
-def _parse(spec: str) -> list[_Part]:
-    parts = [_part(text, spec) for text in re.split(r"(?<!\\)[+,]", spec)]
-    if len(parts) == 1 and "*" in _MARK.split(spec):
-        raise WeightsError(
-            f"voice '{spec}': a weight has no meaning for a single voice; add another with +, or drop it"
-        )
-    return parts
+def _scan(folder: Path, row: int) -> list[Voice | ListedVoice]:
+    """List the voices in a folder; a file that cannot be read is one voice that has a problem."""
+    found: list[Voice | ListedVoice] = []
+    for file in list_folder(folder):
+        try:
+            found += open_file(file, row)
+        except WeightsError as error:
+            found.append(ListedVoice(file.stem, file, None, str(error)))
+    return found
 
 
-def _part(text: str, spec: str) -> _Part:
-    voice, *weights = (_plain(piece) for piece in re.split(r"(?<!\\)\*", text, maxsplit=1))
-    number = weights[0] if weights else "1"
-    if not voice:
-        raise WeightsError(f"voice '{spec}': a name is missing; write NAME, NAME+NAME or NAME*0.6+NAME*0.4")
+def _describe(voice: Voice, every: list[Voice | ListedVoice], row: int) -> ListedVoice:
+    """Load one of `every` voice to count its rows, and say whether another one has its name."""
     try:
-        weight = float(number)
-    except ValueError:
-        weight = math.nan
-    if not (math.isfinite(weight) and weight > 0):
-        raise WeightsError(f"voice '{spec}': the weight of {voice} is '{number}', expected a positive number")
-    return _Part(voice, weight)
-
-
-def _plain(piece: str) -> str:
-    """Remove the backslashes of a piece of a specification, and the spaces around it."""
-    return re.sub(r"\\([+,*])", r"\1", piece.strip())
+        rows = len(voice.pack(row))
+    except WeightsError as error:
+        return ListedVoice(voice.name, voice.file, None, str(error))
+    files = {other.file for other in every if other.name == voice.name}
+    own = next((file for file in _own_files(voice.name, voice.file.parent) if file in files), None)
+    problem = ""
+    if len(files) > 1 and own is None:
+        problem = f"another file has a voice '{voice.name}' too; write {voice.file}:{voice.name}"
+    elif len(files) > 1 and own != voice.file:
+        problem = f"'{voice.name}' is the voice of {own}"
+    return ListedVoice(voice.name, voice.file, rows, problem)
 
 
 def _find(
     voice: str, voices: Path | None, default: str | None, row: int, fetch: Callable[[str], Path] | None
 ) -> np.ndarray:
     """Load the pack of one VOICE of a specification."""
-    place = _place(voice, voices)
+    place = split_file(voice)
     if place is not None:
-        file, name = place
-        whole = name == voice and _is_only(voice, file, default, row)
-        return _read(file, None if whole else name, row)
-    absent = _not_found(voice, voices, default, row)
+        return _read(*place, row)
+    if voices is not None and voices.is_file():
+        return _read(voices, None if _is_only(voice, voices, default, row) else voice, row)
+    found = None if voices is None else _search(voice, voices, row)
+    if found is not None:
+        return found.pack(row)
+    absent = _not_found(voice, voices, row)
     if fetch is None:
         raise WeightsError(absent)
     try:
@@ -160,55 +203,40 @@ def _find(
         raise WeightsError(f"{absent}. Nor can it be fetched: {error}") from None
 
 
-def _place(voice: str, voices: Path | None) -> tuple[Path, str | None] | None:
-    """Find the file that holds one VOICE of a specification, and the voice's name in it; None if there is none."""
-    file, colon, name = voice.rpartition(":")
-    if _is_file(voice):
-        return Path(voice), None
-    if colon and _is_file(file):
-        return Path(file), name
-    if _names_file(voice):
-        raise WeightsError(f"voice '{voice}': there is no such file")
-    if voices is None:
-        return None
-    if voices.is_file():
-        return voices, voice
-    found = (voices / f"{voice}{suffix}" for suffix in SUFFIXES)
-    return next(((path, None) for path in found if path.is_file()), None)
+def _own_files(name: str, folder: Path) -> list[Path]:
+    """The files of a folder that are called after a voice, the one that is taken first."""
+    return [path for suffix in SUFFIXES if locate.is_file(path := folder / f"{name}{suffix}")]
 
 
-def _not_found(voice: str, voices: Path | None, default: str | None, row: int) -> str:
+def _search(name: str, folder: Path, row: int) -> Voice | None:
+    """Find a voice in a folder by its name; None if there is none.
+
+    Raises:
+        WeightsError: several files of many voices have it, or the file called after it holds others.
+    """
+    own = _own_files(name, folder)
+    for file in own:
+        for voice in open_file(file, row):
+            if voice.name == name:
+                return voice
+    found = [voice for voice in _scan(folder, row) if voice.name == name and isinstance(voice, Voice)]
+    if len(found) > 1:
+        places = " and ".join(str(voice.file) for voice in found)
+        raise WeightsError(f"voice '{name}': is in {places}; choose one by FILE:NAME, as in {found[0].file}:{name}")
+    if not found and own:
+        _read(own[0], None, row)
+    return found[0] if found else None
+
+
+def _not_found(voice: str, voices: Path | None, row: int) -> str:
+    hint = file_hint(voice)
     if voices is None:
-        return f"voice '{voice}': the model has no voices; set model.voices, or give a file{_file_hint(voice)}"
+        return f"voice '{voice}': the model has no voices; set model.voices, or give a file{hint}"
     if not voices.is_dir():
-        return f"voice '{voice}': the model's voices are to be in {voices}, which does not exist{_file_hint(voice)}"
-    return f"voice '{voice}': not in {voices}{suggest(voice, voice_names(voices, default, row))}{_file_hint(voice)}"
-
-
-def _file_hint(voice: str) -> str:
-    """Say how a file is spelled that lies in the working folder under a name that a voice might have."""
-    for file in (voice, voice.rpartition(":")[0]):
-        if file and _fits(file) and Path(file).is_file():
-            return f"; the file that lies here is spelled ./{voice}, for it ends in none of {', '.join(_FILE_SUFFIXES)}"
-    return ""
-
-
-def _names_file(voice: str) -> bool:
-    """Whether a VOICE of a specification is FILE or FILE:NAME."""
-    return _is_path(voice) or _is_path(voice.rpartition(":")[0])
-
-
-def _is_path(text: str) -> bool:
-    return "/" in text or Path(text).suffix in _FILE_SUFFIXES
-
-
-def _is_file(text: str) -> bool:
-    return _is_path(text) and _fits(text) and Path(text).is_file()
-
-
-def _fits(text: str) -> bool:
-    # A name that no file system can hold is an OSError to pathlib; the longest allowed is 255 bytes nearly everywhere.
-    return all(len(os.fsencode(part)) <= 255 for part in Path(text).parts)
+        return f"voice '{voice}': the model's voices are to be in {voices}, which does not exist{hint}"
+    found = _scan(voices, row)
+    damaged = "".join(f"; {other.problem}" for other in found if isinstance(other, ListedVoice))
+    return f"voice '{voice}': not in {voices}{suggest(voice, sorted({other.name for other in found}))}{hint}{damaged}"
 
 
 def _is_only(voice: str, file: Path, default: str | None, row: int) -> bool:
@@ -218,17 +246,19 @@ def _is_only(voice: str, file: Path, default: str | None, row: int) -> bool:
     if voice not in (default, file.stem):
         only = default or file.stem
         raise WeightsError(
-            f"voice '{voice}': {file} holds one voice, '{only}'; give that name, or a file{_file_hint(voice)}"
+            f"voice '{voice}': {file} holds one voice, '{only}'; give that name, or a file{file_hint(voice)}"
         )
     return True
 
 
 def _read(path: Path, name: str | None, row: int) -> np.ndarray:
     """Load one voice of a file; without a name, the only one that it has."""
-    contents = open_voices(path, row)
-    if name is None and len(contents) > 1:
-        raise WeightsError(f"{path}: holds {len(contents)} voices; choose one by FILE:NAME, of {', '.join(contents)}")
-    key = next(iter(contents), "") if name is None else name
-    if key not in contents:
-        raise WeightsError(f"voice '{key}': not in {path}{suggest(key, contents)}")
-    return check_pack(f"{path}:{key}" if key else str(path), contents[key](), row)
+    found = {voice.key: voice for voice in open_file(path, row)}
+    if name is None and len(found) > 1:
+        raise WeightsError(f"{path}: holds {len(found)} voices; choose one by FILE:NAME, of {', '.join(found)}")
+    key = next(iter(found), "") if name is None else name
+    if key not in found:
+        known = "; its one voice has no name, give the file alone" if "" in found else suggest(key, found)
+        weight = f"; a weight is written {path}*{key}" if key.isdecimal() else ""
+        raise WeightsError(f"voice '{key}': not in {path}{known}{weight}")
+    return found[key].pack(row)

@@ -9,46 +9,45 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner.errors import WeightsError
-from runner.speech.voices import absolute, load_voice, needs_folder, voice_names
+from runner.speech.voices import list_voices, load_voice, voice_files
 from tests.runner.safetensors_file import write_safetensors
+from tests.runner.speech.packs import (
+    ROW,
+    A,
+    B,
+    assert_pack,
+    assert_refused,
+    load,
+    names_in,
+    problems,
+    write_npy,
+    write_npz,
+    write_raw,
+)
 from tests.runner.torch_archive import write_torch_zip
 
 ROOT = Path(__file__).parents[3]
 MINI = ROOT / "configs" / "models" / "mini" / "voices"
 PUBLISHED = ROOT.parent / "shared" / "data" / "voices"
-ROW = 8
-
-A = np.random.default_rng(1).standard_normal((510, ROW)).astype(np.float32)
-B = np.random.default_rng(2).standard_normal((510, ROW)).astype(np.float32)
-
-
-def write_npy(path: Path, pack: np.ndarray) -> Path:
-    with path.open("wb") as file:  # np.save would add a suffix to the name
-        np.save(file, pack)
-    return path
-
-
-def write_npz(path: Path, **packs: np.ndarray) -> Path:
-    with path.open("wb") as file:
-        np.savez(file, allow_pickle=False, **packs)
-    return path
-
-
-def write_raw(path: Path, pack: np.ndarray) -> Path:
-    path.write_bytes(pack.tobytes())
-    return path
-
-
 ONE_VOICE: dict[str, Callable[[Path], Path]] = {
     "npy": lambda path: write_npy(path, A),
     "npy_three_axes": lambda path: write_npy(path, A[:, None]),
     "npy_fortran": lambda path: write_npy(path, np.asfortranarray(A)),
     "npy_one_of_many": lambda path: write_npy(path, A[None, :, None]),
+    "npy_float64": lambda path: write_npy(path, A.astype(np.float64)),
+    "npy_big_endian": lambda path: write_npy(path, A.astype(">f4")),
+    "npy_float64_big_endian": lambda path: write_npy(path, A.astype(">f8")[:, None]),
+    "npz_float64": lambda path: write_npz(path, a=A.astype(np.float64)),
+    "npz_big_endian": lambda path: write_npz(path, a=A.astype(">f4")),
     "npz": lambda path: write_npz(path, a=A),
     "raw": lambda path: write_raw(path, A),
     "torch": lambda path: write_torch_zip(path, A[:, None]),
     "torch_named": lambda path: write_torch_zip(path, {"a": A}),
+    "torch_float64": lambda path: write_torch_zip(path, A.astype(np.float64)),
+    "torch_big_endian": lambda path: write_torch_zip(path, A.astype(">f4"), byteorder=b"big"),
+    "torch_float64_big_endian": lambda path: write_torch_zip(path, {"a": A.astype(">f8")}, byteorder=b"big"),
     "safetensors": lambda path: write_safetensors(path, {"voice": A}),
+    "safetensors_float64": lambda path: write_safetensors(path, {"voice": A.astype(np.float64)}),
 }
 MANY_VOICES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "npz": (lambda path: write_npz(path, a=A, b=B[:, None]), "b"),
@@ -68,60 +67,25 @@ DAMAGED: dict[str, tuple[Callable[[Path], Path], str]] = {
     ),
     "no_rows": (lambda path: write_npy(path, A[:0]), "is [0, 8], expected [N, 8]"),
     "flat": (lambda path: write_npy(path, A[0]), "is [8], expected [N, 8]"),
-    "double": (lambda path: write_npy(path, A.astype(np.float64)), "holds float64, expected float32 or float16"),
-    "integers": (lambda path: write_npy(path, A.astype(np.int64)), "holds int64, expected float32 or float16"),
+    "beyond": (
+        lambda path: write_npy(path, A.astype("f8") * 1e39),
+        "has values beyond the range of float32, which is up to 3.4e38",
+    ),
+    "beyond_big": (
+        lambda path: write_npz(path, a=(A.astype("f8") * 1e39).astype(">f8")),
+        "has values beyond the range of float32",
+    ),
+    "integers": (lambda path: write_npy(path, A.astype(np.int64)), "holds int64, expected float32, float16 or float64"),
+    "complex": (lambda path: write_npy(path, A.astype(np.complex64)), "holds complex64, expected float32, float16"),
     "objects": (lambda path: write_npy(path, np.array([{}], object)), "truncated or damaged (Object arrays cannot"),
-    "torch_double": (lambda path: write_torch_zip(path, A.astype(np.float64)), "holds float64, expected float32"),
+    "torch_beyond": (
+        lambda path: write_torch_zip(path, A.astype("f8") * 1e39),
+        "has values beyond the range of float32",
+    ),
+    "torch_integers": (lambda path: write_torch_zip(path, A.astype(np.int64)), "holds int64, expected float32"),
     "torch_text": (lambda path: write_torch_zip(path, "af_heart"), "holds a str, expected a tensor"),
     "infinite": (lambda path: write_npz(path, a=A / 0.0), "has values that are not finite"),
 }
-BAD_SPECS = {
-    "": "voice '': a name is missing; write NAME, NAME+NAME or NAME*0.6+NAME*0.4",
-    "a,,b": "voice 'a,,b': a name is missing",
-    "a*0.5+": "a name is missing",
-    "a*0.5+b*half": "voice 'a*0.5+b*half': the weight of b is 'half', expected a positive number",
-    "a*0+b": "the weight of a is '0', expected a positive number",
-    "a*-1+b": "the weight of a is '-1', expected a positive number",
-    "a*nan+b": "the weight of a is 'nan', expected a positive number",
-    "a*inf+b": "the weight of a is 'inf', expected a positive number",
-    "a*0.5": "voice 'a*0.5': a weight has no meaning for a single voice",
-    "af_hart": "voice 'af_hart': not in {voices}; did you mean 'af_heart'?",
-    "zzz": "voice 'zzz': not in {voices}; known: a, af_heart, b, short",
-    "missing.npy": "voice 'missing.npy': there is no such file",
-    "no/such": "voice 'no/such': there is no such file",
-    "missing.npz:a": "voice 'missing.npz:a': there is no such file",
-    "a+short": "voice 'a+short': a mix needs packs of equal length, but a has 510, short has 7 rows",
-    "x" * 300 + ".npy": "there is no such file",
-}
-
-
-@pytest.fixture
-def voices(tmp_path: Path) -> Path:
-    """A folder with the voices a, b, af_heart and short, each in another format."""
-    folder = tmp_path / "voices"
-    folder.mkdir()
-    write_npy(folder / "a.npy", A)
-    write_raw(folder / "b.bin", B)
-    write_torch_zip(folder / "af_heart.pt", A[:, None])
-    write_safetensors(folder / "short.safetensors", {"voice": A[:7]})
-    (folder / "README.md").write_text("not a voice")
-    return folder
-
-
-def load(spec: str | None, voices: Path) -> np.ndarray:
-    return load_voice(spec, voices, "a", ROW)
-
-
-def assert_pack(found: np.ndarray, expected: np.ndarray) -> None:
-    assert found.dtype == np.float32
-    assert found.flags.c_contiguous
-    np.testing.assert_array_equal(found, expected)
-
-
-def assert_refused(spec: str | None, voices: Path, message: str) -> None:
-    with pytest.raises(WeightsError) as refusal:
-        load(spec, voices)
-    assert message in str(refusal.value)
 
 
 @pytest.mark.parametrize(("spec", "spelled"), [("mine.dat", "./mine.dat"), ("mine.dat:a", "./mine.dat:a")])
@@ -152,7 +116,7 @@ def test_load_takes_one_voice_of_many(tmp_path: Path, voices: Path, case: str) -
     assert_pack(load(name, path), B)
     assert_refused(str(path), voices, "holds 2 voices; choose one by FILE:NAME, of ")
     assert_refused(f"{path}:c", voices, f"voice 'c': not in {path}; known: ")
-    assert name in voice_names(path, "a", ROW)
+    assert name in names_in(path)
 
 
 @pytest.mark.parametrize("case", DAMAGED)
@@ -164,20 +128,87 @@ def test_load_refuses_a_file(tmp_path: Path, voices: Path, case: str) -> None:
     assert_refused(str(path), voices, str(path))
 
 
-@pytest.mark.parametrize("spec", BAD_SPECS)
-def test_load_refuses_a_spec(voices: Path, spec: str) -> None:
-    assert_refused(spec, voices, BAD_SPECS[spec].format(voices=voices))
-
-
 def test_load_finds_names_in_a_folder_whatever_the_format(voices: Path) -> None:
     for name, pack in {"a": A, "b": B, "af_heart": A, "short": A[:7]}.items():
         assert_pack(load(name, voices), pack)
-    assert voice_names(voices, "a", ROW) == ["a", "af_heart", "b", "short"]
+    assert [(found.name, found.file.name, found.rows, found.problem) for found in list_voices(voices, "a", ROW)] == [
+        ("a", "a.npy", 510, ""),
+        ("af_heart", "af_heart.pt", 510, ""),
+        ("b", "b.bin", 510, ""),
+        ("short", "short.safetensors", 7, ""),
+    ]
 
 
 def test_load_prefers_npy_when_a_voice_is_there_twice(voices: Path) -> None:
     write_torch_zip(voices / "a.pt", B)
     assert_pack(load("a", voices), A)
+    assert problems(voices)["a.pt"] == f"'a' is the voice of {voices / 'a.npy'}"
+    assert problems(voices)["a.npy"] == ""
+
+
+@pytest.mark.parametrize("case", MANY_VOICES)
+@pytest.mark.parametrize("suffix", [".npz", ".bin", ".pt"])
+def test_load_finds_the_voices_of_a_file_of_many_in_a_folder(voices: Path, case: str, suffix: str) -> None:
+    write, name = MANY_VOICES[case]
+    write(voices / f"voices{suffix}")
+    (voices / "b.bin").unlink()
+    assert_pack(load(name, voices), B)
+    assert_pack(load(f"{name}+a", voices), load(f"a,{voices}/voices{suffix}:{name}", voices))
+    assert name in names_in(voices)
+    assert "voices" not in names_in(voices)
+    assert_refused("am_adm", voices, f"voice 'am_adm': not in {voices}; known: ")
+
+
+def test_load_takes_a_file_of_its_own_before_a_voice_of_a_file_of_many(voices: Path) -> None:
+    write_npz(voices / "all.npz", a=B, c=B)
+    assert_pack(load("a", voices), A)
+    assert_pack(load("c", voices), B)
+    assert [found.file.name for found in list_voices(voices, "a", ROW) if found.name == "a" and not found.problem] == [
+        "a.npy"
+    ]
+
+
+def test_load_takes_a_voice_of_many_from_a_file_that_is_called_after_it(voices: Path) -> None:
+    write_npz(voices / "c.npz", c=A, d=B)
+    write_npz(voices / "all.npz", c=B, e=B)
+    assert_pack(load("c", voices), A)
+    assert_pack(load("d", voices), B)
+    assert_refused("all", voices, "all.npz: holds 2 voices; choose one by FILE:NAME, of c, e")
+
+
+def test_load_refuses_a_name_that_two_files_of_many_have(voices: Path) -> None:
+    first, second = write_npz(voices / "one.npz", c=A, d=A), write_npz(voices / "two.npz", c=B, e=B)
+    message = f"voice 'c': is in {first} and {second}; choose one by FILE:NAME, as in {first}:c"
+    assert_refused("c", voices, message)
+    assert_pack(load(f"{second}:c", voices), B)
+    twins = [found for found in list_voices(voices, "a", ROW) if found.name == "c"]
+    assert [found.problem for found in twins] == [
+        f"another file has a voice 'c' too; write {file}:c" for file in (first, second)
+    ]
+
+
+def test_damaged_file_of_a_folder_is_named_where_a_voice_is_missing_and_harms_no_other(voices: Path) -> None:
+    (voices / "all.npz").write_bytes(b"PK damaged")
+    write_npz(voices / "more.npz", c=A, d=B)
+    assert_pack(load("d", voices), B)
+    assert_refused("e", voices, "all.npz: truncated or damaged")
+    assert "truncated or damaged" in problems(voices)["all.npz"]
+
+
+def test_voice_of_another_model_is_listed_with_its_problem(voices: Path) -> None:
+    write_npy(voices / "wide.npy", np.zeros((510, 2 * ROW), np.float32))
+    assert problems(voices)[
+        "wide.npy"
+    ] == f"{voices / 'wide.npy'}: is [510, 16], expected [N, 8]: a row is 2*style of " + ("the model")
+
+
+def test_voice_files_are_those_that_are_read(voices: Path, tmp_path: Path) -> None:
+    alone = write_npz(tmp_path / "alone.npz", x=A)
+    assert voice_files("a", voices) == [voices / "a.npy"]
+    assert voice_files(f"{alone}(3)+b:2", voices) == [alone, voices / "b.bin"]
+    many = write_npz(voices / "all.npz", c=A, d=B)
+    assert many in voice_files("c", voices)
+    assert voice_files("c", many) == [many]
 
 
 def test_load_without_a_spec_takes_the_default(voices: Path) -> None:
@@ -203,17 +234,6 @@ def test_load_refuses_when_the_folder_is_missing(tmp_path: Path) -> None:
     assert_refused("a", tmp_path / "none", f"voice 'a': the model's voices are to be in {tmp_path / 'none'}")
 
 
-@pytest.mark.parametrize("spec", ["a+b", "a,b", " a , b ", "a*0.5+b*0.5", "a*3+b*3", "{a},b"])
-def test_load_mixes_in_equal_parts(voices: Path, spec: str) -> None:
-    expected = ((A.astype(np.float64) + B) / 2).astype(np.float32)
-    assert_pack(load(spec.format(a=voices / "a.npy"), voices), expected)
-
-
-@pytest.mark.parametrize("spec", ["a*0.6+b*0.4", "a*3+b*2", "a*6e-3,b*4e-3", "a*0.3+b*0.4+a*.3"])
-def test_load_mixes_by_weights_over_their_sum(voices: Path, spec: str) -> None:
-    np.testing.assert_allclose(load(spec, voices), 0.6 * A + 0.4 * B, rtol=1e-5, atol=1e-6)
-
-
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(case=st.sampled_from(sorted(ONE_VOICE)), at=st.integers(0, 600), byte=st.integers(0, 255))
 def test_load_never_fails_otherwise_when_bytes_are_changed(tmp_path: Path, case: str, at: int, byte: int) -> None:
@@ -236,7 +256,7 @@ def test_load_reads_a_pack_saved_by_torch(tmp_path: Path, voices: Path) -> None:
 
 
 def test_load_reads_and_mixes_the_voices_of_the_default_model() -> None:
-    assert voice_names(MINI, "low", 64) == ["high", "low"]
+    assert [found.name for found in list_voices(MINI, "low", 64)] == ["high", "low"]
     high, low, mix = (load_voice(name, MINI, "low", 64) for name in ("high", "low", "high+low"))
     assert high.shape == low.shape == (510, 64)
     assert np.abs(high - low).max() > 0.1
@@ -254,49 +274,6 @@ def test_load_mixes_published_packs() -> None:
     )  # rows of 8, not 256
 
 
-ABSOLUTE = {
-    "a": "a",
-    "a*0.3+b": "a*0.3+b",
-    "c.npy": "{here}/c.npy",
-    "./c.npy": "{here}/c.npy",
-    "../voices/a.npy": "{here}/../voices/a.npy",
-    "many.npz:b": "{here}/many.npz:b",
-    "a*0.3 + c.npy*0.7,many.npz:b": "a*0.3 +{here}/c.npy*0.7,{here}/many.npz:b",
-    "d+e,f*2.npy": "{here}/d\\+e\\,f\\*2.npy",
-    r"d\+e\,f\*2.npy*3+b": "{here}/d\\+e\\,f\\*2.npy*3+b",
-    "gone.npy": "{here}/gone.npy",
-}
-
-
-@pytest.mark.parametrize("spec", ABSOLUTE)
-@pytest.mark.parametrize("folder", ["here", "a+b, c*2"])
-def test_absolute_means_the_same_elsewhere(
-    tmp_path: Path, voices: Path, monkeypatch: pytest.MonkeyPatch, spec: str, folder: str
-) -> None:
-    here = tmp_path / folder
-    here.mkdir()
-    write_npy(here / "c.npy", B)
-    write_npy(here / "d+e,f*2.npy", B)
-    write_npz(here / "many.npz", a=A, b=B)
-    monkeypatch.chdir(here)
-    expected = None if spec == "gone.npy" else load(spec, voices)
-    monkeypatch.chdir(tmp_path)
-    found = absolute(spec, here)
-    assert found == absolute(found, tmp_path)
-    assert found.replace("a\\+b\\, c\\*2", "here") == ABSOLUTE[spec].format(here=tmp_path / "here")
-    if expected is None:
-        assert_refused(found, voices, "there is no such file")
-    else:
-        assert_pack(load(found, voices), expected)
-
-
-@pytest.mark.parametrize(
-    ("spec", "expected"), [(None, True), ("a", True), ("x.npy", False), ("x.npy+y.npz:b", False), ("x.npy+a", True)]
-)
-def test_needs_folder_where_a_voice_is_a_name(spec: str | None, expected: bool) -> None:
-    assert needs_folder(spec) == expected
-
-
 def test_model_without_voices_takes_files_alone(tmp_path: Path) -> None:
     path = write_npy(tmp_path / "me.npy", A)
     np.testing.assert_array_equal(load_voice(str(path), None, None, ROW), A)
@@ -311,6 +288,6 @@ def test_model_without_voices_takes_files_alone(tmp_path: Path) -> None:
 def test_file_of_one_voice_without_a_default_is_named_after_the_file(tmp_path: Path) -> None:
     path = write_npy(tmp_path / "me.npy", A)
     np.testing.assert_array_equal(load_voice("me", path, None, ROW), A)
-    assert voice_names(path, None, ROW) == ["me"]
+    assert [found.name for found in list_voices(path, None, ROW)] == ["me"]
     with pytest.raises(WeightsError, match="holds one voice, 'me'; give that name"):
         load_voice("you", path, None, ROW)
