@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from runner.errors import RunError, WeightsError
 from runner.graph.model_config import read_model
-from runner.speech.voices import load_voice
+from runner.speech.voice_formats import check_pack
+from runner.speech.voices import ListedVoice, list_voices, load_voice
 from stages.contract import NamedType
 from stages.dims import ModelDims
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from runner.engine.inputs import Resolver
     from runner.engine.pipeline import Pipeline
@@ -45,26 +46,47 @@ def make_resolvers(graph: Graph) -> dict[str, Resolver]:
     return {VOICE: make_voice_resolver(graph)}
 
 
-def make_voice_resolver(graph: Graph) -> Callable[[str | Array | None], Array]:
-    """Make the resolver of inputs of type `voice`: it takes a specification, a pack, or None for the model's own voice.
+def make_voice_resolver(graph: Graph) -> Callable[[str | Path | Array | None], Array]:
+    """Make the resolver of inputs of type `voice`.
 
-    It raises WeightsError where a specification is misspelled, a voice is missing, damaged or for another model, or the
+    It takes a specification, the path of a file, a pack as `check_pack` does, or None for the model's own voice. It
+    raises WeightsError where a specification is misspelled, a voice is missing, damaged or for another model, or the
     graph has no model that has voices.
     """
     read_dims = functools.cache(lambda: read_model(graph.model, WeightsError).dims)
 
-    def resolve(given: str | Array | None) -> Array:
-        if isinstance(given, np.ndarray):
-            return given
+    def resolve(given: str | Path | Array | None) -> Array:
         model, dims = graph.model, read_dims()
+        if isinstance(given, np.ndarray):
+            row = dims.voice_row if isinstance(dims, ModelDims) else given.shape[-1] if given.ndim else 0
+            return check_pack("the voice", given, row)
+        if given is not None and not isinstance(given, str | Path):
+            kind = type(given).__name__
+            raise WeightsError(f"the voice is a {kind}, expected a name, a file, a mix, or a NumPy array [N, 2*style]")
         if model is None or not isinstance(dims, ModelDims):
             raise WeightsError("the graph has no model, which says what a voice is: name one, as in model: FILE")
-        return load_voice(given, model.voices, model.voice, dims.voice_row, _hub_voices(model))
+        spec = str(given.absolute()) if isinstance(given, Path) else given
+        return load_voice(spec, model.voices, model.voice, dims.voice_row, hub_voices(model))
 
     return resolve
 
 
-def _hub_voices(model: ModelSpec) -> Callable[[str], Path] | None:
+def list_model_voices(model: ModelSpec) -> list[ListedVoice]:
+    """List the voices of a model that are on this machine, sorted by name.
+
+    Raises:
+        WeightsError: the config.json or a file of voices cannot be read, or the voices are missing and no hub has them.
+    """
+    dims = read_model(model, WeightsError).dims
+    if model.voices is None or not isinstance(dims, ModelDims):
+        return []
+    if not model.voices.exists() and hub_voices(model) is None:
+        raise WeightsError(f"{model.voices}: no such file or folder; set model.voices to the model's voices")
+    return list_voices(model.voices, model.voice, dims.voice_row)
+
+
+def hub_voices(model: ModelSpec) -> Callable[[str], Path] | None:
+    """Make a function that fetches a voice of the model by its name; None if it has no hub to fetch from."""
     if model.hub is None:
         return None
     from runner.model import hub  # noqa: PLC0415 - 10 ms that a model on the disk need not pay

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,24 @@ from runner.graph.types import Graph, ModelSpec
 ROOT = Path(__file__).parents[2]
 DEFAULT = (ROOT / "graphs/default.yaml").read_text(encoding="utf-8")
 CARET = "§"
+PLAIN = """
+graph: 1
+name: plain
+devices: {host: cpu:0}
+dims: {text: 8, style: 2}
+inputs: {length: 'int64[1]', voice: voice}
+outputs: {style: voice.style_decoder}
+stages:
+  voice:
+    module: stages.voice
+    device: host
+    inputs:
+      voice: voice <- input.voice
+      length: int64[1] <- input.length
+    outputs:
+      style_decoder: float32[1, style]
+      style_prosody: float32[1, style]
+"""
 
 
 def edited(*edits: tuple[str, str]) -> str:
@@ -32,6 +51,12 @@ def write(folder: Path, text: str, name: str = "graph.yaml") -> tuple[Path, str]
     column = len(before) - before.rfind("\n")
     path.write_text(text.replace(CARET, ""), encoding="utf-8")
     return path, f"{path}:{before.count(chr(10)) + 1}:{column}"
+
+
+def on_devices(graph: Graph, **devices: str) -> Graph:
+    """Put stages of a checked graph on other devices, also on those that a check refuses: `cpu:1` serves as a GPU."""
+    stages = {name: replace(graph.stages[name], device=device) for name, device in devices.items()}
+    return replace(graph, stages={**graph.stages, **stages})
 
 
 def model_of(graph: Graph) -> ModelSpec:

@@ -12,29 +12,11 @@ from runner.graph.load import load_graph
 from runner.graph.model_config import ModelConfig, ModelConfigError, read_config, read_model
 from runner.graph.serialize import from_fields, to_fields
 from stages.families import NoDims
-from tests.runner.graphs import ROOT, assert_overlay_refused, edited, messages, model_of, write
+from tests.runner.graphs import PLAIN, ROOT, assert_overlay_refused, edited, messages, model_of, write
 
 DEFAULT = str(ROOT / "graphs/default.yaml")
 CONFIG = ROOT / "configs/models/mini/config.json"
 MODEL_LINE = next(line for line in edited().splitlines(keepends=True) if line.startswith("model:"))
-PLAIN = """
-graph: 1
-name: plain
-devices: {host: cpu:0}
-dims: {text: 8, style: 2}
-inputs: {length: 'int64[1]', voice: voice}
-outputs: {style: voice.style_decoder}
-stages:
-  voice:
-    module: stages.voice
-    device: host
-    inputs:
-      voice: voice <- input.voice
-      length: int64[1] <- input.length
-    outputs:
-      style_decoder: float32[1, style]
-      style_prosody: float32[1, style]
-"""
 
 
 def test_model_is_of_the_family_kokoro_unless_it_says_so() -> None:
