@@ -1,7 +1,7 @@
 """Converts voice packs to .npy and the vocabulary to a small JSON file, for `kokoro-run assets`.
 
-voices/af_heart.pt, ...  -->  OUT/af_heart.npy, ...     float32 [N, 2*style]
-config.json              -->  OUT/vocab.json            {symbol: id}
+af_heart.pt, voices-v1.0.bin:af_heart, ...  -->  OUT/af_heart.npy, ...     float32 [N, 2*style]
+config.json                                 -->  OUT/vocab.json            {symbol: id}
 """
 
 from __future__ import annotations
@@ -13,39 +13,48 @@ from typing import Any
 
 import numpy as np
 
-from runner.errors import RunError, SpecError, WeightsError
+from runner.errors import RunError, SpecError, WeightsError, suggest
 from runner.files import atomic
 from runner.files.errors import reading
 from runner.files.npy import write_array
 from runner.files.overwriting import refuse_overwriting
 from runner.graph.model_config import ModelConfigError, read_config
-from runner.speech.voices import load_voice
+from runner.speech.voices import SUFFIXES, Voice, list_folder, open_file
 from stages.dims import ModelDims
 from stages.families import DEFAULT_FAMILY
 
 
 def write_assets(config: Path, voices: Sequence[Path], out: Path) -> list[Path]:
-    """Convert voice files, or the .pt files of folders, and write the vocabulary, all into the folder `out`.
+    """Convert voices to files NAME.npy, and write the vocabulary, all into the folder `out`.
 
     Every source is read and checked before the first file is written.
+
+    Args:
+        config: the model's config.json.
+        voices: files, `FILE:NAME` for one voice of a file, and folders: all files of voices in them, but for a .npy
+            that has another format beside it.
 
     Returns:
         the files written.
 
     Raises:
         SpecError: config.json does not describe a model.
-        WeightsError: a voice is missing, damaged or for another model; two voices have one name.
+        WeightsError: a voice is missing, damaged or for another model; two voices have one name, or one has a name
+            that no file can have.
         RunError: `out` cannot be written, or holds what is read.
     """
     vocab = load_vocab(config)
     row = _dims(config).voice_row
     packs: dict[str, np.ndarray] = {}
-    for source in _sources(voices):
-        if source.stem in packs:
-            raise WeightsError(f"{source}: there is another voice named '{source.stem}'; rename one")
-        packs[source.stem] = load_voice(str(source), source, source.stem, row)
+    sources = [voice for path in voices for voice in _find_voices(path, row)]
+    for voice in sources:
+        if voice.name in packs:
+            raise WeightsError(f"{voice.file}: there is another voice named '{voice.name}'; rename one")
+        if voice.name in ("", ".", "..") or "/" in voice.name or "\0" in voice.name:
+            raise WeightsError(f"{voice.file}: the name '{voice.name}' cannot be that of a file; rename the voice")
+        packs[voice.name] = voice.pack(row)
     written = [out / f"{name}.npy" for name in packs]
-    read = [("CONFIG", config), *(("VOICES", source) for source in _sources(voices))]
+    read = [("CONFIG", config), *(("VOICES", voice.file) for voice in sources)]
     refuse_overwriting(read, [("output", path) for path in (*written, out / "vocab.json")])
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -125,11 +134,20 @@ def _dims(config: Path) -> ModelDims:
     return dims
 
 
-def _sources(voices: Sequence[Path]) -> list[Path]:
-    sources: list[Path] = []
-    for path in voices:
-        found = sorted(path.glob("*.pt")) if path.is_dir() else [path]
-        if not found:
-            raise WeightsError(f"{path}: no .pt voice in this folder")
-        sources += found
-    return sources
+def _find_voices(source: Path, row: int) -> list[Voice]:
+    """List the voices that one of VOICES names."""
+    if source.is_dir():
+        files = list_folder(source)
+        others = {file.stem for file in files if file.suffix != ".npy"}
+        files = [file for file in files if file.suffix != ".npy" or file.stem not in others]
+        if not files:
+            raise WeightsError(f"{source}: no voice in this folder, expected files {', '.join(SUFFIXES)}")
+        return [voice for file in files for voice in open_file(file, row)]
+    file, colon, name = str(source).rpartition(":")
+    if source.is_file() or not (colon and Path(file).is_file()):
+        return open_file(source, row)
+    found = open_file(Path(file), row)
+    chosen = [voice._replace(name=name) for voice in found if voice.key == name]
+    if not chosen:
+        raise WeightsError(f"voice '{name}': not in {file}{suggest(name, (voice.key for voice in found))}")
+    return chosen

@@ -8,6 +8,7 @@ import pytest
 
 from runner.errors import RunError, SpecError, WeightsError
 from runner.speech.assets import load_json, load_vocab, write_assets
+from tests.runner.speech.packs import write_npz, write_raw
 from tests.runner.torch_archive import write_torch_zip
 
 CONFIG = Path(__file__).parents[3] / "configs" / "models" / "kokoro-82m" / "config.json"
@@ -68,8 +69,57 @@ def test_write_assets_refuses_two_voices_of_one_name(tmp_path: Path, voices: Pat
 
 
 def test_write_assets_refuses_a_folder_without_voices(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"no \.pt voice in this folder"):
+    with pytest.raises(WeightsError, match=r"no voice in this folder, expected files \.npy, \.safetensors, \.pt, "):
         write_assets(CONFIG, [tmp_path], tmp_path / "out")
+
+
+def test_write_assets_converts_voices_of_every_format_in_a_folder(tmp_path: Path, voices: Path) -> None:
+    write_raw(voices / "bf_emma.bin", 2 * PACK)
+    write_npz(voices / "more.npz", bm_george=PACK.astype(">f8"), bm_lewis=-PACK)
+    (voices / "README.md").write_text("not a voice")
+    names = ["af_heart", "am_adam", "bf_emma", "bm_george", "bm_lewis"]
+    written = write_assets(CONFIG, [voices], tmp_path / "out")
+    assert written == [*(tmp_path / "out" / f"{name}.npy" for name in names), tmp_path / "out" / "vocab.json"]
+    np.testing.assert_array_equal(np.load(tmp_path / "out" / "bf_emma.npy"), 2 * PACK[:, 0])
+    george = np.load(tmp_path / "out" / "bm_george.npy")
+    assert (george.dtype, george.tobytes()) == (np.float32, PACK.tobytes())
+
+
+def test_write_assets_converts_a_folder_of_raw_files(tmp_path: Path) -> None:
+    write_raw(tmp_path / "af_sky.bin", PACK)
+    write_raw(tmp_path / "af_nova.bin", -PACK)
+    written = write_assets(CONFIG, [tmp_path], tmp_path / "out")
+    assert [path.name for path in written] == ["af_nova.npy", "af_sky.npy", "vocab.json"]
+
+
+@pytest.mark.parametrize("name", ["voices.npz", "voices-v1.0.bin"])
+def test_write_assets_converts_a_file_of_many_voices_or_one_of_them(tmp_path: Path, name: str) -> None:
+    many = write_npz(tmp_path / name, af_heart=PACK, am_adam=-PACK)
+    assert [path.name for path in write_assets(CONFIG, [many], tmp_path / "all")] == [
+        *("af_heart.npy", "am_adam.npy", "vocab.json")
+    ]
+    one = write_assets(CONFIG, [Path(f"{many}:am_adam")], tmp_path / "one")
+    assert one == [tmp_path / "one" / "am_adam.npy", tmp_path / "one" / "vocab.json"]
+    np.testing.assert_array_equal(np.load(one[0]), -PACK[:, 0])
+    with pytest.raises(WeightsError, match=rf"voice 'am_adm': not in .*{name}; did you mean 'am_adam'\?"):
+        write_assets(CONFIG, [Path(f"{many}:am_adm")], tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("name", ["../af_heart", "a/b", "..", "."])
+def test_write_assets_refuses_a_name_that_is_no_file_name(tmp_path: Path, name: str) -> None:
+    many = write_npz(tmp_path / "many.npz", **{name: PACK, "b": PACK})
+    with pytest.raises(WeightsError, match=rf"many\.npz: the name '{name}' cannot be that of a file; rename the voice"):
+        write_assets(CONFIG, [many], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_write_assets_may_write_beside_what_it_reads_again_and_again(voices: Path) -> None:
+    for _ in range(2):
+        write_assets(CONFIG, [voices], voices)
+        assert sorted(path.name for path in voices.glob("*.npy")) == ["af_heart.npy", "am_adam.npy"]
+    with pytest.raises(RunError, match=r"af_heart\.npy"):
+        write_assets(CONFIG, [voices / "af_heart.npy"], voices)
 
 
 def test_write_assets_refuses_a_missing_voice(tmp_path: Path) -> None:
