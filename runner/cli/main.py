@@ -21,6 +21,7 @@ _MODULES = {  # commands that have their own modules
     "plan": "runner.cli.plan",
     "replay": "runner.cli.replay",
     "runs": "runner.cli.replay",
+    "voices": "runner.cli.voices",
 }
 
 
@@ -28,7 +29,9 @@ class _Commands(click.Group):
     """The group of all commands; `kokoro-run GRAPH ...` is short for `kokoro-run run GRAPH ...`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if args and args[0] not in self.list_commands(ctx) and args[0] not in ("--help", "--version"):
+        commands = self.list_commands(ctx)
+        if args and args[0] not in commands and args[0] not in ("-h", "--help", "--version"):
+            _refuse_misspelled_command(args[0], commands)
             args = [_DEFAULT_COMMAND, *args]
         return super().parse_args(ctx, args)
 
@@ -40,6 +43,30 @@ class _Commands(click.Group):
             group: click.Command = getattr(importlib.import_module(_MODULES[cmd_name]), cmd_name)
             return group
         return super().get_command(ctx, cmd_name)
+
+
+def _refuse_misspelled_command(word: str, commands: list[str]) -> None:
+    """Refuse a first argument that is no graph, and is more like a command than like a graph of the package.
+
+    Raises:
+        UsageError: names the command.
+    """
+    if not word.replace("-", "").isalpha() or word.startswith("-"):
+        return
+    import difflib
+
+    from runner.errors import SpecError
+    from runner.files.locate import data_root, find_file, list_yaml_files
+
+    try:
+        find_file(word, "graphs")
+    except SpecError:
+        graphs = [path.stem for path in list_yaml_files(data_root() / "graphs")]
+        close = difflib.get_close_matches(word, [*graphs, *commands], n=1)
+        if close and close[0] in commands:
+            raise click.UsageError(
+                f"{word}: no such command, and no such graph; did you mean the command `{close[0]}`?"
+            ) from None
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -187,10 +214,13 @@ def schema() -> None:
 
 @cli.command(cls=Command)
 @click.argument("config", type=click.Path(path_type=Path))
-@click.argument("voices", type=click.Path(path_type=Path), nargs=-1)
+@click.argument("voices", type=click.Path(path_type=Path), nargs=-1, metavar="[FILE|FILE:NAME|FOLDER]...")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder to write to.")
 def assets(config: Path, voices: tuple[Path, ...], output: Path) -> None:
-    """Convert VOICES (files, or folders of .pt files) to .npy files, and write the vocab.json of the model's CONFIG."""
+    """Convert voices to files NAME.npy, and write the vocab.json of the model's CONFIG.
+
+    Of a FILE of many voices all are converted, or the one called NAME; of a FOLDER all its files of voices.
+    """
     from runner.speech.assets import write_assets
 
     for path in write_assets(config, voices, output):

@@ -167,7 +167,7 @@ def test_clipping_is_reported(run: Run, tones_graph: Path) -> None:
         (("--phonemes", "h", "--voice", "nobody"), "has no input of type voice"),
         (("--phonemes", "h", "--set", "params.sped=2"), "params has no 'sped'; did you mean 'speed'"),
         (("--phonemes", "h", "-c", "none.yaml"), "none.yaml: no such file"),
-        (("--phonemes", "h", "--set", "devices.host=cpu:7"), "device cpu:7 is not present"),
+        (("--phonemes", "h", "--set", "devices.host=cpu:7"), "devices.host is cpu:7, but a CPU has the index 0 only"),
         (("--phonemes", "h", "--set", "stages.tones.entry=other"), "has no entry 'other'"),
     ],
 )
@@ -255,6 +255,43 @@ def test_empty_output_is_refused(run: Run, tones_graph: Path) -> None:
     code, _, err = run(tones_graph, "--phonemes", "h", "-o", "")
     assert (code, "the output is empty" in err) == (2, True)
     assert not Path("0001.wav").exists()
+
+
+@pytest.mark.parametrize(
+    ("word", "command"),
+    [("bild", "build"), ("chek", "check"), ("asets", "assets"), ("voice", "voices"), ("rnu", "run")],
+)
+@pytest.mark.parametrize("options", [(), ("default",), ("--phonemes", "h"), ("--help",), ("--json",)])
+def test_misspelled_command_is_a_message(run: Run, word: str, command: str, options: tuple[str, ...]) -> None:
+    code, out, err = run(word, *options)
+    assert (code, out) == (2, "")
+    assert err == f"Error: {word}: no such command, and no such graph; did you mean the command `{command}`?\n"
+
+
+def test_graph_with_the_name_of_a_misspelled_command_is_a_graph(run: Run, tones_graph: Path) -> None:
+    (tones_graph.parent / "work" / "bild").write_text(tones_graph.read_text("utf-8"), "utf-8")
+    (tones_graph.parent / "work" / "libraries").symlink_to(tones_graph.parent / "libraries")
+    assert run("bild", "--phonemes", "h", "-q")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        (("default", "--voise", "low"), "--voice"),
+        (("check", "default", "--confg", "a.yaml"), "--config"),
+        (("voices", "--jsn"), "--json"),
+        (("cache", "lss"), "ls"),
+    ],
+)
+def test_misspelled_option_or_subcommand_is_a_message(run: Run, given: tuple[str, ...], meant: str) -> None:
+    code, _, err = run(*given)
+    assert (code, f"'{meant}'" in err.splitlines()[-1]) == (2, True)
+    assert "id you mean" in err
+
+
+def test_help_of_the_program_lists_the_commands(run: Run) -> None:
+    assert run("-h") == run("--help")
+    assert "voices " in run("-h")[1]
 
 
 def test_unknown_graph_is_a_message(run: Run) -> None:

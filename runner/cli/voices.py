@@ -1,0 +1,102 @@
+"""`kokoro-run voices`: lists the voices of a graph's model."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runner.cli import options
+from runner.cli.command import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from runner.graph.types import Graph, ModelSpec
+    from runner.speech.voices import ListedVoice
+
+
+@click.command(cls=Command)
+@click.argument("graph", default="default")
+@options.overlay_options
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON on standard output.")
+def voices(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], *, as_json: bool) -> None:
+    """List the voices of the model of GRAPH: name, file and rows, and which one is the default.  [default: default]"""
+    from runner.speech.model import list_model_voices
+
+    checked = options.load(graph, overlays, sets)
+    found = [] if checked.model is None else list_model_voices(checked.model)
+    click.echo(json.dumps(_make_table(checked, found)) if as_json else "\n".join(_describe(checked, found)))
+
+
+def _make_table(graph: Graph, found: Iterable[ListedVoice]) -> dict[str, Any]:
+    """Make the object of --json."""
+    model = graph.model
+    default, hub = (None, None) if model is None else (model.voice, _find_hub(model))
+    rows = [
+        {
+            "name": voice.name,
+            "file": str(voice.file),
+            "rows": voice.rows,
+            "default": voice.name == default and not voice.problem,
+            "problem": voice.problem or None,
+        }
+        for voice in found
+    ]
+    return {
+        "format": 1,
+        "status": "ok",
+        "graph": str(graph.path),
+        "model": None if model is None else model.name,
+        "default": default,
+        "voices": rows,
+        "hub": hub,
+    }
+
+
+def _describe(graph: Graph, found: list[ListedVoice]) -> list[str]:
+    """Give the list as lines of text."""
+    from runner.files.locate import display_path
+
+    model = graph.model
+    if model is None:
+        return [f"{display_path(graph.path)}: has no model, so it has no voices; name one, as in model: FILE"]
+    cells = [(voice.name, display_path(voice.file)) for voice in found]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        f"{name:{widths[0]}}  {file:{widths[1]}}  {_state(voice, model)}"
+        for voice, (name, file) in zip(found, cells, strict=True)
+    ]
+    return [*lines, *_explain(model, found)]
+
+
+def _state(voice: ListedVoice, model: ModelSpec) -> str:
+    if voice.problem:
+        return f"cannot be used by this name: {voice.problem}"
+    return f"{voice.rows} rows" + (", the default" if voice.name == model.voice else "")
+
+
+def _explain(model: ModelSpec, found: list[ListedVoice]) -> list[str]:
+    """Say what the list does not show: where other voices come from, and a default that is not in it."""
+    hub = _find_hub(model)
+    if not found and hub is None:
+        return [f"model {model.name} has no voices; set model.voices, or give a file: --voice my/voice.npy"]
+    lines = [] if found else [f"model {model.name} has no voices on this machine"]
+    if hub is not None:
+        lines.append(
+            f"--voice NAME fetches a voice that is not listed: {hub['folder']}/NAME.pt of {hub['repo']} at revision "
+            f"{hub['revision'][:12]}; that folder on the hub shows the names"
+        )
+    if model.voice is not None and model.voice not in {voice.name for voice in found}:
+        lines.append(f"the default is {model.voice}")
+    return lines
+
+
+def _find_hub(model: ModelSpec) -> dict[str, str] | None:
+    """Find the place that voices are fetched from, if there is one."""
+    from runner.speech.model import hub_voices
+
+    if model.hub is None or hub_voices(model) is None:
+        return None
+    return {"repo": model.hub.repo, "revision": model.hub.revision, "folder": model.hub.voices}
