@@ -18,7 +18,10 @@ from runner.cli.settings import Settings
 @options.cache_options
 @options.build_dir
 def plan(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: Any) -> None:
-    """Print the plan of a run: the stages that would run, and the reasons. Nothing is run, built or loaded."""
+    """Print the plan of a run: the stages that would run, and the reasons. Nothing is run, built or loaded.
+
+    If this machine lacks a device of a stage that would run, the plan is printed and the command exits with 2.
+    """
     from runner.build.staleness import check_checkpoint_path, stale
     from runner.cli.building import find_covered, make_pipeline
     from runner.cli.inputs import GivenInputs
@@ -34,6 +37,11 @@ def plan(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: 
     with settings.open_rows() as rows:
         pipeline = make_pipeline(checked, settings, cache)
         inputs = GivenInputs(checked, settings, has_rows=rows is not None)
+        rows = [inputs.make_row()] if rows is None else rows
         runner = make_runner(pipeline, inputs, settings.make_run_options())
         reasons = dict(stale(checked, settings.build_dir, find_covered(checked, settings)))
-        click.echo(explain(pipeline, runner.runs([inputs.make_row()] if rows is None else rows), reasons))
+        click.echo(explain(pipeline, runner.runs(rows), reasons))
+        if reasons:
+            runner.check_devices()
+        for _, run in runner.runs(rows):
+            pipeline.check_devices_of(run)

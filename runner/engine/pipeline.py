@@ -190,8 +190,7 @@ class Pipeline:
         run.warns = warn
         self._check_input(run)
         run.warns = True
-        if any(self._transfers.is_remote(spec) for spec in run.needed):
-            self._transfers.check_devices(self.graph.stages[name] for name in self.misses(run))
+        self.check_devices_of(run)
         return run
 
     def check(self, inputs: Mapping[str, object] = _NONE, options: RunOptions = _DEFAULT) -> RunState:
@@ -294,6 +293,15 @@ class Pipeline:
         """
         override = {Ref.parse(text) for text in options.override}
         self._transfers.check_devices(find_needed(self.graph, options.scope.outputs(self.graph).values(), override))
+
+    def check_devices_of(self, run: RunState) -> None:
+        """Check that this machine has the devices of the stages that have to run, or may have to; not of those kept.
+
+        Raises:
+            RunError: it lacks one; the message lists those it has.
+        """
+        if any(self._transfers.is_remote(spec) for spec in run.needed):
+            self._transfers.check_devices(self.graph.stages[name] for name in self.misses(run))
 
     @_one_at_a_time
     def evict(self) -> None:

@@ -34,6 +34,8 @@ class StagePlan:
         status: HIT, RUN, DEPENDS, UNNEEDED or INJECTED.
         bytes: of its outputs; None where that is not known yet.
         copies: from host to device and back.
+        absence: says that this machine lacks the device, and which devices it has; '' if it has the device, or the
+            stage does not run.
     """
 
     name: str
@@ -42,6 +44,7 @@ class StagePlan:
     device: str
     bytes: int | None
     copies: tuple[Copy, ...] = ()
+    absence: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,7 @@ class Planner:
                 spec.device,
                 _total(sizes.get(ref) for ref in ports(spec)),
                 tuple(self._copies(run, spec, running, weights, sizes)) if spec in running else (),
+                self._transfers.why_absent(spec) if spec in running else "",
             )
             for spec in self._graph.stages.values()
         }

@@ -46,11 +46,18 @@ class Transfers:
             RunError: it lacks one; the message lists those it has.
         """
         for spec in specs:
-            if self.is_remote(spec):
-                try:
-                    devices.find(spec)
-                except RunError as error:
-                    raise RunError(f"stage '{spec.name}': {error}") from None
+            reason = self.why_absent(spec)
+            if reason:
+                raise RunError(f"stage '{spec.name}': {reason}")
+
+    def why_absent(self, spec: StageSpec) -> str:
+        """Say that this machine lacks the device of a stage, and which devices it has; '' if it has the device."""
+        if self.is_remote(spec):
+            try:
+                devices.find(spec)
+            except RunError as error:
+                return str(error)
+        return ""
 
     def to_host(self, run: RunState, ref: Ref, value: Any) -> Any:
         """The value at `ref`, on the host.

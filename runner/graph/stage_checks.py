@@ -184,7 +184,7 @@ def _check_ports(
 
 
 def check_devices(draft: Draft) -> Iterator[Mistake]:
-    """Check that roles and device kinds exist, and that Python stages run on the CPU."""
+    """Check that roles and device kinds exist, that a CPU has the index 0, and that Python stages run on the CPU."""
     roles = draft.tree.children("devices")
     runtimes: dict[str, str] = {}
     files = find_device_files(list_graph_files(draft.tree))
@@ -203,7 +203,7 @@ def check_devices(draft: Draft) -> Iterator[Mistake]:
 
 
 def _check_kind(role: str, node: Node, files: dict[str, Path], runtimes: dict[str, str]) -> Iterator[Mistake]:
-    """Check that the device kind of a role is described, and put its runtime into `runtimes`."""
+    """Check the kind and the index of a role's device, and put its runtime into `runtimes`."""
     kind = node.value.partition(":")[0]
     if kind not in files:
         yield Mistake(node.origin, f"no device kind '{kind}' in configs/devices{suggest(kind, sorted(files))}")
@@ -213,3 +213,7 @@ def _check_kind(role: str, node: Node, files: dict[str, Path], runtimes: dict[st
     yield from mistakes
     if device is not None:
         runtimes[role] = device.runtime
+        if device.runtime == "cpu" and node.value != f"{kind}:0":
+            yield Mistake(
+                node.origin, f"devices.{role} is {node.value}, but a CPU has the index 0 only; write {kind}:0"
+            )

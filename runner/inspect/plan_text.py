@@ -38,7 +38,7 @@ def _heading(origins: list[str]) -> str:
 def describe(made: Plan) -> list[str]:
     """Give a plan as lines of text."""
     width = max(map(len, made.stages), default=0)
-    rows = [f"  {stage.name:{width}}  {_outcome(stage)}" for stage in made.stages.values()]
+    rows = [f"  {stage.name:{width}}  {_outcome(stage)}{_absence(stage)}" for stage in made.stages.values()]
     copies = [
         f"  copy {copy.port} {copy.source} -> {copy.target}, {_size(copy.bytes)}"
         for stage in made.stages.values()
@@ -56,6 +56,10 @@ def _outcome(stage: StagePlan) -> str:
     reason = f": {why}" if why else ""
     size = "" if stage.bytes is None else f", {_size(stage.bytes)}"
     return f"{stage.status}{reason}{size}"
+
+
+def _absence(stage: StagePlan) -> str:
+    return f"; {stage.absence}" if stage.absence else ""
 
 
 def _dims(made: Plan) -> str:

@@ -11,6 +11,7 @@ import pytest
 from runner.errors import GraphError, KokoroError, SpecError
 from runner.graph.load import load_graph
 from runner.graph.types import Graph, ModelSpec
+from runner.graph.validate import load_device
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = (ROOT / "graphs/default.yaml").read_text(encoding="utf-8")
@@ -55,7 +56,8 @@ def write(folder: Path, text: str, name: str = "graph.yaml") -> tuple[Path, str]
 
 def on_devices(graph: Graph, **devices: str) -> Graph:
     """Put stages of a checked graph on other devices, also on those that a check refuses: `cpu:1` serves as a GPU."""
-    stages = {name: replace(graph.stages[name], device=device) for name, device in devices.items()}
+    kinds = {name: load_device(device.partition(":")[0]) for name, device in devices.items()}
+    stages = {name: replace(graph.stages[name], device=devices[name], kind=kinds[name]) for name in devices}
     return replace(graph, stages={**graph.stages, **stages})
 
 

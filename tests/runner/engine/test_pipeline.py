@@ -20,6 +20,7 @@ from runner.graph.load import load_graph
 from runner.graph.types import Ref
 from runner.runtime import manifest
 from runner.runtime.manifest import File, Manifest, Tensor
+from tests.runner.graphs import on_devices
 from tests.runner.toys import MINI
 
 WORD = "hɛ"  # ids 50, 86
@@ -223,7 +224,7 @@ def test_library_without_the_entry_is_refused(toy_graph: Path, toy_root: Path) -
 
 
 def test_absent_device_is_refused_before_loading(toy_graph: Path, toy_root: Path) -> None:
-    graph = load_graph(str(toy_graph), sets=["devices.host=cpu:7"])
+    graph = on_devices(load_graph(str(toy_graph)), scaled="cpu:7")
     with pytest.raises(RunError, match="device cpu:7 is not present: this machine has cpu:0"):
         Pipeline(graph, toy_root).load()
 

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from runner.api import Pipeline
+from runner.cache.cache import Cache
 from runner.engine.compiled_stage import CompiledStage
 from runner.engine.options import RunOptions
 from runner.engine.plan import Plan
 from runner.engine.run_state import Status
 from runner.graph.selection import Scope
+from tests.runner.graphs import on_devices
 
 Tiny = Callable[..., Pipeline]
 Run = Callable[..., tuple[int, str, str]]
@@ -95,10 +97,13 @@ def test_plan_of_a_stale_library_builds_it_first(tiny: Tiny) -> None:
     assert made.stages["trim"].status == Status.DEPENDS
 
 
-def test_plan_counts_copies_to_a_device_and_back(tiny: Tiny) -> None:
-    """Of a device that this machine need not have: a plan does not ask for it."""
+def test_plan_counts_copies_to_a_device_and_back(tiny: Tiny, tiny_root: Path, stage_cache: Path) -> None:
+    """Of a device that this machine does not have: the plan lists them, and says that it is absent."""
     keep = tiny().run({"phonemes": WORDS}, RunOptions(keep=True))
-    copies = planned(tiny("params.seed=1", "devices.accel=cpu:1")).stages["decoder"].copies
+    graph = on_devices(tiny("params.seed=1").graph, decoder="cpu:1")
+    decoder = planned(Pipeline(graph, tiny_root, cache=Cache(stage_cache))).stages["decoder"]
+    copies = decoder.copies
+    assert decoder.absence.startswith("device cpu:1 is not present: this machine has cpu:0")
     assert [(copy.port, copy.source, copy.target) for copy in copies[:2]] == [
         ("align.asr", "host", "cpu:1"),
         ("f0n.f0", "host", "cpu:1"),

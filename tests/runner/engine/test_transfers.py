@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
 from runner.api import Pipeline
 from runner.build.probe import probe
@@ -24,6 +23,7 @@ from runner.errors import RunError
 from runner.graph.load import load_graph
 from runner.graph.selection import Scope
 from runner.runtime import tvm_runtime
+from tests.runner.graphs import on_devices
 
 Run = Callable[..., tuple[int, str, str]]
 Away = Callable[..., Pipeline]
@@ -32,18 +32,12 @@ COMPILED = ("bert", "duration", "text_encoder", "f0n", "decoder")
 
 
 @pytest.fixture
-def away(tiny_model: Path, tiny_root: Path, stage_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Away:
+def away(tiny_model: Path, tiny_root: Path, stage_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Away:
     """`away(bert="cpu:1", ...)`: the default graph with stages on other devices; `cached=True` with a cache."""
     monkeypatch.setattr(tvm_runtime, "present", lambda device: device[0] == "cpu" and device[1] < 3)
 
     def pipeline(*sets: str, cached: bool = False, **devices: str) -> Pipeline:
-        overlay = {
-            "devices": {f"of_{name}": device for name, device in devices.items()},
-            "stages": {name: {"device": f"of_{name}"} for name in devices},
-        }
-        path = tmp_path / "devices.yaml"
-        path.write_text(yaml.safe_dump(overlay), encoding="utf-8")
-        graph = load_graph("default", [str(tiny_model), str(path)], sets)
+        graph = on_devices(load_graph("default", [str(tiny_model)], sets), **devices)
         return Pipeline(graph, tiny_root, threads=1, cache=Cache(stage_cache) if cached else None)
 
     return pipeline
@@ -151,6 +145,35 @@ def test_absent_device_is_an_error_before_anything_is_built(
     assert f"stage 'decoder': device {kind}:0 is not present" in err
     assert "this machine has cpu:0" in err
     assert not list((tmp_path / "build").rglob("*.so"))
+
+
+def test_plan_says_which_device_is_absent_of_the_stages_that_would_run(away: Away) -> None:
+    made = away(decoder="cpu:7", bert="cpu:1")
+    plan = made.plan_run(made.start({"phonemes": WORDS}))
+    absent = {name: stage.absence for name, stage in plan.stages.items() if stage.absence}
+    assert list(absent) == ["decoder"]
+    assert absent["decoder"].startswith("device cpu:7 is not present: this machine has cpu:0, cpu:1, cpu:2; change ")
+
+
+def test_plan_asks_for_no_device_of_results_that_are_kept(away: Away) -> None:
+    away(cached=True, **all_on("cpu:1")).run({"phonemes": WORDS})
+    absent = away(cached=True, **all_on("cpu:8"))
+    run = absent.start({"phonemes": WORDS})
+    assert not any(stage.absence for stage in absent.plan_run(run).stages.values())
+    absent.check_devices_of(run)
+
+
+@pytest.mark.parametrize("kind", ["cuda", "opencl", "metal"])
+def test_plan_command_prints_the_plan_and_the_error_of_the_run(run: Run, tiny_model: Path, kind: str) -> None:
+    if tvm_runtime.present((kind, 0)):
+        pytest.skip(f"this machine has {kind}:0")
+    given = ("default", "-c", tiny_model, "--set", f"devices.accel={kind}:0", "--phonemes", WORDS)
+    code, out, err = run("plan", *given)
+    (line,) = [line for line in out.splitlines() if line.startswith("  decoder ")]
+    assert (code, f"device {kind}:0 is not present" in line, "this machine has cpu:0" in line) == (2, True, True)
+    assert out.count("is not present") == 1
+    assert err == run("run", *given, "-q")[2]
+    assert run("plan", *given, "--until", "bert")[0] == 0
 
 
 def test_probe_on_an_absent_device_is_an_error(away: Away) -> None:

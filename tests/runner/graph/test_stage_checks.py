@@ -130,12 +130,26 @@ DEVICES = [
         ("  accel: cpu:0", "  accel: §cpu-avx:0"),
         "no device kind 'cpu-avx' in configs/devices; did you mean 'cpu-avx2'?",
     ),
+    (
+        ("  accel: cpu:0", "  accel: §cpu:1"),
+        "devices.accel is cpu:1, but a CPU has the index 0 only; write cpu:0",
+    ),
+    (
+        ("  accel: cpu:0", "  accel: §cpu-avx2:12"),
+        "devices.accel is cpu-avx2:12, but a CPU has the index 0 only; write cpu-avx2:0",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("edit", "message"), DEVICES)
-def test_a_device_that_is_not_described_is_refused(tmp_path: Path, edit: tuple[str, str], message: str) -> None:
+def test_a_device_that_there_cannot_be_is_refused(tmp_path: Path, edit: tuple[str, str], message: str) -> None:
     assert_refused(tmp_path, edited(edit), message)
+
+
+@pytest.mark.parametrize("device", ["cuda:7", "opencl:1", "metal:99"])
+def test_device_with_an_index_of_a_runtime_that_may_have_many_passes_the_check(device: str) -> None:
+    graph = load_graph(DEFAULT, sets=[f"devices.accel={device}"])
+    assert graph.stages["decoder"].device == device
 
 
 def test_a_stage_without_a_device_hides_no_mistake_of_the_next_one(tmp_path: Path) -> None:
