@@ -163,14 +163,15 @@ def test_plan_asks_for_no_device_of_results_that_are_kept(away: Away) -> None:
     absent.check_devices_of(run)
 
 
-@pytest.mark.parametrize("kind", ["cuda", "opencl", "metal"])
-def test_plan_command_prints_the_plan_and_the_error_of_the_run(run: Run, tiny_model: Path, kind: str) -> None:
-    if tvm_runtime.present((kind, 0)):
-        pytest.skip(f"this machine has {kind}:0")
-    given = ("default", "-c", tiny_model, "--set", f"devices.accel={kind}:0", "--phonemes", WORDS)
+@pytest.mark.parametrize("device", ["cuda:0", "cuda:7", "opencl:0", "metal:1"])
+def test_plan_command_prints_the_plan_and_the_error_of_the_run(run: Run, tiny_model: Path, device: str) -> None:
+    kind, _, index = device.partition(":")
+    if tvm_runtime.present((kind, int(index))):
+        pytest.skip(f"this machine has {device}")
+    given = ("default", "-c", tiny_model, "--set", f"devices.accel={device}", "--phonemes", WORDS)
     code, out, err = run("plan", *given)
     (line,) = [line for line in out.splitlines() if line.startswith("  decoder ")]
-    assert (code, f"device {kind}:0 is not present" in line, "this machine has cpu:0" in line) == (2, True, True)
+    assert (code, f"device {device} is not present" in line, "this machine has cpu:0" in line) == (2, True, True)
     assert out.count("is not present") == 1
     assert err == run("run", *given, "-q")[2]
     assert run("plan", *given, "--until", "bert")[0] == 0
