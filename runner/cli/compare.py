@@ -55,14 +55,14 @@ def compare(a: str, b: str, tolerances: tuple[str, ...], cross: bool, probe: str
     from runner.inspect.compare import compare as measure
     from runner.inspect.sides import GraphSide
     from runner.inspect.tolerance import Tolerances
-    from runner.speech.model import model_dims
+    from runner.speech.model import find_frame_samples
     from runner.speech.spectral_distance import spectral_metric
 
     settings, limits = Settings(**given), Tolerances(tolerances)
     sides = make_sides(SideSpec.read(a), SideSpec.read(b), settings, cross=cross)
     for side in sides:
         limits.check(side.graph)
-    metric = spectral_metric({model_dims(side.pipeline).frame_samples for side in sides if isinstance(side, GraphSide)})
+    metric = spectral_metric(find_frame_samples([side.pipeline for side in sides if isinstance(side, GraphSide)]))
     table = PortTable(limits, [metric])
     prints = not settings.as_json and not settings.quiet
     distances, taps = {}, {}

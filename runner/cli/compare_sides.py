@@ -190,7 +190,7 @@ def _read_cases(side: GraphSide, settings: Settings) -> list[Case]:
 
     params, specs = settings.params, {VOICE: settings.voice}
     with settings.open_rows() as rows:
-        given = GivenInputs(side.graph, settings, has_rows=rows is not None)
+        given = GivenInputs(side.graph, settings)
         runner = make_runner(side.pipeline, given, RunOptions(params))
         runs = runner.runs([given.make_row()] if rows is None else rows)
         plain = {name for name, type_ in side.graph.inputs.items() if type_ == STR or isinstance(type_, TensorType)}

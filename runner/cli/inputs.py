@@ -42,17 +42,14 @@ class GivenInputs:
         shared: values of the other inputs, by name; those of named types are specifications.
     """
 
-    def __init__(self, graph: Graph, settings: Settings, *, has_rows: bool) -> None:
+    def __init__(self, graph: Graph, settings: Settings) -> None:
         """Read the options.
-
-        Args:
-            has_rows: whether there are rows, of --input, --phonemes or a recorded run.
 
         Raises:
             RunError: no input has such a name or takes such a value, or a file cannot be read.
             UsageError: two options give one input.
         """
-        self._graph, self._settings, self._has_rows = graph, settings, has_rows
+        self._graph, self._settings = graph, settings
         texts = dict(_split(text) for text in settings.inputs)
         for name in texts:
             if name not in graph.inputs:
@@ -90,8 +87,8 @@ class GivenInputs:
             )
         if free:
             return PHONEMES if PHONEMES in free else free[0]
-        if self._has_rows:
-            source = "--phonemes" if self._settings.phonemes is not None else "--input"
+        source = "--input" if self._settings.source is not None else "--phonemes"
+        if self._settings.source is not None or self._settings.phonemes is not None:
             if texts:
                 raise click.UsageError(f"{source} and --in give the same text, {texts[0]}; leave one out")
             known = ", ".join(f"{name}: {type_}" for name, type_ in self._graph.inputs.items()) or "none"

@@ -117,6 +117,12 @@ def cli() -> None:
 @click.option("--keep-going", is_flag=True, help="Leave out bad lines, list them at the end and exit with 1.")
 @click.option("--no-resume", is_flag=True, help="Do not resume an earlier run: speak its finished lines again.")
 @click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON on standard output.")
+@click.option(
+    "--sweep",
+    multiple=True,
+    metavar="A.B=V,V,...",
+    help="Run the graph for each value, as in params.speed=0.8,1,1.2, into the folder of -o. Repeatable.",
+)
 @click.option("--explain", is_flag=True, help="Print the plan first, as `plan` does.")
 @options.scope_options
 @click.option(
@@ -145,7 +151,6 @@ def run(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: A
     from runner.runtime import process
 
     process.limit_blas_threads()
-    from runner.cli.run import execute
     from runner.cli.settings import Settings
 
     settings = Settings(**given, overlays=overlays)
@@ -155,9 +160,19 @@ def run(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: A
 
         check_settings(settings)
     cache = settings.open_cache()
+    if settings.sweep:
+        from runner.cli.sweep import sweep
+
+        sweep(graph, overlays, sets, settings, cache)
+        return
+    from runner.cli.run import execute, execute_stream
+
     checked = options.load(graph, overlays, sets, cache)
     with settings.open_rows(once=settings.stream) as lines:
-        execute(checked, settings, lines, cache)
+        if settings.stream:
+            execute_stream(checked, settings, lines, cache)
+        else:
+            execute(checked, settings, lines, cache).finish(settings)
 
 
 @cli.command(cls=Command)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.batch.output import Destination
 from runner.batch.several import SeveralPlaces
-from runner.batch.value_files import ARRAY, ValueFiles
+from runner.batch.value_files import ARRAY, TEXT, ValueFiles
 from runner.errors import RunError, suggest
 from runner.graph.types import Graph
 from runner.runtime.values import STR
@@ -99,6 +99,14 @@ def _find_main(graph: Graph, names: list[str]) -> str | None:
     if AUDIO in audio:
         return AUDIO
     return names[0] if len(names) == 1 else None
+
+
+def find_suffix(graph: Graph, name: str) -> str:
+    """Find the extension of the files of an output."""
+    if name in graph.audio:
+        return ".wav"
+    ref = graph.outputs[name]
+    return TEXT if graph.stages[ref.stage].outputs[ref.port] == STR else ARRAY
 
 
 def select_outputs(graph: Graph, targets: list[Target]) -> Graph:

@@ -34,10 +34,10 @@ def plan(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: 
     checked = options.load(graph, overlays, sets, cache)
     check_checkpoint_path(checked, settings.build_dir)
     settings.scope.check(checked)
-    with settings.open_rows() as rows:
+    with settings.open_rows() as lines:
         pipeline = make_pipeline(checked, settings, cache)
-        inputs = GivenInputs(checked, settings, has_rows=rows is not None)
-        rows = [inputs.make_row()] if rows is None else rows
+        inputs = GivenInputs(checked, settings)
+        rows = [inputs.make_row()] if lines is None else lines
         runner = make_runner(pipeline, inputs, settings.make_run_options())
         reasons = dict(stale(checked, settings.build_dir, find_covered(checked, settings)))
         click.echo(explain(pipeline, runner.runs(rows), reasons))

@@ -53,7 +53,8 @@ def replay(name: str | None, overlays: tuple[str, ...], sets: tuple[str, ...], *
     lines = [Row(text.encode("utf-8", "surrogateescape"), origin) for origin, text in found.rows]
     written = _find_output(found)
     given |= {"outputs": given["outputs"] or (() if written is None else (written,)), "overlays": overlays}
-    execute(graph, dataclasses.replace(then, **given), lines, cache, found)
+    settings = dataclasses.replace(then, **given)
+    execute(graph, settings, lines, cache, found).finish(settings)
 
 
 def _make_settings(then: Settings) -> Settings:
@@ -87,7 +88,8 @@ def _find_output(found: record.RunRecord) -> str | None:
     if not written:
         return None
     path = Path(written)
-    return f"{path.stem}.replay{path.suffix}" if path.suffix else f"{path.name}.replay/"
+    name = f"{path.stem}.replay{path.suffix}" if path.suffix else f"{path.name}.replay/"
+    return f"./{name}"  # a name with '=' is not that of an output
 
 
 @click.command(cls=Command)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,7 +27,7 @@ from runner.errors import RunError
 from runner.runtime import process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from runner.batch.row_runner import BaseRowRunner, OutputPart
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from runner.batch.summary import Summary
     from runner.cache.cache import Cache
     from runner.cli.settings import Settings
+    from runner.engine.observers import Observer
     from runner.engine.pipeline import Pipeline
     from runner.engine.record import RunRecord
     from runner.engine.trace import Trace
@@ -42,20 +44,46 @@ if TYPE_CHECKING:
 _FRESH = ("no_resume", "save_tensors", "report", "trace")  # with these, an earlier run is not resumed
 
 
+@dataclass(frozen=True)
+class Report:
+    """What a run has done.
+
+    Attributes:
+        table: what --json prints.
+        failed: whether rows have failed.
+    """
+
+    table: dict[str, Any]
+    failed: bool
+
+    def finish(self, settings: Settings) -> None:
+        """Print the table if the settings ask for it, and exit with 1 if rows have failed."""
+        if settings.as_json:
+            click.echo(json.dumps(self.table))
+        if self.failed:
+            click.get_current_context().exit(1)
+
+
 def execute(
-    graph: Graph, settings: Settings, rows: Iterable[Row] | None, cache: Cache | None, replayed: RunRecord | None = None
-) -> None:
+    graph: Graph,
+    settings: Settings,
+    rows: Iterable[Row] | None,
+    cache: Cache | None,
+    replayed: RunRecord | None = None,
+    observers: Sequence[Observer] = (),
+) -> Report:
     """Run the graph, or the part of it that the settings name, on every row.
 
     Args:
         rows: None for the one row of inputs that the settings give.
         cache: the cache; None keeps no results and writes no record.
         replayed: the recorded run that this one replays.
+        observers: of the pipeline.
     """
     check_checkpoint_path(graph, settings.build_dir)
     scope = settings.scope
     scope.check(graph)
-    given = GivenInputs(graph, settings, has_rows=rows is not None)
+    given = GivenInputs(graph, settings)
     rows = [given.make_row()] if rows is None else rows
     targets = choose_targets(graph, settings)
     is_part = scope.until is not None or scope.only is not None
@@ -67,13 +95,20 @@ def execute(
     if settings.timestamps is not None:
         graph = with_durations(graph, settings)
     pipeline = make_pipeline(graph, settings, cache)
+    pipeline.observers.extend(observers)
     trace = start_trace(pipeline, settings)
-    if settings.stream:
-        _stream(pipeline, settings, given, rows)
-    elif not targets:
-        _show(pipeline, settings, given, rows, trace, replayed)
-    else:
-        _write(pipeline, settings, given, rows, targets, trace, replayed)
+    if not targets:
+        return _show(pipeline, settings, given, rows, trace, replayed)
+    return _write(pipeline, settings, given, rows, targets, trace, replayed)
+
+
+def execute_stream(graph: Graph, settings: Settings, rows: Iterable[Row] | None, cache: Cache | None) -> None:
+    """Run the graph on every row as it comes, and write the audio to standard output."""
+    check_checkpoint_path(graph, settings.build_dir)
+    settings.scope.check(graph)
+    given = GivenInputs(graph, settings)
+    rows = [given.make_row()] if rows is None else rows
+    _stream(make_pipeline(graph, settings, cache), settings, given, rows)
 
 
 def with_durations(graph: Graph, settings: Settings) -> Graph:
@@ -106,7 +141,7 @@ def _write(
     targets: list[Target],
     trace: Trace | None,
     replayed: RunRecord | None,
-) -> None:
+) -> Report:
     """Run rows, and write their outputs."""
     place = OutputPlaces(pipeline.graph, targets, settings)
     runner = make_runner(pipeline, given, settings.make_run_options(), main=place.main_name, timed=place.timed)
@@ -131,7 +166,7 @@ def _write(
     if recorder is not None:
         main = next(iter(place.paths.values()))
         recorder.close(output=str(main.absolute()), failed=len(summary.failed))
-    _report(pipeline.graph, place, summary, settings)
+    return _report(pipeline.graph, place, summary, settings)
 
 
 def _show(
@@ -141,7 +176,7 @@ def _show(
     rows: Iterable[Row],
     trace: Trace | None,
     replayed: RunRecord | None,
-) -> None:
+) -> Report:
     """Run rows, and print the outputs of the graph, or of a part of it."""
     from runner.batch.listing import Listing
 
@@ -165,7 +200,7 @@ def _show(
     write_trace(pipeline, trace, settings)
     if recorder is not None:
         recorder.close(output=None, failed=len(summary.failed))
-    _report(pipeline.graph, None, summary, settings, listed)
+    return _report(pipeline.graph, None, summary, settings, listed)
 
 
 def _check(
@@ -218,8 +253,8 @@ def _report(
     summary: Summary,
     settings: Settings,
     listed: list[dict[str, Any]] | None = None,
-) -> None:
-    """Print the summary, and exit with 1 if rows have failed."""
+) -> Report:
+    """Print the summary on standard error."""
     total = time.perf_counter() - options.STARTED
     if settings.timings:
         other = max(0.0, total - sum(summary.timings.values()))  # stages may have run concurrently
@@ -234,22 +269,18 @@ def _report(
         click.echo(f"{len(summary.failed)} of {summary.total} lines failed:", err=True)
         for error in summary.failed:
             click.echo(spell_options(str(error)), err=True)
-    if settings.as_json:
-        main = None if place is None else place.main
-        written: dict[str, Any] = {
-            "graph": str(graph.path),
-            "output": None,
-            "timestamps": None,
-            "wall_seconds": round(total, 6),
-        }
-        if main is not None and summary.samples:
-            written |= {"output": str(main.path), "timestamps": main.side_pattern}
-        written["outputs"] = {name: str(path) for name, path in paths.items()}
-        rows = {} if listed is None else {"rows": listed}
-        failed = [{"line": error.origin, "error": spell_options(error.fact)} for error in summary.failed]
-        click.echo(json.dumps({**summary.table(), "failed": failed, **written, **rows}))
-    if summary.failed:
-        click.get_current_context().exit(1)
+    main = None if place is None else place.main
+    written = main is not None and summary.samples
+    table = {
+        **summary.table(),
+        "failed": [{"line": error.origin, "error": spell_options(error.fact)} for error in summary.failed],
+        "graph": str(graph.path),
+        "output": str(main.path) if main is not None and written else None,
+        "outputs": {name: str(path) for name, path in paths.items()},
+        "timestamps": main.side_pattern if main is not None and written else None,
+        "wall_seconds": round(total, 6),
+    }
+    return Report(table if listed is None else {**table, "rows": listed}, failed=bool(summary.failed))
 
 
 def _print_paths(paths: Mapping[str, Path], place: OutputPlaces | None, summary: Summary, total: float) -> None:
@@ -258,8 +289,6 @@ def _print_paths(paths: Mapping[str, Path], place: OutputPlaces | None, summary:
     if main is not None and summary.samples:
         seconds = summary.table()["audio_seconds"]
         click.echo(f"{main.path}: {seconds:.2f} s of audio in {total:.2f} s", err=True)
-    shown = set() if main is None else {main.path}
-    for name, path in paths.items():
-        if path not in shown:
-            shown.add(path)
-            click.echo(f"{path}: {name}", err=True)
+    for path in dict.fromkeys(paths.values()):
+        if main is None or path != main.path:
+            click.echo(f"{path}: {', '.join(name for name, other in paths.items() if other == path)}", err=True)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from runner.graph.selection import Scope
     from runner.runtime.values import Array
 
+_TUPLES = ("refresh", "load", "overlays", "inputs", "outputs", "sweep")
 _PATHS = ("vocab", "build_dir", "save_tensors", "report", "trace", "cache_dir")
 
 
@@ -58,6 +59,7 @@ class Settings:
     no_resume: bool = False
     as_json: bool = False
     explain: bool = False
+    sweep: tuple[str, ...] = ()
     start: str | None = None
     until: str | None = None
     only: str | None = None
@@ -79,7 +81,9 @@ class Settings:
         known = {field.name for field in dataclasses.fields(cls)}
         fields = {name: value for name, value in asked.items() if name in known}
         fields |= {name: Path(asked[name]) for name in _PATHS if asked.get(name) is not None}
-        fields |= {name: tuple(fields.get(name, ())) for name in ("refresh", "load", "overlays", "inputs", "outputs")}
+        fields |= {
+            name: tuple(fields.get(name, ())) for name in ("refresh", "load", "overlays", "inputs", "outputs", "sweep")
+        }
         return cls(**fields).resolve_paths(folder)
 
     def resolve_paths(self, folder: Path) -> Self:

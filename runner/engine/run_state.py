@@ -11,6 +11,7 @@ from runner.engine.stage_cache import outside_digest
 from runner.graph.selection import find_needed, find_sinks, ports
 from runner.graph.types import GRAPH_INPUTS, PARAMETERS, Ref
 from runner.runtime.values import Sizes
+from stages.contract import TensorType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -137,6 +138,10 @@ class RunState:
         self.started: dict[str, StartedStage] = {}
         self.lookups: dict[str, tuple[tuple[str, ...], Lookup]] = {}
         self._forced = options.scope.find_forced(graph)
+        for name, type_ in graph.inputs.items():
+            value = outside.get(Ref(GRAPH_INPUTS, name))
+            if isinstance(type_, TensorType) and hasattr(value, "shape"):
+                self.sizes.take(f"{GRAPH_INPUTS}.{name}", type_, value)
         for ref, value in self.override.items():
             self.sizes.take(str(ref), graph.stages[ref.stage].outputs[ref.port], value)
         # The value of a parameter or a constant stands for itself.

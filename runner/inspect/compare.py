@@ -73,7 +73,8 @@ def _cross(a: Side, values: Mapping[str, Any], failed: dict[str, str]) -> dict[s
     """
     ours: dict[str, Array] = {}
     for spec in a.graph.stages.values():
-        absent = [str(wire.ref) for wire in spec.inputs.values() if str(wire.ref) not in values]
+        refs = [str(wire.ref) for wire in spec.inputs.values() if wire.value is None]
+        absent = [ref for ref in refs if ref not in values]
         if absent:
             failed[spec.name] = f"the other side has no {', '.join(absent)}"
             continue
@@ -90,7 +91,13 @@ def _ports(graph: Graph) -> list[str]:
 
 
 def _measure(
-    a: Side, b: Side, port: str, ours: Array, theirs: Array, tolerances: Tolerances, metrics: Sequence[Metric]
+    a: Side,
+    b: Side,
+    port: str,
+    ours: Array | str,
+    theirs: Array | str,
+    tolerances: Tolerances,
+    metrics: Sequence[Metric],
 ) -> Distance:
     stage, _, name = port.partition(".")
     side = a if stage in a.graph.stages and name in a.graph.stages[stage].outputs else b

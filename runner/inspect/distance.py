@@ -13,6 +13,7 @@ A caller adds metrics for ports of certain types, such as the distance of two sp
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from runner.runtime.values import Array
     from stages.contract import Type
 
+_SHOWN = 20  # characters of a text that are shown where it differs
 _DIVERGED = 1e-4  # of the largest value, where no tolerance says otherwise
 
 
@@ -88,8 +90,8 @@ def _finite(value: float | None) -> float | None:
 def measure(
     port: str,
     type_: Type,
-    a: Array,
-    b: Array,
+    a: Array | str,
+    b: Array | str,
     *,
     times: Collection[str],
     tolerance: Tolerance | None = None,
@@ -104,6 +106,8 @@ def measure(
         metrics: to be measured too, where they apply to the type.
     """
     shapes = (spell(a), spell(b))
+    if isinstance(a, str) or isinstance(b, str):
+        return _compare_texts(port, shapes, a, b)
     if a.ndim != b.ndim or not isinstance(type_, TensorType) or len(type_.dims) != a.ndim:
         return Distance(port, shapes, fault="they have other axes")
     fault = _unlike(a, b)
@@ -125,6 +129,17 @@ def measure(
         extra={metric.name: metric.measure(got, exact) for metric in metrics if metric.applies(type_)},
         fault=fault,
     )
+
+
+def _compare_texts(port: str, shapes: tuple[str, str], a: Array | str, b: Array | str) -> Distance:
+    """Compare two texts: they are equal, or their first different character is told."""
+    if not (isinstance(a, str) and isinstance(b, str)):
+        return Distance(port, shapes, fault="one is a text, the other is not")
+    if a == b:
+        return Distance(port, shapes, 0.0, 0.0, 0.0, math.inf)
+    at = len(os.path.commonprefix([a, b]))
+    one, other = (ascii(text[at : at + _SHOWN]) for text in (a, b))
+    return Distance(port, shapes, fault=f"the texts differ from character {at + 1} on: {one} against {other}")
 
 
 def _unlike(a: Array, b: Array) -> str | None:

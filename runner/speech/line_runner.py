@@ -89,7 +89,9 @@ class LineRunner(BaseRowRunner[PartT]):
         if str(self._cut) in self._options.override:
             return [ChunkPiece(self._whole(row).inputs)]
         text = self._run_front(row, self._cut, checks=checks)
-        return [ChunkPiece(self._whole(row).inputs)] if text is None else self._cut_at(row, self._cut, text)
+        return (
+            [ChunkPiece(self._whole(row).inputs)] if text is None else self._cut_at(row, self._cut, text, checks=checks)
+        )
 
     def _planned_pieces(self, row: Row) -> list[Piece]:
         whole = self._whole(row)
@@ -101,10 +103,10 @@ class LineRunner(BaseRowRunner[PartT]):
     def _split(self, phonemes: str) -> list[Chunk]:
         return split(phonemes, self._vocab, self._limit, skip_unknown=self._skip_unknown)
 
-    def _cut_at(self, row: Row, cut: Ref, text: str) -> list[Piece]:
+    def _cut_at(self, row: Row, cut: Ref, text: str, *, checks: bool) -> list[Piece]:
         """Cut the text that a stage gave. One chunk needs no override, unless the stage would run a second time."""
         chunks, inputs = self._split(text), self._whole(row).inputs
-        if len(chunks) == 1 and self._pipeline.stage_cache is not None:
+        if len(chunks) == 1 and self._pipeline.stage_cache is not None and not checks:
             return [ChunkPiece(inputs, chunk=chunks[0])]
         return [ChunkPiece(inputs, {str(cut): chunk.phonemes}, chunk) for chunk in chunks]
 

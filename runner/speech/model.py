@@ -16,7 +16,7 @@ from stages.contract import NamedType
 from stages.dims import ModelDims
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from runner.engine.inputs import Resolver
     from runner.engine.pipeline import Pipeline
@@ -39,6 +39,11 @@ def model_dims(pipeline: Pipeline) -> ModelDims:
             f"{pipeline.graph.path}: speech takes a model of the family 'kokoro': name one, as in model: FILE"
         )
     return dims
+
+
+def find_frame_samples(pipelines: Iterable[Pipeline]) -> set[int]:
+    """Find the samples of a frame of the models that speak."""
+    return {pipeline.dims.frame_samples for pipeline in pipelines if isinstance(pipeline.dims, ModelDims)}
 
 
 def make_resolvers(graph: Graph) -> dict[str, Resolver]:

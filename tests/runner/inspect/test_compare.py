@@ -172,7 +172,7 @@ def test_two_runs_are_compared_by_what_they_left_though_an_input_was_written_ove
 ) -> None:
     for value in (3, 4):
         write_input(file, value)
-        assert run(voiced_graph, *SAY, *INPUTS[file], "-q")[0] == 0
+        assert run(voiced_graph, *SAY, *INPUTS[file], "-q", "-o", "out/")[0] == 0
     first, second = sorted(path.stem for path in (stage_cache / "runs").glob("*.jsonl"))
     code, out, _ = run("compare", first, second, "--json")
     found = {port.partition(".")[0] for port in different(ports(out))}
@@ -185,7 +185,7 @@ def test_run_elsewhere_lends_the_voice_that_it_read(
     run: Run, voiced_graph: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_input("me.npy", 3)
-    assert run(voiced_graph, *SAY, *INPUTS["me.npy"], "-q")[0] == 0
+    assert run(voiced_graph, *SAY, *INPUTS["me.npy"], "-q", "-o", "out/")[0] == 0
     monkeypatch.chdir(voiced_graph.parent)
     write_input("me.npy", 4)
     code, out, _ = run("compare", "last", voiced_graph, "--json")

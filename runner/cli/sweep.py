@@ -1,0 +1,141 @@
+"""`run --sweep`: runs a graph for each of several values, and computes what they share once, by the cache.
+
+--sweep params.speed=0.8,1,1.2 -o out/    out/speed=0.8.wav, out/speed=1.wav, out/speed=1.2.wav
+--sweep ... --sweep ...                   every combination
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runner.cli import options
+from runner.cli.outputs import find_suffix
+from runner.cli.run import execute
+from runner.engine.observers import Observer
+from runner.engine.run_state import Status
+from runner.files.errors import writing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.cache.cache import Cache
+    from runner.cli.run import Report
+    from runner.cli.settings import Settings
+    from runner.engine.pipeline import Result
+    from runner.engine.run_state import RunState
+    from runner.graph.types import Graph
+
+_EXCLUDED = ("stream", "report", "trace", "save_tensors", "explain", "timestamps", "timings")
+
+
+@dataclass
+class _Counts(Observer):
+    """Counts the stages that ran, and those whose results were in the cache."""
+
+    statuses: Counter[Status] = field(default_factory=Counter)
+
+    def run_finished(self, run: RunState, result: Result | None, seconds: float) -> None:  # noqa: ARG002
+        self.statuses.update(stage.status for stage in run.stages.values())
+
+
+@dataclass(frozen=True)
+class _Point:
+    """One combination of values: its name, as in `speed=0.8`, and the options that set them."""
+
+    name: str
+    sets: tuple[str, ...]
+
+
+def sweep(
+    graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], settings: Settings, cache: Cache | None
+) -> None:
+    """Run the graph for every combination of the values of --sweep, and print a table at the end.
+
+    Raises:
+        UsageError: an option has no meaning for a sweep, or a value of --sweep is misspelled.
+        SpecError, GraphError: a value is not one that the graph takes; nothing has been run.
+    """
+    for option in settings.list_given(_EXCLUDED):
+        raise click.UsageError(f"--sweep runs the graph many times: leave {option} out")
+    if cache is None:
+        raise click.UsageError("--sweep computes what is shared once, by the cache: leave --no-cache out")
+    points = list(_list_points(settings.sweep))
+    graphs = [options.load(graph, overlays, (*sets, *point.sets), cache) for point in points]  # before the first runs
+    reports = []
+    for point, checked in zip(points, graphs, strict=True):
+        if not settings.quiet:
+            click.echo(f"{point.name}:", err=True)
+        reports.append((point, *_run(point, checked, settings, cache)))
+    if settings.as_json:
+        rows = [{"sweep": point.name, **report.table} for point, report, _, _ in reports]
+        click.echo(json.dumps({"format": 1, "points": rows}))
+    else:
+        _print_table(reports)
+    if any(report.failed for _, report, _, _ in reports):
+        click.get_current_context().exit(1)
+
+
+def _run(point: _Point, graph: Graph, settings: Settings, cache: Cache) -> tuple[Report, _Counts, float]:
+    counts, start = _Counts(), time.perf_counter()
+    one = dataclasses.replace(settings, outputs=_place_outputs(point, graph, settings), sweep=())
+    with one.open_rows() as rows:
+        report = execute(graph, one, rows, cache, observers=[counts])
+    return report, counts, time.perf_counter() - start
+
+
+def _place_outputs(point: _Point, graph: Graph, settings: Settings) -> tuple[str, ...]:
+    """Name the output of a point: a file for one row and one output, else a folder.
+
+    Raises:
+        UsageError: the output is not one folder.
+    """
+    if not settings.outputs and not graph.audio:
+        return ()
+    if len(settings.outputs) != 1 or not settings.outputs[0].endswith("/"):
+        raise click.UsageError("--sweep writes into a folder: give one, as in -o out/")
+    folder = settings.outputs[0].rstrip("/") or "/"
+    with writing(folder):
+        Path(folder).mkdir(exist_ok=True)
+    is_one = settings.source is None and len(graph.outputs) == 1
+    name, *_ = graph.outputs
+    return (f"{folder}/{point.name}{find_suffix(graph, name) if is_one else '/'}",)
+
+
+def _list_points(given: tuple[str, ...]) -> Iterator[_Point]:
+    axes = [_read_axis(text) for text in given]
+    for values in itertools.product(*axes):
+        yield _Point(",".join(name for name, _ in values), tuple(text for _, text in values))
+
+
+def _read_axis(text: str) -> list[tuple[str, str]]:
+    """Read one --sweep: for each value its name, as in `speed=0.8`, and the option, `params.speed=0.8`."""
+    key, equals, values = text.partition("=")
+    parts = [value.strip() for value in values.split(",")]
+    if not equals or not key.strip() or not all(parts):
+        raise click.BadParameter(f"'{text}' is not A.B=VALUE,VALUE, as in params.speed=0.8,1,1.2", param_hint="--sweep")
+    if len(set(parts)) < len(parts):
+        raise click.BadParameter(f"'{text}' has a value twice", param_hint="--sweep")
+    last = key.strip().rpartition(".")[2]
+    return [(f"{last}={value.replace('/', '_')}", f"{key.strip()}={value}") for value in parts]
+
+
+def _print_table(reports: list[tuple[_Point, Report, _Counts, float]]) -> None:
+    """Print what each point took, on standard output."""
+    rows: list[tuple[Any, ...]] = [("sweep", "rows", "stages run", "from the cache", "audio [s]", "time [s]")]
+    for point, report, counts, seconds in reports:
+        done = report.table["utterances"]["spoken"] + report.table["utterances"]["resumed"]
+        ran, hit = counts.statuses[Status.RUN], counts.statuses[Status.HIT]
+        rows.append((point.name, done, ran, hit, f"{report.table['audio_seconds']:.2f}", f"{seconds:.2f}"))
+    widths = [max(len(str(row[column])) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        others = (f"{cell!s:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True))
+        click.echo("  ".join([f"{row[0]:<{widths[0]}}", *others]))
