@@ -123,6 +123,10 @@ class BaseRowRunner(Generic[PartT]):
             for piece in pieces:
                 yield row.origin, self._pipeline.start(piece.inputs, self._options_of(row, piece))
 
+    def count_runs(self, rows: Iterable[Row]) -> int:
+        """Count the runs of the graph that rows take which `check` has found good."""
+        return sum(len(self._pieces(row, checks=True)) for row in rows)
+
     def check_devices(self) -> None:
         """Find out whether this machine has the devices that a row may take.
 

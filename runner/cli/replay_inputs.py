@@ -18,6 +18,7 @@ from runner.graph.serialize import to_fields
 from runner.speech.assets import load_vocab
 from runner.speech.model import VOICE_TYPE, make_voice_resolver
 from runner.speech.voices import needs_folder
+from stages.contract import TensorType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from runner.graph.types import Graph
 
 
-def check_inputs(record: RunRecord, graph: Graph, options: Iterable[str] = ("vocab", "load", "voice")) -> None:
+def check_inputs(
+    record: RunRecord, graph: Graph, options: Iterable[str] = ("vocab", "load", "inputs", "voice")
+) -> None:
     """Refuse to replay a run if a file that it read is missing or has changed.
 
     Args:
@@ -64,6 +67,13 @@ def _digest_arrays(record: RunRecord, _graph: Graph) -> _Digests:
         yield f"--load {text}", record.graph_runs[0].given.get(port), array_digest(read_array(Path(file)))
 
 
+def _digest_files(record: RunRecord, graph: Graph) -> _Digests:
+    for text in Settings.from_record(record).inputs:
+        name, _, file = text.partition("=")
+        if file.startswith("@") and isinstance(graph.inputs.get(name), TensorType):
+            yield f"--in {text}", record.graph_runs[0].inputs.get(name), array_digest(read_array(Path(file[1:])))
+
+
 def _digest_voices(record: RunRecord, graph: Graph) -> _Digests:
     spec = Settings.from_record(record).voice
     then, now = record.graph["model"] or {}, to_fields(graph)["model"] or {}
@@ -79,5 +89,6 @@ def _digest_voices(record: RunRecord, graph: Graph) -> _Digests:
 _INPUTS = {
     "vocab": (_digest_vocab, "restore the file, or run anew"),
     "load": (_digest_arrays, "restore the file, or run anew"),
+    "inputs": (_digest_files, "restore the file, or run anew"),
     "voice": (_digest_voices, "restore the voice, or give one with --voice"),
 }

@@ -215,7 +215,7 @@ def _check(
     _refuse_many(settings, checked.total)
     passed = checked.passed(rows)
     # The number of runs is only needed for names of files.
-    runs = 1 if settings.save_tensors is None else sum(1 for _ in runner.runs(passed))
+    runs = 1 if settings.save_tensors is None else runner.count_runs(passed)
     check_files(pipeline.graph, settings, place, checked.total, runs)
     if len(checked.failed) < checked.total:
         _prepare(pipeline, settings, runner, passed)

@@ -59,13 +59,15 @@ class GraphRun:
 
     Attributes:
         inputs: text inputs as they are, others by their digests.
-        given: 'stage.port' -> digest of an array that the caller put in place of an output.
+        given: 'stage.port' -> digest of a value that the caller put in place of an output.
+        texts: those of these values that are texts, as they are.
     """
 
     inputs: dict[str, str]
     params: dict[str, Any]
     given: dict[str, str]
     stages: dict[str, StageRecord]
+    texts: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,7 @@ def _fields(run: RunState) -> dict[str, Any]:
         "inputs": {ref.port: v if isinstance(v, str) else run.digests[ref] for ref, v in inputs.items()},
         "params": {name: value.item() if hasattr(value, "item") else value for name, value in run.params.items()},
         "given": {str(ref): run.digests[ref] for ref in run.override},
+        "texts": {str(ref): value for ref, value in run.override.items() if isinstance(value, str)},
         "stages": {name: _stage(stage) for name, stage in run.stages.items()},
     }
 
@@ -248,7 +251,7 @@ def _row(line: str) -> dict[str, Any] | None:
 
 def _graph_run(fields: dict[str, Any]) -> GraphRun:
     stages = {name: StageRecord(**stage) for name, stage in fields["stages"].items()}
-    return GraphRun(fields["inputs"], fields["params"], fields["given"], stages)
+    return GraphRun(fields["inputs"], fields["params"], fields["given"], stages, fields.get("texts", {}))
 
 
 def _forget_oldest(folder: Path) -> None:

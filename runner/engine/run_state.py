@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from runner.engine.options import RunOptions
     from runner.engine.stage_cache import Lookup
     from runner.graph.types import Graph, StageSpec
-    from runner.runtime.values import Array
 
 _LOG = logging.getLogger("kokoro_run")
 
@@ -126,7 +125,7 @@ class RunState:
         """
         self.options, self.warns, self.checks = options, True, checks
         self.cached = cached and not checks
-        self.override: dict[Ref, Array] = {Ref.parse(text): array for text, array in options.override.items()}
+        self.override: dict[Ref, Any] = {Ref.parse(text): value for text, value in options.override.items()}
         self.given = {**outside, **self.override}
         self.values: dict[Ref, Any] = {}
         self.sizes = Sizes(graph.dims)

@@ -109,10 +109,7 @@ class StageCache:
     def read(self, run: RunState, ref: Ref) -> Any:
         """Read the value of a port; None if the cache has none, or lost it."""
         entry = run.stages[ref.stage].entry
-        array = None if entry is None else self.cache.load(entry, ref.port)
-        if array is None or self._graph.stages[ref.stage].outputs[ref.port] != STR:
-            return array
-        return decode_text(array)
+        return None if entry is None else load_value(self.cache, entry, ref, self._graph)
 
     def write(self, run: RunState, spec: StageSpec, lookup: Lookup, outputs: Mapping[str, Any]) -> dict[str, str]:
         """Keep the outputs of a stage that has run, by port; returns their digests.
@@ -160,6 +157,14 @@ def outside_digest(ref: Ref, value: object) -> str:
     if isinstance(value, str) and ref.stage != GRAPH_INPUTS:
         value = encode_text(value)
     return array_digest(value) if isinstance(value, np.ndarray) else value_digest(value)
+
+
+def load_value(cache: Cache, entry: Entry, ref: Ref, graph: Graph) -> Any:
+    """Load the value of a stage's output from its entry; None if the cache lost it."""
+    array = cache.load(entry, ref.port)
+    if array is None or graph.stages[ref.stage].outputs[ref.port] != STR:
+        return array
+    return decode_text(array)
 
 
 def encode_text(text: str) -> Array:

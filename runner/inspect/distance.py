@@ -13,7 +13,6 @@ A caller adds metrics for ports of certain types, such as the distance of two sp
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -137,7 +136,8 @@ def _compare_texts(port: str, shapes: tuple[str, str], a: Array | str, b: Array 
         return Distance(port, shapes, fault="one is a text, the other is not")
     if a == b:
         return Distance(port, shapes, 0.0, 0.0, 0.0, math.inf)
-    at = len(os.path.commonprefix([a, b]))
+    pairs = enumerate(zip(a, b, strict=False))
+    at = next((at for at, (one, other) in pairs if one != other), min(len(a), len(b)))
     one, other = (ascii(text[at : at + _SHOWN]) for text in (a, b))
     return Distance(port, shapes, fault=f"the texts differ from character {at + 1} on: {one} against {other}")
 

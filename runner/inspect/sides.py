@@ -5,15 +5,16 @@ An array that is no longer in the cache is computed again, and refused if its st
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from runner.engine.options import RunOptions
 from runner.engine.run_state import Status
+from runner.engine.stage_cache import load_value
 from runner.errors import RunError
-from runner.graph.types import GRAPH_INPUTS, PARAMETERS
+from runner.graph.types import GRAPH_INPUTS, PARAMETERS, Ref
 from runner.runtime.values import STR, Sizes, make_scalar
 from stages.contract import NamedType, TensorType
 
@@ -37,6 +38,7 @@ class Case:
         inputs: the texts and arrays of inputs, by name.
         specs: named type -> the specification of inputs of that type, as in {"voice": "af_heart"}; None is the default.
         params: values in place of the graph's own.
+        texts: 'stage.port' -> text in place of what the stage gives, of a line that was cut there.
         record: of the run that used this input; None for one that no run has used.
     """
 
@@ -45,6 +47,7 @@ class Case:
     specs: dict[str, str | None]
     params: dict[str, Any]
     record: GraphRun | None = None
+    texts: dict[str, str] = field(default_factory=dict)
 
 
 class Side(Protocol):
@@ -120,7 +123,9 @@ class GraphSide:
         return {name: value for name, value in result.items() if "." in name}
 
     def _run(self, case: Case) -> Result:
-        options = RunOptions(self._params(case), keep=True, override=self._arrays)
+        known = {f"{spec.name}.{port}" for spec in self.graph.stages.values() for port in spec.outputs}
+        texts = {port: text for port, text in case.texts.items() if port in known}
+        options = RunOptions(self._params(case), keep=True, override={**self._arrays, **texts})
         return self.pipeline.run(self._inputs(case), options)
 
     def call(self, stage: str, inputs: Mapping[str, Any]) -> dict[str, Array]:
@@ -156,12 +161,13 @@ class RunSide(GraphSide):
     def ports(self, case: Case) -> dict[str, Array]:
         if case.record is None:
             return super().ports(case)
-        values: dict[str, Array] = dict(self._arrays)
+        values: dict[str, Any] = {**self._arrays, **case.texts}
         gone: list[str] = []
         for name, stage in case.record.stages.items():
             entry = None if stage.key is None else self._cache.lookup(stage.key)
             for port in self.graph.stages[name].outputs if stage.status != Status.UNNEEDED or stage.key else ():
-                value = None if entry is None or port not in entry.outputs else self._cache.load(entry, port)
+                known = entry is not None and port in entry.outputs
+                value = load_value(self._cache, entry, Ref(name, port), self.graph) if entry and known else None
                 if value is None:
                     gone.append(f"{name}.{port}")
                 else:
@@ -200,7 +206,14 @@ def list_cases(record: RunRecord, specs: dict[str, str | None]) -> list[Case]:
     origins = [origin for origin, _ in record.rows]
     labels = origins if len(origins) == count else [f"utterance {number}" for number in range(1, count + 1)]
     return [
-        Case(label, {name: v for name, v in one.inputs.items() if types[name] == str(STR)}, specs, one.params, one)
+        Case(
+            label,
+            {name: v for name, v in one.inputs.items() if types[name] == str(STR)},
+            specs,
+            one.params,
+            one,
+            one.texts,
+        )
         for label, one in zip(labels, record.graph_runs, strict=True)
     ]
 

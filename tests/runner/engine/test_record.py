@@ -34,7 +34,7 @@ def test_record_holds_what_was_asked_and_what_ran(recorded: Path) -> None:
     assert first.graph_runs[0].params == {"skip_unknown": False, "speed": 1.0, "seed": 2}
     assert first.statuses() == {"tokenize": "run", "tones": "run"}
     assert second.statuses() == {"tokenize": "hit", "tones": "run"}
-    assert (second.asked["source"], second.asked["output"]) == ("ipa.txt", "b.wav")
+    assert (second.asked["source"], second.asked["outputs"]) == ("ipa.txt", ["b.wav"])
     assert second.end is not None
     assert Path(second.end["output"]).name == "b.wav"
     stage = first.graph_runs[0].stages["tones"]
