@@ -15,6 +15,8 @@ import click
 from runner.cli import options
 from runner.cli.files import find_run_folder
 from runner.engine.observers import Observer
+from runner.graph.selection import find_needed
+from runner.graph.types import Ref
 from runner.runtime import tvm_runtime
 from stages.dims import ModelDims
 
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from runner.engine.record import Recorder, RunRecord
     from runner.engine.run_state import RunState
     from runner.engine.trace import Trace
-    from runner.graph.types import StageSpec
 
 
 class TensorWriter(Observer):
@@ -127,7 +128,9 @@ def print_differences(record: RunRecord, pipeline: Pipeline) -> None:
     """Print on standard error how `pipeline` differs from the recorded run that it replays."""
     from runner.engine.replay import differences
 
-    stages: Iterable[StageSpec] = pipeline.graph.stages.values()
+    graph = pipeline.graph
+    given = {Ref.parse(port) for run in record.graph_runs[:1] for port in run.given}
+    stages = find_needed(graph, graph.outputs.values(), given)
     cache = pipeline.stage_cache
     identities = {} if cache is None else {spec.name: cache.identity(spec) for spec in stages}
     for difference in differences(record, identities, versions()):

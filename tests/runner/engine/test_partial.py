@@ -149,7 +149,7 @@ def test_until_lists_what_a_part_without_audio_gives(command: Run) -> None:
         (("--load", "decoder.audio=bad.npy"), "bad.npy: is not a .npy file of an array"),
         (("--load", "decoder.sound=a.npy"), "no port is called 'decoder.sound'; did you mean 'decoder.audio'?"),
         (("--load", "decoder.audio=a.npy"), "decoder.audio: expected float32[1, 600*frames], got float64[3]"),
-        (("--until", "bert", "-o", "a.wav"), "--output: this part of the graph gives no audio"),
+        (("--until", "bert", "-o", "a.wav"), "--output: this part of the graph does not give that output"),
     ],
 )
 def test_bad_options_are_messages(command: Run, options: tuple[str, ...], message: str) -> None:
