@@ -19,7 +19,6 @@ from runner.batch.row_runner import find_texts
 from runner.batch.rows import Row
 from runner.errors import RunError, suggest
 from runner.files.errors import reading
-from runner.files.npy import read_array
 from runner.runtime.values import STR, make_scalar
 from stages.contract import NamedType, TensorType
 
@@ -131,6 +130,8 @@ def _read(name: str, text: str, graph: Graph) -> Any:
     if isinstance(type_, NamedType):
         return text.removeprefix("@")
     if text.startswith("@"):
+        from runner.files.npy import read_array
+
         return read_array(Path(text[1:]))
     return _parse(name, text, type_)
 

@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.batch.output import Destination
-from runner.batch.several import SeveralPlaces
-from runner.batch.value_files import ARRAY, TEXT, ValueFiles
 from runner.errors import RunError, suggest
 from runner.graph.types import Graph
 from runner.runtime.values import STR
@@ -25,9 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from runner.batch.bulk import Place
+    from runner.batch.value_files import ValueFiles
     from runner.cli.settings import Settings
 
-AUDIO = "audio"
+AUDIO, ARRAY, TEXT = "audio", ".npy", ".txt"
 
 
 @dataclass(frozen=True)
@@ -140,6 +139,8 @@ class OutputPlaces:
                 ref = graph.outputs[target.name]
                 is_text = graph.stages[ref.stage].outputs[ref.port] == STR
                 path = target.path or ""
+                from runner.batch.value_files import ValueFiles
+
                 self._values.append(ValueFiles(target.name, path, is_text=is_text, in_name=target.in_folder))
         self.main = self._audio[0] if self._audio else None
         self.rate_hz = self.main.writer.rate_hz if self.main is not None else None  # type: ignore[attr-defined]
@@ -205,4 +206,9 @@ class OutputPlaces:
         with contextlib.ExitStack() as stack:
             audio = [stack.enter_context(place.open(total, identity, resume=resume)) for place in self._audio]
             places: list[Place[Any]] = [*audio, *values]
-            yield places[0] if len(places) == 1 else SeveralPlaces(places)
+            if len(places) == 1:
+                yield places[0]
+                return
+            from runner.batch.several import SeveralPlaces
+
+            yield SeveralPlaces(places)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import shlex
 import sys
 import time
 from functools import partial
@@ -107,6 +106,8 @@ def write_trace(pipeline: Pipeline, trace: Trace | None, settings: Settings) -> 
     if trace is not None and settings.report is not None:
         from runner.files.replace import replace_text
         from runner.inspect.report import make_page
+
+        import shlex
 
         wall_s, command = time.perf_counter() - options.STARTED, shlex.join(["kokoro-run", *sys.argv[1:]])
         page = make_page(pipeline.graph, trace, wall_s, command=command, **_show_speech(pipeline, trace, settings))

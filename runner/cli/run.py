@@ -22,7 +22,6 @@ from runner.cli.outputs import OutputPlaces, Target, choose_targets, select_outp
 from runner.cli.recording import observe, start_trace, write_trace
 from runner.cli.runners import has_tokenizer, make_runner
 from runner.cli.spelling import spell_options
-from runner.cli.values import spell_value, to_json
 from runner.errors import RunError
 from runner.runtime import process
 
@@ -179,6 +178,7 @@ def _show(
 ) -> Report:
     """Run rows, and print the outputs of the graph, or of a part of it."""
     from runner.batch.listing import Listing
+    from runner.cli.values import spell_value, to_json
 
     runner = make_runner(pipeline, given, settings.make_run_options())
     checked, runs = _check(pipeline, settings, runner, rows)

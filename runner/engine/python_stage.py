@@ -13,7 +13,6 @@ from runner.errors import RunError
 from runner.files.locate import display_path
 from runner.graph.contracts import ContractError, find_stage
 from runner.runtime import tvm_runtime
-from runner.runtime.stage_code import import_definition
 from stages.contract import StageError
 
 if TYPE_CHECKING:
@@ -108,6 +107,8 @@ def find_function(name: str) -> Callable[..., dict[str, Array]]:
     Raises:
         RunError: there is none.
     """
+    from runner.runtime.stage_code import import_definition  # noqa: PLC0415 - for a stage that runs
+
     try:
         function = import_definition(name)
     except ContractError as error:

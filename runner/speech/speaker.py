@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -161,7 +160,7 @@ class Speaker(LineRunner[Part]):
 
     def _spans(self, chunk: Chunk, result: Mapping[str, Array], shift: int, samples: int) -> list[Span]:
         symbols = [symbol for symbol in normalise(chunk.phonemes, self._vocab) if symbol.text in self._vocab]
-        frame = Fraction(self._dims.frame_samples * self.rate_hz, SAMPLE_RATE_HZ)
+        frame = self._dims.frame_samples * self.rate_hz / SAMPLE_RATE_HZ
         found = timestamps.time_symbols(symbols, result[DURATIONS], frame, result[self.main].size)
         return timestamps.move_spans(found, columns=chunk.offset, samples=shift, limit=samples)
 

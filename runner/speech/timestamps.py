@@ -22,7 +22,6 @@ from stages.dims import END_TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from fractions import Fraction
 
     import numpy as np
     import numpy.typing as npt
@@ -81,13 +80,13 @@ class Timing:
 
 
 def time_symbols(
-    symbols: Sequence[Symbol], durations: npt.NDArray[np.int64], frame_samples: Fraction | int, samples: int
+    symbols: Sequence[Symbol], durations: npt.NDArray[np.int64], frame_samples: float, samples: int
 ) -> list[Span]:
     """Compute when each of `symbols` is spoken in their audio of `samples`.
 
     Args:
         durations: frames of each token [1, text]: of the symbols, with a zero token at either end; 0 where padded.
-        frame_samples: samples of a frame; a fraction in audio that was resampled.
+        frame_samples: samples of a frame; not a whole number in audio that was resampled.
 
     Raises:
         RunError: the durations are not those of these symbols and this audio.
