@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from runner.batch.rows import Row
     from runner.engine.pipeline import Pipeline, Result
     from runner.engine.run_state import RunState
-    from runner.graph.types import Graph
+    from runner.graph.types import Graph, StageSpec
 
 _DEFAULT = RunOptions()
 
@@ -153,10 +153,7 @@ class BaseRowRunner(Generic[PartT]):
             RunError: code, a library or a manifest cannot be read.
         """
         graph = self._pipeline.graph
-        stages = {}
-        for name, spec in graph.stages.items():
-            library = devices.library_path(spec, graph.model_name, build_root) if spec.is_library else None
-            stages[name] = keys.identity(spec, graph, self._pipeline.config, library)
+        stages = {name: self._identify(spec, build_root) for name, spec in graph.stages.items()}
         wires = {
             name: [[port, str(source.ref)] for port, source in spec.inputs.items()]
             for name, spec in graph.stages.items()
@@ -166,6 +163,13 @@ class BaseRowRunner(Generic[PartT]):
         params, scope = {**graph.params, **self._options.params}, self._options.scope
         again = [scope.start, scope.only, sorted(scope.refresh)]  # stages that were to run anew have not run yet
         return value_digest([stages, wires, outputs, inputs, params, again, *self._settings()])
+
+    def _identify(self, spec: StageSpec, build_root: Path | None) -> dict[str, Any]:
+        graph, cache = self._pipeline.graph, self._pipeline.stage_cache
+        library = devices.library_path(spec, graph.model_name, build_root) if spec.is_library else None
+        if cache is not None and (library is None or library.is_file()):
+            return cache.identity(spec)  # computed once, from digests of files that are remembered
+        return keys.identity(spec, graph, self._pipeline.config, library)
 
     def _settings(self) -> list[Any]:
         """The settings of this runner that its output depends on."""

@@ -118,7 +118,8 @@ def _list_stage_files(graph: Graph, build_dir: Path | None) -> Iterator[Use]:
             files = [library, manifest.weights_path(library), manifest.manifest_path(library)]
             files.append(checkpoint_record(library))
         else:
-            files = list_files(spec.module)
+            # The files of the project's own stages are among those of the program.
+            files = [] if spec.module.startswith("stages.") else list_files(spec.module)
         for path in files:
             yield f"stage '{spec.name}'", path
 

@@ -104,10 +104,10 @@ def write_trace(pipeline: Pipeline, trace: Trace | None, settings: Settings) -> 
 
         traces.write_trace(settings.trace, trace.events, f"kokoro-run {pipeline.graph.name}")
     if trace is not None and settings.report is not None:
+        import shlex
+
         from runner.files.replace import replace_text
         from runner.inspect.report import make_page
-
-        import shlex
 
         wall_s, command = time.perf_counter() - options.STARTED, shlex.join(["kokoro-run", *sys.argv[1:]])
         page = make_page(pipeline.graph, trace, wall_s, command=command, **_show_speech(pipeline, trace, settings))
