@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from runner.batch.bulk import PartT
 from runner.cache import keys
-from runner.cache.digest import array_digest, value_digest
+from runner.cache.digest import Memo, array_digest, value_digest
 from runner.engine.options import RunOptions
 from runner.errors import LineError, RunError
 from runner.runtime import devices
@@ -153,7 +153,8 @@ class BaseRowRunner(Generic[PartT]):
             RunError: code, a library or a manifest cannot be read.
         """
         graph = self._pipeline.graph
-        stages = {name: self._identify(spec, build_root) for name, spec in graph.stages.items()}
+        memo = Memo()
+        stages = {name: self._identify(spec, build_root, memo) for name, spec in graph.stages.items()}
         wires = {
             name: [[port, str(source.ref)] for port, source in spec.inputs.items()]
             for name, spec in graph.stages.items()
@@ -164,12 +165,12 @@ class BaseRowRunner(Generic[PartT]):
         again = [scope.start, scope.only, sorted(scope.refresh)]  # stages that were to run anew have not run yet
         return value_digest([stages, wires, outputs, inputs, params, again, *self._settings()])
 
-    def _identify(self, spec: StageSpec, build_root: Path | None) -> dict[str, Any]:
+    def _identify(self, spec: StageSpec, build_root: Path | None, memo: Memo) -> dict[str, Any]:
         graph, cache = self._pipeline.graph, self._pipeline.stage_cache
         library = devices.library_path(spec, graph.model_name, build_root) if spec.is_library else None
         if cache is not None and (library is None or library.is_file()):
             return cache.identity(spec)  # computed once, from digests of files that are remembered
-        return keys.identity(spec, graph, self._pipeline.config, library)
+        return keys.identity(spec, graph, self._pipeline.config, library, memo)
 
     def _settings(self) -> list[Any]:
         """The settings of this runner that its output depends on."""
