@@ -82,9 +82,10 @@ class Pipeline(pipeline.Pipeline):
         threads: int | None = None,
         config: Mapping[str, Any] | None = None,
         cache: Cache | None = None,
+        workers: int = 1,
     ) -> None:
         """Find the stages; arguments and errors are the engine's."""
-        super().__init__(graph, build_root, threads, config, cache, make_resolvers(graph))
+        super().__init__(graph, build_root, threads, config, cache, make_resolvers(graph), workers)
         self._build_root = build_root
 
     def stale(self) -> dict[str, str]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from runner.runtime.threads import ForkSafeLock
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,14 +20,17 @@ SECOND_THREADS = 2  # of these for the second stage: as many as an LSTM uses
 
 
 class Concurrency:
-    """The threads of a pipeline.
+    """The threads of a pipeline's kernels.
 
     Attributes:
-        threads: of all kernels that run at one time.
+        threads: of all kernels of one run that are at work at one time.
     """
 
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
+    def __init__(self, threads: int, workers: int = 1) -> None:
+        """Divide `threads` evenly among `workers`; each has one at least."""
+        self.threads = min(threads, max(1, threads // workers))
+        self._workers = workers
+        self._lock = ForkSafeLock()
         self._pool: ThreadPoolExecutor | None = None
         self._process = 0
 
@@ -39,12 +44,13 @@ class Concurrency:
         return self.threads - SECOND_THREADS if has_second else self.threads
 
     def submit(self, call: Callable[[int], Any]) -> Future[Any]:
-        """Start `call`, which takes a number of threads, in the thread of second stages.
+        """Start `call`, which takes a number of threads, in a thread of second stages: each worker has one.
 
         A forked child does not have the thread of its parent, and gets one of its own.
         """
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - some ms that one core need not pay
 
-        if self._pool is None or self._process != os.getpid():
-            self._pool, self._process = ThreadPoolExecutor(1, "kokoro-run-second"), os.getpid()
-        return self._pool.submit(call, SECOND_THREADS)
+        with self._lock:
+            if self._pool is None or self._process != os.getpid():
+                self._pool, self._process = ThreadPoolExecutor(self._workers, "kokoro-run-second"), os.getpid()
+            return self._pool.submit(call, SECOND_THREADS)

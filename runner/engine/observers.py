@@ -6,8 +6,10 @@ events it wants.
     pipeline = Pipeline(graph, cache=Cache())
     pipeline.observers.append(MyObserver())
 
-An event is told in the thread in which it happens. Most happen in the thread that called the pipeline; a stage that
-runs concurrently with another, and libraries that load in the background, have threads of their own.
+An event is told in the thread in which it happens. Most happen in the thread that called the pipeline or, if there are
+several workers, in the worker's; a stage that runs concurrently with another, and libraries that load in the
+background, have threads of their own. With several workers, events of different runs are told at the same time: `run`
+says whose each is.
 """
 
 from __future__ import annotations

@@ -4,14 +4,17 @@ inputs, options --> start --> RunState --> prepare: stages that need no library 
                                            finds bad input before anything is
                                            built or loaded
 
-`execution` runs one run, `plan` decides what runs, `concurrency` how many threads a stage gets, `stage_cache` finds and
-keeps results, `transfers` moves arrays between devices, `observers` are told what happens.
+`execution` runs one run, `plan` decides what runs, `workers` do the calls of many threads, `concurrency` decides how
+many threads a stage gets, `stage_cache` finds and keeps results, `transfers` moves arrays between devices, `observers`
+are told what happens.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -25,12 +28,13 @@ from runner.engine.options import RunOptions
 from runner.engine.run_state import RunState, Status
 from runner.engine.stage_cache import StageCache
 from runner.engine.transfers import Transfers, fetch
+from runner.engine.workers import Workers
 from runner.errors import RunError
 from runner.graph.model_config import read_model
 from runner.graph.selection import find_needed, ports
 from runner.graph.types import Ref
 from runner.runtime import tvm_runtime
-from runner.runtime.threads import ForkSafeLock, available_threads
+from runner.runtime.threads import available_threads
 from runner.runtime.values import Sizes
 from stages.contract import NamedType, warn
 
@@ -72,21 +76,22 @@ class Result(dict[str, Any]):
         return {name: run.seconds for name, run in self.stages.items() if run.status is Status.RUN}
 
 
-def _one_at_a_time(
+def _by_a_worker(
     method: Callable[Concatenate[Pipeline, Arguments], Returned],
 ) -> Callable[Concatenate[Pipeline, Arguments], Returned]:
-    """Make a call wait until those of other threads are done: a library computes for one thread at a time."""
+    """Make a call wait until a worker of the pipeline is free."""
 
     @functools.wraps(method)
     def call(self: Pipeline, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Returned:
-        with self.lock:
-            return method(self, *args, **kwargs)
+        return self.workers.call(lambda: method(self, *args, **kwargs))
 
     return call
 
 
 class Pipeline:
-    """A graph with its stages at hand. Several threads may use it: their calls are done one after the other.
+    """A graph with its stages at hand. Several threads may use it: `workers` of their calls are done at one time.
+
+    A `RunState` and a result belong to the thread that asked for them; the threads share everything else.
 
     Attributes:
         graph: the checked graph.
@@ -94,7 +99,7 @@ class Pipeline:
         dims: the model's sizes, of the kind that its family has.
         observers: told what happens in every run.
         stage_cache: finds and keeps the results of stages; None without a cache.
-        lock: held by the thread whose call is being done.
+        workers: do the calls.
     """
 
     def __init__(
@@ -105,20 +110,24 @@ class Pipeline:
         config: Mapping[str, Any] | None = None,
         cache: Cache | None = None,
         resolvers: Mapping[str, Resolver] | None = None,
+        workers: int = 1,
     ) -> None:
         """Find the stages; libraries are loaded by `load()`, or when a run first needs them.
 
         Args:
             build_root: folder of the compiled stages; None for the default one.
-            threads: of the kernels; None for one a core that this process may use.
+            threads: of the kernels of all workers; None for one a core that this process may use.
             config: keys that stand in for those of the model's config.json, such as another `vocab`.
             cache: where results of stages are kept; None computes everything.
             resolvers: named type -> what makes the value of an input of that type from what the caller gives.
+            workers: the calls of other threads that are done at one time. With one, a call is done in the thread that
+                makes it; several are threads of the pipeline, each with virtual machines of its own and an equal share
+                of `threads`, and the weights are mapped once for all of them.
 
         Raises:
-            RunError: config.json cannot be read, or lacks a key that a stage takes.
+            RunError: config.json cannot be read, or lacks a key that a stage takes; or `workers` is below 1.
         """
-        self.graph = graph
+        self.graph, self.workers = graph, Workers(workers)
         model = read_model(graph.model, RunError, config)
         self.config, self.dims = model.keys, model.dims
         self.observers: list[Observer] = []
@@ -133,17 +142,16 @@ class Pipeline:
             self.stage_cache,
             self._transfers,
             self._decider,
-            Concurrency(available_threads() if threads is None else threads),
+            Concurrency(available_threads() if threads is None else threads, workers),
             self.observers,
         )
-        self.lock = ForkSafeLock()
-        self._used: list[list[str]] = []
+        self._used: deque[list[str]] = deque()  # the keys of each run since the last eviction
 
     def executor(self, stage: str) -> Executor:
         """The executor of the stage called `stage`."""
         return self._executors[stage]
 
-    @_one_at_a_time
+    @_by_a_worker
     def load(self, stages: Iterable[str] | None = None, *, wait: bool = True) -> None:
         """Load the libraries of `stages`, else every library, so that a run finds nothing missing.
 
@@ -158,6 +166,7 @@ class Pipeline:
         self._transfers.check_devices(self.graph.stages[name] for name in names)
         load_libraries(self._executors, names, self.observers, wait=wait)
 
+    @_by_a_worker
     def run(self, inputs: Mapping[str, object] = _NONE, options: RunOptions = _DEFAULT) -> Result:
         """Run the graph: `run({"phonemes": "..."}, RunOptions(params={"speed": 1.2}))`.
 
@@ -213,14 +222,14 @@ class Pipeline:
         caches = self.stage_cache is not None
         return Planner(self.graph, self._executors, self._decider, self._transfers, caches=caches).plan(run, stale)
 
-    @_one_at_a_time
+    @_by_a_worker
     def misses(self, run: RunState) -> list[str]:
         """The stages with a library that have to run, or may have to, as far as can be told before any does."""
         decisions = self._decider.decide(run)
         works = (Status.RUN, Status.DEPENDS)
         return [s.name for s in run.needed if s.is_library and decisions[s.name].status in works and not run.has_run(s)]
 
-    @_one_at_a_time
+    @_by_a_worker
     def finish(self, run: RunState, *, last: bool = False, announce: bool = True) -> Result:
         """Run the other stages of a run that `prepare` began.
 
@@ -247,7 +256,7 @@ class Pipeline:
         self._mark_used(run)
         return result
 
-    @_one_at_a_time
+    @_by_a_worker
     def peek(self, run: RunState, ref: Ref) -> Array | None:
         """The value of a port in `RunOptions.retain` if a finished run has it, or the cache; no stage runs for it."""
         if run.is_at_hand(ref):
@@ -260,7 +269,7 @@ class Pipeline:
         if self.stage_cache is not None:
             self.stage_cache.forget(run, stage)
 
-    @_one_at_a_time
+    @_by_a_worker
     def call_stage(self, name: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Run the stage `name` alone on `inputs`, by port, with the checks of a run.
 
@@ -303,12 +312,15 @@ class Pipeline:
         if any(self._transfers.is_remote(spec) for spec in run.needed):
             self._transfers.check_devices(self.graph.stages[name] for name in self.misses(run))
 
-    @_one_at_a_time
+    @_by_a_worker
     def evict(self) -> None:
         """Keep the cache within its limits, without what the last runs used; call it after the last `finish`."""
-        if self.stage_cache is not None and self._used:
-            self.stage_cache.cache.evict({key for used in self._used for key in used})
-            self._used.clear()
+        used: list[list[str]] = []
+        with contextlib.suppress(IndexError):  # another worker may add the keys of its run meanwhile
+            while True:
+                used.append(self._used.popleft())
+        if self.stage_cache is not None and used:
+            self.stage_cache.cache.evict({key for keys in used for key in keys})
 
     def _start(self, inputs: Mapping[str, object], options: RunOptions, *, checks: bool) -> RunState:
         known = [str(ref) for spec in self.graph.stages.values() for ref in ports(spec)]
@@ -317,7 +329,7 @@ class Pipeline:
         given = collect_inputs(self.graph, self._resolvers, inputs, options.params)
         return RunState(self.graph, given, options, cached=self.stage_cache is not None, checks=checks)
 
-    @_one_at_a_time
+    @_by_a_worker
     def _check_input(self, run: RunState) -> None:
         start = time.perf_counter()
         try:

@@ -24,11 +24,15 @@ if TYPE_CHECKING:
 
 
 class Library:
-    """A compiled function of a library.
+    """A compiled function of a library; any number of threads may call it at the same time.
+
+    A virtual machine computes for one call at a time, so that each call takes one that is idle, else makes one. All of
+    them have the same code and the same weights.
 
     Attributes:
         path: the library.
         entry: the function's name in it.
+        parameters: the names of its arguments.
     """
 
     def __init__(self, path: Path, entry: str, device: Device = HOST, weights: Any = None) -> None:
@@ -43,9 +47,15 @@ class Library:
         self.path, self.entry = path, entry
         self._device = device
         self._last = () if weights is None else (weights,)
-        self._function = self._load(entry)
+        self._executable = self._load()
+        machine = self._make_machine()
+        if not machine.implements_function(entry):
+            raise RunError(f"library {path} has no entry '{entry}'")
+        count, name_of = machine["get_function_arity"](entry), machine["get_function_param_name"]
+        self.parameters = [str(name_of(entry, at)) for at in range(count)]
+        self._idle = [machine[entry]]
 
-    def _load(self, entry: str) -> Any:
+    def _load(self) -> Any:
         check_loadable(self.path)
         try:
             module = self._load_module()
@@ -53,16 +63,27 @@ class Library:
             raise RunError(f"library {self.path} cannot be loaded: {_last_line(error)}") from error
         if not module.implements_function("vm_load_executable"):
             raise RunError(f"library {self.path} is no Relax executable: it has no vm_load_executable")
-        machine = module["vm_load_executable"]()
+        return module["vm_load_executable"]
+
+    def _make_machine(self) -> Any:
+        machine = self._executable()
         kind, index = self._device
         # The host runs the shape functions of every device.
         pools = {(kind, index): POOLED_ALLOCATOR, HOST: host_allocator()}
         machine["vm_initialization"](*(n for (k, i), pool in pools.items() for n in (DLPACK_TYPES[k], i, pool)))
-        if not machine.implements_function(entry):
-            raise RunError(f"library {self.path} has no entry '{entry}'")
-        count, name_of = machine["get_function_arity"](entry), machine["get_function_param_name"]
-        self.parameters = [str(name_of(entry, at)) for at in range(count)]
-        return machine[entry]
+        return machine
+
+    @contextlib.contextmanager
+    def _take_entry(self) -> Iterator[Any]:
+        """Hold the entry of a virtual machine that no other call uses."""
+        try:
+            entry = self._idle.pop()
+        except IndexError:
+            entry = self._make_machine()[self.entry]
+        try:
+            yield entry
+        finally:
+            self._idle.append(entry)
 
     def _load_module(self) -> Any:
         with _utf8_path(self.path.absolute()) as path:
@@ -83,8 +104,9 @@ class Library:
         """
         tensors = [put(array, self._device) for array in inputs]
         try:
-            result = self._function(*tensors, *self._last)
-            _wait(self._device)
+            with self._take_entry() as entry:
+                result = entry(*tensors, *self._last)
+                _wait(self._device)
         except (RuntimeError, ValueError, TypeError) as error:
             raise RunError(f"{self.entry} of {self.path} failed: {_last_line(error)}") from error
         many = isinstance(result, (load_ffi().Array, tuple, list))

@@ -7,13 +7,13 @@
                                                            which takes a second and 200 MB
     TVM_BIND_THREADS,              load_ffi                all callers: TVM's pool reads them when its threads start
     TVM_THREAD_POOL_SPIN_COUNT
-    TVM_NUM_THREADS                set_pool_size           `threads.use_threads`, which holds the necessary lock
     TVM_CUDA_COMPILE_MODE          prepare_for_compiler    builds: TVM's own choice needs one more package
     glibc's mallopt, and the       use_heap                a program that only runs stages: it changes how the whole
     allocator of libraries                                 process returns memory to the system
 
-Variables of the environment that the user has set stay, except TVM_NUM_THREADS. `amx` requests permission to use AMX,
-which is also one of the process. This module imports neither NumPy nor `tvm`.
+Variables of the environment that the user has set stay. `amx` requests permission to use AMX, which is also one of the
+process. The number of threads is no switch of the process: each thread sets its own (`threads`). This module imports
+neither NumPy nor `tvm`.
 """
 
 from __future__ import annotations
@@ -83,11 +83,6 @@ def prepare_for_compiler() -> None:
 
     if find_compiler() is not None and importlib.util.find_spec("cuda") is None:
         os.environ.setdefault("TVM_CUDA_COMPILE_MODE", "nvcc")
-
-
-def set_pool_size(threads: int) -> None:
-    """Set the number of threads of TVM's next pool; a pool reads it at its first call and never grows."""
-    os.environ["TVM_NUM_THREADS"] = str(threads)
 
 
 @dataclass

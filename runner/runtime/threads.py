@@ -44,7 +44,6 @@ class ForkSafeLock:
 
 os.register_at_fork(after_in_child=ForkSafeLock.free_in_child)
 
-_THREADS_LOCK = ForkSafeLock()
 _POOL = threading.local()  # `process`: the one in which TVM has started a pool of threads for this Python thread
 
 
@@ -62,16 +61,24 @@ def use_threads(count: int, most: int = 0) -> None:
     if count < 1:
         raise RunError(f"threads: {count}, but at least 1 is needed")
     check_fork(count)
-    _POOL.process = getattr(_POOL, "process", os.getpid())
-    configure = process.load_ffi().get_global_func("runtime.config_threadpool")
-    with _THREADS_LOCK:  # each Python thread has a pool, but they share the environment
-        # The pool keeps the size of its first call; `configure` sets how many of its threads work.
-        process.set_pool_size(max(count, most, available_threads()))
-        configure(_ALL_CORES_ALIKE, count)
-        process.set_pool_size(count)
-        effective = process.load_ffi().get_global_func("runtime.NumThreads")()
+    if not hasattr(_POOL, "process"):  # the pool keeps the size of its first call
+        _POOL.process = os.getpid()
+        _configure(count, max(count, most, available_threads()))
+    _configure(count, count)
+    effective = process.load_ffi().get_global_func("runtime.NumThreads")()
     if effective != count:
-        raise RunError(f"threads: {count} asked for, but this process can use {effective} since its first run")
+        raise RunError(f"threads: {count} asked for, but this thread can use {effective} since its first run")
+
+
+def _configure(count: int, limit: int) -> None:
+    """Let this thread's pool work with `count` threads; a pool that is made now has `limit` of them.
+
+    The limit holds for this Python thread alone, as TVM_NUM_THREADS, which all threads share, would not: a thread whose
+    kernels run on two threads would find there the 1 of another, and run on one.
+    """
+    # TVM takes the number of cores that it is given for the limit; which cores they are matters to threads that are
+    # bound to cores alone.
+    process.load_ffi().get_global_func("runtime.config_threadpool")(_ALL_CORES_ALIKE, count, ["0"] * limit)
 
 
 def check_fork(count: int) -> None:

@@ -89,7 +89,7 @@ entered, leave = threading.Event(), threading.Event()
 
 def work():
     pipeline.run({"phonemes": "h"})
-    with pipeline.lock:
+    with pipeline.workers.lock:
         entered.set()
         leave.wait()
 
@@ -153,7 +153,7 @@ CALLS: dict[str, Callable[[Pipeline], object]] = {
 def test_a_call_waits_for_that_of_another_thread(toy_graph: Path, call: str) -> None:
     pipeline = Pipeline(load_graph(str(toy_graph)))
     with ThreadPoolExecutor(1) as threads:
-        with pipeline.lock:
+        with pipeline.workers.lock:
             waiting = threads.submit(CALLS[call], pipeline)
             with pytest.raises(TimeoutError):
                 waiting.result(0.2)

@@ -71,3 +71,21 @@ def test_library_reports_what_tvm_refuses(toy_library: Path) -> None:
 def test_weights_are_beside_the_library(toy_root: Path) -> None:
     library = toy_root / "toy" / "cpu" / "scaled.so"
     assert manifest.weights_path(library).read_bytes() == np.float32(2).tobytes()
+
+
+def test_library_computes_on_another_virtual_machine_while_one_is_at_work(toy_library: Path) -> None:
+    library = Library(toy_library, "scaled_forward", weights=weights(2.0))
+    with library._take_entry() as taken:
+        y, _ = library([IDS, MASK])
+        with library._take_entry() as other:
+            assert taken is not other
+    np.testing.assert_array_equal(y, [[2, 4, 6, 0, 0]])
+
+
+def test_library_takes_its_virtual_machine_again_after_a_call_that_failed(toy_library: Path) -> None:
+    library = Library(toy_library, "scaled_forward", weights=weights(2.0))
+    with pytest.raises(RunError, match=r"scaled_forward of .* failed"):
+        library([IDS, MASK[:, :2]])
+    y, _ = library([IDS, MASK])
+    np.testing.assert_array_equal(y, [[2, 4, 6, 0, 0]])
+    assert len(library._idle) == 1
