@@ -4,8 +4,8 @@ A graph's way in, all in the room `graph`: yaml_reader (text, with places) > mer
 validate (which keys, which kind of value) > draft (types and references) > checks, stage_checks (do they fit) > load.
 docs/index.md says what each room holds; pyproject.toml has their order.
 
-The names in `__all__` are the public ones (docs/api.md). Each is imported when it is first asked for: `import runner`
-loads nothing, and a command of the command line only what it needs.
+The names in `__all__` are the public ones (docs/api.md); programs import them from `kokoro_run`. Each is imported when
+it is first asked for: `import kokoro_run` loads nothing, and a command of the command line only what it needs.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ __all__ = [
     "Cache",
     "Graph",
     "GraphError",
+    "In",
     "KokoroError",
     "LineError",
     "Observer",
+    "Out",
     "Part",
     "Pipeline",
     "Plan",
@@ -29,7 +31,10 @@ __all__ = [
     "RunOptions",
     "Scope",
     "SpecError",
+    "StageError",
     "WeightsError",
+    "stage",
+    "warn",
 ]
 
 if TYPE_CHECKING:
@@ -42,6 +47,7 @@ if TYPE_CHECKING:
     from runner.errors import BuildError, GraphError, KokoroError, LineError, RunError, SpecError, WeightsError
     from runner.graph.selection import Scope
     from runner.speech.speaker import Part
+    from stages.contract import In, Out, StageError, stage, warn
     from stages.dims import SAMPLE_RATE_HZ
 else:
     _HOMES = {
@@ -53,12 +59,13 @@ else:
         "runner.engine.plan": ("Plan",),
         "runner.graph.selection": ("Scope",),
         "runner.speech.speaker": ("Part",),
+        "stages.contract": ("In", "Out", "StageError", "stage", "warn"),
         "stages.dims": ("SAMPLE_RATE_HZ",),
     }
 
     def __getattr__(name):
         if name not in __all__:
-            raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+            raise AttributeError(f"kokoro_run has no public name '{name}'")
         import importlib  # noqa: PLC0415 - nothing that `import runner` need pay
 
         home = next((home for home, names in _HOMES.items() if name in names), "runner.errors")
@@ -66,4 +73,4 @@ else:
         return value
 
     def __dir__():
-        return sorted({*globals(), *__all__})
+        return __all__

@@ -5,7 +5,8 @@
                             --> run(...)    Result: arrays by port name
                             --> stream(...) Part after Part, of any number of lines
 
-The commands are made of the same parts; what is here has no terminal, no files of its own, and keeps no records.
+The commands are made of the same parts; what is here has no terminal, no files of its own, and keeps no records. Speech
+is imported when it is needed: by a graph with an input of the type `voice`, by `stream` and by `timed`.
 """
 
 from __future__ import annotations
@@ -14,15 +15,13 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Self
 
 from runner.batch.row_runner import find_texts
-from runner.batch.rows import Row
 from runner.build import staleness
 from runner.engine import pipeline
 from runner.engine.options import RunOptions
 from runner.errors import RunError
 from runner.graph import snapshot, types
 from runner.runtime.process import prepare_for_compiler
-from runner.speech.model import make_resolvers
-from runner.speech.speaker import Part, Speaker, with_durations
+from stages.contract import NamedType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,8 +29,11 @@ if TYPE_CHECKING:
 
     from runner.build.build import Progress
     from runner.cache.cache import Cache
+    from runner.engine.inputs import Resolver
     from runner.engine.plan import Plan
+    from runner.speech.speaker import Part, Speaker
 
+_VOICE = NamedType("voice")
 _DEFAULT = RunOptions()
 _NONE: Mapping[str, object] = {}
 
@@ -69,6 +71,8 @@ class Graph(types.Graph):
         Raises:
             RunError: no stage gives it, or more than one.
         """
+        from runner.speech.speaker import with_durations  # noqa: PLC0415 - speech, which not every graph needs
+
         return with_durations(self)
 
 
@@ -85,7 +89,7 @@ class Pipeline(pipeline.Pipeline):
         workers: int = 1,
     ) -> None:
         """Find the stages; arguments and errors are the engine's."""
-        super().__init__(graph, build_root, threads, config, cache, make_resolvers(graph), workers)
+        super().__init__(graph, build_root, threads, config, cache, _make_resolvers(graph), workers)
         self._build_root = build_root
 
     def stale(self) -> dict[str, str]:
@@ -142,16 +146,19 @@ class Pipeline(pipeline.Pipeline):
             WeightsError: the voice is not there, or not one of this model.
             LineError: from the iterator, a line cannot be spoken; it says which, and the iterator has ended.
         """
+        from runner.speech.speaker import Speaker  # noqa: PLC0415 - as above
+
         texts = find_texts(self.graph, inputs)
         if len(texts) != 1:
-            raise RunError(
-                f"{self.graph.path}: lines feed the one text that is not given, here {', '.join(texts) or 'none'}"
-            )
+            fact = f"lines feed the one text that is not given, here {', '.join(texts) or 'none'}"
+            raise RunError(f"{self.graph.path}: {fact}")
         given = inputs if voice is None else {**inputs, "voice": voice}
         speaker = Speaker(self, self.resolve_inputs(given), texts[0], options, timed=timed)
         return self._parts(speaker, [lines] if isinstance(lines, str) else lines)
 
     def _parts(self, speaker: Speaker, lines: Iterable[str]) -> Iterator[Part]:
+        from runner.batch.rows import Row  # noqa: PLC0415 - as above
+
         try:
             for number, line in enumerate(lines, 1):
                 row = Row(line.encode("utf-8", "surrogatepass"), f"line {number}")
@@ -159,6 +166,15 @@ class Pipeline(pipeline.Pipeline):
                 yield from speaker.run(row)
         finally:
             self.evict()
+
+
+def _make_resolvers(graph: types.Graph) -> dict[str, Resolver]:
+    """Make what finds the voice of a graph that takes one."""
+    if _VOICE not in graph.inputs.values():
+        return {}
+    from runner.speech.model import make_resolvers  # noqa: PLC0415 - as above
+
+    return make_resolvers(graph)
 
 
 def compile_stages(

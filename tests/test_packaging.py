@@ -1,4 +1,4 @@
-"""The wheel: `runner` and `stages`, the graphs and configs inside `runner`, and nothing else."""
+"""The wheel: `kokoro_run`, `runner` and `stages`, the graphs and configs inside `runner`, and nothing else."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def test_wheel_holds_two_packages_and_its_metadata(wheel: dict[str, bytes]) -> None:
+def test_wheel_holds_three_packages_and_its_metadata(wheel: dict[str, bytes]) -> None:
     tops = {name.split("/")[0] for name in wheel}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"runner", "stages"}
-    assert len(tops) == 3
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"kokoro_run", "runner", "stages"}
+    assert len(tops) == 4
 
 
 def test_wheel_carries_every_graph_and_config_unchanged(wheel: dict[str, bytes]) -> None:
@@ -49,7 +49,13 @@ def test_wheel_carries_what_a_first_run_needs(wheel: dict[str, bytes], name: str
 def test_wheel_carries_every_module(wheel: dict[str, bytes]) -> None:
     modules = [path for package in ("runner", "stages") for path in (ROOT / package).rglob("*.py")]
     carried = {name for name in wheel if name.endswith(".py")}
-    assert carried == {path.relative_to(ROOT).as_posix() for path in modules}
+    assert carried == {"kokoro_run/__init__.py", *(path.relative_to(ROOT).as_posix() for path in modules)}
+    assert wheel["kokoro_run/__init__.py"] == (ROOT / "kokoro_run.py").read_bytes()
+
+
+@pytest.mark.parametrize("package", ["kokoro_run", "runner", "stages"])
+def test_wheel_says_that_each_package_has_types(wheel: dict[str, bytes], package: str) -> None:
+    assert f"{package}/py.typed" in wheel
 
 
 def test_wheel_declares_the_command(wheel: dict[str, bytes]) -> None:
