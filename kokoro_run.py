@@ -9,6 +9,6 @@ from __future__ import annotations
 TYPE_CHECKING = False  # as in `runner`
 if TYPE_CHECKING:
     from runner import *
-    from runner import __all__
+    from runner import __all__ as __all__
 else:
     from runner import __all__, __dir__, __getattr__

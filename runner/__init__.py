@@ -26,12 +26,15 @@ __all__ = [
     "Part",
     "Pipeline",
     "Plan",
+    "Ref",
     "Result",
     "RunError",
     "RunOptions",
+    "RunState",
     "Scope",
     "SpecError",
     "StageError",
+    "StageSpec",
     "WeightsError",
     "stage",
     "warn",
@@ -44,8 +47,10 @@ if TYPE_CHECKING:
     from runner.engine.options import RunOptions
     from runner.engine.pipeline import Result
     from runner.engine.plan import Plan
+    from runner.engine.run_state import RunState
     from runner.errors import BuildError, GraphError, KokoroError, LineError, RunError, SpecError, WeightsError
     from runner.graph.selection import Scope
+    from runner.graph.types import Ref, StageSpec
     from runner.speech.speaker import Part
     from stages.contract import In, Out, StageError, stage, warn
     from stages.dims import SAMPLE_RATE_HZ
@@ -57,7 +62,9 @@ else:
         "runner.engine.options": ("RunOptions",),
         "runner.engine.pipeline": ("Result",),
         "runner.engine.plan": ("Plan",),
+        "runner.engine.run_state": ("RunState",),
         "runner.graph.selection": ("Scope",),
+        "runner.graph.types": ("Ref", "StageSpec"),
         "runner.speech.speaker": ("Part",),
         "stages.contract": ("In", "Out", "StageError", "stage", "warn"),
         "stages.dims": ("SAMPLE_RATE_HZ",),

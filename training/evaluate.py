@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import runner
+import kokoro_run
 from runner.engine.options import RunOptions
 from training import features, measures
 from training.alignment import Alignment, align, frames_of, segments
@@ -85,7 +85,7 @@ def original(text: str, speaker: Speaker) -> Original:
 
 
 def judge(
-    said: Original, spelling: str, ports: runner.Result, recogniser: Recogniser, espeak_heard: Sequence[str]
+    said: Original, spelling: str, ports: kokoro_run.Result, recogniser: Recogniser, espeak_heard: Sequence[str]
 ) -> Judged:
     """The graph's `ports` for one sentence in a spelling; `espeak_heard` are the words heard in espeak-ng's audio."""
     aligned = said.aligned[spelling]
@@ -144,8 +144,8 @@ def originals(wanted: Sequence[tuple[str, Speaker]], processes: int) -> list[Ori
 
 
 @functools.cache
-def _pipeline(graph: str, overlays: tuple[str, ...]) -> runner.Pipeline:
-    return runner.Pipeline(runner.Graph.load(graph, overlays), threads=1)
+def _pipeline(graph: str, overlays: tuple[str, ...]) -> kokoro_run.Pipeline:
+    return kokoro_run.Pipeline(kokoro_run.Graph.load(graph, overlays), threads=1)
 
 
 def summary(judged: Sequence[Judged]) -> dict[str, Any]:
@@ -206,7 +206,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         found = _run(given)
-    except (TrainingError, runner.KokoroError) as error:
+    except (TrainingError, kokoro_run.KokoroError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
     text = table({name: summary(judged) for name, judged in found.items()})

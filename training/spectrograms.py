@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-import runner
+import kokoro_run
 from training.alignment import SAMPLE_RATE
 from training.errors import TrainingError
 from training.evaluate import original
@@ -38,7 +38,7 @@ def draw(path: Path) -> None:
     """
     from matplotlib.figure import Figure  # noqa: PLC0415 - the extra [train]
 
-    pipeline = runner.Pipeline(runner.Graph.load())
+    pipeline = kokoro_run.Pipeline(kokoro_run.Graph.load())
     pipeline.build()
     figure = Figure(figsize=(14, 8), layout="constrained")
     axes = figure.subplots(len(_SENTENCES), 2 * len(SPEAKERS), sharey=True, squeeze=False)
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         draw(given.file)
-    except (TrainingError, runner.KokoroError) as error:
+    except (TrainingError, kokoro_run.KokoroError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
     return 0

@@ -19,7 +19,7 @@ from tests.runner.timed_speech import LIMIT, TOKEN
 NAMES = {
     *("Cache", "Graph", "Observer", "Part", "Pipeline", "Plan", "Result", "RunOptions", "SAMPLE_RATE_HZ", "Scope"),
     *("BuildError", "GraphError", "KokoroError", "LineError", "RunError", "SpecError", "WeightsError"),
-    *("In", "Out", "StageError", "stage", "warn"),
+    *("In", "Out", "Ref", "RunState", "StageError", "StageSpec", "stage", "warn"),
 }
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 pytest.importorskip("jiwer", reason="the extra [train] is not installed")
 pytest.importorskip("pocketsphinx", reason="the extra [train] is not installed")
 
-import runner
+import kokoro_run
 from runner.engine.options import RunOptions
 from runner.runtime import devices
 from runner.runtime.threads import available_threads
@@ -33,7 +33,7 @@ _TEXTS = [row[0] for row in _ROWS]
 # Word errors on the twelve sentences, as shipped; a fault that costs words costs more than a tenth of them.
 _WORDS = sum(len(words(text)) for text in _TEXTS)
 _MOST = 0.11 + 0.10
-Spoken = dict[tuple[str, str], list[runner.Result]]
+Spoken = dict[tuple[str, str], list[kokoro_run.Result]]
 Errors = Callable[[list[str], list[NDArray[np.float32]]], int]
 
 
@@ -43,8 +43,8 @@ def build_root(cache_folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def pipeline(build_root: Path) -> runner.Pipeline:
-    made = runner.Pipeline(runner.Graph.load(), build_root)
+def pipeline(build_root: Path) -> kokoro_run.Pipeline:
+    made = kokoro_run.Pipeline(kokoro_run.Graph.load(), build_root)
     made.build()
     return made
 
@@ -62,7 +62,7 @@ def errors() -> Iterator[Errors]:
 
 
 @pytest.fixture(scope="module")
-def spoken(pipeline: runner.Pipeline) -> Spoken:
+def spoken(pipeline: kokoro_run.Pipeline) -> Spoken:
     """Voice and spelling -> the ports of every sentence; the spellings take turns between the voices."""
     return {
         (voice, spelling): [
@@ -104,7 +104,7 @@ def test_every_voice_and_spelling_is_understood(spoken: Spoken, errors: Errors) 
 
 @pytest.mark.skipif("avx512bf16" not in devices.cpu_features(), reason="this machine's CPU lacks avx512bf16")
 def test_the_decoder_in_bfloat16_costs_no_words(spoken: Spoken, build_root: Path, errors: Errors) -> None:
-    pipeline = runner.Pipeline(runner.Graph.load(overlays=["bf16"]), build_root)
+    pipeline = kokoro_run.Pipeline(kokoro_run.Graph.load(overlays=["bf16"]), build_root)
     pipeline.build()
     voice, column = next(iter(SPEAKERS)), 1
     rounded = [pipeline.run({"phonemes": row[column], "voice": voice})["audio"] for row in _ROWS]
