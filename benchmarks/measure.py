@@ -20,7 +20,7 @@ from typing import Any
 import click
 
 from benchmarks import machine
-from benchmarks.parts import accuracy, build, filters, kernels, process, stages, utterances
+from benchmarks.parts import accuracy, build, filters, kernels, process, stages, throughput, utterances
 from benchmarks.results import short
 from benchmarks.session import Session
 
@@ -29,6 +29,7 @@ PARTS: dict[str, Callable[[Session], Any]] = {
     "build": build.measure,
     "stages": stages.measure,
     "utterances": utterances.measure,
+    "throughput": throughput.measure,
     "process": process.measure,
     "kernels": kernels.measure,
     "accuracy": accuracy.measure,
@@ -36,7 +37,7 @@ PARTS: dict[str, Callable[[Session], Any]] = {
 # When asked for: minutes that say little of speed, or choose what is measured.
 DEFAULT = tuple(part for part in PARTS if part not in ("build", "filters"))
 # What is the same on any number of threads, or asked for on all cores only.
-ON_ALL_CORES = ("filters", "build", "process", "accuracy")
+ON_ALL_CORES = ("filters", "build", "throughput", "process", "accuracy")
 
 
 def entry(part: str, session: Session) -> dict[str, Any]:

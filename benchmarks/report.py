@@ -21,6 +21,7 @@ def report(results: Mapping[str, Any]) -> str:
         ("Bars", _bars(results)),
         ("Stages", _each_count(results, "stages", _stages)),
         ("Utterances, end to end", _each_count(results, "utterances", _utterances)),
+        ("Many lines", _throughput(results)),
         ("Processes", _process(results)),
         ("Kernels", report_kernels.tables(results)),
         ("Which algorithm each convolution takes", _filters(results)),
@@ -75,6 +76,17 @@ def _compared(lead: Sequence[str], rows: Sequence[tuple[list[str], Mapping[str, 
 
     header = [*lead, *(f"{name} [ms]" for name in ours), *rivals]
     return table(header, [[*words, *cells(row)] for words, row in rows])
+
+
+def _throughput(results: Mapping[str, Any]) -> str:
+    row = found(results, "throughput")
+    if not row:
+        return ""
+    rows = [
+        [f"{row['lines']} lines, {row['audio_s']:.0f} s", name, f"{seconds:.2f} s", _over(row, name)]
+        for name, seconds in row["median_s"].items()
+    ]
+    return table(["what", "who", "median", "over the first"], rows)
 
 
 def _process(results: Mapping[str, Any]) -> str:

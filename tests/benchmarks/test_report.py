@@ -111,3 +111,13 @@ def test_same_results_draw_the_same_picture(tmp_path: Path) -> None:
     assert one == two
     assert "slope 1" in one
     assert PYTORCH in one
+
+
+def test_report_holds_one_worker_against_many() -> None:
+    times = {"2 workers x 1 thread": [1.0], "1 worker x 2 threads": [1.5]}
+    results = merged({}, "throughput", 2, _entry(_row(times, lines=8, audio_s=30.0), 2), {})
+    rows = [line.split("|")[2:-1] for line in report(results).splitlines() if line.startswith("| 8 lines, 30 s")]
+    assert [[cell.strip() for cell in row] for row in rows] == [
+        ["2 workers x 1 thread", "1.00 s", ""],
+        ["1 worker x 2 threads", "1.50 s", "1.50 (1.50-1.50)"],
+    ]
