@@ -26,7 +26,7 @@ def measure(session: Session) -> dict[str, Any]:
 
 
 def _stage(session: Session, ours: Ours, case: Case, peak: float) -> dict[str, Any]:
-    compiled = ours.pipeline.executor(case.stage)
+    compiled = ours.pipeline.executors[case.stage]
     assert isinstance(compiled, CompiledStage)
     ours.run(case.stage, case.inputs)  # which sets the number of threads
     spec = ours.pipeline.graph.stages[case.stage]

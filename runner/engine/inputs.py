@@ -55,6 +55,13 @@ def collect_inputs(
     return values
 
 
+def resolve_inputs(graph: Graph, resolvers: Mapping[str, Resolver], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Resolve the inputs of named types that have a resolver; others stay as they are."""
+    named = {name: type_.name for name, type_ in graph.inputs.items() if isinstance(type_, NamedType)}
+    resolved = {n: resolvers[type_](given.get(n)) for n, type_ in named.items() if type_ in resolvers}
+    return {**given, **resolved}
+
+
 def _check_bounds(graph: Graph, params: Mapping[str, object]) -> None:
     for name, value in params.items():
         bounds = graph.bounds.get(name)

@@ -22,7 +22,7 @@ from runner.engine.concurrency import Concurrency
 from runner.engine.decisions import Decider
 from runner.engine.execution import Execution, ExecutionContext
 from runner.engine.executors import make_executors
-from runner.engine.inputs import collect_inputs, refuse_unknown
+from runner.engine.inputs import collect_inputs, refuse_unknown, resolve_inputs
 from runner.engine.loading import load_libraries
 from runner.engine.options import RunOptions
 from runner.engine.run_state import RunState, Status
@@ -36,14 +36,13 @@ from runner.graph.types import Ref
 from runner.runtime import tvm_runtime
 from runner.runtime.threads import available_threads
 from runner.runtime.values import Sizes
-from stages.contract import NamedType, warn
+from stages.contract import warn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from runner.cache.cache import Cache
-    from runner.engine.executors import Executor
     from runner.engine.inputs import Resolver
     from runner.engine.observers import Observer
     from runner.engine.plan import Plan
@@ -97,6 +96,7 @@ class Pipeline:
         graph: the checked graph.
         config: the keys of the model's config.json; empty without a model.
         dims: the model's sizes, of the kind that its family has.
+        executors: what runs each stage, by name.
         observers: told what happens in every run.
         stage_cache: finds and keeps the results of stages; None without a cache.
         workers: do the calls.
@@ -132,13 +132,13 @@ class Pipeline:
         self.config, self.dims = model.keys, model.dims
         self.observers: list[Observer] = []
         self._resolvers = dict(resolvers or {})
-        self._executors = make_executors(graph, self.config, build_root)
-        self.stage_cache = None if cache is None else StageCache(graph, self._executors, self.config, cache)
-        self._transfers = Transfers(graph, self._executors)
+        self.executors = make_executors(graph, self.config, build_root)
+        self.stage_cache = None if cache is None else StageCache(graph, self.executors, self.config, cache)
+        self._transfers = Transfers(graph, self.executors)
         self._decider = Decider(graph, self.stage_cache)
         self._context = ExecutionContext(
             graph,
-            self._executors,
+            self.executors,
             self.stage_cache,
             self._transfers,
             self._decider,
@@ -146,10 +146,6 @@ class Pipeline:
             self.observers,
         )
         self._used: deque[list[str]] = deque()  # the keys of each run since the last eviction
-
-    def executor(self, stage: str) -> Executor:
-        """The executor of the stage called `stage`."""
-        return self._executors[stage]
 
     @_by_a_worker
     def load(self, stages: Iterable[str] | None = None, *, wait: bool = True) -> None:
@@ -164,7 +160,7 @@ class Pipeline:
         asked = self.graph.stages if stages is None else stages
         names = [name for name in asked if self.graph.stages[name].is_library]
         self._transfers.check_devices(self.graph.stages[name] for name in names)
-        load_libraries(self._executors, names, self.observers, wait=wait)
+        load_libraries(self.executors, names, self.observers, wait=wait)
 
     @_by_a_worker
     def run(self, inputs: Mapping[str, object] = _NONE, options: RunOptions = _DEFAULT) -> Result:
@@ -220,7 +216,7 @@ class Pipeline:
         from runner.engine.plan import Planner  # noqa: PLC0415 - some ms that a run need not pay
 
         caches = self.stage_cache is not None
-        return Planner(self.graph, self._executors, self._decider, self._transfers, caches=caches).plan(run, stale)
+        return Planner(self.graph, self.executors, self._decider, self._transfers, caches=caches).plan(run, stale)
 
     @_by_a_worker
     def misses(self, run: RunState) -> list[str]:
@@ -245,7 +241,7 @@ class Pipeline:
             execution = Execution(self._context, run)
             execution.finish(last=last)
             outputs = {name: execution.array(ref) for name, ref in run.outputs.items()}
-            kept = {str(ref): execution.array(ref) for ref in self._kept_ports(run)}
+            kept = {str(ref): execution.array(ref) for ref in run.list_kept(self.graph)}
             result = Result({**kept, **outputs}, run.stages, run.copies)
         finally:
             run.await_started()
@@ -290,9 +286,7 @@ class Pipeline:
 
     def resolve_inputs(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Resolve the inputs of named types, so that several runs share their values; others stay as they are."""
-        types = {name: type_.name for name, type_ in self.graph.inputs.items() if isinstance(type_, NamedType)}
-        named = {name: type_ for name, type_ in types.items() if type_ in self._resolvers}
-        return {**given, **{name: self.resolve(type_, given.get(name)) for name, type_ in named.items()}}
+        return resolve_inputs(self.graph, self._resolvers, given)
 
     def check_devices(self, options: RunOptions = _DEFAULT) -> None:
         """Check that this machine has the devices of all stages that a run may need.
@@ -338,14 +332,6 @@ class Pipeline:
             run.await_started()
             for observer in self.observers:
                 observer.input_checked(run, time.perf_counter() - start)
-
-    def _kept_ports(self, run: RunState) -> list[Ref]:
-        """The ports that a run with `keep` gives: those of stages that were needed, and those that were given."""
-        if not run.options.keep:
-            return []
-        every = (ref for spec in self.graph.stages.values() for ref in ports(spec))
-        needed_stages = {spec.name for spec in run.needed}
-        return [ref for ref in every if ref.stage in needed_stages or ref in run.override]
 
     def _mark_used(self, run: RunState) -> None:
         self._used.append([stage.entry.key for stage in run.stages.values() if stage.entry is not None])

@@ -183,6 +183,14 @@ class RunState:
         """Whether the value at `ref` is in memory."""
         return ref in self.given or ref in self.values
 
+    def list_kept(self, graph: Graph) -> list[Ref]:
+        """List the ports that a run with `keep` gives: those of stages that were needed, and those that were given."""
+        if not self.options.keep:
+            return []
+        every = (ref for spec in graph.stages.values() for ref in ports(spec))
+        needed_stages = {spec.name for spec in self.needed}
+        return [ref for ref in every if ref.stage in needed_stages or ref in self.override]
+
     def await_started(self) -> None:
         """Wait for concurrent stages whose results nobody has taken, such as those beside a stage that failed."""
         for started in self.started.values():

@@ -137,7 +137,7 @@ def test_library_with_too_few_inputs_is_refused(toy_graph: Path, tmp_path: Path)
     folder.mkdir()
     compile_static(folder / "scaled.so", Fewer(), "scaled_forward", input_ids=([1, 16], "int64"))
     pipeline = overlaid(toy_graph, folder)
-    assert pipeline.executor("scaled").weight_bytes() == 0
+    assert pipeline.executors["scaled"].weight_bytes() == 0
     with pytest.raises(
         RunError, match=r"takes 1 inputs \(.*\), the graph gives it 2 \(input_ids, text_mask\); the graph"
     ):

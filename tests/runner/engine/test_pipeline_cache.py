@@ -60,7 +60,7 @@ def test_second_run_runs_nothing_and_loads_no_library(make: Make) -> None:
     assert statuses(second) == {"tokenize": Status.HIT, "scaled": Status.HIT}
     assert second["y"].tobytes() == first["y"].tobytes()
     assert second.timings == {}
-    stage = pipeline.executor("scaled")
+    stage = pipeline.executors["scaled"]
     assert isinstance(stage, CompiledStage)
     assert not stage.is_loaded
 

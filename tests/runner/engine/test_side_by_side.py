@@ -163,7 +163,7 @@ def copied(tiny_model: Path, tiny_root: Path, tmp_path: Path) -> Pipeline:
 
 
 def library(pipeline: Pipeline, stage: str) -> Path:
-    found = pipeline.executor(stage)
+    found = pipeline.executors[stage]
     assert isinstance(found, CompiledStage)
     return found.library
 

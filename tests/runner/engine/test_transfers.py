@@ -129,7 +129,7 @@ def test_absent_device_is_an_error_before_any_library_is_loaded(away: Away) -> N
     pipeline = away(decoder="cpu:7")
     with pytest.raises(RunError, match=r"^stage 'decoder': device cpu:7 is not present: this machine has cpu:0, cpu:1"):
         pipeline.run({"phonemes": WORDS})
-    stages = [pipeline.executor(name) for name in COMPILED]
+    stages = [pipeline.executors[name] for name in COMPILED]
     assert all(isinstance(stage, CompiledStage) and not stage.is_loaded for stage in stages)
 
 
