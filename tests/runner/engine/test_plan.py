@@ -74,7 +74,7 @@ def test_plan_loads_no_array_and_no_library(tiny: Tiny, stage_cache: Path) -> No
     made = planned(pipeline)
     assert str(made.stages["decoder"].reason) == "params.seed 0 -> 3"
     assert all(path.exists() for path in (stage_cache / "tensors").rglob("*.npy"))
-    compiled = [stage for stage in map(pipeline.executor, ORDER) if isinstance(stage, CompiledStage)]
+    compiled = [stage for stage in map(pipeline.executors.get, ORDER) if isinstance(stage, CompiledStage)]
     assert len(compiled) == 5
     assert all(not stage.is_loaded for stage in compiled)
 
