@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from runner.cli import console
 from runner.cli.command import Command
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def ls(stage: str | None, cache_dir: Path | None) -> None:
     from runner.inspect import cache_text
 
     found = _open(cache_dir)
-    click.echo(cache_text.describe(found, cache_text.list_entries(found, stage)))
+    console.echo(cache_text.describe(found, cache_text.list_entries(found, stage)))
 
 
 @cache.command(cls=Command)
@@ -51,7 +52,7 @@ def why(entry: str, other: str | None, cache_dir: Path | None) -> None:
     """
     from runner.inspect import cache_text
 
-    click.echo(cache_text.explain(_open(cache_dir), entry, other))
+    console.echo(cache_text.explain(_open(cache_dir), entry, other))
 
 
 @cache.command(cls=Command)
@@ -63,7 +64,7 @@ def verify(ctx: click.Context, cache_dir: Path | None) -> None:
 
     found = _open(cache_dir)
     checked = found.verify()
-    click.echo(cache_text.describe_check(found, checked))
+    console.echo(cache_text.describe_check(found, checked))
     ctx.exit(1 if checked.damaged else 0)
 
 
@@ -78,7 +79,7 @@ def gc(max_size: str | None, max_age: str | None, cache_dir: Path | None) -> Non
     size = None if max_size is None else units.parse_bytes(max_size)
     age = None if max_age is None else units.parse_seconds(max_age)
     found = _open(cache_dir, size, age)
-    click.echo(cache_text.describe_removal(found, found.evict(now=True)))
+    console.echo(cache_text.describe_removal(found, found.evict(now=True)))
 
 
 @cache.command(cls=Command)
@@ -88,7 +89,7 @@ def clear(cache_dir: Path | None) -> None:
     from runner.inspect import cache_text
 
     found = _open(cache_dir)
-    click.echo(cache_text.describe_removal(found, found.clear()))
+    console.echo(cache_text.describe_removal(found, found.clear()))
 
 
 def _open(root: Path | None, max_bytes: int | None = None, max_age_s: float | None = None) -> Cache:

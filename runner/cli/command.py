@@ -1,10 +1,9 @@
-"""The class of all commands: it prints errors and warnings."""
+"""The class of all commands: it reserves standard output, and prints errors and warnings."""
 
 from __future__ import annotations
 
 import json
 import logging
-import sys
 import traceback
 from typing import Any
 
@@ -35,7 +34,17 @@ class Command(click.Command):
         debug = ctx.params.pop("debug")
         if not _LOG.handlers:
             _LOG.addHandler(_Warnings())
-        if ctx.params.get("as_json") and sys.stdout is None:
+        try:
+            with console.reserve_output():
+                return self._invoke(ctx, debug=debug)
+        except OSError as error:
+            if error.filename != console.OUTPUT:
+                raise
+            return ctx.exit(console.report_error(error))
+
+    def _invoke(self, ctx: click.Context, *, debug: bool) -> Any:
+        as_json = ctx.params.get("as_json")
+        if as_json and console.output() is None:
             raise click.UsageError("--json: standard output is closed")
         try:
             return super().invoke(ctx)
@@ -45,15 +54,12 @@ class Command(click.Command):
             message = spell_options(str(error))
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
-        except Exception as error:  # noqa: BLE001 - an internal error: exit code 1 would mean that lines have failed
+        except Exception as error:  # an internal error: exit code 1 would mean that lines have failed
             if isinstance(error, OSError) and error.filename == console.OUTPUT:
-                if isinstance(error, BrokenPipeError):
-                    ctx.exit(console.CLOSED)
-                message = console.describe_error(error)
-            else:
-                traceback.print_exc()
-                message = f"internal error: {type(error).__name__}: {error}"
+                raise
+            traceback.print_exc()
+            message = f"internal error: {type(error).__name__}: {error}"
         click.echo(message, err=True)
-        if ctx.params.get("as_json"):
-            click.echo(json.dumps({"format": 1, "status": "error", "error": message}))
+        if as_json:
+            console.echo(json.dumps({"format": 1, "status": "error", "error": message}))
         return ctx.exit(2)

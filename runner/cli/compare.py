@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli import options
+from runner.cli import console, options
 from runner.cli.command import Command
 from runner.cli.settings import Settings
 from runner.errors import RunError, suggest
@@ -84,7 +84,7 @@ def compare(a: str, b: str, tolerances: tuple[str, ...], cross: bool, probe: str
             {"line": label, "ports": table.rows(found), "probe": [tap.table() for tap in taps.get(label, [])]}
             for label, found in distances.items()
         ]
-        click.echo(json.dumps({"format": 1, **names, "within": within, "utterances": utterances}))
+        console.echo(json.dumps({"format": 1, **names, "within": within, "utterances": utterances}))
     if not within:
         click.get_current_context().exit(1)
 

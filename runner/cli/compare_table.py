@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import click
+from runner.cli import console
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,8 +59,8 @@ class PortTable:
         _print(table)
         for distance in distances:
             if distance.fault is not None:
-                click.echo(f"{distance.port}: {distance.fault}")
-        click.echo()
+                console.echo(f"{distance.port}: {distance.fault}")
+        console.echo()
 
     def _cells(self, distance: Distance) -> list[str]:
         shape = distance.shapes[0] or distance.shapes[1] or ""
@@ -86,8 +86,8 @@ def print_taps(title: str, taps: Sequence[Tap]) -> None:
         table.add_row(*(Text(cell, "red" if tap.finite < 1 else "") for cell in cells))
     _print(table)
     first = next((tap for tap in taps if tap.finite < 1), None)
-    click.echo("every value is finite" if first is None else f"the first that is not finite: {first.name}")
-    click.echo()
+    console.echo("every value is finite" if first is None else f"the first that is not finite: {first.name}")
+    console.echo()
 
 
 def _table(title: str, columns: Sequence[str], left: tuple[str, ...]) -> Table:
@@ -95,7 +95,7 @@ def _table(title: str, columns: Sequence[str], left: tuple[str, ...]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    click.echo(title)  # a title of the table itself would be cut to its width
+    console.echo(title)  # a title of the table itself would be cut to its width
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(Text(column), justify="left" if column in left else "right")
@@ -105,5 +105,7 @@ def _table(title: str, columns: Sequence[str], left: tuple[str, ...]) -> Table:
 def _print(table: Table) -> None:
     from rich.console import Console
 
-    console = Console()
-    (console if console.is_terminal else Console(width=_WIDTH)).print(table)
+    stream = console.output()
+    if stream is not None:
+        found = Console(file=stream)
+        (found if found.is_terminal else Console(file=stream, width=_WIDTH)).print(table)

@@ -11,6 +11,7 @@ import stages
 from runner.batch.rows import STDIN
 from runner.build.staleness import checkpoint_record
 from runner.cache.digest import list_files
+from runner.cli import console
 from runner.cli.inputs import list_files as list_input_files
 from runner.files.locate import find_file
 from runner.files.overwriting import Use, refuse_overwriting
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from runner.cli.settings import Settings
     from runner.graph.types import Graph
 
-_STDIN, _STDOUT = Path("/dev/stdin"), Path("/dev/stdout")  # links to the files that they are redirected to
+_STDIN = Path("/dev/stdin")  # a link to the file that it is redirected to
 
 
 def check_files(
@@ -46,8 +47,9 @@ def check_files(
     pages = [(option, path) for option, path in reports if path is not None]
     for _, path in pages:
         resolve_target(path)
+    output = Path(f"/dev/fd/{console.output_handle()}").resolve()  # the file that it is redirected to
     written = [
-        *([("standard output", _STDOUT)] if settings.as_json or place is None else []),
+        *([(console.OUTPUT, output)] if settings.as_json or place is None else []),
         *([] if place is None else _list_outputs(place, lines)),
         *pages,
     ]

@@ -180,7 +180,7 @@ def run(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: A
 def check(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...]) -> None:
     """List every mistake in a graph; nothing is built or loaded."""
     checked = options.load(graph, overlays, sets)
-    click.echo(f"{checked.path}: {len(checked.stages)} stages, no mistakes")
+    console.echo(f"{checked.path}: {len(checked.stages)} stages, no mistakes")
 
 
 @cli.command(cls=Command)
@@ -204,7 +204,7 @@ def show(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...]) -> None:
     """Print the graph as a mermaid diagram."""
     from runner.inspect.mermaid import draw_mermaid
 
-    click.echo(draw_mermaid(options.load(graph, overlays, sets)), nl=False)
+    console.echo(draw_mermaid(options.load(graph, overlays, sets)), nl=False)
 
 
 @cli.command(cls=Command)
@@ -216,7 +216,7 @@ def config(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], with_or
     from runner.inspect.mermaid import list_values
 
     for path, value, origin in list_values(options.load(graph, overlays, sets)):
-        click.echo(f"{path}: {value}" + (f"  # {spell_options(str(origin))}" if with_origins else ""))
+        console.echo(f"{path}: {value}" + (f"  # {spell_options(str(origin))}" if with_origins else ""))
 
 
 @cli.command(cls=Command)
@@ -224,7 +224,7 @@ def schema() -> None:
     """Print the JSON Schema of graph files, for editors."""
     from runner.graph.schema import graph_schema
 
-    click.echo(graph_schema(), nl=False)
+    console.echo(graph_schema(), nl=False)
 
 
 @cli.command(cls=Command)
@@ -239,7 +239,7 @@ def assets(config: Path, voices: tuple[Path, ...], output: Path) -> None:
     from runner.speech.assets import write_assets
 
     for path in write_assets(config, voices, output):
-        click.echo(path)
+        console.echo(path)
 
 
 def main() -> None:
@@ -252,11 +252,10 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except OSError as error:  # of --help: a command prints its own errors
+    except OSError as error:
         if error.filename != console.OUTPUT:
             raise
-        click.echo(console.describe_error(error), err=True)
-        sys.exit(2)
+        sys.exit(console.report_error(error))
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         sys.exit(130)

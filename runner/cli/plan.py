@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from runner.cli import options
+from runner.cli import console, options
 from runner.cli.command import Command
 from runner.cli.settings import Settings
 
@@ -40,7 +40,7 @@ def plan(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: 
         rows = [inputs.make_row()] if lines is None else lines
         runner = make_runner(pipeline, inputs, settings.make_run_options())
         reasons = dict(stale(checked, settings.build_dir, find_covered(checked, settings)))
-        click.echo(explain(pipeline, runner.runs(rows), reasons))
+        console.echo(explain(pipeline, runner.runs(rows), reasons))
         if reasons:
             runner.check_devices()
         for _, run in runner.runs(rows):

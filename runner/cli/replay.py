@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from runner.cache.cache import Cache, default_root
-from runner.cli import options
+from runner.cli import console, options
 from runner.cli.command import Command
 from runner.cli.settings import Settings
 from runner.engine import record
@@ -102,6 +102,6 @@ def runs(count: int, cache_dir: Path | None) -> None:
     folder = Cache(cache_dir or default_root()).root / "runs"
     names = record.runs(folder)
     for name in names[:count]:
-        click.echo(runs_text.summary(folder, name))
+        console.echo(runs_text.summary(folder, name))
     if not names:
-        click.echo(f"{folder}: no run has left a record there")
+        console.echo(f"{folder}: no run has left a record there")

@@ -14,7 +14,7 @@ import click
 
 from runner.batch import bulk
 from runner.build.staleness import check_checkpoint_path, stale
-from runner.cli import options, progress
+from runner.cli import console, options, progress
 from runner.cli.building import build_for, build_stale, find_covered, make_pipeline
 from runner.cli.files import check_files
 from runner.cli.inputs import GivenInputs
@@ -58,7 +58,7 @@ class Report:
     def finish(self, settings: Settings) -> None:
         """Print the table if the settings ask for it, and exit with 1 if rows have failed."""
         if settings.as_json:
-            click.echo(json.dumps(self.table))
+            console.echo(json.dumps(self.table))
         if self.failed:
             click.get_current_context().exit(1)
 
@@ -189,7 +189,7 @@ def _show(
         if settings.as_json:
             listed.append({"line": part.origin, "outputs": {n: to_json(v) for n, v in part.outputs.items()}})
         elif not settings.quiet:
-            click.echo("\n".join([f"{part.origin}:", *(f"  {n}: {spell_value(v)}" for n, v in part.outputs.items())]))
+            console.echo("\n".join([f"{part.origin}:", *(f"  {n}: {spell_value(v)}" for n, v in part.outputs.items())]))
 
     summary = bulk.run(
         *(runner, rows, checked, Listing(show), progress.ProgressDisplay()),

@@ -5,9 +5,8 @@ Unlike in a run to a file, lines are not checked before the first is spoken: the
 
 from __future__ import annotations
 
-import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 import numpy as np
@@ -42,13 +41,27 @@ def check_settings(settings: Settings) -> None:
     """
     for option in settings.list_given(_EXCLUDED):
         raise click.UsageError(f"--stream takes lines as they come and writes audio only: leave {option} out")
-    if sys.stdout is None:
-        raise click.UsageError("--stream: standard output is closed")
-    if sys.stdout.isatty():
+    find_output("--stream")
+
+
+def find_output(option: str) -> BinaryIO:
+    """Find standard output, to write samples to.
+
+    Args:
+        option: the option that asks for it, for messages.
+
+    Raises:
+        UsageError: it is closed, or a terminal.
+    """
+    output = console.output()
+    if output is None:
+        raise click.UsageError(f"{option}: standard output is closed")
+    if output.isatty():
         raise click.UsageError(
-            f"--stream: standard output is a terminal; give it to a player, as in "
+            f"{option}: standard output is a terminal; give it to a player, as in "
             f"`| aplay -t raw -f S16_LE -r {SAMPLE_RATE_HZ} -c 1`"
         )
+    return output.buffer
 
 
 def stream(pipeline: Pipeline, settings: Settings, given: GivenInputs, rows: Iterable[Row]) -> None:
@@ -69,7 +82,7 @@ def stream(pipeline: Pipeline, settings: Settings, given: GivenInputs, rows: Ite
     pause = np.zeros(round(settings.pause * speaker.rate_hz), np.float32)
     first_s = None
     try:
-        with PcmWriter(sys.stdout.buffer, console.OUTPUT, settings.subtype or "PCM_16") as writer:
+        with PcmWriter(find_output("--stream"), console.OUTPUT, settings.subtype or "PCM_16") as writer:
             for is_new_line, part in _speak(speaker, rows, failed, keep_going=settings.keep_going):
                 if is_new_line and writer.samples:
                     writer.write(pause)

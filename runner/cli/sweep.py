@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli import options
+from runner.cli import console, options
 from runner.cli.outputs import find_suffix
 from runner.cli.run import execute
 from runner.engine.observers import Observer
@@ -77,7 +77,7 @@ def sweep(
         reports.append((point, *_run(point, checked, settings, cache)))
     if settings.as_json:
         rows = [{"sweep": point.name, **report.table} for point, report, _, _ in reports]
-        click.echo(json.dumps({"format": 1, "points": rows}))
+        console.echo(json.dumps({"format": 1, "points": rows}))
     else:
         _print_table(reports)
     if any(report.failed for _, report, _, _ in reports):
@@ -138,4 +138,4 @@ def _print_table(reports: list[tuple[_Point, Report, _Counts, float]]) -> None:
     widths = [max(len(str(row[column])) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         others = (f"{cell!s:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True))
-        click.echo("  ".join([f"{row[0]:<{widths[0]}}", *others]))
+        console.echo("  ".join([f"{row[0]:<{widths[0]}}", *others]))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli import options
+from runner.cli import console, options
 from runner.cli.command import Command
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def voices(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], *, as_j
 
     checked = options.load(graph, overlays, sets)
     found = [] if checked.model is None else list_model_voices(checked.model)
-    click.echo(json.dumps(_make_table(checked, found)) if as_json else "\n".join(_describe(checked, found)))
+    console.echo(json.dumps(_make_table(checked, found)) if as_json else "\n".join(_describe(checked, found)))
 
 
 def _make_table(graph: Graph, found: Iterable[ListedVoice]) -> dict[str, Any]:
