@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from runner.graph.types import Graph
     from runner.inspect.sides import Case, GraphSide, Side
 
-_REFERENCE, _LAST = "reference", "last"
+_REFERENCE = "reference"
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _run_side(spec: SideSpec, settings: Settings, cache: Cache | None, no_graph:
     if cache is None:
         raise RunError(f"'{spec.head}': a run is read from the cache, which --no-cache excludes")
     try:
-        found = record.find(cache.root / "runs", None if spec.head == _LAST else spec.head)
+        found = record.find(cache.root / "runs", spec.head)
     except RunError as no_run:
         raise RunError(f"'{spec.head}' is neither a graph nor a run:\n  {no_graph}\n  {no_run}") from None
     then = Settings.from_record(found)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from runner.graph.types import Graph
 
 PHONEMES = "phonemes"
-_NO_LINES = "the inputs"  # the origin of the one row of a graph that takes no lines
+NO_LINES = "the inputs"  # the origin of the one row of a graph that takes no lines
 _VOICE = "voice"
 
 
@@ -106,7 +106,7 @@ class GivenInputs:
         if self.lines is not None:
             options = "one of --input FILE and --phonemes TEXT" if self.lines == PHONEMES else "--input FILE"
             raise click.UsageError(f"give {options}, or --in {self.lines}=TEXT")
-        return Row(b"", _NO_LINES)
+        return Row(b"", NO_LINES)
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -81,71 +81,14 @@ def cli() -> None:
 
 @cli.command(cls=Command)
 @options.graph_options
-@options.input_options
-@click.option(
-    "-o",
-    "--output",
-    "outputs",
-    multiple=True,
-    metavar="[NAME=]PATH",
-    help="Audio file, or a folder for a file a line; NAME=PATH for one output. Repeatable.  [default: as FILE, .wav]",
-)
-@click.option(
-    "--stream",
-    is_flag=True,
-    help="Write raw samples to standard output, each line's while the next is computed: 24 kHz, mono, 16 bit.",
-)
-@click.option(
-    "--pause",
-    type=click.FloatRange(0, 60),
-    callback=options.no_nan,
-    default=0.3,
-    show_default=True,
-    help="Silence between lines [s].",
-)
-@click.option(
-    "--subtype", metavar="NAME", help="How a sample is stored: PCM_16, FLOAT, ...  [default: PCM_16 in a .wav]"
-)
-@click.option("--threads", type=click.IntRange(1, 1024), help="Threads of the kernels.  [default: one a core]")
-@click.option("--timings", is_flag=True, help="Print the duration of each stage.")
-@click.option(
-    "--timestamps",
-    metavar="FILE",
-    help="Write the times of symbols and words, as .json, .tsv, .TextGrid, .srt or .vtt. If FILE is only an extension, "
-    "or the output a folder, the file is put beside the audio.",
-)
-@click.option("--keep-going", is_flag=True, help="Leave out bad lines, list them at the end and exit with 1.")
-@click.option("--no-resume", is_flag=True, help="Do not resume an earlier run: speak its finished lines again.")
-@click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON on standard output.")
+@options.output_option("as FILE, .wav")
 @click.option(
     "--sweep",
     multiple=True,
     metavar="A.B=V,V,...",
     help="Run the graph for each value, as in params.speed=0.8,1,1.2, into the folder of -o. Repeatable.",
 )
-@click.option("--explain", is_flag=True, help="Print the plan first, as `plan` does.")
-@options.scope_options
-@click.option(
-    "--save-tensors",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Write each port to DIR/STAGE.PORT.npy; for several utterances to DIR/0001 and so on.",
-)
-@click.option(
-    "--report",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE.html",
-    help="Write a page with the audio, plots of the sound, the graph, times, and all ports.",
-)
-@click.option(
-    "--trace",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE.json",
-    help="Write the times of all stages, for ui.perfetto.dev.",
-)
-@options.cache_options
-@options.build_dir
-@options.quiet
+@options.run_options
 def run(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: Any) -> None:
     """Speak the input. Missing and stale libraries are built first; results in the cache are not computed again."""
     from runner.runtime import process

@@ -95,12 +95,79 @@ cache_options = _combine(
     click.option("--no-cache", is_flag=True, help="Compute everything, keep no results and write no record."),
 )
 
+
+def output_option(default: str) -> Callable[..., Any]:
+    """Make the option that names the outputs.
+
+    Args:
+        default: the output without it, for the help text.
+    """
+    text = "Audio file, or a folder for a file a line; NAME=PATH for one output. Repeatable."
+    return click.option(
+        "-o", "--output", "outputs", multiple=True, metavar="[NAME=]PATH", help=f"{text}  [default: {default}]"
+    )
+
+
 build_dir = click.option(
     "--build-dir",
     type=click.Path(path_type=Path),
     help="Folder of the libraries.  [default: build in a checkout, else a cache folder]",
 )
 quiet = click.option("-q", "--quiet", is_flag=True, help="Print only warnings and errors.")
+
+run_options = _combine(
+    input_options,
+    click.option(
+        "--stream",
+        is_flag=True,
+        help="Write raw samples to standard output, each line's while the next is computed: 24 kHz, mono, 16 bit.",
+    ),
+    click.option(
+        "--pause",
+        type=click.FloatRange(0, 60),
+        callback=no_nan,
+        default=0.3,
+        show_default=True,
+        help="Silence between lines [s].",
+    ),
+    click.option(
+        "--subtype", metavar="NAME", help="How a sample is stored: PCM_16, FLOAT, ...  [default: PCM_16 in a .wav]"
+    ),
+    click.option("--threads", type=click.IntRange(1, 1024), help="Threads of the kernels.  [default: one a core]"),
+    click.option("--timings", is_flag=True, help="Print the duration of each stage."),
+    click.option(
+        "--timestamps",
+        metavar="FILE",
+        help="Write the times of symbols and words, as .json, .tsv, .TextGrid, .srt or .vtt. If FILE is only an "
+        "extension, or the output a folder, the file is put beside the audio.",
+    ),
+    click.option("--keep-going", is_flag=True, help="Leave out bad lines, list them at the end and exit with 1."),
+    click.option("--no-resume", is_flag=True, help="Do not resume an earlier run: speak its finished lines again."),
+    click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON on standard output."),
+    click.option("--explain", is_flag=True, help="Print the plan first, as `plan` does."),
+    scope_options,
+    click.option(
+        "--save-tensors",
+        type=click.Path(path_type=Path, file_okay=False),
+        metavar="DIR",
+        help="Write each port to DIR/STAGE.PORT.npy; for several utterances to DIR/0001 and so on.",
+    ),
+    click.option(
+        "--report",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE.html",
+        help="Write a page with the audio, plots of the sound, the graph, times, and all ports.",
+    ),
+    click.option(
+        "--trace",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE.json",
+        help="Write the times of all stages, for ui.perfetto.dev.",
+    ),
+    cache_options,
+    build_dir,
+    quiet,
+)
 
 
 def load(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], cache: Cache | None = None) -> Graph:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from runner.cache.cache import Cache, default_root
 from runner.cli import console, options
@@ -14,82 +16,108 @@ from runner.cli.command import Command
 from runner.cli.settings import Settings
 from runner.engine import record
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runner.graph.types import Graph
+
+_LEFT_OUT = (  # options of a run that a replay does not take over
+    *("speed", "seed", "skip_unknown"),  # the recorded graph holds their values
+    *("start", "only", "refresh", "no_resume"),  # they force stages to run
+    *("outputs", "timestamps", "save_tensors", "report", "trace", "stream"),  # files, which a replay does not replace
+    *("as_json", "explain", "timings", "quiet", "cache_dir", "no_cache"),  # of the command itself
+)
+
 
 @click.command(cls=Command)
 @click.argument("name", required=False, metavar="[RUN]")
 @options.overlay_options
-@click.option("--voice", metavar="VOICE", help="Another voice than that of the run.")
-@click.option(
-    "-o",
-    "--output",
-    "outputs",
-    multiple=True,
-    metavar="[NAME=]PATH",
-    help="Audio file or folder.  [default: that of the run, as NAME.replay.EXT]",
-)
-@click.option("--explain", is_flag=True, help="Print the plan first.")
-@click.option("--cache-dir", type=click.Path(path_type=Path, file_okay=False), help="Folder of the cache.")
-@options.quiet
-def replay(name: str | None, overlays: tuple[str, ...], sets: tuple[str, ...], **given: Any) -> None:
-    """Run RUN again, or the last run: with its lines, graph and parameters, and with -c and --set laid over the graph.
+@options.output_option("that of the run, as NAME.replay.EXT")
+@options.run_options
+def replay(name: str | None, overlays: tuple[str, ...], sets: tuple[str, ...], **values: Any) -> None:
+    """Run RUN again, or the last run: with its lines, graph and options, and with -c and --set laid over the graph.
 
-    RUN is an id that `kokoro-run runs` lists, or the start or the end of one. Only stages that depend on a change run.
-    The command is refused if a voice or another input file is missing or has changed since.
+    RUN is an id that `kokoro-run runs` lists, the start or the end of one, or `last`. The options are those of `run`,
+    and each that is given replaces that of the run. Only stages that depend on a change run. The command is refused if
+    a voice or another input file is missing or has changed since, unless an option replaces it.
     """
-    from runner.batch.rows import Row
-    from runner.cli.replay_inputs import check_inputs
-    from runner.cli.run import execute
+    from runner.cli.replay_inputs import check_inputs, gives_lines, leave_out, take_rows
+    from runner.cli.run import execute, execute_stream
     from runner.engine.replay import graph_of
 
-    cache = Cache(given["cache_dir"] or default_root())
+    source = click.get_current_context().get_parameter_source
+    given = {option: value for option, value in values.items() if source(option) is not ParameterSource.DEFAULT}
+    cache = Cache(given.get("cache_dir") or default_root())
     found = record.find(cache.root / "runs", name)
     graph = graph_of(found, overlays, sets)
-    then = _make_settings(Settings.from_record(found))
-    if given["voice"] is None:
-        check_inputs(found, graph)
-        given["voice"] = then.voice
-    else:
-        check_inputs(found, graph, ("vocab", "load"))
-    lines = [Row(text.encode("utf-8", "surrogateescape"), origin) for origin, text in found.rows]
-    written = _find_output(found)
-    given |= {"outputs": given["outputs"] or (() if written is None else (written,)), "overlays": overlays}
-    settings = dataclasses.replace(then, **given)
-    execute(graph, settings, lines, cache, found).finish(settings)
+    then, rows = take_rows(found)
+    inputs, load = (leave_out(getattr(then, name), given.get(name, ())) for name in ("inputs", "load"))
+    given |= {name: (*kept, *given[name]) for name, kept in (("inputs", inputs), ("load", load)) if name in given}
+    has_lines = "source" in given or "phonemes" in given
+    if has_lines:
+        load = ()  # its arrays are of the lines of the run
+        given = {"source": None, "phonemes": None, "load": load, **given}
+    elif gives_lines(graph, given.get("inputs", ())):
+        rows, given = None, {"source": None, "phonemes": None, **given}
+    options = ["load", "inputs", *(name for name in ("vocab", "voice") if name not in given)]
+    check_inputs(found, graph, options, dataclasses.replace(then, inputs=inputs, load=load))
+    settings = _make_settings(found, then, graph, {**given, "overlays": overlays})
+    settings.check_source()
+    with settings.open_rows(once=settings.stream) if has_lines else contextlib.nullcontext(rows) as lines:
+        if settings.stream:
+            execute_stream(graph, settings, lines, None if settings.no_cache else cache)
+        else:
+            execute(graph, settings, lines, None if settings.no_cache else cache, found).finish(settings)
 
 
-def _make_settings(then: Settings) -> Settings:
-    """Make the settings of a replay from those of the run.
+def _make_settings(found: record.RunRecord, then: Settings, graph: Graph, given: Mapping[str, Any]) -> Settings:
+    """Make the settings of a replay: those of the run, with those that are given in their place.
 
-    Options are left out if the recorded graph holds their values, or if they force a stage to run. Timestamps are
-    written beside the new audio.
+    Outputs and timestamps are put beside those of the run.
+
+    Raises:
+        UsageError: options exclude each other.
     """
+    until = None if {"until", "only"} & given.keys() else then.until or then.only
+    plain = {name: getattr(Settings(), name) for name in _LEFT_OUT}
+    settings = dataclasses.replace(then, **{**plain, "until": until, **given})
+    settings.scope.check(graph)
+    if settings.stream:
+        from runner.cli.stream import check_settings
+
+        check_settings(settings)
+        return settings
+    from runner.cli.outputs import choose_targets
+
     times = then.timestamps and (Path(then.timestamps).suffix or then.timestamps)
-    return dataclasses.replace(
-        *(then,),
-        speed=None,
-        seed=None,
-        skip_unknown=False,
-        start=None,
-        only=None,
-        refresh=(),
-        save_tensors=None,
-        report=None,
-        trace=None,
-        as_json=False,
-        stream=False,
-        until=then.until or then.only,
-        timestamps=times,
-    )
+    beside: dict[str, Any] = {"outputs": _find_outputs(found, then, graph), "timestamps": times}
+    whole = dataclasses.replace(settings, **{name: beside[name] for name in beside if name not in given})
+    names = {target.name for target in choose_targets(graph, whole)}
+    is_part = settings.until is not None or settings.only is not None
+    return settings if is_part and not names <= settings.scope.outputs(graph).keys() else whole
 
 
-def _find_output(found: record.RunRecord) -> str | None:
-    """Find the output of a replay, which never replaces that of the run."""
-    written = found.end and found.end.get("output")
-    if not written:
-        return None
-    path = Path(written)
-    name = f"{path.stem}.replay{path.suffix}" if path.suffix else f"{path.name}.replay/"
-    return f"./{name}"  # a name with '=' is not that of an output
+def _find_outputs(found: record.RunRecord, then: Settings, graph: Graph) -> tuple[str, ...]:
+    """Find the outputs of a replay, which never replace those of the run."""
+    from runner.batch.rows import STDIN
+
+    if then.outputs:
+        return tuple(_rename(text, graph) for text in then.outputs)
+    if found.end is not None and not found.end.get("output"):
+        return ()  # the values were printed
+    stem = Path(then.source).stem if then.source not in (None, STDIN) else "speech"
+    if len(graph.audio) == 1:
+        return (f"{stem}.replay.wav",)
+    return tuple(f"{name}={stem}.{name}.replay.wav" for name in graph.audio)
+
+
+def _rename(text: str, graph: Graph) -> str:
+    """Rename the path of `[NAME=]PATH`, a file or a folder, to one in the working folder."""
+    name, equals, rest = text.partition("=")
+    prefix, path = (f"{name}=", Path(rest)) if equals and name in graph.outputs else ("", Path(text))
+    is_file = path.suffix and not text.endswith("/")
+    name = f"{path.stem}.replay{path.suffix}" if is_file else f"{path.name}.replay/"
+    return prefix + (f"./{name}" if "=" in name else name)  # a name with '=' is not that of an output
 
 
 @click.command(cls=Command)

@@ -37,6 +37,8 @@ MAX_RUNS, MAX_BYTES = 1000, 256 * 2**20  # of records kept; the oldest go first
 
 _LOG = logging.getLogger("kokoro_run")
 _SUFFIX = ".jsonl"
+LATEST = "last"
+"""The name of the latest run, whichever that is."""
 
 
 @dataclass(frozen=True)
@@ -198,13 +200,13 @@ def runs(folder: Path) -> list[str]:
 
 
 def find(folder: Path, name: str | None) -> RunRecord:
-    """The record of the run whose id is `name`, or begins or ends so; the latest where it is None.
+    """The record of the run whose id is `name`, or begins or ends so; the latest where it is None or 'last'.
 
     Raises:
         RunError: there is none, or several, or it is damaged.
     """
     known = runs(folder)
-    if name is None:
+    if name is None or name == LATEST:
         if not known:
             raise RunError(f"{folder}: no run has left a record there; give another cache folder, or run something")
         return read(folder / f"{known[0]}{_SUFFIX}")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from runner.graph.schema import graph_schema
 from tests.conftest import ROOT
+from tests.runner.conftest import Run
+from tests.runner.toys import offer_stage
 
 OWN = {"PYTHONPATH": str(ROOT)}
 _PLAIN = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "PYTHONIO"))}
@@ -70,3 +76,161 @@ def test_a_name_that_is_not_utf_8_is_printed(tmp_path: Path) -> None:
 def test_help_into_a_full_disk_is_reported(tmp_path: Path) -> None:
     done = shell(["-m", "runner", "--help"], ">/dev/full", tmp_path)
     assert (done.returncode, done.stderr) == (2, b"standard output: cannot be written: No space left on device\n")
+
+
+FULL = b"standard output: cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "runs",
+        "plan {graph} --phonemes h",
+        "run {graph} --phonemes h --until tokenize",
+        "run {graph} --phonemes h --json -q",
+        "replay --json -q",
+        "compare last last",
+        "compare last last --json",
+        "show {graph}",
+        "config {graph}",
+        "check {graph}",
+        "schema",
+        "cache ls",
+        "cache why tones",
+        "cache verify",
+        "cache gc",
+        "cache clear",
+        "cache --help",
+    ],
+)
+def test_a_command_whose_output_is_full_says_so_and_ends_with_2(
+    run: Run, tones_graph: Path, tmp_path: Path, command: str
+) -> None:
+    assert run(tones_graph, "--phonemes", "h", "-q")[0] == 0
+    words = shlex.join([sys.executable, "-m", "runner", *command.format(graph=tones_graph).split()])
+    done = subprocess.run(
+        *(f"{words} >/dev/full",),
+        shell=True,
+        capture_output=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, **OWN},
+    )
+    assert (done.returncode, done.stderr) == (2, FULL)
+
+
+def test_an_error_that_cannot_be_printed_as_json_is_told_with_the_reason(tones_graph: Path, tmp_path: Path) -> None:
+    done = shell(["-m", "runner", tones_graph, "--no-cache", "--phonemes", "7", "--json"], ">/dev/full", tmp_path)
+    first, second = done.stderr.splitlines(keepends=True)
+    assert (done.returncode, second) == (2, FULL)
+    assert first.startswith(b"--phonemes: stage 'tokenize': column 1: unknown symbol '7'")
+
+
+def test_output_to_a_pipe_that_another_program_has_made_non_blocking_is_whole() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    with subprocess.Popen([sys.executable, "-m", "runner", "schema"], cwd=ROOT, stdout=writing) as process:
+        os.close(writing)
+        time.sleep(1)  # the program fills the pipe
+        with os.fdopen(reading, "rb") as file:
+            text = file.read()
+    assert (process.returncode, text.decode()) == (0, graph_schema())
+
+
+PRINTING = """
+import ctypes
+import os
+import subprocess
+import sys
+
+import numpy as np
+
+from stages.contract import In, Out, stage
+
+print("of the module")
+
+
+@stage(input_ids=In("int64[1, text]", "ids"), said=Out("int64[1, text]", "the same"))
+def said(input_ids):
+    print("of print")
+    sys.__stdout__.write("of the first stream\\n")
+    os.write(1, b"of the descriptor\\n")
+    subprocess.run(["echo", "of a child"], check=True)
+    ctypes.CDLL(None).printf(b"of C code\\n")
+    return {"said": input_ids}
+"""
+SAID = {"of the module", "of print", "of the first stream", "of the descriptor", "of a child", "of C code"}
+
+
+SAID_STAGE = """  said:
+    module: others.said
+    device: host
+    inputs:
+      input_ids: int64[1, text] <- tokenize.input_ids
+    outputs:
+      said: int64[1, text]
+"""
+
+
+@pytest.fixture
+def printing_graph(tones_graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The graph that speaks, with a stage that prints in every way there is."""
+    offer_stage("said", PRINTING, tmp_path, monkeypatch)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+    head, tones = tones_graph.read_text("utf-8").split("  tones:\n", 1)
+    path = tones_graph.with_name("printing.yaml")
+    path.write_text(head + SAID_STAGE + "  tones:\n" + tones.replace("tokenize.input_ids", "said.said"), "utf-8")
+    return path
+
+
+def call(words: list[object], folder: Path) -> tuple[bytes, set[str]]:
+    command = [sys.executable, "-m", "runner", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, check=False, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return done.stdout, set(done.stderr.decode().splitlines())
+
+
+@pytest.mark.parametrize("command", ["--stream -q --no-cache", "--json -q --no-cache", "--until said -q --no-cache"])
+def test_what_a_stage_prints_goes_to_standard_error(printing_graph: Path, tmp_path: Path, command: str) -> None:
+    out, err = call([printing_graph, "--phonemes", "h", *command.split()], tmp_path)
+    assert err == SAID
+    assert b"of " not in out
+    if "--json" in command:
+        assert json.loads(out)["status"] == "ok"
+    if "--stream" in command:
+        assert len(out) == 2 * 3 * 600
+
+
+def test_what_a_stage_prints_gets_not_into_the_output_of_replay_plan_and_compare(
+    printing_graph: Path, tmp_path: Path
+) -> None:
+    call([printing_graph, "--phonemes", "h", "-q"], tmp_path)
+    out, err = call(["replay", "--set", "stages.said.cache=false", "--json", "-q"], tmp_path)
+    assert (json.loads(out)["status"], err) == ("ok", SAID)
+    out, err = call(["compare", printing_graph, printing_graph, "--phonemes", "h", "--no-cache", "--json"], tmp_path)
+    assert (json.loads(out)["within"], err) == (True, SAID)
+    out, err = call(["plan", printing_graph, "--phonemes", "h", "--no-cache"], tmp_path)
+    assert (b"said" in out, b"of print" in out) == (True, False)
+
+
+CALLER = """
+import io, os, sys
+from runner.cli.main import cli
+sys.stdout = output = io.StringIO()
+cli.main(sys.argv[1:], standalone_mode=False)
+assert sys.stdout is output
+sys.__stdout__.write(output.getvalue())
+sys.__stdout__.flush()
+os.write(1, b"and of the caller\\n")
+"""
+
+
+def test_a_caller_in_python_gets_standard_output_back(printing_graph: Path, tmp_path: Path) -> None:
+    words = [printing_graph, "--phonemes", "h", "--json", "-q", "--no-cache"]
+    done = subprocess.run(
+        [sys.executable, "-c", CALLER, *map(str, words)], capture_output=True, check=False, cwd=tmp_path
+    )
+    summary, rest = done.stdout.splitlines()
+    assert (json.loads(summary)["status"], rest) == ("ok", b"and of the caller")
+    assert set(done.stderr.decode().splitlines()) == SAID

@@ -12,9 +12,11 @@ import pytest
 import soundfile
 
 from runner.cache.digest import array_digest
+from runner.cli.main import cli
+from runner.cli.replay import replay
 from runner.engine import record
 from runner.engine.record import RunRecord
-from tests.runner.toys import MINI
+from tests.runner.toys import MINI, offer_stage
 
 Run = Callable[..., tuple[int, str, str]]
 WORDS = "hɛlˈoʊ"
@@ -73,6 +75,134 @@ def test_replay_keeps_the_options_of_the_run(run: Run, tiny_model: Path, tiny_ro
     assert run("replay", "--set", "params.seed=4")[0] == 0
     params = last(stage_cache).graph_runs[0].params
     assert params == {"speed": 1.5, "seed": 4, "skip_unknown": True}
+
+
+def test_replay_takes_the_options_of_run_in_place_of_those_of_the_run(
+    run: Run, tones_graph: Path, stage_cache: Path
+) -> None:
+    options = ("--phonemes", "h", "--subtype", "FLOAT", "--seed", "3", "-o", "a.wav")
+    assert run(tones_graph, *options)[0] == 0
+    assert run("replay", "last", "--speed", "2", "--subtype", "PCM_24", "-o", "b.wav", "-q") == (0, "", "")
+    found = last(stage_cache)
+    assert found.graph_runs[0].params == {"speed": 2.0, "seed": 3, "skip_unknown": False}
+    assert soundfile.info("b.wav").subtype == "PCM_24"
+    assert soundfile.read("b.wav")[0].max() == pytest.approx(2 * 0.05 + 0.0003, abs=1e-6)
+
+
+def test_replay_writes_all_that_run_writes(run: Run, timed_graph: Path) -> None:
+    assert run(timed_graph, "--phonemes", "h", "-o", "a.wav")[0] == 0
+    files = ("--timestamps", "t.srt", "--save-tensors", "ports", "--trace", "t.json", "--report", "r.html")
+    code, out, err = run("replay", "last", *files, "--json", "--timings", "-q")
+    summary = json.loads(out)
+    assert (code, summary["output"], summary["timestamps"]) == (0, "a.replay.wav", "t.srt")
+    assert err.lstrip().startswith("all else ")  # every stage is a hit
+    assert sorted(path.name for path in Path("ports").iterdir())[-1] == "tones.durations.npy"
+    assert all(Path(name).stat().st_size for name in ("a.replay.wav", "t.srt", "t.json", "r.html"))
+
+
+def test_replay_speaks_other_lines_as_the_run_did(run: Run, tones_graph: Path, stage_cache: Path) -> None:
+    np.save("ids.npy", np.array([[0, 50, 0]]))
+    assert run(tones_graph, "--phonemes", "h", "--load", "tokenize.input_ids=ids.npy", "--speed", "2")[0] == 0
+    Path("ids.npy").unlink()
+    Path("ipa.txt").write_text("hɛ\nh\n", "utf-8")
+    assert run("replay", "--input", "ipa.txt", "--pause", "0")[0] == 0
+    assert [text for _, text in last(stage_cache).rows] == ["hɛ", "h"]
+    audio, _ = soundfile.read("speech.replay.wav")
+    assert [round(level * 1000) for level in audio[::600]] == [0, 100, 172, 0, 0, 100, 0]
+    assert run("replay", "last", "--phonemes", "ɛ", "-o", "c.wav")[0] == 0
+    assert len(soundfile.read("c.wav")[0]) == 3 * 600
+    assert "give one of --input FILE and --phonemes TEXT" in run("replay", "--input", "ipa.txt", "--phonemes", "h")[2]
+
+
+def test_replay_runs_another_part_of_the_graph(run: Run, tones_graph: Path, stage_cache: Path) -> None:
+    assert run(tones_graph, "--phonemes", "h", "-o", "a.wav", "--timestamps", ".srt")[0] == 2
+    assert run(tones_graph, "--phonemes", "h", "-o", "a.wav")[0] == 0
+    code, out, _ = run("replay", "--until", "tokenize")
+    assert (code, out.splitlines()[1]) == (0, "  tokenize.input_ids: [[ 0, 50,  0]]")
+    code, out, _ = run("replay", "--only", "tones", "-q")
+    assert (code, last(stage_cache).statuses()["tones"]) == (0, "run")
+    code, _, err = run("replay", "--from", "tone")
+    assert (code, "no stage is called 'tone'; did you mean 'tones'" in err) == (2, True)
+
+
+def test_replay_without_the_cache_leaves_no_record(run: Run, tones_graph: Path, stage_cache: Path) -> None:
+    assert run(tones_graph, "--phonemes", "h", "-o", "a.wav")[0] == 0
+    first = last(stage_cache).id
+    assert run("replay", "--no-cache")[0] == 0
+    assert (last(stage_cache).id, Path("a.replay.wav").is_file()) == (first, True)
+
+
+SCALE = """
+import numpy as np
+
+from stages.contract import In, Out, stage
+
+
+@stage(numbers=In("float32[count]", "n"), word=In("str", "w"), scaled=Out("float32[count]", "n * the word's length"))
+def scale(numbers, word):
+    return {"scaled": numbers * np.float32(len(word))}
+"""
+SCALE_GRAPH = """
+graph: 1
+name: scale
+devices: {host: cpu:0}
+inputs: {numbers: "float32[count]", word: str}
+dims: {count: {max: 9}}
+stages:
+  scale:
+    module: others.scale
+    device: host
+    inputs: {numbers: "float32[count] <- input.numbers", word: str <- input.word}
+    outputs: {scaled: "float32[count]"}
+outputs: {scaled: scale.scaled}
+"""
+
+
+@pytest.fixture
+def scale_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A graph that takes an array and a text, and no lines of phonemes."""
+    offer_stage("scale", SCALE, tmp_path, monkeypatch)
+    path = tmp_path / "scale.yaml"
+    path.write_text(SCALE_GRAPH, "utf-8")
+    return path
+
+
+def test_replay_takes_the_inputs_of_any_graph(
+    run: Run, scale_graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save("n.npy", np.array([1, 2], np.float32))
+    assert run(scale_graph, "--in", "numbers=@n.npy", "--in", "word=abc", "-o", "y.npy")[0] == 0
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path / "there")
+    assert run("replay")[0] == 0
+    np.testing.assert_array_equal(np.load("y.replay.npy"), [3, 6])
+    assert run("replay", "--in", "word=abcd", "-o", "scaled=z.npy")[0] == 0
+    np.testing.assert_array_equal(np.load("z.npy"), [4, 8])
+    assert run("replay", "--in", "numbers=[5]", "-o", "z.npy")[0] == 0
+    np.testing.assert_array_equal(np.load("z.npy"), [20])
+    np.save(tmp_path / "work" / "n.npy", np.array([1, 3], np.float32))
+    code, _, err = run("replay", "last", "--in", "numbers=@../work/n.npy", "--in", "word=a", "-o", "z.npy")
+    assert (code, np.load("z.npy").tolist()) == (0, [1, 3])
+    np.save(tmp_path / "work" / "n.npy", np.array([1, 4], np.float32))
+    code, _, err = run("replay", "--in", "word=abc", "-o", "z.npy")
+    assert (code, "work/n.npy has changed: sha256" in err) == (2, True)
+    assert "restore the file, or give another with --in" in err
+
+
+def test_replay_of_lines_that_an_input_gave_takes_other_lines(run: Run, tones_graph: Path) -> None:
+    Path("words.txt").write_text("h", "utf-8")
+    assert run(tones_graph, "--in", "phonemes=@words.txt", "-o", "a.wav")[0] == 0
+    Path("words.txt").unlink()
+    sizes = {(): 3, ("--in", "phonemes=hh"): 4, ("--phonemes", "hhh"): 5}
+    for options, tokens in sizes.items():
+        assert run("replay", *options, "-o", "b.wav")[0] == 0
+        assert len(soundfile.read("b.wav")[0]) == tokens * 600
+        assert run(tones_graph, "--in", "phonemes=h", "-o", "a.wav")[0] == 0
+
+
+def test_replay_takes_every_option_of_run() -> None:
+    names = [{option for each in command.params for option in each.opts} for command in (cli.commands["run"], replay)]
+    assert names[0] - names[1] == {"graph", "--sweep"}  # which runs a graph many times
 
 
 @pytest.mark.usefixtures("spoken")
