@@ -9,7 +9,6 @@ A `Writer` makes the files of one kind of output; `runner/speech/audio_output.py
 from __future__ import annotations
 
 import contextlib
-import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol
@@ -21,7 +20,8 @@ from runner.batch.rows import STDIN
 from runner.batch.spool import STATE_NAME, spool_path
 from runner.errors import RunError
 from runner.files.errors import writing
-from runner.files.replace import check_writable, resolve_target, sweep
+from runner.files.locate import is_folder
+from runner.files.replace import check_writable, resolve_target, sweep, sweep_beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -126,7 +126,7 @@ class Destination(Generic[PartT]):
             raise RunError("the output is empty; give a file, or a folder for a file a line")
         default = Path(writer.default_name)
         stem = Path(source).stem if source not in (None, STDIN) else default.stem
-        self.is_folder = output is not None and (output.endswith("/") or Path(output).is_dir())
+        self.is_folder = output is not None and (output.endswith("/") or is_folder(output))
         self.writer, self._suffix, self._resumes = writer, f"{infix}{default.suffix}", resumes
         self.path = Path(output) if output is not None else Path(f"{stem}{self._suffix}")
         if self.is_folder:
@@ -216,7 +216,7 @@ class Destination(Generic[PartT]):
     def _open_file(self, total: int, settings: str, *, resume: bool) -> Iterator[FilePlace[PartT]]:
         target = resolve_target(self.path)
         if total <= 1 or not self._resumes:
-            sweep(target.parent, re.escape(target.name), _ABANDONED_S)
+            sweep_beside(target, _ABANDONED_S)
             with Journal(None, resume=False) as journal, tempfile.TemporaryFile() as unnamed:
                 yield FilePlace(self, settings, journal, unnamed, None)
             return
@@ -224,7 +224,7 @@ class Destination(Generic[PartT]):
         with Journal(self.journal, resume=resume) as journal:
             for place in (self.path, self.side):
                 if place is not None:
-                    sweep(resolve_target(place).parent, re.escape(resolve_target(place).name))
+                    sweep_beside(resolve_target(place))
             with writing(path):
                 if not len(journal):
                     path.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
+from runner.files.atomic import shorten
 from runner.files.errors import writing
 from runner.files.replace import resolve_target
 
@@ -64,4 +65,4 @@ class Spool:
 def spool_path(output: Path) -> Path:
     """The file that holds the samples of several rows before they become `output`."""
     target = resolve_target(output)
-    return target.with_name(f".{target.name}{STATE_NAME}.f32")
+    return target.with_name(f".{shorten(target.name)}{STATE_NAME}.f32")

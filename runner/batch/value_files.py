@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from runner.errors import RunError
 from runner.files.errors import writing
+from runner.files.locate import is_folder
 from runner.files.npy import write_array
 from runner.files.replace import check_writable, replace_text, resolve_target
 
@@ -53,7 +54,7 @@ class ValueFiles:
             RunError: the place cannot be written, or the extension is not that of an array.
         """
         self.name, self.path, self._is_text = name, Path(path), is_text
-        self.is_folder = path.endswith("/") or self.path.is_dir()
+        self.is_folder = path.endswith("/") or is_folder(path)
         self._suffix = f".{name}{TEXT if is_text else ARRAY}" if in_name else TEXT if is_text else ARRAY
         self._lines: list[str] = []
         self._total = 1

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.batch.output import Destination
 from runner.errors import RunError, suggest
+from runner.files.locate import is_folder
 from runner.graph.types import Graph
 from runner.runtime.values import STR
 
@@ -56,7 +57,7 @@ def choose_targets(graph: Graph, settings: Settings) -> list[Target]:
             return targets
         audio = [name for name in graph.outputs if name in graph.audio]
         return [Target(name, None, len(audio) > 1) for name in audio]
-    if rest.endswith("/") or Path(rest).is_dir():
+    if rest.endswith("/") or is_folder(rest):
         others = [name for name in graph.outputs if name not in named]
         main = _find_main(graph, others)
         return [*(Target(name, rest, name != main) for name in others), *targets]

@@ -1,18 +1,26 @@
 """Writes files in one step: a reader sees the whole file or none, even if the writer is killed.
 
-Nothing is synced to disk: after a loss of power a file may be incomplete, so readers check digests where it matters.
+    create_beside --> a file with another name in the same folder --> take_place: it is renamed
+
+A file that is replaced gives its mode, owner and group to the new one; a new file has what `open` gives it. Nothing is
+synced to disk: after a loss of power a file may be incomplete, so readers check digests where it matters.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
+import stat
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 TEMPORARY = ".tmp"
 _ABANDONED_S = 600.0  # a write takes milliseconds
+_MAX_NAME = 255  # bytes of the name of a file, on nearly every file system
+_SUFFIX_BYTES = 28  # room for what is put behind a name; that of `write` is the longest, of 25
+_DIGITS = 8  # of the digest in a shortened name
 
 
 def write(path: Path, parts: Sequence[bytes | memoryview]) -> None:
@@ -21,25 +29,72 @@ def write(path: Path, parts: Sequence[bytes | memoryview]) -> None:
     Raises:
         OSError: it cannot be written; nothing is left behind.
     """
-    folder, name = os.path.split(path)
-    temporary = f"{folder or os.curdir}/.{name[:80]}.{os.getpid()}-{os.urandom(6).hex()}{TEMPORARY}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    suffix = f".{os.getpid()}-{os.urandom(6).hex()}{TEMPORARY}"
     try:
-        handle = os.open(temporary, flags, 0o644)
+        handle, temporary = create_beside(path, suffix)
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(temporary, flags, 0o644)
+        handle, temporary = create_beside(path, suffix)
     try:
         try:
             for part in parts:
                 _write_all(handle, memoryview(part))
         finally:
             os.close(handle)
-        os.replace(temporary, path)  # noqa: PTH105 - making a Path takes longer than the rename
+        take_place(temporary, path)
     except BaseException:
-        with suppress(OSError):
+        with contextlib.suppress(OSError):
             os.unlink(temporary)  # noqa: PTH108
         raise
+
+
+def create_beside(path: Path, suffix: str) -> tuple[int, str]:
+    """Create an empty file in the folder of `path`, called `.NAME` with `suffix`; gives its descriptor and its path.
+
+    Raises:
+        OSError: it cannot be created.
+    """
+    folder, name = os.path.split(path)
+    temporary = f"{folder or os.curdir}/.{shorten(name)}{suffix}"
+    # Nobody else may read what takes the place of a private file, not even before it does.
+    mode = 0o600 if os.path.lexists(path) else 0o666
+    return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), temporary
+
+
+def take_place(temporary: str | Path, path: Path) -> None:
+    """Rename a file to `path`. If it replaces a file, it gets the mode of that one, and its owner and group if allowed.
+
+    Raises:
+        OSError: it cannot be renamed.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        _copy_rights(os.stat(path), temporary)  # noqa: PTH116 - Path.stat() takes longer
+    os.replace(temporary, path)  # noqa: PTH105
+
+
+def _copy_rights(old: os.stat_result, path: str | Path) -> None:
+    mode, new = stat.S_IMODE(old.st_mode) & 0o777, os.stat(path)  # noqa: PTH116
+    if new.st_uid != old.st_uid:
+        with contextlib.suppress(OSError):
+            os.chown(path, old.st_uid, -1)
+    if new.st_gid != old.st_gid:
+        try:
+            os.chown(path, -1, old.st_gid)
+        except OSError:
+            mode &= ~0o070 | (mode & 0o007) << 3  # its group is another one, which gets no more than everybody
+    os.chmod(path, mode)  # noqa: PTH101
+
+
+def shorten(name: str) -> str:
+    """Shorten the name of a file so that a dot before it and a suffix behind it fit; a digest keeps it unique."""
+    most = _MAX_NAME - 1 - _SUFFIX_BYTES
+    whole = os.fsencode(name)
+    if len(whole) <= most:
+        return name
+    kept = name[:most]
+    while len(os.fsencode(kept)) > most - 1 - _DIGITS:
+        kept = kept[:-1]
+    return f"{kept}~{hashlib.sha256(whole).hexdigest()[:_DIGITS]}"
 
 
 def write_text(path: Path, text: str) -> None:
@@ -67,7 +122,7 @@ def is_abandoned(entry: os.DirEntry[str]) -> bool:
     """Whether a temporary file was left by a killed writer, rather than being written now."""
     if not (entry.name.startswith(".") and entry.name.endswith(TEMPORARY)):
         return False
-    with suppress(OSError):
+    with contextlib.suppress(OSError):
         return time.time() - entry.stat(follow_symlinks=False).st_mtime > _ABANDONED_S
     return False
 

@@ -47,3 +47,8 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:
         return False
+
+
+def is_folder(path: str) -> bool:
+    """Whether there is such a folder; false, not an error, if no folder can have such a name."""
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir() raises for a name that is too long

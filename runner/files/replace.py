@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import tempfile
+import stat
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,7 +36,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         with writing(path):
             yield temporary
-            temporary.replace(target)
+            atomic.take_place(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -64,37 +64,41 @@ def resolve_target(path: Path) -> Path:
     """Find the file that `path` leads to through links.
 
     Raises:
-        RunError: it is a folder, a device or a pipe: a file must not replace it.
+        RunError: it is a folder, a device or a pipe: a file must not replace it. Or no file can have such a name.
     """
     target = path.resolve()
-    if target.exists() and not target.is_file():
-        kind = "a folder" if target.is_dir() else "no regular file"
-        raise RunError(f"{path}: cannot be written: it is {kind}")
+    with writing(path), contextlib.suppress(FileNotFoundError):
+        mode = target.stat().st_mode
+        if not stat.S_ISREG(mode):
+            kind = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+            raise RunError(f"{path}: cannot be written: it is {kind}")
     return target
 
 
 def create_beside(path: Path, target: Path) -> Path:
-    """Create an empty file beside `target`, with the permissions that `open` would give it.
+    """Create an empty file beside `target`, for `atomic.take_place`.
 
     Raises:
         RunError: the folder cannot be written; the message is about `path`, which leads to `target`.
     """
     try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+        handle, name = atomic.create_beside(target, f".{os.urandom(4).hex()}.part")
     except OSError as error:
         raise RunError(f"{path}: cannot be written: {target.parent}: {error.strerror}") from error
-    mask = os.umask(0)
-    os.umask(mask)
-    os.fchmod(handle, 0o666 & ~mask)
     os.close(handle)
     return Path(name)
+
+
+def sweep_beside(target: Path, older_s: float = 0.0) -> None:
+    """Remove the unfinished files that killed runs have left of the file `target`; arguments are those of `sweep`."""
+    sweep(target.parent, re.escape(atomic.shorten(target.name)), older_s)
 
 
 def sweep(folder: Path, names: str, older_s: float = 0.0) -> None:
     """Remove the unfinished files that killed runs have left in `folder`.
 
     Args:
-        names: regular expression of the final names of the files to remove.
+        names: regular expression of the final names of the files to remove; none is long.
         older_s: least time since the last change; 0 if the caller knows that no other run writes there.
     """
     unfinished = re.compile(rf"\.(?:{names})\.[a-z0-9_]{{8}}\.part")

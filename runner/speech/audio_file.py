@@ -12,6 +12,7 @@ import numpy as np
 import soundfile
 
 from runner.errors import RunError, SizeError
+from runner.files.atomic import take_place
 from runner.files.errors import writing
 from runner.files.replace import create_beside, resolve_target
 
@@ -109,7 +110,7 @@ class AudioFile:
         if written != self.samples:
             cause = os.strerror(_probe(self._temporary) or errno.EIO)
             raise OSError(errno.EIO, f"{cause}: {written} of {self.samples} samples were written")
-        self._temporary.replace(self._target)
+        take_place(self._temporary, self._target)
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:

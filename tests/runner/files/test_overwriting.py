@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runner.cli import files
+from runner.cli import console
 from runner.errors import RunError
 from runner.files.overwriting import refuse_overwriting
 from tests.conftest import ROOT
@@ -126,17 +126,18 @@ def test_a_stream_that_would_grow_what_it_reads_is_refused(
     timed_graph: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("ipa.txt").write_text("h\n", "utf-8")
-    monkeypatch.setattr(files, "_STDOUT", Path("ipa.txt"))
-    code, _, err = run(timed_graph, "--input", "ipa.txt", "--stream")
-    assert (code, err) == (2, "standard output ipa.txt: --input reads the same file; give another\n")
+    with Path("ipa.txt").open("a") as output:
+        monkeypatch.setattr(console, "output_handle", output.fileno)
+        code, _, err = run(timed_graph, "--input", "ipa.txt", "--stream")
+    assert (code, err) == (2, f"standard output {Path.cwd()}/ipa.txt: --input reads the same file; give another\n")
 
 
 def test_json_and_audio_do_not_share_standard_output(
     timed_graph: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Path("a.wav").touch()
-    monkeypatch.setattr(files, "_STDOUT", Path("a.wav"))
-    code, _, err = run(timed_graph, "--phonemes", "h", "-o", "a.wav", "--json")
+    with Path("a.wav").open("w") as output:
+        monkeypatch.setattr(console, "output_handle", output.fileno)
+        code, _, err = run(timed_graph, "--phonemes", "h", "-o", "a.wav", "--json")
     assert (code, err) == (2, "-o a.wav: standard output writes the same file; give another\n")
 
 
