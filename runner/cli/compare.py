@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from runner.inspect.sides import Case, Side
 
 
+def _refuse_overlay(ctx: click.Context, option: click.Parameter, value: tuple[str, ...]) -> None:
+    """Refuse -c and --set, which other commands take for their only graph."""
+    if value and not ctx.resilient_parsing:
+        laid = "".join(f"+{part}" for part in value)
+        raise click.UsageError(f"{option.opts[0]}: write it behind the side that it belongs to: A{laid} or B{laid}")
+
+
 @click.command(cls=Command)
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
@@ -40,6 +47,8 @@ if TYPE_CHECKING:
     help="List the output of each layer in A's STAGE for B's inputs; compiles the stage again.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+@click.option("-c", "--config", multiple=True, hidden=True, expose_value=False, callback=_refuse_overlay)
+@click.option("--set", multiple=True, hidden=True, expose_value=False, callback=_refuse_overlay)
 @options.cache_options
 @options.build_dir
 @options.quiet

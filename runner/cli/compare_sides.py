@@ -120,7 +120,7 @@ def _run_side(spec: SideSpec, settings: Settings, cache: Cache | None, no_graph:
     pipeline = _pipeline(graph, replace(settings, build_dir=build_dir, vocab=vocab), cache)
     if spec.overlays or spec.sets:
         return GraphSide(spec.text, pipeline, own=spec.own, record=found, cases=cases, arrays=arrays)
-    return RunSide(found, pipeline, cache, cases=cases, arrays=arrays)
+    return RunSide(found, pipeline, cache, cases=cases, arrays=arrays, changes=settings.spell_inputs())
 
 
 def _pipeline(graph: Graph, settings: Settings, cache: Cache | None) -> Pipeline:

@@ -199,6 +199,12 @@ class Settings:
             explain=self.report is not None,
         )
 
+    def spell_inputs(self) -> str:
+        """Spell the options that were given for lines, voice and parameters: `--speed 2 --skip-unknown`."""
+        given = {"input": self.source, "phonemes": self.phonemes, "voice": self.voice, **self.params}
+        options = ((f"--{name.replace('_', '-')}", value) for name, value in given.items() if value is not None)
+        return " ".join(option if value is True else f"{option} {value}" for option, value in options)
+
     def list_given(self, names: Iterable[str]) -> list[str]:
         """List the options among the settings `names` that were given, as the command line spells them."""
         spelling: Mapping[str, str] = {

@@ -152,9 +152,14 @@ class RunSide(GraphSide):
         *,
         cases: Sequence[Case],
         arrays: Mapping[str, Array],
+        changes: str = "",
     ) -> None:
-        """Use a run; arguments are those of `GraphSide`."""
-        name = f"run {record.id}"
+        """Use a run; other arguments are those of `GraphSide`.
+
+        Args:
+            changes: inputs and parameters that cases have in place of the run's, for its name; with any, it runs again.
+        """
+        name = f"run {record.id} again with {changes}" if changes else f"run {record.id}"
         super().__init__(name, pipeline, record=record, cases=cases, arrays=arrays)
         self._cache = cache
 

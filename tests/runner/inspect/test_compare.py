@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from runner.engine import record
 from runner.engine.pipeline import Pipeline
 from runner.graph.load import load_graph
 from runner.inspect.compare import compare
@@ -55,6 +56,31 @@ def test_exit_code_says_whether_all_is_within(run: Run, tones_graph: Path, toler
     found, out, _ = run("compare", f"{tones_graph}+params.speed=2", tones_graph, *SAY, "--tolerance", tolerance)
     assert found == code
     assert ("exceeded" in out) == bool(code)
+
+
+@pytest.mark.parametrize("option", [("-c", "x.yaml"), ("--config", "x.yaml"), ("--set", "params.speed=2")])
+def test_overlay_of_no_side_is_refused_with_its_spelling(run: Run, tones_graph: Path, option: tuple[str, str]) -> None:
+    code, _, err = run("compare", tones_graph, "reference", *SAY, *option)
+    assert code == 2
+    assert f"write it behind the side that it belongs to: A+{option[1]} or B+{option[1]}" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "label"),
+    [
+        ((), ""),
+        (("--speed", "2.5"), " again with --speed 2.5"),
+        (("--phonemes", "hh", "--seed", "1", "--skip-unknown"), " again with --phonemes hh --seed 1 --skip-unknown"),
+    ],
+)
+def test_run_that_runs_again_says_with_what(
+    run: Run, tones_graph: Path, stage_cache: Path, options: tuple[str, ...], label: str
+) -> None:
+    run(tones_graph, *SAY, "-q")
+    name = f"run {record.find(stage_cache / 'runs', None).id}{label}"
+    _, out, _ = run("compare", "last", tones_graph, *options)
+    assert out.startswith(f"{name} against {tones_graph}, ")
+    assert json.loads(run("compare", "last", tones_graph, *options, "--json")[1])["a"] == name
 
 
 def test_cross_gives_a_stage_the_inputs_of_the_other_side(run: Run, tones_graph: Path) -> None:
