@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO, Generic
 
 from runner.batch.bulk import PartT
 from runner.batch.journal import Entry
-from runner.batch.spool import Spool, spool_path
+from runner.batch.spool import IN_MEMORY, Spool, spool_path
 from runner.errors import SizeError
 from runner.files.digest import file_sha256
 
@@ -26,10 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from runner.batch.journal import Journal, TextSpan
-    from runner.batch.output import Destination
+    from runner.batch.output import Destination, Writer
     from runner.batch.rows import Row
-
-_IN_MEMORY = 1 << 24  # bytes of a row's samples in memory; the others are in a temporary file
 
 
 class FolderPlace(Generic[PartT]):
@@ -53,9 +51,9 @@ class FolderPlace(Generic[PartT]):
     def take(self, number: int, row: Row, parts: Iterable[PartT]) -> int:
         path = self._to.row_path(number, self._total)
         digest = self._digest(row)
-        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as unnamed:
+        with tempfile.SpooledTemporaryFile(IN_MEMORY) as unnamed:
             spool = Spool(unnamed, Path(tempfile.gettempdir()))
-            samples, chunks = _receive(self._to, parts, spool)
+            samples, chunks = receive(self._to.writer, parts, spool)
             entry = Entry(number, digest, samples, chunks=chunks)
             written = self._to.writer.write(path, self._to.row_side(path), lambda: [(row, entry)], spool, samples)
         self._journal.add(Entry(number, digest, written, file=(path.name, file_sha256(path))))
@@ -104,7 +102,7 @@ class FilePlace(Generic[PartT]):
         begin = self._spool.begin()
         try:
             # The size is checked at every part, and not at the end alone: hours may lie between.
-            samples, chunks = _receive(self._to, parts, self._spool, begin, self._check_size)
+            samples, chunks = receive(self._to.writer, parts, self._spool, begin, self._check_size)
         except BaseException as error:
             self._spool.cut(begin)
             if isinstance(error, SizeError):
@@ -156,8 +154,8 @@ class FilePlace(Generic[PartT]):
         return f"; with the output {output} the same command goes on from here"
 
 
-def _receive(
-    destination: Destination[PartT],
+def receive(
+    writer: Writer[PartT],
     parts: Iterable[PartT],
     spool: Spool,
     begin: int = 0,
@@ -174,7 +172,7 @@ def _receive(
     samples = 0
     chunks: list[list[TextSpan]] = []
     for part in parts:
-        signal, spans = destination.writer.unpack(part)
+        signal, spans = writer.unpack(part)
         chunks.append([(text, column, samples + start, samples + end) for text, column, start, end in spans])
         spool.write(signal, begin + samples)
         samples += signal.size

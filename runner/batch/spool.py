@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 STATE_NAME = ".kokoro-run"  # in the names of the files that a run is resumed from
 _SAMPLE = np.dtype("<f4")
 _BLOCK = 1 << 20  # samples that are read at a time
+IN_MEMORY = 1 << 24  # bytes of a row's samples in memory; the others are in a temporary file
 
 
 class Spool:

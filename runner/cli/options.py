@@ -102,7 +102,10 @@ def output_option(default: str) -> Callable[..., Any]:
     Args:
         default: the output without it, for the help text.
     """
-    text = "Audio file, or a folder for a file a line; NAME=PATH for one output. Repeatable."
+    text = (
+        "Audio file; a folder, for a file a line; or - for raw samples on standard output, as in a .raw file. "
+        "NAME=PATH for one output. Repeatable."
+    )
     return click.option(
         "-o", "--output", "outputs", multiple=True, metavar="[NAME=]PATH", help=f"{text}  [default: {default}]"
     )

@@ -3,6 +3,7 @@
 -o out.wav          the audio, or the only output
 -o f0=pitch.npy     one output, by its name; repeatable
 -o out/             all outputs, a file each for every row
+-o -                the audio as raw samples, on standard output
 (none)              the audio, named after the input; without audio, the values are printed
 """
 
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.batch.output import Destination
+from runner.cli.sample_streams import is_stream, make_destination
 from runner.errors import RunError, suggest
 from runner.files.locate import is_folder
 from runner.graph.types import Graph
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from runner.batch.bulk import Place
     from runner.batch.value_files import ValueFiles
     from runner.cli.settings import Settings
+    from runner.speech.pcm_output import PcmDestination
 
 AUDIO, ARRAY, TEXT = "audio", ".npy", ".txt"
 
@@ -120,6 +123,7 @@ class OutputPlaces:
 
     Attributes:
         main: that of the audio that is spoken; None if no output is audio.
+        main_name: the output that is spoken.
         rate_hz: sample rate of that audio; None if there is none.
     """
 
@@ -130,12 +134,15 @@ class OutputPlaces:
             RunError: unknown format, or a place cannot be written.
         """
         self._values: list[ValueFiles] = []
-        self._audio: list[Destination[Any]] = []
+        self._audio: dict[str, Destination[Any] | PcmDestination] = {}
         self._settings = settings
         for target in targets:
+            streams = target.path is not None and is_stream(target.path)
+            if streams and target.name not in graph.audio:
+                raise RunError(f"-o {target.path}: output '{target.name}' is no audio, and a stream takes only audio")
             is_array = target.path is not None and Path(target.path).suffix == ARRAY
             if target.name in graph.audio and not is_array:
-                self._audio.append(self._make_audio(graph, target, len(targets) == 1))
+                self._audio[target.name] = self._make_audio(graph, target, len(targets) == 1)
             else:
                 ref = graph.outputs[target.name]
                 is_text = graph.stages[ref.stage].outputs[ref.port] == STR
@@ -143,29 +150,27 @@ class OutputPlaces:
                 from runner.batch.value_files import ValueFiles
 
                 self._values.append(ValueFiles(target.name, path, is_text=is_text, in_name=target.in_folder))
-        self.main = self._audio[0] if self._audio else None
-        self.rate_hz = self.main.writer.rate_hz if self.main is not None else None  # type: ignore[attr-defined]
+        self.main_name = next(iter(self._audio), None)
+        self.main = None if self.main_name is None else self._audio[self.main_name]
+        self.rate_hz = None if self.main_name is None else graph.audio[self.main_name]
         if settings.timestamps is not None and self.main is None:
             raise RunError("timestamps are of audio, and none is written")
 
-    def _make_audio(self, graph: Graph, target: Target, is_only: bool) -> Destination[Any]:
+    def _make_audio(self, graph: Graph, target: Target, is_only: bool) -> Destination[Any] | PcmDestination:
         from runner.speech.audio_output import AudioWriter
 
         settings = self._settings
         writer = AudioWriter(target.name, graph.audio[target.name], settings.subtype, settings.pause)
         side = settings.timestamps if not self._audio else None
+        if target.path is not None and is_stream(target.path):
+            return make_destination(target.path, writer, side, settings)
         infix = f".{target.name}" if target.in_folder else ""
         return Destination(target.path, settings.source, writer, side, infix=infix, resumes=is_only)
 
     @property
-    def main_name(self) -> str | None:
-        """The output that is spoken."""
-        return None if self.main is None else self.main.writer.name  # type: ignore[attr-defined]
-
-    @property
     def paths(self) -> dict[str, Path]:
         """Output -> its file or folder."""
-        audio = {place.writer.name: place.path for place in self._audio}  # type: ignore[attr-defined]
+        audio = {name: place.path for name, place in self._audio.items()}
         return {**audio, **{place.name: place.path for place in self._values}}
 
     @property
@@ -175,19 +180,19 @@ class OutputPlaces:
 
     def files(self, total: int) -> Iterator[Path]:
         """The files that a run of `total` rows writes, without those of single rows and those beside the output."""
-        for place in self._audio:
+        for place in self._audio.values():
             yield from place.files(total)
         for values in self._values:
             yield from values.files()
 
     def side_files(self) -> Iterator[Path]:
         """The files beside the output, without those of single rows."""
-        for place in self._audio:
+        for place in self._audio.values():
             yield from place.side_files()
 
     def row_files(self, total: int) -> Iterator[tuple[Path, Path | None]]:
         """The files of `total` single rows, each with the one beside it."""
-        for place in self._audio:
+        for place in self._audio.values():
             yield from place.row_files(total)
         for values in self._values if total else ():
             yield from ((values.row_path(number), None) for number in range(1, total + 1 if values.is_folder else 1))
@@ -205,7 +210,7 @@ class OutputPlaces:
         """
         values = [place.open(total) for place in self._values]
         with contextlib.ExitStack() as stack:
-            audio = [stack.enter_context(place.open(total, identity, resume=resume)) for place in self._audio]
+            audio = [stack.enter_context(place.open(total, identity, resume=resume)) for place in self._audio.values()]
             places: list[Place[Any]] = [*audio, *values]
             if len(places) == 1:
                 yield places[0]

@@ -112,9 +112,13 @@ def _find_outputs(found: record.RunRecord, then: Settings, graph: Graph) -> tupl
 
 
 def _rename(text: str, graph: Graph) -> str:
-    """Rename the path of `[NAME=]PATH`, a file or a folder, to one in the working folder."""
+    """Rename the path of `[NAME=]PATH`, a file or a folder, to one in the working folder; a stream stays."""
+    from runner.cli.sample_streams import is_stream
+
     name, equals, rest = text.partition("=")
     prefix, path = (f"{name}=", Path(rest)) if equals and name in graph.outputs else ("", Path(text))
+    if is_stream(rest if prefix else text):
+        return text
     is_file = path.suffix and not text.endswith("/")
     name = f"{path.stem}.replay{path.suffix}" if is_file else f"{path.name}.replay/"
     return prefix + (f"./{name}" if "=" in name else name)  # a name with '=' is not that of an output

@@ -6,18 +6,18 @@ Unlike in a run to a file, lines are not checked before the first is spoken: the
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
 
 from runner.cli import console, options
 from runner.cli.runners import make_runner
+from runner.cli.sample_streams import find_output
 from runner.cli.spelling import spell_options
 from runner.errors import LineError, RunError
 from runner.speech.pcm import PcmWriter
 from runner.speech.speaker import Speaker, find_main_audio
-from stages.dims import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,26 +44,6 @@ def check_settings(settings: Settings) -> None:
     find_output("--stream")
 
 
-def find_output(option: str) -> BinaryIO:
-    """Find standard output, to write samples to.
-
-    Args:
-        option: the option that asks for it, for messages.
-
-    Raises:
-        UsageError: it is closed, or a terminal.
-    """
-    output = console.output()
-    if output is None:
-        raise click.UsageError(f"{option}: standard output is closed")
-    if output.isatty():
-        raise click.UsageError(
-            f"{option}: standard output is a terminal; give it to a player, as in "
-            f"`| aplay -t raw -f S16_LE -r {SAMPLE_RATE_HZ} -c 1`"
-        )
-    return output.buffer
-
-
 def stream(pipeline: Pipeline, settings: Settings, given: GivenInputs, rows: Iterable[Row]) -> None:
     """Speak `rows`, which are read one at a time.
 
@@ -82,7 +62,7 @@ def stream(pipeline: Pipeline, settings: Settings, given: GivenInputs, rows: Ite
     pause = np.zeros(round(settings.pause * speaker.rate_hz), np.float32)
     first_s = None
     try:
-        with PcmWriter(find_output("--stream"), console.OUTPUT, settings.subtype or "PCM_16") as writer:
+        with PcmWriter(find_output("--stream"), console.OUTPUT, settings.subtype) as writer:
             for is_new_line, part in _speak(speaker, rows, failed, keep_going=settings.keep_going):
                 if is_new_line and writer.samples:
                     writer.write(pause)

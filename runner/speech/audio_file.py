@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _EXTENSIONS = {"AIF": "AIFF", "OGA": "OGG", "OPUS": "OGG"}
-_SUBTYPES = {"OPUS": "OPUS"}  # where the extension means more than the container's default
-_HEADERLESS = {"RAW", "SD2"}  # an SD2 has its header in another file, which a rename leaves behind
+_SUBTYPES = {
+    "OPUS": "OPUS",
+    "RAW": "PCM_16",
+}  # where the container has no default, or the extension means another
+_REFUSED = {"SD2"}  # it has its header in another file, which a rename leaves behind
 _UNCLIPPED = {"FLOAT", "DOUBLE"}
 # What the size fields of a format can hold. Beyond that libsndfile writes wrong sizes, or reads less than it wrote.
 _MAX_BYTES = {**dict.fromkeys(("WAV", "WAVEX", "AIFF", "SVX", "MAT5", "WVE", "XI"), 2**32), "HTK": 2**31, "VOC": 2**24}
@@ -67,13 +70,18 @@ class AudioFile:
     def __enter__(self) -> Self:
         try:
             with self._writing():
-                self._file = soundfile.SoundFile(
-                    os.fsencode(self._temporary), "w", self._rate_hz, 1, self.subtype, format=self.format
-                )
+                self._file = self._open("w")
         except BaseException:
             self._temporary.unlink(missing_ok=True)
             raise
         return self
+
+    def _open(self, mode: str) -> soundfile.SoundFile:
+        # A file without a header says nothing of itself, so that the reader is told what the writer was.
+        known = (self._rate_hz, 1, self.subtype, "LITTLE") if self.format == "RAW" else ()
+        told = known or ((self._rate_hz, 1, self.subtype) if mode == "w" else ())
+        format_ = self.format if told else None
+        return soundfile.SoundFile(os.fsencode(self._temporary), mode, *told, format=format_)
 
     def write(self, audio: npt.NDArray[np.float32]) -> None:
         """Append `audio` [samples].
@@ -106,7 +114,8 @@ class AudioFile:
 
     def _commit(self) -> None:
         # An encoder writes its last block on closing, where libsndfile does not report a full disk.
-        written = soundfile.info(os.fsencode(self._temporary)).frames
+        with self._open("r") as file:
+            written = file.frames
         if written != self.samples:
             cause = os.strerror(_probe(self._temporary) or errno.EIO)
             raise OSError(errno.EIO, f"{cause}: {written} of {self.samples} samples were written")
@@ -132,7 +141,7 @@ def choose_format(path: Path, subtype: str | None = None, samples: int = 0) -> t
     """
     extension = path.suffix[1:].upper()
     format_ = _EXTENSIONS.get(extension, extension)
-    known = soundfile.available_formats().keys() - _HEADERLESS
+    known = soundfile.available_formats().keys() - _REFUSED
     if format_ not in known:
         there = ", ".join(f".{name.lower()}" for name in sorted(known | _EXTENSIONS.keys()))
         fact = f"no audio format is called '{path.suffix}'" if path.suffix else "its name says no audio format"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from runner.batch.rows import Row
     from runner.batch.spool import Spool
     from runner.runtime.values import Array
+    from runner.speech.pcm import PcmWriter
 
 _LOG = logging.getLogger("kokoro_run")
 
@@ -77,12 +78,13 @@ class AudioWriter:
                     file.write(np.zeros(self.gap, np.float32))
                 for block in spool.read(entry.offset, entry.samples):
                     file.write(block)
-        _warn_of_clipping(file)
+        warn_of_clipping(path, file)
         if side is not None:
-            timestamp_files.write(side, lambda: self._timings(entries()), file.samples, self.rate_hz)
+            timestamp_files.write(side, lambda: self.timings(entries()), file.samples, self.rate_hz)
         return file.samples
 
-    def _timings(self, entries: Iterable[tuple[Row, Entry]]) -> Iterator[Timing]:
+    def timings(self, entries: Iterable[tuple[Row, Entry]]) -> Iterator[Timing]:
+        """Give the times of rows that follow each other in one output."""
         start = 0
         for row, entry in entries:
             chunks = [[Span(*fields).later(start) for fields in chunk] for chunk in entry.chunks]
@@ -90,9 +92,10 @@ class AudioWriter:
             start += entry.samples + self.gap
 
 
-def _warn_of_clipping(file: AudioFile) -> None:
+def warn_of_clipping(path: Path, file: AudioFile | PcmWriter) -> None:
+    """Warn if samples of an output were clipped."""
     if file.clipped:
         _LOG.warning(
             "%s: %d of %d samples are beyond [-1, 1] (up to %.3g) and were clipped; the subtype FLOAT keeps them",
-            *(file.path, file.clipped, file.samples, file.peak),
+            *(path, file.clipped, file.samples, file.peak),
         )

@@ -19,38 +19,57 @@ SUBTYPES = {"PCM_16": "<i2", "FLOAT": "<f4"}
 _QUEUED = 2  # parts that wait for a slow reader, beside the one being written and the one being queued
 
 
-class PcmWriter:
-    """Writes audio, little-endian and without a header; leaving the `with` block waits for the reader."""
+def check_subtype(subtype: str | None) -> str:
+    """Find the name of a sample's format in a stream; 16 bits for None.
 
-    def __init__(self, file: BinaryIO, name: str, subtype: str = "PCM_16") -> None:
+    Raises:
+        RunError: there are no streams of it.
+    """
+    name = "PCM_16" if subtype is None else subtype.upper()
+    if name not in SUBTYPES:
+        raise RunError(f"subtype {subtype}: a stream takes {' or '.join(SUBTYPES)}")
+    return name
+
+
+class PcmWriter:
+    """Writes audio, little-endian and without a header; leaving the `with` block waits for the reader.
+
+    Attributes:
+        samples: samples so far.
+        clipped: those beyond [-1, 1] that the format has clipped.
+        peak: the largest magnitude so far.
+    """
+
+    def __init__(self, file: BinaryIO, name: str, subtype: str | None = None) -> None:
         """Prepare to write to `file`.
 
         Args:
             name: of the file, in messages.
-            subtype: of a sample: PCM_16, clipped and scaled as in a .wav of that name, or FLOAT.
+            subtype: of a sample: PCM_16, clipped and scaled as in a .wav of that name, or FLOAT; None for the first.
 
         Raises:
             RunError: another subtype.
         """
-        if subtype not in SUBTYPES:
-            raise RunError(f"subtype {subtype}: a stream takes {' or '.join(SUBTYPES)}")
-        self._file, self._name, self._dtype = file, name, np.dtype(SUBTYPES[subtype])
+        self._file, self._name, self._dtype = file, name, np.dtype(SUBTYPES[check_subtype(subtype)])
         self._queue: queue.Queue[bytes | None] = queue.Queue(_QUEUED)
         self._error: OSError | None = None
         # A daemon: after an interrupt nobody waits for what a slow reader has not taken.
         self._thread = threading.Thread(target=self._write_queued, name="pcm", daemon=True)
-        self.samples = 0
+        self.samples, self.clipped, self.peak = 0, 0, 0.0
 
     def write(self, audio: Array) -> None:
         """Queue `audio` [samples]; waits only while the reader is several parts behind.
 
         Raises:
-            BrokenPipeError: the reader has gone.
+            BrokenPipeError: the reader of standard output has gone.
             RunError: the file cannot be written.
         """
         self._check()
         self.samples += audio.size
+        size = np.abs(audio)
+        self.peak = max(self.peak, float(size.max(initial=0.0)))
         if self._dtype.kind == "i":
+            self.clipped += int(np.count_nonzero(size > 1.0))
             # libsndfile's way, so that a stream is what a .wav holds: 32 bits, of which the upper 16 are kept
             full = np.clip(np.rint(audio.astype(np.float64) * 2**31), -(2**31), 2**31 - 1)
             audio = full.astype(np.int64) >> 16
@@ -74,13 +93,15 @@ class PcmWriter:
         while (data := self._queue.get()) is not None:
             if self._error is None:
                 try:
-                    self._file.write(data)
+                    rest = memoryview(data)
+                    while rest:
+                        rest = rest[self._file.write(rest) :]
                     self._file.flush()
                 except OSError as error:
                     self._error = error
 
     def _check(self) -> None:
-        if isinstance(self._error, BrokenPipeError):
+        if isinstance(self._error, BrokenPipeError) and self._error.filename is not None:  # of standard output
             raise self._error
         if self._error is not None:
             raise RunError(f"{self._name}: cannot be written: {self._error.strerror}") from self._error

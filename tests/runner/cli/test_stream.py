@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shlex
 import subprocess
@@ -144,6 +145,132 @@ def test_a_terminal_is_refused(tones_graph: Path) -> None:
     finally:
         os.close(ours)
         os.close(theirs)
+
+
+def speak(graph: Path, *args: object, output: str = "-") -> tuple[int, bytes, str]:
+    command = [sys.executable, "-W", "error", "-m", "runner", str(graph), "--no-cache", "-o", output, *map(str, args)]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    return done.returncode, done.stdout, done.stderr.decode()
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "float"])
+@pytest.mark.parametrize("output", ["-", "/dev/stdout", "/dev/fd/1"])
+def test_output_to_standard_output_and_a_raw_file_are_the_samples_of_a_wav_file(
+    run: Run, timed_graph: Path, output: str, subtype: str
+) -> None:
+    Path("ipa.txt").write_text("hɛ\nɛ\n", encoding="utf-8")
+    lines = ("--input", "ipa.txt", "--subtype", subtype)
+    for name, times in (("a.wav", "a.srt"), ("b.raw", "b.srt")):
+        assert run(timed_graph, *lines, "-o", name, "--timestamps", times, "-q")[0] == 0
+    dtype = {"PCM_16": "int16", "float": "float32"}[subtype]
+    wanted, _ = soundfile.read("a.wav", dtype=dtype)
+    code, out, err = speak(timed_graph, *lines, "--timestamps", "c.srt", output=output)
+    assert (code, err.startswith("/dev/stdout: 0.47 s of audio in ")) == (0, True)
+    assert out == wanted.astype(np.dtype(dtype).newbyteorder("<")).tobytes() == Path("b.raw").read_bytes()
+    assert Path("a.srt").read_bytes() == Path("b.srt").read_bytes() == Path("c.srt").read_bytes()
+
+
+@pytest.mark.parametrize("pipe", ["p", "a.wav"])  # whatever it is called, it is no file that could be replaced
+def test_named_pipe_gets_the_samples_and_stays(run: Run, timed_graph: Path, pipe: str) -> None:
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+        code, out, _ = run(timed_graph, "--phonemes", "h", "-o", pipe, "--json", "-q")
+        samples, _ = reader.communicate(timeout=30)
+    assert (code, json.loads(out)["output"], Path(pipe).is_fifo()) == (0, pipe, True)
+    assert len(samples) == 2 * 3 * TOKEN
+
+
+def test_reader_of_a_named_pipe_that_goes_is_an_error(run: Run, tones_graph: Path) -> None:
+    os.mkfifo("p")
+    Path("ipa.txt").write_text("h\n" * 200, encoding="utf-8")
+    with subprocess.Popen(["head", "-c", "10", "p"], stdout=subprocess.DEVNULL):
+        code, _, err = run(tones_graph, "--input", "ipa.txt", "-o", "p", "-q", "--no-cache")
+    assert (code, err) == (2, "p: cannot be written: Broken pipe\n")
+
+
+def test_line_is_written_to_standard_output_before_the_last_is_spoken(tones_graph: Path, tmp_path: Path) -> None:
+    lines = tmp_path / "ipa.txt"
+    lines.write_text("h\n" * 3000, encoding="utf-8")
+    command = [sys.executable, "-m", "runner", str(tones_graph), "--no-cache", "-q", "--input", str(lines), "-o", "-"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert len(process.stdout.read(TOKEN)) == TOKEN
+        assert process.poll() is None
+        process.stdout.close()
+        assert process.wait(30) == 141
+
+
+def test_line_that_fails_leaves_nothing_in_the_stream(tones_graph: Path, tmp_path: Path) -> None:
+    (tmp_path / "ipa.txt").write_text("h\n7\nh\n", encoding="utf-8")
+    code, out, err = speak(tones_graph, "--input", tmp_path / "ipa.txt", "-q")
+    assert (code, out, "ipa.txt:2" in err) == (2, b"", True)  # lines are checked before the first is spoken
+    code, out, err = speak(tones_graph, "--input", tmp_path / "ipa.txt", "-q", "--keep-going")
+    assert (code, len(out), err.startswith("1 of 3 lines failed:")) == (1, 2 * (6 * TOKEN + PAUSE), True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--json"], "-o - and --json both write standard output"),
+        (["--subtype", "PCM_24"], "subtype PCM_24: a stream takes PCM_16 or FLOAT"),
+        (["--timestamps", ".srt"], ".srt: an extension names a file beside the audio, which is a stream; give a file"),
+        (["--timestamps", "missing/a.srt"], "missing/a.srt: cannot be written"),
+    ],
+)
+def test_options_that_do_not_go_with_standard_output_are_refused(
+    timed_graph: Path, options: list[str], message: str
+) -> None:
+    code, out, err = speak(timed_graph, "--phonemes", "h", *options)
+    assert (code, out) == (2, b"")
+    assert message in err
+
+
+def test_standard_output_that_is_a_file_which_is_read_is_refused(run: Run, tones_graph: Path) -> None:
+    del run  # which has made the folder
+    Path("ipa.txt").write_text("h\n", encoding="utf-8")
+    command = [sys.executable, "-m", "runner", str(tones_graph), "--input", "ipa.txt", "--no-cache", "-o", "-"]
+    with Path("ipa.txt").open("ab") as file:
+        done = subprocess.run(command, stdout=file, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, Path("ipa.txt").read_bytes()) == (2, b"h\n")
+    assert b"ipa.txt: --input reads the same file; give another" in done.stderr
+
+
+@pytest.mark.parametrize("output", ["-", "/dev/stdout", "/dev/tty"])
+def test_terminal_is_refused_as_output(tones_graph: Path, output: str) -> None:
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "runner", str(tones_graph), "--phonemes", "h", "--no-cache", "-o", output]
+    try:
+        done = subprocess.run(
+            ["setsid", "--ctty", "--wait", *command], stdin=theirs, stdout=theirs, stderr=subprocess.PIPE, check=False
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert done.returncode == 2
+    assert b"is a terminal; give it to a player, as in `| aplay -t raw -f S16_LE -r 24000 -c 1`" in done.stderr
+
+
+def test_output_that_is_no_audio_is_not_written_to_a_stream(run: Run, timed_graph: Path) -> None:
+    code, _, err = run(timed_graph, "--phonemes", "h", "-o", "durations=-")
+    assert (code, "the graph has no output 'durations'" in err) == (2, True)
+    text = timed_graph.read_text("utf-8").replace(
+        "outputs:\n  audio:", "outputs:\n  lengths: tones.durations\n  audio:"
+    )
+    timed_graph.write_text(text, "utf-8")
+    code, _, err = run(timed_graph, "--phonemes", "h", "-o", "lengths=-")
+    assert (code, err) == (2, "-o -: output 'lengths' is no audio, and a stream takes only audio\n")
+    code, out, _ = run(timed_graph, "--phonemes", "h", "-o", "audio=/dev/null", "-o", "lengths=a.npy", "--json", "-q")
+    assert json.loads(out)["outputs"] == {"audio": "/dev/null", "lengths": "a.npy"}
+
+
+def test_replay_of_a_run_to_a_stream_writes_to_the_stream(run: Run, tones_graph: Path) -> None:
+    assert run(tones_graph, "--phonemes", "h", "-o", "/dev/null", "-q")[0] == 0
+    assert run("replay", "--json", "-q")[1].count('"output": "/dev/null"') == 1
+
+
+def test_samples_that_a_stream_has_clipped_are_told(run: Run, tones_graph: Path) -> None:
+    code, _, err = run(tones_graph, "--phonemes", "h", "--set", "params.speed=30", "-o", "/dev/null", "-q")
+    assert (code, err.startswith("warning: /dev/null: 600 of 1800 samples are beyond [-1, 1] (up to 1.5)")) == (0, True)
 
 
 def test_writer_computes_ahead_of_a_slow_reader_and_no_further() -> None:

@@ -68,11 +68,21 @@ def test_format_follows_the_extension(
 
 
 @pytest.mark.parametrize(
+    ("subtype", "dtype"), [(None, "<i2"), ("PCM_16", "<i2"), ("PCM_32", "<i4"), ("FLOAT", "<f4"), ("DOUBLE", "<f8")]
+)
+def test_raw_file_holds_little_endian_samples_and_nothing_else(tmp_path: Path, subtype: str | None, dtype: str) -> None:
+    write(tmp_path / "a.raw", tone(), tone(), subtype=subtype)
+    found = np.fromfile(tmp_path / "a.raw", dtype)
+    full = np.iinfo(dtype).max if dtype[1] == "i" else 1.0
+    np.testing.assert_allclose(found / full, np.tile(tone(), 2), rtol=0, atol=1e-4)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.raw"]
+
+
+@pytest.mark.parametrize(
     ("name", "subtype", "message"),
     [
         ("a.xyz", None, "no audio format is called '.xyz'; there are .aif, .aiff"),
         ("a", None, "its name says no audio format"),
-        ("a.raw", None, "no audio format is called '.raw'"),
         ("a.flac", "FLOAT", "FLAC has no subtype 'FLOAT'; it has PCM_S8, PCM_16, PCM_24"),
     ],
 )
