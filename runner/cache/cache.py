@@ -18,6 +18,7 @@ import errno
 import functools
 import logging
 import os
+import stat
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from runner.cache.eviction import Limits, Removal, Usage
 from runner.cache.keys import distance
 from runner.cache.records import Entry, Output, RecordStore
 from runner.cache.tensors import TensorStore
+from runner.errors import RunError
 from runner.files import atomic
 
 if TYPE_CHECKING:
@@ -48,10 +50,20 @@ _MAX_COMPARED = 64  # entries that `nearest` compares, those used last
 
 
 def default_root() -> Path:
-    """Find the default folder of the cache: $KOKORO_RUN_CACHE, else one in the user's cache folder."""
+    """Find the default folder of the cache: $KOKORO_RUN_CACHE, else one in the user's cache folder.
+
+    A `~` at the start of the variable is the home folder: a shell leaves it in quotes and in files of settings. It does
+    expand `--cache-dir ~/x`, so that a `~` that is left in an option is meant.
+
+    Raises:
+        RunError: the variable names the home folder of no user.
+    """
     given = os.environ.get(ENVIRONMENT)
     if given:
-        return Path(given)
+        try:
+            return Path(given).expanduser()
+        except RuntimeError:
+            raise RunError(f"{ENVIRONMENT}={given}: there is no such home folder; give an absolute path") from None
     import platformdirs  # noqa: PLC0415 - a few ms that a given folder saves
 
     return platformdirs.user_cache_path("kokoro-run") / "stages"
@@ -59,7 +71,7 @@ def default_root() -> Path:
 
 @dataclass(frozen=True)
 class Verification:
-    """The result of `verify`: the files that were read, and the damaged ones that were removed, with the reason."""
+    """The result of `verify`: the files that were read, and the damaged ones, each with its fault and its end."""
 
     tensors: int
     records: int
@@ -194,6 +206,32 @@ class Cache:
         sizes = [file.size for file in self._tensors.files()]
         return len(sizes), sum(sizes)
 
+    def check_rights(self, *, removes: bool) -> None:
+        """Check that this process may list all that the cache holds and, with `removes`, remove it.
+
+        Raises:
+            RunError: naming the first folder that it may not.
+        """
+        mode = os.R_OK | os.X_OK | (os.W_OK if removes else 0)
+        for folder in self._list_folders():
+            try:
+                is_folder = stat.S_ISDIR(folder.stat().st_mode)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise RunError(f"cache {folder}: cannot be read: {error.strerror}") from None
+            if not is_folder:
+                raise RunError(f"cache {folder}: is no folder; name another with --cache-dir")
+            if not os.access(folder, mode, effective_ids=True):
+                what = "read and written" if removes else "read"
+                raise RunError(f"cache {folder}: cannot be {what} by this user; nothing was removed")
+
+    def _list_folders(self) -> Iterator[Path]:
+        yield self.root
+        for store in (self._records.root, self._tensors.root):
+            yield store
+            yield from (Path(entry.path) for entry in atomic.list_folder(store) if entry.is_dir(follow_symlinks=False))
+
     def verify(self) -> Verification:
         """Read all files and remove the damaged ones."""
         files = list(self._tensors.files())
@@ -237,7 +275,8 @@ def _remove_if_damaged(path: Path, read: Callable[[str], object], name: str) -> 
         read(name)
     except FileNotFoundError:
         return None
+    except PermissionError as error:
+        return path, f"cannot be read: {error.strerror}; not removed"
     except (DamageError, OSError) as error:
-        atomic.remove(path)
-        return path, str(error)
+        return path, f"{error}; {'removed' if atomic.remove(path) else 'cannot be removed'}"
     return None

@@ -63,6 +63,7 @@ def verify(ctx: click.Context, cache_dir: Path | None) -> None:
     from runner.inspect import cache_text
 
     found = _open(cache_dir)
+    found.check_rights(removes=False)
     checked = found.verify()
     console.echo(cache_text.describe_check(found, checked))
     ctx.exit(1 if checked.damaged else 0)
@@ -79,6 +80,7 @@ def gc(max_size: str | None, max_age: str | None, cache_dir: Path | None) -> Non
     size = None if max_size is None else units.parse_bytes(max_size)
     age = None if max_age is None else units.parse_seconds(max_age)
     found = _open(cache_dir, size, age)
+    found.check_rights(removes=True)
     console.echo(cache_text.describe_removal(found, found.evict(now=True)))
 
 
@@ -89,6 +91,7 @@ def clear(cache_dir: Path | None) -> None:
     from runner.inspect import cache_text
 
     found = _open(cache_dir)
+    found.check_rights(removes=True)
     console.echo(cache_text.describe_removal(found, found.clear()))
 
 

@@ -116,7 +116,7 @@ def _comparison(entry: Entry, other: Entry | None) -> str:
 
 def describe_check(cache: Cache, found: Verification) -> str:
     """Report what `verify` has read and removed."""
-    lines = [f"{path}: {reason}; removed" for path, reason in found.damaged]
+    lines = [f"{path}: {fault}" for path, fault in found.damaged]
     total = f"{found.tensors} arrays ({spell_bytes(found.bytes)}) and {found.records} records read"
     return "\n".join([*lines, f"{cache.root}: {total}, {len(found.damaged)} damaged"])
 

@@ -18,6 +18,7 @@ from runner.cache.cache import MAX_AGE_S, Cache, Entry, default_root
 from runner.cache.digest import array_digest
 from runner.cache.eviction import Limits, Removal, Usage
 from runner.cache.tensors import TensorStore, header
+from runner.errors import RunError
 from runner.runtime.values import Array
 
 Outputs = dict[str, Array]
@@ -367,3 +368,12 @@ def test_the_folder_can_be_given_by_the_environment(monkeypatch: pytest.MonkeyPa
     assert default_root() == Path("/somewhere")
     monkeypatch.delenv("KOKORO_RUN_CACHE")
     assert default_root().name == "stages"
+
+
+def test_home_folder_in_the_environment_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    monkeypatch.setenv("KOKORO_RUN_CACHE", "~/x")
+    assert default_root() == Path("/home/somebody/x")
+    monkeypatch.setenv("KOKORO_RUN_CACHE", "~no-such-user/x")
+    with pytest.raises(RunError, match=r"KOKORO_RUN_CACHE=~no-such-user/x: there is no such home folder"):
+        default_root()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,7 @@ from runner.cli.main import cli
 from runner.errors import RunError
 from runner.inspect import cache_text
 from tests.conftest import ROOT
+from tests.runner.cache.test_faults import unprivileged
 
 AUDIO = np.zeros(120_000, np.float32)
 
@@ -129,6 +133,61 @@ def test_gc_refuses_a_limit_that_is_no_amount(cache: Cache, option: str, given: 
 def test_clear_removes_everything(cache: Cache) -> None:
     put(cache, 1)
     assert "1 arrays (468.9 KiB) and 1 records removed, 0 arrays (0 B) kept" in call(cache, "clear").output
+
+
+@pytest.fixture
+def others_cache() -> Iterator[Cache]:
+    """The cache of another user, which this one may reach."""
+    root = Path(tempfile.mkdtemp())
+    root.chmod(0o755)
+    yield Cache(root)
+    for folder in (root, *root.rglob("*/")):
+        folder.chmod(0o755)
+    shutil.rmtree(root)
+
+
+@pytest.mark.parametrize("words", [("clear",), ("gc", "--max-size", "0")])
+def test_removing_without_the_right_to_is_an_error(others_cache: Cache, words: tuple[str, ...]) -> None:
+    put(others_cache, 1)
+    for folder in others_cache.root.rglob("*/"):
+        folder.chmod(0o555)
+    with unprivileged():
+        done = call(others_cache, *words)
+    assert done.exit_code == 2
+    assert done.output.endswith(": cannot be read and written by this user; nothing was removed\n")
+    assert others_cache.tensor_bytes()[0] == 1
+
+
+@pytest.mark.parametrize("place", ["", "/records", "/records/decoder", "/tensors"])
+def test_verify_of_a_folder_that_cannot_be_read_is_an_error(others_cache: Cache, place: str) -> None:
+    put(others_cache, 1)
+    Path(f"{others_cache.root}{place}").chmod(0o000)
+    with unprivileged():
+        done = call(others_cache, "verify")
+    assert (done.exit_code, done.output.startswith(f"cache {others_cache.root}{place}: cannot be read")) == (2, True)
+
+
+def test_verify_reads_the_cache_of_another_user_and_tells_what_it_cannot_remove(others_cache: Cache) -> None:
+    entry = put(others_cache, 1)
+    with unprivileged():
+        assert call(others_cache, "verify").exit_code == 0
+    path = others_cache.root / "records" / f"{entry.key}.json"
+    path.write_text("{")
+    with unprivileged():
+        done = call(others_cache, "verify")
+    assert (done.exit_code, done.output.splitlines()[0]) == (1, f"{path}: it is no record; cannot be removed")
+    path.chmod(0o000)
+    with unprivileged():
+        done = call(others_cache, "verify")
+    assert done.output.splitlines()[0] == f"{path}: cannot be read: Permission denied; not removed"
+    assert path.exists()
+
+
+def test_cache_that_is_a_file_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("KOKORO_RUN_CACHE", str(tmp_path / "file"))
+    done = CliRunner().invoke(cli, ["cache", "clear"])
+    assert (done.exit_code, "file: is no folder; name another with --cache-dir" in done.output) == (2, True)
 
 
 def test_commands_of_the_cache_import_nothing_that_checks_or_runs_graphs(cache: Cache) -> None:
