@@ -104,7 +104,7 @@ class Pipeline(pipeline.Pipeline):
         """Compile the stages that are missing or stale; where there are none, the compiler is not imported.
 
         Args:
-            progress: called with (stage, "compiling" or "built", seconds).
+            progress: called with (stage, "compiling", "waiting" (for another process) or "built", seconds).
 
         Raises:
             WeightsError: the checkpoint is not there, or not one of this model.

@@ -5,7 +5,7 @@
 
 A stage whose manifest is current is not compiled. Files are written under temporary names and then renamed, after the
 old manifest is removed: a run never trusts the files of an interrupted build. Two builds of a stage wait for each
-other; a build removes the leftovers of killed builds.
+other, which the second one reports; a build removes the leftovers of killed builds.
 
 This module imports TVM's compiler (0.6 s, 200 MB); `runner.build.staleness` finds the stages to build without it.
 """
@@ -47,7 +47,10 @@ if TYPE_CHECKING:
     from stages.contract import Contract
 
 Progress = Callable[[str, str, float], None]
-"""`progress(stage, state, seconds)`; the state is "current", "compiling" or "built"."""
+"""`progress(stage, state, seconds)`; the state is "current", "waiting" for another process, "compiling" or "built"."""
+
+
+_WAITING = "waiting"
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,8 @@ def build(
             return
     for recipe in todo:
         report(recipe.stage, "compiling", 0.0)
-        report(recipe.stage, *_compile(recipe, model))
+        for state, seconds in _compile(recipe, model):
+            report(recipe.stage, state, seconds)
 
 
 def _compile_in_workers(pool: WorkerPool, todo: Sequence[Recipe], model: Model, report: Progress) -> None:
@@ -140,7 +144,8 @@ def _compile_in_workers(pool: WorkerPool, todo: Sequence[Recipe], model: Model, 
     try:
         for stage, (state, seconds) in pool.work(jobs, lambda stage: report(stage, "compiling", 0.0)):
             report(stage, state, seconds)
-            del unfinished[stage]
+            if state != _WAITING:
+                del unfinished[stage]
     except BaseException:
         pool.end()
         for library in unfinished.values():
@@ -149,17 +154,25 @@ def _compile_in_workers(pool: WorkerPool, todo: Sequence[Recipe], model: Model, 
         raise
 
 
-def _compile(recipe: Recipe, model: Model) -> tuple[str, float]:
-    """Build a stage unless another process has done so; gives "built" or "current", and the seconds it took."""
+def _compile(recipe: Recipe, model: Model) -> Iterator[tuple[str, float]]:
+    """Build a stage unless another process does so; gives "waiting" if one does, then "built" or "current".
+
+    Each state comes with the seconds so far.
+    """
     start = time.perf_counter()
     try:
-        with _build_lock(recipe.library):
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(_build_lock(recipe.library, wait=False))
+            except BlockingIOError:
+                yield _WAITING, 0.0
+                stack.enter_context(_build_lock(recipe.library))
             stale = find_reason(recipe) is not None
             if stale:
                 _build_stage(recipe, model)
     except OSError as error:
         raise BuildError(f"stage '{recipe.stage}': {recipe.library.parent}: {error.strerror or error}") from error
-    return "built" if stale else "current", time.perf_counter() - start
+    yield "built" if stale else "current", time.perf_counter() - start
 
 
 @contextlib.contextmanager

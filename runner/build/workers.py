@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import importlib
+import inspect
 import os
 import signal
 import subprocess
@@ -25,7 +26,7 @@ from runner.errors import BuildError, KokoroError
 from runner.runtime.process import prepare_for_compiler
 
 Job = Callable[[], Any]
-"""A function that can be pickled; it may raise a KokoroError."""
+"""A function that can be pickled; it may raise a KokoroError. A generator function gives several answers."""
 
 _PR_SET_PDEATHSIG = 1
 _STDERR = 2  # the descriptor: sys.stderr may be something else
@@ -59,7 +60,7 @@ class WorkerPool:
             worker.end()
 
     def work(self, jobs: Sequence[tuple[str, Job]], begin: Callable[[str], object]) -> Iterator[tuple[str, Any]]:
-        """Run jobs, which begin in their order; gives each answer as it comes, with the name of its job.
+        """Run jobs, which begin in their order; gives every answer as it comes, with the name of its job.
 
         Args:
             begin: called with a job's name when it begins.
@@ -79,9 +80,12 @@ class WorkerPool:
                     worker.connection.send(job)
                 busy[worker.connection] = worker, name
             for connection in _wait_for(busy):
-                worker, name = busy.pop(connection)
-                free.append(worker)
-                yield name, worker.answer(name)
+                worker, name = busy[connection]
+                answers, ends = worker.receive(name)
+                if ends:
+                    del busy[connection]
+                    free.append(worker)
+                yield from ((name, answer) for answer in answers)
 
 
 def _wait_for(connections: Iterable[Connection]) -> list[Connection]:
@@ -104,17 +108,18 @@ class _Worker:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
-    def answer(self, name: str) -> Any:
+    def receive(self, name: str) -> tuple[list[Any], bool]:
+        """Receive the next answers of the job `name`, and whether it ends with them."""
         try:
-            result, trace = self.connection.recv()
+            answers, ends, trace = self.connection.recv()
         except (EOFError, ConnectionError):
             code = self._process.wait()
             meaning = signal.strsignal(-code) if code < 0 else ""
             how = f"by signal {-code} ({meaning}); was there enough memory?" if code < 0 else f"with status {code}"
             raise BuildError(f"stage '{name}': the process that compiles it ended {how}") from None
-        if isinstance(result, KokoroError):
-            raise result from RuntimeError(trace)
-        return result
+        if isinstance(answers, KokoroError):
+            raise answers from RuntimeError(trace)
+        return answers, ends
 
     def end(self) -> None:
         self.connection.close()
@@ -142,7 +147,12 @@ def serve(handle: int, parent: int, module: str) -> None:
             except EOFError:
                 return
             try:
-                answer, trace = job(), ""
+                result = job()
+                if inspect.isgenerator(result):
+                    for answer in result:
+                        connection.send(([answer], False, ""))
+                    connection.send(([], True, ""))
+                else:
+                    connection.send(([result], True, ""))
             except KokoroError as error:
-                answer, trace = error, traceback.format_exc()
-            connection.send((answer, trace))
+                connection.send((error, True, traceback.format_exc()))

@@ -42,6 +42,8 @@ def _print_state(stage: str, state: str, seconds: float) -> None:
 
 
 def _describe_state(state: str, seconds: float) -> str:
+    if state == "waiting":
+        return "waiting for another process that builds it ..."
     return f"{state} in {seconds:.1f} s" if state == "built" else f"{state} ..."
 
 
@@ -65,11 +67,11 @@ def _compiler_bar(stages: int) -> Iterator[Progress]:
         def show(stage: str, state: str, seconds: float) -> None:
             if state == "compiling":
                 running.append(stage)
-            elif stage in running:
+            elif state != "waiting" and stage in running:
                 running.remove(stage)
-            if state == "built":
+            if state in ("built", "waiting"):
                 bars.console.print(f"{stage}: {_describe_state(state, seconds)}")
-                bars.advance(task)
+            bars.advance(task, int(state in ("built", "current")))
             bars.update(task, description=f"compiling {', '.join(running)}")
 
         yield show

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +19,7 @@ import pytest
 from runner.build.build import build
 from runner.build.staleness import stale
 from runner.errors import BuildError, RunError
+from runner.graph.load import load_graph
 from runner.runtime import manifest as manifests
 from runner.runtime.manifest import Manifest
 from runner.runtime.threads import available_threads
@@ -96,6 +100,38 @@ def test_two_builds_at_once_compile_the_stage_once(model: Path, built: Path, tmp
     assert ends == ["built", "current"]
     assert stale(small_model.load(model), tmp_path) == []
     np.testing.assert_array_equal(speak(model, tmp_path), speak(model, built))
+
+
+@contextlib.contextmanager
+def other_build(root: Path) -> Iterator[None]:
+    """Hold the lock that a process which builds the stage holds."""
+    lock = library(root).with_name(f".{STAGE}.lock")
+    lock.parent.mkdir(parents=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.mark.parametrize(
+    ("graph", "quiet"),
+    [("words.yaml", False), ("twice.yaml", False), ("words.yaml", True)],  # the second is built in worker processes
+)
+def test_build_says_that_it_waits_for_another_one(model: Path, tmp_path: Path, graph: str, quiet: bool) -> None:
+    small_model.load_twice(model)
+    command = [sys.executable, "-m", "runner", "build", str(model / graph), "--build-dir", str(tmp_path)]
+    with other_build(tmp_path):
+        process = subprocess.Popen([*command, *["-q"] * quiet], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        told: list[str] = []
+        while not quiet and not any("waiting" in line for line in told):
+            told.append(process.stderr.readline())
+        time.sleep(3 * quiet)  # nothing says when a quiet one waits
+        assert process.poll() is None
+    told += process.communicate()[1].splitlines(keepends=True)
+    assert process.returncode == 0
+    waiting = [line for line in told if "waiting" in line]
+    assert waiting == ([] if quiet else [f"{STAGE}: waiting for another process that builds it ...\n"])
+    assert stale(load_graph(str(model / graph)), tmp_path) == []
 
 
 @pytest.fixture
