@@ -12,6 +12,7 @@ Every name of a file can be printed: bytes that are not UTF-8 as in `caf\\udce9.
 
 from __future__ import annotations
 
+import atexit
 import codecs
 import contextlib
 import fcntl
@@ -92,22 +93,23 @@ def prepare() -> None:
 def reserve_output() -> Iterator[None]:
     """Reserve standard output for `echo`: what is written to `sys.stdout` or descriptor 1 goes to standard error.
 
-    In a process that `prepare` has prepared, this holds until the process ends: a thread or a library may write after
-    the command. Another caller gets `sys.stdout` and the descriptor back.
+    A caller gets both back. When a process that `prepare` has prepared ends, they are standard error once more: the
+    functions that run then, and the buffer of the C library, may be those of a stage.
     """
     global _reserved  # noqa: PLW0603 - a process has one
     before, handle = sys.stdout, fcntl.fcntl(_OUT, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE)
     _reserved = _Standard(_move_to(handle, before), handle)
-    os.dup2(_ERR, _OUT)
-    sys.stdout = sys.stderr
+    _send_to_errors()
     try:
         yield
     finally:
-        if before is not _prepared:
+        if before is _prepared:
+            atexit.register(_send_to_errors)  # the last to be registered is the first to be called
+        else:
             _flush_libraries()
-            os.dup2(handle, _OUT)
-            os.close(handle)
-            sys.stdout, _reserved = before, None
+        os.dup2(handle, _OUT)
+        os.close(handle)
+        sys.stdout, _reserved = before, None
 
 
 def output() -> TextIO | None:
@@ -146,8 +148,14 @@ def _move_to(handle: int, stream: TextIO | None) -> TextIO | None:
             return stream
     except OSError:  # a stream in memory
         return stream
-    stream.flush()
     return _open_text(_Output(handle, "w", closefd=False), stream.encoding)
+
+
+def _send_to_errors() -> None:
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    os.dup2(_ERR, _OUT)
+    sys.stdout = sys.stderr
 
 
 def _flush_libraries() -> None:

@@ -26,7 +26,7 @@ FOLDER, ONE_FILE = ("-o", "out/"), ("-o", "out.wav")
 
 MEASURED = """
 import sys
-from runner.cli import console, main
+from runner.cli import main
 
 sys.argv = ["kokoro-run", *sys.argv[1:]]
 try:
@@ -35,7 +35,7 @@ except SystemExit as ended:
     code = ended.code or 0
 for line in open("/proc/self/status"):
     if line.startswith("VmHWM"):
-        console.echo(f"{code} {line.split()[1]}")
+        print(code, line.split()[1])
 """
 
 

@@ -139,6 +139,7 @@ def test_output_to_a_pipe_that_another_program_has_made_non_blocking_is_whole() 
 
 
 PRINTING = """
+import atexit
 import ctypes
 import os
 import subprocess
@@ -158,9 +159,18 @@ def said(input_ids):
     os.write(1, b"of the descriptor\\n")
     subprocess.run(["echo", "of a child"], check=True)
     ctypes.CDLL(None).printf(b"of C code\\n")
+    atexit.register(print, "of the end")
     return {"said": input_ids}
 """
-SAID = {"of the module", "of print", "of the first stream", "of the descriptor", "of a child", "of C code"}
+SAID = {
+    "of the module",
+    "of print",
+    "of the first stream",
+    "of the descriptor",
+    "of a child",
+    "of C code",
+    "of the end",
+}
 
 
 SAID_STAGE = """  said:
@@ -223,6 +233,16 @@ assert sys.stdout is output
 sys.__stdout__.write(output.getvalue())
 sys.__stdout__.flush()
 os.write(1, b"and of the caller\\n")
+sys.stderr.flush()
+os._exit(0)  # what the stage has registered for the end is the caller's
+"""
+PROGRAM = """
+import sys
+from runner.cli import main
+try:
+    main.main()
+except SystemExit:
+    print("and of the program")
 """
 
 
@@ -233,4 +253,14 @@ def test_a_caller_in_python_gets_standard_output_back(printing_graph: Path, tmp_
     )
     summary, rest = done.stdout.splitlines()
     assert (json.loads(summary)["status"], rest) == ("ok", b"and of the caller")
+    assert set(done.stderr.decode().splitlines()) == SAID - {"of the end"}
+
+
+def test_a_program_that_calls_the_command_line_prints_after_it(printing_graph: Path, tmp_path: Path) -> None:
+    words = [printing_graph, "--phonemes", "h", "--json", "-q", "--no-cache"]
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *map(str, words)], capture_output=True, check=False, cwd=tmp_path
+    )
+    summary, rest = done.stdout.splitlines()
+    assert (json.loads(summary)["status"], rest) == ("ok", b"and of the program")
     assert set(done.stderr.decode().splitlines()) == SAID
