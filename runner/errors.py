@@ -104,6 +104,14 @@ def report(mistakes: Iterable[Mistake]) -> KokoroError:
     return kind("\n".join(map(str, ordered)))
 
 
+_texts: dict[str, str] = {}  # of files that can be read once
+
+
+def keep_text(file: str, text: str) -> None:
+    """Keep the text of a file that cannot be read again, such as a pipe, for messages that show its lines."""
+    _texts[file] = text
+
+
 def snippet(origin: Origin) -> list[str]:
     """Show the line of `origin` with a caret under its column; nothing if there is no line to show.
 
@@ -112,10 +120,13 @@ def snippet(origin: Origin) -> list[str]:
     """
     if not origin.line:
         return []
+    text = _texts.get(origin.file)
     try:
-        lines = Path(origin.file).read_text(encoding="utf-8-sig").split("\n")
+        if text is None and Path(origin.file).is_file():  # a pipe would wait for its writer
+            text = Path(origin.file).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
         return []
+    lines = [] if text is None else text.split("\n")
     if origin.line > len(lines):
         return []
     text = lines[origin.line - 1].rstrip()

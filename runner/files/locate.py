@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from runner.errors import SpecError, printable, suggest
 
 BUILD_ROOT = "build/"
+_DESCRIPTORS = ("dev", "proc")  # the folders of /dev/fd/63, /dev/stdin and /proc/self/fd/63
 
 
 def data_root() -> Path:
@@ -19,12 +21,14 @@ def data_root() -> Path:
 def find_file(name: str, folder: str) -> Path:
     """Find the file that a user means by `name`: a path, else one below `data_root()`, else FOLDER/NAME.yaml there.
 
+    A path may be that of a pipe, as a shell makes it of `<(...)`.
+
     Raises:
         SpecError: there is none; the message lists what `folder` has.
     """
     packaged = data_root()
     for path in (Path(name), packaged / name, packaged / folder / f"{name}.yaml"):
-        if is_file(path):
+        if is_file(path) or is_pipe(path):
             return path
     names = list_yaml_files(packaged / folder)
     known = sorted(path.relative_to(packaged / folder).with_suffix("").as_posix() for path in names)
@@ -47,6 +51,20 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:
         return False
+
+
+def is_pipe(path: Path) -> bool:
+    """Whether the path leads to a pipe or a device, which can be read once."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
+def base_folder(path: Path) -> Path:
+    """Find the folder that relative paths in a file start from: its own, or the working one for a file descriptor."""
+    return Path.cwd() if path.absolute().parts[1] in _DESCRIPTORS else path.parent
 
 
 def is_folder(path: str) -> bool:

@@ -25,8 +25,8 @@ def read_array(path: Path) -> npt.NDArray[Any]:
         RunError: there is no such file, or it does not hold one array; pickled objects are refused.
     """
     try:
-        with reading(path):
-            array = np.load(path, allow_pickle=False)
+        with reading(path), path.open("rb") as file:
+            array = np.load(file if file.seekable() else io.BytesIO(file.read()), allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise RunError(f"{path}: is not a .npy file of an array: {error}") from None
     if not isinstance(array, np.ndarray):

@@ -6,7 +6,8 @@ pydantic and YAML.
                                  graph: the checked graph
 
 A snapshot is not written for a graph with a mistake, for one with a stage of another package, and while a file of the
-graph has changed within the last two seconds: it may change again without a change of its times.
+graph has changed within the last two seconds: it may change again without a change of its times. Nor is one written or
+looked for of a pipe, which can be read once.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import stages
 from runner.files import atomic
-from runner.files.locate import find_file
+from runner.files.locate import find_file, is_pipe
 from runner.graph.contracts import is_stage_file, split_stage_file
 from runner.graph.device_kinds import find_device_files, list_graph_files
 from runner.graph.serialize import from_fields, to_fields
@@ -47,9 +48,9 @@ def load_graph(graph: str, overlays: Sequence[str], sets: Sequence[str], folder:
     Raises:
         SpecError, GraphError: as `load.load_graph`.
     """
-    if folder is None:
-        return _read_graph(graph, overlays, sets)
     files = [find_file(graph, "graphs"), *(find_file(overlay, "configs") for overlay in overlays)]
+    if folder is None or any(map(is_pipe, files)):
+        return _read_graph(graph, overlays, sets)
     code, newest = _identify_code()
     asked = [FORMAT, code, str(Path.cwd()), graph, list(overlays), list(sets), [str(file) for file in files]]
     path = folder / f"{hashlib.sha256(json.dumps(asked).encode()).hexdigest()}.json"

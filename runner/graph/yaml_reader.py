@@ -16,7 +16,8 @@ from typing import Any
 
 import yaml
 
-from runner.errors import Mistake, Origin
+from runner.errors import Mistake, Origin, keep_text
+from runner.files.locate import base_folder, is_pipe
 from runner.graph.yaml_node import Node, Scalar
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -71,7 +72,9 @@ def read_yaml(path: Path, name: str, mistakes: list[Mistake]) -> Node | None:
     except OSError as error:
         mistakes.append(Mistake(Origin(name), f"cannot be read: {error.strerror}", of_fit=False))
         return None
-    return read_text(text, name, path.parent, mistakes)
+    if is_pipe(path):
+        keep_text(name, text)
+    return read_text(text, name, base_folder(path), mistakes)
 
 
 def read_text(text: str, name: str, folder: Path, mistakes: list[Mistake]) -> Node | None:
