@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
 import logging
 import re
 from collections.abc import Callable, Iterator
@@ -123,6 +124,7 @@ class NamedType:
 Type = TensorType | NamedType
 
 
+@functools.cache
 def parse_type(text: str) -> Type:
     """Parse a type; `str()` of the result is the canonical spelling.
 

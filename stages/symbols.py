@@ -19,6 +19,7 @@ import difflib
 import unicodedata
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
+from itertools import count
 from typing import NamedTuple
 
 _TIE_BARS = ("\u0361", "\u035c")
@@ -48,6 +49,9 @@ def normalise(phonemes: str, vocab: Container[str]) -> Iterator[Symbol]:
 
     They are in the vocabulary's spelling where one of the rules above applies.
     """
+    if all(text in vocab for text in set(phonemes)):  # no rule applies: a few times as fast
+        yield from map(Symbol, phonemes, count(1))
+        return
     at = 0
     while at < len(phonemes):
         spelling, taken = _spell(phonemes, at, vocab)

@@ -36,5 +36,6 @@ def voice(voice: np.ndarray, length: np.ndarray) -> dict[str, np.ndarray]:
         raise StageError(f"length is {int(length[0])}, expected at least {END_TOKENS}: the zeros at both ends")
 
     row = max(min(symbols, voice.shape[0]) - 1, 0)
-    decoder, prosody = np.split(voice[row : row + 1], 2, axis=1)
+    style = voice.shape[1] // 2
+    decoder, prosody = voice[row : row + 1, :style], voice[row : row + 1, style:]
     return {"style_decoder": np.ascontiguousarray(decoder), "style_prosody": np.ascontiguousarray(prosody)}

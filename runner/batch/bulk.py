@@ -18,7 +18,7 @@ from runner.batch.summary import Summary
 from runner.errors import LineError, RunError, SizeError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from runner.batch.rows import Row
 
@@ -122,8 +122,18 @@ class _Passed:
         return (row for number, row in enumerate(self._rows, 1) if number not in self._failed)
 
 
-def check(runner: RowRunner[Part], rows: Iterable[Row], *, keep_going: bool = False) -> CheckResult:
+def check(
+    runner: RowRunner[Part],
+    rows: Iterable[Row],
+    *,
+    keep_going: bool = False,
+    show: Callable[[int], object] = lambda _count: None,
+) -> CheckResult:
     """Check every row before the first is run.
+
+    Args:
+        keep_going: note bad rows, in place of raising an error.
+        show: is called after each row with the number of rows so far.
 
     Raises:
         RunError: the errors of all bad rows, unless `keep_going`.
@@ -137,6 +147,7 @@ def check(runner: RowRunner[Part], rows: Iterable[Row], *, keep_going: bool = Fa
         except LineError as error:
             result.failed[number] = LineError(error.origin, error.fact)  # without the frames that it came through
             first = first or error
+        show(number)
     if result.failed and not keep_going:
         raise RunError("\n".join(map(str, result.failed.values()))) from first
     return result

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from runner.batch.rows import Row
     from runner.engine.pipeline import Pipeline, Result
     from runner.engine.run_state import RunState
+    from runner.engine.run_template import RunTemplate
     from runner.graph.types import Graph, StageSpec
 
 _DEFAULT = RunOptions()
@@ -80,6 +81,7 @@ class BaseRowRunner(Generic[PartT]):
             options: of every run of the graph; the label of a run is the origin of its row.
         """
         self._pipeline, self._inputs, self._lines, self._options = pipeline, dict(inputs), lines, options
+        self._templates: dict[tuple[str, ...], RunTemplate] = {}
 
     def check(self, row: Row) -> None:
         """Find out whether a row could be run; no library is loaded, and nothing is kept.
@@ -89,7 +91,8 @@ class BaseRowRunner(Generic[PartT]):
         """
         with name_row(row):
             for piece in self._pieces(row, checks=True):
-                self._pipeline.check(piece.inputs, self._options_of(row, piece))
+                template, values = self._template_of(piece)
+                template.check(values, row.origin)
 
     def run(self, row: Row, *, last: bool = False) -> Iterator[PartT]:
         """Run a row that `check` has found good, without repeating its warnings.
@@ -119,9 +122,10 @@ class BaseRowRunner(Generic[PartT]):
         """
         for row in rows:
             with name_row(row):
-                pieces = self._planned_pieces(row)
-            for piece in pieces:
-                yield row.origin, self._pipeline.start(piece.inputs, self._options_of(row, piece))
+                pairs = [self._template_of(piece) for piece in self._planned_pieces(row)]
+                runs = [template.start(values, row.origin) for template, values in pairs]
+            for run in runs:
+                yield row.origin, run
 
     def count_runs(self, rows: Iterable[Row]) -> int:
         """Count the runs of the graph that rows take which `check` has found good."""
@@ -190,6 +194,19 @@ class BaseRowRunner(Generic[PartT]):
 
     def _whole(self, row: Row) -> Piece:
         return Piece({**self._inputs, **({} if self._lines is None else {self._lines: row.text})})
+
+    def _template_of(self, piece: Piece) -> tuple[RunTemplate, dict[str, Any]]:
+        """Find the template of a piece's run, and the values that differ from run to run."""
+        changed = {name: value for name, value in piece.inputs.items() if value is not self._inputs.get(name)}
+        values = {**changed, **piece.override}
+        template = self._templates.get(tuple(values))
+        if template is None:
+            template = self._templates[tuple(values)] = self._make_template(changed, self._options, piece.override)
+        return template, values
+
+    def _make_template(self, varying: Collection[str], options: RunOptions, texts: Collection[str] = ()) -> RunTemplate:
+        shared = {name: value for name, value in self._inputs.items() if name not in varying}
+        return self._pipeline.make_template(shared, varying, options, texts)
 
     def _options_of(self, row: Row, piece: Piece) -> RunOptions:
         override = {**self._options.override, **piece.override}

@@ -201,6 +201,10 @@ class Cache:
             if entry is not None:
                 yield used, entry
 
+    def has_entries(self, stage: str) -> bool:
+        """Whether there is any record of the stage; neither its content nor the age of the others is looked at."""
+        return self._records.has_any(stage)
+
     def tensor_bytes(self) -> tuple[int, int]:
         """Count the arrays that are kept, and the bytes of their files."""
         sizes = [file.size for file in self._tensors.files()]

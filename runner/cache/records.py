@@ -123,6 +123,12 @@ class RecordStore:
                     found.append((entry.stat(follow_symlinks=False).st_mtime, key))
         return sorted(found, reverse=True)
 
+    def has_any(self, stage: str) -> bool:
+        """Whether the stage has a record."""
+        with suppress(OSError), os.scandir(self.root / stage) as files:
+            return any(file.name.endswith(".json") for file in files)
+        return False
+
     def touch(self, key: str) -> None:
         """Mark a record as used now, if this process may do so."""
         with suppress(OSError):

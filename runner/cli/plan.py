@@ -25,8 +25,9 @@ def plan(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: 
     from runner.build.staleness import check_checkpoint_path, stale
     from runner.cli.building import find_covered, make_pipeline
     from runner.cli.inputs import GivenInputs
+    from runner.cli.progress import count_display
     from runner.cli.runners import make_runner
-    from runner.inspect.plan_text import explain
+    from runner.inspect.plan_text import explain, group_plans
 
     settings = Settings(**given, overlays=overlays)
     settings.check_source()
@@ -40,8 +41,10 @@ def plan(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: 
         rows = [inputs.make_row()] if lines is None else lines
         runner = make_runner(pipeline, inputs, settings.make_run_options())
         reasons = dict(stale(checked, settings.build_dir, find_covered(checked, settings)))
-        console.echo(explain(pipeline, runner.runs(rows), reasons))
+        with count_display("planned") as show:
+            groups = group_plans(pipeline, runner.runs(rows), reasons, show)
+        console.echo(explain(groups))
         if reasons:
             runner.check_devices()
-        for _, run in runner.runs(rows):
-            pipeline.check_devices_of(run)
+        for group in groups:
+            pipeline.check_devices_of(group.run)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, str, float], None]
 
-_PLAIN_EVERY_S = 10.0
+_PLAIN_EVERY_S, _LIVE_EVERY_S = 10.0, 0.5
+_CLEAR = "\x1b[K"  # erases what is right of the cursor
 
 
 @contextlib.contextmanager
@@ -75,6 +76,32 @@ def _compiler_bar(stages: int) -> Iterator[Progress]:
             bars.update(task, description=f"compiling {', '.join(running)}")
 
         yield show
+
+
+@contextlib.contextmanager
+def count_display(done: str, *, quiet: bool = False, every_s: float | None = None) -> Iterator[Callable[[int], None]]:
+    """Hold a display of how many lines are `done`, such as `checked`: a function to call after each line.
+
+    A terminal shows the number in one line, which is removed at the end; elsewhere a line is printed now and then.
+
+    Args:
+        every_s: time between two numbers [s]; None for the default of a terminal or a file.
+    """
+    live = sys.stderr.isatty()
+    wait_s = every_s if every_s is not None else _LIVE_EVERY_S if live else _PLAIN_EVERY_S
+    due = time.perf_counter() + wait_s
+
+    def show(count: int) -> None:
+        nonlocal due
+        now = time.perf_counter()
+        if now >= due:
+            due = now + wait_s
+            text = f"{count} lines {done}"
+            click.echo(f"\r{text}{_CLEAR}\r" if live else text, err=True, nl=not live)
+
+    yield (lambda _count: None) if quiet else show
+    if live and not quiet:
+        click.echo(f"\r{_CLEAR}", err=True, nl=False)
 
 
 class StageObserver(Observer):

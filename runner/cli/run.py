@@ -211,7 +211,8 @@ def _check(
     place: OutputPlaces | None = None,
 ) -> tuple[bulk.CheckResult, int]:
     """Check rows and files, and prepare the pipeline; gives the result of the check and the number of runs."""
-    checked = bulk.check(runner, rows, keep_going=settings.keep_going)
+    with progress.count_display("checked", quiet=settings.quiet) as show:
+        checked = bulk.check(runner, rows, keep_going=settings.keep_going, show=show)
     _refuse_many(settings, checked.total)
     passed = checked.passed(rows)
     # The number of runs is only needed for names of files.
@@ -235,9 +236,11 @@ def _prepare(pipeline: Pipeline, settings: Settings, runner: BaseRowRunner[Any],
     """Print the plan if asked, build stale libraries, and load those that the first row needs."""
     reasons = stale(pipeline.graph, settings.build_dir, find_covered(pipeline.graph, settings))
     if settings.explain:
-        from runner.inspect.plan_text import explain
+        from runner.inspect.plan_text import explain, group_plans
 
-        click.echo(explain(pipeline, runner.runs(rows), dict(reasons)), err=True)
+        with progress.count_display("planned", quiet=settings.quiet) as show:
+            groups = group_plans(pipeline, runner.runs(rows), dict(reasons), show)
+        click.echo(explain(groups), err=True)
     if reasons:
         runner.check_devices()  # before compiling, which takes minutes, for a missing device
     build_stale(pipeline.graph, settings.build_dir, reasons, quiet=settings.quiet)

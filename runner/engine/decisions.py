@@ -74,6 +74,10 @@ class Reason:
         return str(self.cause.value)
 
 
+Outline = tuple[tuple[str, tuple[bool, ...] | None], ...]
+"""The stages whose keys are known, each with the outputs that the cache has; None for a stage without an entry."""
+
+
 @dataclass(frozen=True)
 class Decision:
     """What becomes of a stage, as far as that is known.
@@ -109,6 +113,19 @@ class Decider:
         keys = _Keys(run, cache, stale or {})
         keys.find()
         return _Demand(self._graph, run, cache, keys, explain=explain).decide()
+
+    def outline(self, run: RunState, stale: Mapping[str, str] | None = None) -> Outline:
+        """Give all that the statuses of a run depend on: runs of one template with equal outlines get equal ones.
+
+        Raises:
+            RunError: the code of a stage cannot be read.
+        """
+        cache = self._stage_cache if run.cached else None
+        if cache is None:
+            return ()
+        keys = _Keys(run, cache, stale or {})
+        keys.find()
+        return tuple((name, cache.present(lookup)) for name, lookup in keys.lookups.items())
 
     def lookup(self, run: RunState, spec: StageSpec) -> Lookup | None:
         """The lookup of one stage; None while the digest of an input is not known, or without a cache."""

@@ -193,7 +193,7 @@ class Execution:
     def _gather(self, spec: StageSpec) -> tuple[dict[str, Any], Lookup | None]:
         """Bring a stage's inputs together, and look up where its outputs are to be kept."""
         run, only = self._run, self._run.options.scope.only
-        if not run.checks and not run.may_run(spec):
+        if not run.may_run(spec):
             raise RunError(
                 f"only stage '{only}' may run, and what stage '{spec.name}' gives is not kept; run until '{only}' "
                 f"first, or give {spec.name}.PORT as an array"

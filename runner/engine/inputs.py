@@ -13,7 +13,7 @@ from runner.runtime.values import Sizes
 from stages.contract import NamedType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from runner.graph.types import Graph
 
@@ -22,7 +22,11 @@ Resolver = Callable[[Any], Any]
 
 
 def collect_inputs(
-    graph: Graph, resolvers: Mapping[str, Resolver], inputs: Mapping[str, object], params: Mapping[str, object]
+    graph: Graph,
+    resolvers: Mapping[str, Resolver],
+    inputs: Mapping[str, object],
+    params: Mapping[str, object],
+    varying: Collection[str] = (),
 ) -> dict[Ref, Any]:
     """Collect the values of all inputs and parameters of a graph.
 
@@ -30,17 +34,20 @@ def collect_inputs(
         resolvers: by named type. An input of a type that has none takes its value as it is.
         inputs: by name. One that a resolver makes may be left out.
         params: in place of the graph's own.
+        varying: the inputs that are given later, run by run.
 
     Raises:
         RunError: an unknown name, an input that is missing, or a value that a stage does not take.
     """
-    refuse_unknown("input", inputs, graph.inputs)
+    refuse_unknown("input", [*inputs, *varying], graph.inputs)
     refuse_unknown("parameter", params, graph.params)
     _check_bounds(graph, params)
     values = {Ref(PARAMETERS, name): value for name, value in {**graph.params, **params}.items()}
     wires = [wire for spec in graph.stages.values() for wire in spec.inputs.values()]
     values |= {wire.ref: wire.value for wire in wires if wire.value is not None}
     for name, type_ in graph.inputs.items():
+        if name in varying:
+            continue
         resolver = resolvers.get(type_.name) if isinstance(type_, NamedType) else None
         if resolver is not None:
             values[Ref(GRAPH_INPUTS, name)] = resolver(inputs.get(name))

@@ -28,7 +28,7 @@ class Observer:
     """Does nothing at any event. Seconds are wall time; what is told has just ended."""
 
     def input_checked(self, run: RunState, seconds: float) -> None:
-        """The stages that need no library have run; with `run.checks`, this was only a check of the input."""
+        """The stages that need no library have run."""
 
     def stage_started(self, run: RunState, spec: StageSpec, *, concurrent: bool) -> None:
         """A stage is about to run; `concurrent` if another one runs at the same time and came first."""

@@ -12,6 +12,7 @@ are told what happens.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import time
 from collections import deque
@@ -26,23 +27,25 @@ from runner.engine.inputs import collect_inputs, refuse_unknown, resolve_inputs
 from runner.engine.loading import load_libraries
 from runner.engine.options import RunOptions
 from runner.engine.run_state import RunState, Status
+from runner.engine.run_template import RunTemplate
 from runner.engine.stage_cache import StageCache
 from runner.engine.transfers import Transfers, fetch
 from runner.engine.workers import Workers
 from runner.errors import RunError
 from runner.graph.model_config import read_model
 from runner.graph.selection import find_needed, ports
-from runner.graph.types import Ref
+from runner.graph.types import GRAPH_INPUTS, Ref
 from runner.runtime import tvm_runtime
 from runner.runtime.threads import available_threads
 from runner.runtime.values import Sizes
 from stages.contract import warn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
     from runner.cache.cache import Cache
+    from runner.engine.decisions import Outline
     from runner.engine.inputs import Resolver
     from runner.engine.observers import Observer
     from runner.engine.plan import Plan
@@ -178,7 +181,8 @@ class Pipeline:
 
     def start(self, inputs: Mapping[str, object] = _NONE, options: RunOptions = _DEFAULT) -> RunState:
         """Check inputs and options of a run, and begin nothing; arguments and errors are those of `run`."""
-        return self._start(inputs, options, checks=False)
+        given = self._collect(inputs, options)
+        return RunState(self.graph, given, options, cached=self.stage_cache is not None)
 
     def prepare(
         self, inputs: Mapping[str, object] = _NONE, options: RunOptions = _DEFAULT, *, warn: bool = True
@@ -189,7 +193,7 @@ class Pipeline:
 
         Args:
             inputs, options: of `run`.
-            warn: whether warnings of these stages are logged; not if `check` has logged them.
+            warn: whether warnings of these stages are logged; not if a check has logged them.
         """
         run = self.start(inputs, options)
         run.warns = warn
@@ -198,11 +202,25 @@ class Pipeline:
         self.check_devices_of(run)
         return run
 
-    def check(self, inputs: Mapping[str, object] = _NONE, options: RunOptions = _DEFAULT) -> RunState:
-        """Check the input as `prepare` does; nothing is kept but what `peek` gives of the run that is returned."""
-        run = self._start(inputs, options, checks=True)
-        self._check_input(run)
-        return run
+    def make_template(
+        self, shared: Mapping[str, object], varying: Collection[str], options: RunOptions, texts: Collection[str] = ()
+    ) -> RunTemplate:
+        """Make the template of runs that have all but a few inputs in common: to start them, or to check their inputs.
+
+        Args:
+            shared: the inputs that all these runs have in common.
+            varying: the names of the others.
+            options: of the runs.
+            texts: outputs of stages as 'stage.port', each a text in whose place every run is given another.
+
+        Raises:
+            RunError: a shared input or a parameter is not what its port takes.
+        """
+        blank: dict[str, Any] = dict.fromkeys(texts, "")
+        options = dataclasses.replace(options, override={**options.override, **blank})
+        given = self._collect(shared, options, varying)
+        refs = {**{name: Ref(GRAPH_INPUTS, name) for name in varying}, **{text: Ref.parse(text) for text in texts}}
+        return RunTemplate(self._context, self.lock, given, refs, options)
 
     def plan_run(self, run: RunState, stale: Mapping[str, str] | None = None) -> Plan:
         """Say what would become of a run that has not begun (`start`).
@@ -217,6 +235,13 @@ class Pipeline:
 
         caches = self.stage_cache is not None
         return Planner(self.graph, self.executors, self._decider, self._transfers, caches=caches).plan(run, stale)
+
+    def outline_run(self, run: RunState, stale: Mapping[str, str] | None = None) -> Outline:
+        """Say in little time what the plan of a run depends on: of runs with equal outlines, one needs to be planned.
+
+        It holds for runs of one template; arguments and errors are those of `plan_run`.
+        """
+        return self._decider.outline(run, stale)
 
     @_by_a_worker
     def misses(self, run: RunState) -> list[str]:
@@ -316,12 +341,13 @@ class Pipeline:
         if self.stage_cache is not None and used:
             self.stage_cache.cache.evict({key for keys in used for key in keys})
 
-    def _start(self, inputs: Mapping[str, object], options: RunOptions, *, checks: bool) -> RunState:
+    def _collect(
+        self, inputs: Mapping[str, object], options: RunOptions, varying: Collection[str] = ()
+    ) -> dict[Ref, Any]:
         known = [str(ref) for spec in self.graph.stages.values() for ref in ports(spec)]
         refuse_unknown("port", options.override, known)
         options.scope.check(self.graph)
-        given = collect_inputs(self.graph, self._resolvers, inputs, options.params)
-        return RunState(self.graph, given, options, cached=self.stage_cache is not None, checks=checks)
+        return collect_inputs(self.graph, self._resolvers, inputs, options.params, varying)
 
     @_by_a_worker
     def _check_input(self, run: RunState) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import logging
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,7 +16,7 @@ from runner.runtime.values import Sizes
 from stages.contract import TensorType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from concurrent.futures import Future
 
     from runner.cache.cache import Entry
@@ -100,7 +102,6 @@ class RunState:
     Attributes:
         options: of the run.
         warns: whether warnings about the run are logged.
-        checks: whether this is only a check of the input, of which nothing is kept.
         cached: whether the cache is read and written.
         override: arrays in place of stages' outputs.
         given: values from outside: graph inputs, parameters, and `override`.
@@ -115,16 +116,13 @@ class RunState:
         lookups: the latest lookup of each stage, with the inputs' digests that it was made from.
     """
 
-    def __init__(
-        self, graph: Graph, outside: dict[Ref, Any], options: RunOptions, *, cached: bool, checks: bool
-    ) -> None:
+    def __init__(self, graph: Graph, outside: dict[Ref, Any], options: RunOptions, *, cached: bool) -> None:
         """Begin nothing yet; `options` have been found to fit `graph`.
 
         Raises:
             RunError: an array of `override` is not what its port takes.
         """
-        self.options, self.warns, self.checks = options, True, checks
-        self.cached = cached and not checks
+        self.options, self.warns, self.cached = options, True, cached
         self.override: dict[Ref, Any] = {Ref.parse(text): value for text, value in options.override.items()}
         self.given = {**outside, **self.override}
         self.values: dict[Ref, Any] = {}
@@ -146,6 +144,19 @@ class RunState:
         # The value of a parameter or a constant stands for itself.
         known = self.given.items() if self.cached else ()
         self.digests = {ref: outside_digest(ref, value) for ref, value in known if not ref.is_setting}
+
+    def repeat(self, outside: Mapping[Ref, Any], label: str) -> RunState:
+        """Make the state of a run that differs from this one, which has not begun, in its label and in `outside`."""
+        run = copy.copy(self)
+        run.given, run.values, run.sizes = {**self.given, **outside}, {}, self.sizes.copy()
+        run.override = {ref: run.given[ref] for ref in self.override}
+        override = {str(ref): value for ref, value in run.override.items()}
+        run.options = dataclasses.replace(self.options, label=label, override=override)
+        run.stages = {name: StageRun(stage.status) for name, stage in self.stages.items()}
+        run.copies, run.started, run.lookups = [], {}, {}
+        known = {ref: outside_digest(ref, value) for ref, value in outside.items()} if self.cached else {}
+        run.digests = {**self.digests, **known}
+        return run
 
     def _initial(self, spec: StageSpec) -> Status:
         if all(ref in self.override for ref in ports(spec)):
@@ -208,4 +219,9 @@ class RunState:
     def warn(self, message: str) -> None:
         """Log a warning about this run, if it `warns`."""
         if self.warns:
-            _LOG.warning("%s", f"{self.options.label}: {message}" if self.options.label else message)
+            log_warning(self.options.label, message)
+
+
+def log_warning(label: str, message: str) -> None:
+    """Log a warning about the run that `label` names; '' for one without a name."""
+    _LOG.warning("%s", f"{label}: {message}" if label else message)

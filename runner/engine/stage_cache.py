@@ -106,6 +106,11 @@ class StageCache:
         fits = entry is not None and list(entry.outputs) == list(spec.outputs)
         return Lookup(key, components, entry if fits else None)
 
+    def present(self, lookup: Lookup) -> tuple[bool, ...] | None:
+        """Whether the array of each output is there; None if the cache has no entry."""
+        entry = lookup.entry
+        return None if entry is None else tuple(self.cache.present(entry, port) for port in entry.outputs)
+
     def read(self, run: RunState, ref: Ref) -> Any:
         """Read the value of a port; None if the cache has none, or lost it."""
         entry = run.stages[ref.stage].entry
@@ -144,7 +149,7 @@ class StageCache:
 
     def has_entries(self, spec: StageSpec) -> bool:
         """Whether the cache has any results of the stage."""
-        return next(self.cache.entries(spec.name), None) is not None
+        return self.cache.has_entries(spec.name)
 
 
 def key_digests(spec: StageSpec, lookup: Lookup) -> dict[str, str]:

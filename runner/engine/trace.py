@@ -51,7 +51,7 @@ class Event:
         kind: one of those above.
         start: from the beginning of the trace [s].
         seconds: that it took.
-        owner: `id` of the run's state; None for a check of the input, and for the loading of libraries.
+        owner: `id` of the run's state; None for the loading of libraries.
     """
 
     name: str
@@ -77,7 +77,7 @@ class Trace(Observer):
         self._zero = time.perf_counter()
 
     def input_checked(self, run: RunState, seconds: float) -> None:
-        self._note("check" if run.checks else "prepare", RUN, run, seconds, _outside(run))
+        self._note("prepare", RUN, run, seconds, _outside(run))
 
     def stage_finished(
         self, run: RunState, spec: StageSpec, outputs: Mapping[str, Any] | None, seconds: float, *, concurrent: bool
@@ -104,7 +104,7 @@ class Trace(Observer):
 
     def _note(self, name: str, kind: str, run: RunState | None, seconds: float, details: dict[str, Any]) -> None:
         start = time.perf_counter() - seconds - self._zero
-        owner = None if run is None or run.checks else id(run)
+        owner = None if run is None else id(run)
         self.events.append(Event(name, kind, start, seconds, owner, details))
 
 

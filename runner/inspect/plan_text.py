@@ -2,37 +2,76 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runner.engine.run_state import Status
 from runner.inspect.units import spell_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
+    from runner.engine.decisions import Outline
     from runner.engine.pipeline import Pipeline
     from runner.engine.plan import Plan, StagePlan
     from runner.engine.run_state import RunState
 
+_PLANNED = 10  # runs that are planned in full
 
-def explain(pipeline: Pipeline, runs: Iterable[tuple[str, RunState]], stale: dict[str, str]) -> str:
-    """Describe the plans of `runs`; runs whose stages have the same statuses and reasons are described once.
+
+@dataclass
+class PlanGroup:
+    """Runs that have the same plan but for sizes.
+
+    Attributes:
+        origin, run, plan: of the first of them.
+    """
+
+    origin: str
+    run: RunState
+    plan: Plan
+    count: int = 0
+
+    def heading(self) -> str:
+        return f"{self.origin}:" if self.count == 1 else f"{self.origin}, and {self.count - 1} more like it:"
+
+
+def group_plans(
+    pipeline: Pipeline,
+    runs: Iterable[tuple[str, RunState]],
+    stale: dict[str, str],
+    show: Callable[[int], object] = lambda _count: None,
+) -> list[PlanGroup]:
+    """Plan `runs`; those whose stages have the same statuses and reasons are one group.
+
+    From the eleventh run on, only the outline of each is made: one like a run before is counted as the same.
 
     Args:
-        runs: each with the place where its input was written.
+        runs: of one template, each with the place where its input was written.
         stale: stage -> why it has to be built.
+        show: is called after each run with the number of runs so far.
     """
-    groups: dict[tuple[Any, ...], tuple[Plan, list[str]]] = {}
-    for origin, run in runs:
-        made = pipeline.plan_run(run, stale)
-        key = tuple((stage.name, stage.status, stage.reason) for stage in made.stages.values())
-        groups.setdefault(key, (made, []))[1].append(origin)
-    return "\n".join(line for made, origins in groups.values() for line in (_heading(origins), *describe(made)))
+    groups: dict[tuple[Any, ...], PlanGroup] = {}
+    outlined: dict[Outline, PlanGroup] = {}
+    for number, (origin, run) in enumerate(runs, 1):
+        outline = pipeline.outline_run(run, stale)
+        if number <= _PLANNED or outline not in outlined:
+            plan = pipeline.plan_run(run, stale)
+            alike = tuple((stage.name, stage.status, stage.reason) for stage in plan.stages.values())
+            outlined[outline] = groups.setdefault(alike, PlanGroup(origin, run, plan))
+        outlined[outline].count += 1
+        show(number)
+    return list(groups.values())
 
 
-def _heading(origins: list[str]) -> str:
-    alike = len(origins) - 1
-    return f"{origins[0]}:" if not alike else f"{origins[0]}, and {alike} more like it:"
+def explain(groups: Sequence[PlanGroup]) -> str:
+    """Describe each group by the plan of its first run."""
+    lines = [line for group in groups for line in (group.heading(), *describe(group.plan))]
+    works, total = (Status.RUN, Status.DEPENDS), sum(group.count for group in groups)
+    idle = [group for group in groups if all(stage.status not in works for stage in group.plan.stages.values())]
+    if total > 1:
+        lines.append(f"{total} runs of the graph: {sum(group.count for group in idle)} take everything from the cache")
+    return "\n".join(lines)
 
 
 def describe(made: Plan) -> list[str]:

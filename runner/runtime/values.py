@@ -6,6 +6,7 @@ port, not in a kernel that reads past the end of an array.
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,7 +18,7 @@ from runner.errors import RunError
 from stages.contract import Dim, NamedType, TensorType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from stages.contract import Type
 
@@ -83,9 +84,17 @@ class Sizes:
         self._sizes = {
             name: _Size(bound.max, "the graph's dims, as a fixed size") for name, bound in dims.items() if bound.static
         }
+        self._finite: dict[int, object] = {}  # by `id`
 
     def __getitem__(self, name: str) -> int:
         return self._sizes[name].size
+
+    def copy(self, finite: Iterable[object] = ()) -> Sizes:
+        """Make sizes that begin with these; of the arrays in `finite`, only dtype and shape are checked again."""
+        made = Sizes({})
+        made._bounds, made._sizes = self._bounds, dict(self._sizes)
+        made._finite = self._finite | {id(value): value for value in finite} if finite else self._finite
+        return made
 
     def take(self, port: str, type_: Type, value: object) -> Any:
         """Check the value at `port` ('stage.port') against `type_`, and set the sizes of new dims; gives the value.
@@ -113,12 +122,13 @@ class Sizes:
     def _check(self, port: str, type_: TensorType, value: object) -> Array:
         if not isinstance(value, np.ndarray):
             raise RunError(f"{port}: expected a numpy array of {type_}, got {type(value).__name__}")
-        if value.dtype.name != type_.dtype:
+        if _dtype_name(value.dtype) != type_.dtype:
             raise RunError(f"{port}: expected {type_}, got {spell(value)}{_dtype_hint(type_.dtype)}")
         if value.ndim != len(type_.dims):
             raise RunError(f"{port}: expected {type_} of {len(type_.dims)} axes, got {spell(value)}")
-        self._check_dims(port, type_, spell(value), value.shape)
-        check_finite(port, value)
+        self._check_dims(port, type_, value.shape)
+        if id(value) not in self._finite:
+            check_finite(port, value)
         return value
 
     def see(self, port: str, type_: Type, dtype: str, shape: tuple[int, ...]) -> None:
@@ -127,36 +137,38 @@ class Sizes:
         Raises:
             RunError: it has another dtype, rank or dim.
         """
-        found = f"{dtype}[{', '.join(map(str, shape))}]"
         type_ = (type_.tensor or type_) if isinstance(type_, NamedType) else type_
         if not isinstance(type_, TensorType) or dtype != type_.dtype or len(shape) != len(type_.dims):
-            raise RunError(f"{port}: expected {type_}, got {found}")
-        self._check_dims(port, type_, found, shape)
+            raise RunError(f"{port}: expected {type_}, got {_spell(dtype, shape)}")
+        self._check_dims(port, type_, shape)
 
     def known(self) -> dict[str, int]:
         """Give the sizes that are known so far: dim -> size."""
         return {name: bound.size for name, bound in self._sizes.items()}
 
-    def _check_dims(self, port: str, type_: TensorType, found: str, shape: tuple[int, ...]) -> None:
+    def _check_dims(self, port: str, type_: TensorType, shape: tuple[int, ...]) -> None:
         for axis, (dim, size) in enumerate(zip(type_.dims, shape, strict=True)):
-            self._check_dim(port, f"{port}: expected {type_}, got {found}", axis, dim, size)
+            fault = self._fault(port, dim, size)
+            if fault:
+                got = _spell(type_.dtype, shape)
+                raise RunError(f"{port}: expected {type_}, got {got}: axis {axis} {fault}")
 
-    def _check_dim(self, port: str, got: str, axis: int, dim: Dim, size: int) -> None:
+    def _fault(self, port: str, dim: Dim, size: int) -> str:
+        """Say what is wrong with the size of an axis, '' for nothing; sets the size of a new dim."""
         if dim.name is None:
-            if size != dim.factor:
-                raise RunError(f"{got}: axis {axis} is {size}, not {dim.factor}")
-            return
+            return "" if size == dim.factor else f"is {size}, not {dim.factor}"
         if size % dim.factor:
-            raise RunError(f"{got}: axis {axis} is {size}, which is no multiple of {dim.factor}")
+            return f"is {size}, which is no multiple of {dim.factor}"
         units = size // dim.factor
         known = self._sizes.get(dim.name)
         if known is not None and units != known.size:
-            raise RunError(f"{got}: axis {axis} makes {dim.name} {units}, but it is {known.size} by {known.where}")
+            return f"makes {dim.name} {units}, but it is {known.size} by {known.where}"
         bound = self._bounds.get(dim.name)
         if bound is not None and units > bound.max:
-            raise RunError(f"{got}: axis {axis} makes {dim.name} {units}, but the graph allows {bound.max}")
+            return f"makes {dim.name} {units}, but the graph allows {bound.max}"
         if known is None:
             self._sizes[dim.name] = _Size(units, port)
+        return ""
 
     def pad(self, port: str, type_: Type, value: Array, padded: frozenset[str]) -> Array:
         """Pad each axis with a dim of `padded` to the dim's static size: with 0, a mask with True.
@@ -164,7 +176,9 @@ class Sizes:
         Raises:
             RunError: an axis is longer than that size.
         """
-        if not isinstance(type_, TensorType) or not isinstance(value, np.ndarray) or value.ndim != len(type_.dims):
+        if not padded or not isinstance(type_, TensorType):
+            return value
+        if not isinstance(value, np.ndarray) or value.ndim != len(type_.dims):
             return value  # take() refuses it
         widths = []
         for dim, size in zip(type_.dims, value.shape, strict=True):
@@ -215,7 +229,16 @@ def spell(value: Array | str) -> str:
     """Write the type of a value in the graph's grammar: `float32[1, 400]`, `str`."""
     if isinstance(value, str):
         return str(STR)
-    return f"{value.dtype.name}[{', '.join(map(str, value.shape))}]"
+    return _spell(value.dtype.name, value.shape)
+
+
+def _spell(dtype: str, shape: tuple[int, ...]) -> str:
+    return f"{dtype}[{', '.join(map(str, shape))}]"
+
+
+@functools.lru_cache
+def _dtype_name(dtype: np.dtype[Any]) -> str:
+    return dtype.name  # NumPy puts it together anew each time
 
 
 def _dtype_hint(expected: str) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from runner.batch.rows import Row
     from runner.engine.pipeline import Pipeline, Result
     from runner.engine.run_state import RunState
+    from runner.engine.run_template import RunTemplate
     from runner.graph.types import Graph, Ref, StageSpec
 
 PHONEMES = "phonemes"  # the port of a tokenizer that takes the text to be cut
@@ -78,6 +79,7 @@ class LineRunner(BaseRowRunner[PartT]):
         text = graph.dims.get(next((spec.dim("text") for spec in find_tokenizers(graph)), "text"))
         # A fixed size is no limit to cut at: cutting would change the audio, and a fixed size promises not to.
         bounds = [] if text is None or text.static else [text.max]
+        self._front: RunTemplate | None = None
         self._limit = min([self._dims.text_max, *bounds]) - END_TOKENS
 
     def _settings(self) -> list[Any]:
@@ -88,10 +90,10 @@ class LineRunner(BaseRowRunner[PartT]):
             return self._planned_pieces(row)
         if str(self._cut) in self._options.override:
             return [ChunkPiece(self._whole(row).inputs)]
-        text = self._run_front(row, self._cut, checks=checks)
-        return (
-            [ChunkPiece(self._whole(row).inputs)] if text is None else self._cut_at(row, self._cut, text, checks=checks)
-        )
+        text = self._check_front(row, self._cut) if checks else self._run_front(row, self._cut)
+        if text is None:
+            return [ChunkPiece(self._whole(row).inputs)]
+        return self._cut_at(row, self._cut, text, checks=checks)
 
     def _planned_pieces(self, row: Row) -> list[Piece]:
         whole = self._whole(row)
@@ -110,17 +112,23 @@ class LineRunner(BaseRowRunner[PartT]):
             return [ChunkPiece(inputs, chunk=chunks[0])]
         return [ChunkPiece(inputs, {str(cut): chunk.phonemes}, chunk) for chunk in chunks]
 
-    def _run_front(self, row: Row, cut: Ref, *, checks: bool) -> str | None:
-        """Run the stages in front of the cut; gives their text, or None if a check cannot run them."""
-        options = dataclasses.replace(
-            self._options_of(row, Piece({})), scope=Scope(until=cut.stage), keep=False, retain=frozenset([cut])
-        )
-        inputs = self._whole(row).inputs
-        if checks:
-            found = self._pipeline.peek(self._pipeline.check(inputs, options), cut)
-            return None if found is None else str(found)
-        run = self._pipeline.prepare(inputs, options, warn=False)
+    def _run_front(self, row: Row, cut: Ref) -> str:
+        """Run the stages in front of the cut; gives their text."""
+        options = _until(self._options_of(row, Piece({})), cut)
+        run = self._pipeline.prepare(self._whole(row).inputs, options, warn=False)
         return str(self._pipeline.finish(run, announce=False)[str(cut)])
+
+    def _check_front(self, row: Row, cut: Ref) -> str | None:
+        """Call the stages in front of the cut; gives their text, or None if one of them needs a library."""
+        varying = [] if self._lines is None else [self._lines]
+        if self._front is None:
+            self._front = self._make_template(varying, _until(self._options, cut))
+        found = self._front.check(dict.fromkeys(varying, row.text), row.origin).get(cut)
+        return None if found is None else str(found)
+
+
+def _until(options: RunOptions, cut: Ref) -> RunOptions:
+    return dataclasses.replace(options, scope=Scope(until=cut.stage), keep=False, retain=frozenset([cut]))
 
 
 class OutputRunner(LineRunner[OutputPart]):

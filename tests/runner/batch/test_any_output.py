@@ -104,6 +104,12 @@ def test_rows_become_a_file_each_and_are_resumed(tmp_path: Path) -> None:
     assert [(tmp_path / "out" / f"000{n}.txt").read_text("utf-8") for n in (1, 2, 3)] == ["1 2", "7", "3"]
 
 
+def test_each_row_is_shown_when_it_has_been_checked() -> None:
+    shown: list[int] = []
+    bulk.check(Parser(), ROWS, keep_going=True, show=shown.append)
+    assert shown == [1, 2, 3]
+
+
 def test_rows_become_one_file(tmp_path: Path) -> None:
     parser = Parser()
     assert run(parser, f"{tmp_path}/a.txt", ROWS).samples == 3

@@ -134,6 +134,7 @@ def test_looking_into_a_cache_makes_none(cache: Cache) -> None:
     key = keys.key(components())
     assert cache.lookup(key) is None
     assert cache.nearest(components()) is None
+    assert not cache.has_entries("align")
     assert cache.evict([key]) == Removal(tensors=0, bytes=0, records=0)
     assert not cache.root.exists()
 
@@ -171,6 +172,7 @@ def test_a_stage_that_ran_again_replaces_its_entry(cache: Cache) -> None:
     put(cache, {"en": KIB})
     entry = put(cache, {"en": KIB + np.uint8(1)})
     assert cache.lookup(entry.key) == entry
+    assert (cache.has_entries("align"), cache.has_entries("decoder")) == (True, False)
     assert len(list(cache.entries())) == 1
 
 

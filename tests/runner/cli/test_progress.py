@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from runner.batch.summary import Summary
-from runner.cli.progress import ProgressLines, run_display
+from runner.cli.progress import ProgressLines, count_display, run_display
 
 RATE = 24_000
 
@@ -55,6 +55,20 @@ def test_kept_lines_are_reported_with_the_condition(capsys: pytest.CaptureFixtur
         "2 finished lines are kept: the same command goes on from there, once the cause of the error is removed\n"
     )
     assert capsys.readouterr().err == expected
+
+
+def test_a_count_is_printed_at_intervals(capsys: pytest.CaptureFixture[str]) -> None:
+    for every_s in (60.0, 0.0):
+        with count_display("checked", every_s=every_s) as show:
+            show(1)
+            show(2)
+    assert capsys.readouterr().err == "1 lines checked\n2 lines checked\n"
+
+
+def test_quiet_shows_no_count(capsys: pytest.CaptureFixture[str]) -> None:
+    with count_display("checked", quiet=True, every_s=0.0) as show:
+        show(1)
+    assert capsys.readouterr() == ("", "")
 
 
 def on_a_terminal(script: str, *args: str, cwd: Path) -> str:
@@ -99,6 +113,20 @@ def test_a_terminal_shows_line_stage_count_audio_and_factor(tmp_path: Path) -> N
     assert "decoder" in text
     assert "2/4" in text
     assert re.search(r"2\.0 s of audio, real-time factor 0\.\d{3}", text)
+
+
+COUNT = """
+from runner.cli.progress import count_display
+
+with count_display("checked", every_s=0.0) as show:
+    show(1)
+    show(12)
+print("end")
+"""
+
+
+def test_a_terminal_shows_a_count_in_one_line_and_removes_it(tmp_path: Path) -> None:
+    assert on_a_terminal(COUNT, cwd=tmp_path) == "\r1 lines checked\r\r12 lines checked\r\rend\r\n"
 
 
 def test_a_run_on_a_terminal_ends_with_its_report(timed_graph: Path, tmp_path: Path) -> None:

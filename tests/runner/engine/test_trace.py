@@ -98,13 +98,11 @@ def test_trace_is_not_written_to_a_folder(pipeline: Pipeline, tmp_path: Path) ->
         write_trace(tmp_path, events(pipeline), "toy")
 
 
-def test_a_run_without_a_cache_is_no_check(toy_graph: Path, toy_root: Path) -> None:
+def test_a_run_without_a_cache_is_prepared_and_finished(toy_graph: Path, toy_root: Path) -> None:
     pipeline = Pipeline(load_graph(str(toy_graph)), toy_root)
     pipeline.observers.append(Trace())
-    pipeline.check({"phonemes": "hɛ"})
     pipeline.run({"phonemes": "hɛ"})
     assert [(e.name, e.owner is None) for e in events(pipeline) if e.kind == RUN] == [
-        ("check", True),
         ("prepare", False),
         ("finish", False),
     ]

@@ -1,0 +1,116 @@
+"""Starts or checks many runs that have all but a few inputs in common.
+
+    graph, options, shared inputs --> RunTemplate: which stages need no library, in which order
+                                           |
+    the other inputs of a run -------------+--> start --> RunState
+                                           `--> check: these stages are called --> what they give, or RunError
+
+What does not depend on the other inputs is worked out once. A check holds every value to its type as a run does, and
+refuses what `Pipeline.prepare` would refuse. It uses no cache, keeps nothing, and is no event for observers.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runner.engine.run_state import RunState, log_warning
+from runner.graph.selection import ports
+from runner.runtime.values import Sizes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
+
+    from runner.engine.execution import ExecutionContext
+    from runner.engine.options import RunOptions
+    from runner.graph.types import Ref, StageSpec
+
+
+class RunTemplate:
+    """Runs of one graph with the same options, which differ in a few inputs."""
+
+    def __init__(
+        self,
+        context: ExecutionContext,
+        lock: AbstractContextManager[object],
+        given: Mapping[Ref, Any],
+        varying: Mapping[str, Ref],
+        options: RunOptions,
+    ) -> None:
+        """Find the stages that need no library.
+
+        Args:
+            lock: is held while stages are called.
+            given: the values of all parameters, and of the shared inputs, which have been checked.
+            varying: what differs from run to run, by the name that it is given by.
+            options: of the runs; they have been found to fit the graph.
+
+        Raises:
+            RunError: an array that stands in for an output is not what its port takes.
+        """
+        graph = context.graph
+        self._context, self._lock = context, lock
+        self._varying = dict(varying)
+        run = self._first = RunState(graph, dict(given), options, cached=context.stage_cache is not None)
+        self._sizes = run.sizes.copy(run.given.values())
+        self._input_sizes = Sizes(graph.dims).copy(run.given.values())
+        arrays = {ref for ref, value in given.items() if isinstance(value, np.ndarray)}
+        wires = [wire for spec in graph.stages.values() for wire in spec.inputs.values()]
+        changing = {*arrays, *self._varying.values()}  # other values bind no dim, and have been checked
+        outputs = [(str(ref), graph.stages[ref.stage].outputs[ref.port], ref) for ref in run.override]
+        self._wires = [
+            *((str(wire.ref), wire.type, wire.ref) for wire in wires if wire.ref in changing),
+            *(output for output in outputs if output[2] in changing),
+        ]
+        self._stages = [
+            (spec, {ref.port: ref for ref in ports(spec) if ref not in run.override}) for spec in self._find_stages(run)
+        ]
+
+    def start(self, values: Mapping[str, object], label: str = "") -> RunState:
+        """Check the values of one run, and begin nothing.
+
+        Args:
+            values: those that differ from run to run.
+            label: names the run in warnings.
+
+        Raises:
+            RunError: a value is not what a stage takes.
+        """
+        outside = {ref: values[name] for name, ref in self._varying.items()}
+        self._take({**self._first.given, **outside})
+        return self._first.repeat(outside, label)
+
+    def check(self, values: Mapping[str, object], label: str = "") -> dict[Ref, Any]:
+        """Check the values of one run, and call the stages that need no library; the arguments are those of `start`.
+
+        Returns:
+            the given values, and what these stages gave.
+
+        Raises:
+            RunError: a value is not what a stage takes, or a stage refuses it.
+        """
+        known = {**self._first.given, **{ref: values[name] for name, ref in self._varying.items()}}
+        self._take(known)
+        sizes, threads, warn = self._sizes.copy(), self._context.concurrency.threads, partial(log_warning, label)
+        with self._lock:
+            for spec, refs in self._stages:
+                taken = {port: known[wire.ref] for port, wire in spec.inputs.items()}
+                outputs = self._context.call(spec, taken, sizes, threads, warn)
+                known.update((ref, outputs[port]) for port, ref in refs.items())
+        return known
+
+    def _take(self, values: Mapping[Ref, object]) -> None:
+        sizes = self._input_sizes.copy()
+        for place, type_, ref in self._wires:
+            sizes.take(place, type_, values[ref])
+
+    def _find_stages(self, run: RunState) -> Iterator[StageSpec]:
+        """Find the stages of Python that depend on no stage with a library, in the graph's order."""
+        known = {*run.given, *self._varying.values()}
+        for spec in run.needed:
+            if not spec.is_library and known.issuperset(wire.ref for wire in spec.inputs.values()):
+                known |= set(ports(spec))
+                yield spec
