@@ -57,11 +57,21 @@ class LineError(RunError):
     Attributes:
         origin: origin of the line: `ipa.txt:7`.
         fact: its mistake.
+        id: of the line; None for a line without one.
     """
 
-    def __init__(self, origin: str, fact: str) -> None:
-        super().__init__(f"{origin}: {fact}")
-        self.origin, self.fact = origin, fact
+    def __init__(self, origin: str, fact: str, id: str | None = None) -> None:  # noqa: A002 - the line's
+        super().__init__(f"{line_label(origin, id)}: {fact}")
+        self.origin, self.fact, self.id = origin, fact, id
+
+    def copy(self) -> LineError:
+        """Make the same error without the frames that this one came through, which hold what they were about."""
+        return LineError(self.origin, self.fact, self.id)
+
+
+def line_label(origin: str, id: str | None) -> str:  # noqa: A002 - the line's
+    """Name a line in messages: `ipa.txt:7`, with an id `ipa.txt:7 (utt1)`."""
+    return origin if id is None else f"{origin} ({id})"
 
 
 @dataclass(frozen=True, order=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 import time
+import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -60,10 +61,10 @@ class RowRunner(Protocol[PartT_co]):
 class Place(Protocol[PartT_contra]):
     """Takes the output of rows in any order, each row once."""
 
-    def resume(self, number: int, row: Row) -> bool:
-        """Take over the output that an earlier run has made of row `number`, from 1; whether there is any."""
+    def resume(self, row: Row) -> bool:
+        """Take over the output that an earlier run has made of the row; whether there is any."""
 
-    def take(self, number: int, row: Row, parts: Iterable[PartT_contra]) -> int:
+    def take(self, row: Row, parts: Iterable[PartT_contra]) -> int:
         """Write the output of a row; if `parts` raises, nothing of it stays. Returns its samples."""
 
     def finish(self, rows: Iterable[Row], *, failed: bool) -> tuple[int, bool]:
@@ -103,10 +104,12 @@ class CheckResult:
 
     Attributes:
         total: rows, the bad ones included.
-        failed: number (from 1) -> the error of each bad row.
+        last: the number of the last one.
+        failed: number -> the error of each bad row.
     """
 
     total: int = 0
+    last: int = 0
     failed: dict[int, LineError] = field(default_factory=dict)
 
     def passed(self, rows: Iterable[Row]) -> Iterable[Row]:
@@ -119,7 +122,7 @@ class _Passed:
         self._rows, self._failed = rows, failed
 
     def __iter__(self) -> Iterator[Row]:
-        return (row for number, row in enumerate(self._rows, 1) if number not in self._failed)
+        return (row for row in self._rows if row.number not in self._failed)
 
 
 def check(
@@ -139,18 +142,28 @@ def check(
         RunError: the errors of all bad rows, unless `keep_going`.
     """
     result = CheckResult()
+    ids: dict[str, int] = {}  # in a spelling that is equal where a file system may take two names for one
     first: LineError | None = None
-    for number, row in enumerate(rows, 1):
-        result.total = number
+    for row in rows:
+        result.total, result.last = result.total + 1, row.number
         try:
+            if row.id is not None:
+                _refuse_second(row, row.id, ids)
             runner.check(row)
         except LineError as error:
-            result.failed[number] = LineError(error.origin, error.fact)  # without the frames that it came through
+            result.failed[row.number] = error.copy()
             first = first or error
-        show(number)
+        show(result.total)
     if result.failed and not keep_going:
         raise RunError("\n".join(map(str, result.failed.values()))) from first
     return result
+
+
+def _refuse_second(row: Row, id_: str, ids: dict[str, int]) -> None:
+    number = ids.setdefault(unicodedata.normalize("NFC", id_).casefold(), row.number)
+    if number != row.number:
+        fact = f"id '{id_}' names line {number} already; ids differ by more than upper and lower case"
+        raise LineError(row.origin, fact, id_)
 
 
 def run(
@@ -180,16 +193,16 @@ def run(
     begin = time.perf_counter()
     complete = False
     try:
-        for number, row in enumerate(rows, 1):
-            if number in failed:
+        for row in rows:
+            if row.number in failed:
                 continue
-            progress.begin(row.origin)
+            progress.begin(row.label)
             try:
-                _run_row(runner, number, row, place, summary)
+                _run_row(runner, row, place, summary, last=row.number == checked.last)
             except LineError as error:
                 if not keep_going:
                     raise
-                failed[number] = LineError(error.origin, error.fact)
+                failed[row.number] = error.copy()
             progress.end(summary)
         summary.failed = [failed[number] for number in sorted(failed)]
         summary.samples, complete = place.finish(rows, failed=bool(failed))
@@ -201,17 +214,17 @@ def run(
     return summary
 
 
-def _run_row(runner: RowRunner[PartT], number: int, row: Row, place: Place[PartT], summary: Summary) -> None:
-    if place.resume(number, row):
+def _run_row(runner: RowRunner[PartT], row: Row, place: Place[PartT], summary: Summary, *, last: bool) -> None:
+    if place.resume(row):
         summary.resumed += 1
         return
 
     def parts() -> Iterator[PartT]:
-        for part in runner.run(row, last=number == summary.total):
+        for part in runner.run(row, last=last):
             summary.timings.update(part.timings)
             yield part
 
-    summary.samples_computed += place.take(number, row, parts())
+    summary.samples_computed += place.take(row, parts())
     summary.computed += 1
 
 

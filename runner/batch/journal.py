@@ -36,7 +36,7 @@ class Entry:
     """A finished row.
 
     Attributes:
-        number: of the row, from 1.
+        number: of the row.
         digest: of the row and of everything that its output depends on.
         samples: length of its output.
         offset: samples before it in a file of many rows.

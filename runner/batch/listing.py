@@ -18,10 +18,10 @@ class Listing(Generic[PartT]):
     def __init__(self, show: Callable[[PartT], object]) -> None:
         self._show = show
 
-    def resume(self, number: int, row: Row) -> bool:  # noqa: ARG002 - the place's
+    def resume(self, row: Row) -> bool:  # noqa: ARG002 - the place's
         return False
 
-    def take(self, number: int, row: Row, parts: Iterable[PartT]) -> int:  # noqa: ARG002 - the place's
+    def take(self, row: Row, parts: Iterable[PartT]) -> int:  # noqa: ARG002 - the place's
         for part in parts:
             self._show(part)
         return 0

@@ -26,7 +26,7 @@ from runner.files.replace import check_writable, resolve_target, sweep, sweep_be
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from runner.batch.bulk import Place
+    from runner.batch.bulk import CheckResult, Place
     from runner.batch.journal import Entry, TextSpan
     from runner.batch.rows import Row
     from runner.batch.spool import Spool
@@ -131,7 +131,7 @@ class Destination(Generic[PartT]):
         self.path = Path(output) if output is not None else Path(f"{stem}{self._suffix}")
         if self.is_folder:
             _make_folder(self.path)
-        first = self.row_path(1, 1) if self.is_folder else self.path
+        first = self.path / f"0001{self._suffix}" if self.is_folder else self.path
         writer.check(first)
         check_writable(first)
         self.side = None if side is None else self._side(side)
@@ -166,15 +166,15 @@ class Destination(Generic[PartT]):
         if self.side is not None and not self.is_folder:
             yield self.side
 
-    def row_files(self, total: int) -> Iterator[tuple[Path, Path | None]]:
-        """The files of `total` single rows, each with the one beside it."""
-        for number in range(1, total + 1 if self.is_folder else 1):
-            path = self.row_path(number, total)
+    def row_files(self, rows: Iterable[Row], last: int) -> Iterator[tuple[Path, Path | None]]:
+        """The files of single rows, each with the one beside it; `last` is the number of the last row."""
+        for row in rows if self.is_folder else ():
+            path = self.row_path(row, last)
             yield path, self.row_side(path)
 
-    def row_path(self, number: int, total: int) -> Path:
-        """The file of row `number` of `total` in a folder."""
-        return self.path / f"{number:0{max(4, len(str(total)))}}{self._suffix}"
+    def row_path(self, row: Row, last: int) -> Path:
+        """The file of a row in a folder; `last` is the number of the last row."""
+        return self.path / f"{row.stem(last)}{self._suffix}"
 
     def row_side(self, path: Path) -> Path | None:
         """The file beside the row's file at `path`."""
@@ -190,8 +190,10 @@ class Destination(Generic[PartT]):
         """Holds the samples of several rows before they become one file."""
         return spool_path(self.path)
 
-    def open(self, total: int, settings: str, *, resume: bool) -> contextlib.AbstractContextManager[Place[PartT]]:
-        """Open the place for `total` rows.
+    def open(
+        self, checked: CheckResult, settings: str, *, resume: bool
+    ) -> contextlib.AbstractContextManager[Place[PartT]]:
+        """Open the place for the rows that were checked.
 
         Args:
             settings: a digest of everything beside the row that its output depends on.
@@ -201,16 +203,17 @@ class Destination(Generic[PartT]):
             RunError: the place cannot be written, or another run writes there.
         """
         if self.is_folder:
-            return self._open_folder(total, settings, resume=resume)
-        return self._open_file(total, settings, resume=resume)
+            return self._open_folder(checked, settings, resume=resume)
+        return self._open_file(checked.total, settings, resume=resume)
 
     @contextlib.contextmanager
-    def _open_folder(self, total: int, settings: str, *, resume: bool) -> Iterator[FolderPlace[PartT]]:
-        path = self.journal if total > 1 and self._resumes else None  # one row has nothing to resume
+    def _open_folder(self, checked: CheckResult, settings: str, *, resume: bool) -> Iterator[FolderPlace[PartT]]:
+        path = self.journal if checked.total > 1 and self._resumes else None  # one row has nothing to resume
         with Journal(path, resume=resume) as journal:
             if path is not None:
                 sweep(self.path, r"\d{4,}\.\w+")
-            yield FolderPlace(self, total, settings, journal)
+                sweep(self.path, r".+\.\w+", _ABANDONED_S)  # of rows with ids, or of another run
+            yield FolderPlace(self, checked.last, settings, journal)
 
     @contextlib.contextmanager
     def _open_file(self, total: int, settings: str, *, resume: bool) -> Iterator[FilePlace[PartT]]:

@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 class FolderPlace(Generic[PartT]):
     """A file for each row."""
 
-    def __init__(self, destination: Destination[PartT], total: int, settings: str, journal: Journal) -> None:
-        self._to, self._total, self._settings, self._journal = destination, total, settings, journal
+    def __init__(self, destination: Destination[PartT], last: int, settings: str, journal: Journal) -> None:
+        self._to, self._last, self._settings, self._journal = destination, last, settings, journal
         self._samples = 0
 
-    def resume(self, number: int, row: Row) -> bool:
-        entry = self._journal.find(number)
-        path = self._to.row_path(number, self._total)
+    def resume(self, row: Row) -> bool:
+        entry = self._journal.find(row.number)
+        path = self._to.row_path(row, self._last)
         if entry is None or entry.digest != self._digest(row) or entry.file is None or entry.file[0] != path.name:
             return False
         side = self._to.row_side(path)
@@ -48,15 +48,15 @@ class FolderPlace(Generic[PartT]):
         self._samples += entry.samples
         return True
 
-    def take(self, number: int, row: Row, parts: Iterable[PartT]) -> int:
-        path = self._to.row_path(number, self._total)
+    def take(self, row: Row, parts: Iterable[PartT]) -> int:
+        path = self._to.row_path(row, self._last)
         digest = self._digest(row)
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as unnamed:
             spool = Spool(unnamed, Path(tempfile.gettempdir()))
             samples, chunks = receive(self._to.writer, parts, spool)
-            entry = Entry(number, digest, samples, chunks=chunks)
+            entry = Entry(row.number, digest, samples, chunks=chunks)
             written = self._to.writer.write(path, self._to.row_side(path), lambda: [(row, entry)], spool, samples)
-        self._journal.add(Entry(number, digest, written, file=(path.name, file_sha256(path))))
+        self._journal.add(Entry(row.number, digest, written, file=(path.name, file_sha256(path))))
         self._samples += written
         return written
 
@@ -70,7 +70,7 @@ class FolderPlace(Generic[PartT]):
         return keep
 
     def _digest(self, row: Row) -> str:
-        return _digest(row, [self._settings, *self._to.writer.settings, str(self._to.side), row.origin])
+        return _digest(row, [self._settings, *self._to.writer.settings, str(self._to.side), row.label])
 
 
 class FilePlace(Generic[PartT]):
@@ -89,8 +89,8 @@ class FilePlace(Generic[PartT]):
         self._present: set[int] = set()  # the journal may also have entries of rows that have since become bad
         self._samples = 0  # of the output so far, gaps included
 
-    def resume(self, number: int, row: Row) -> bool:
-        entry = self._journal.find(number)
+    def resume(self, row: Row) -> bool:
+        entry = self._journal.find(row.number)
         if entry is None or entry.digest != _digest(row, [self._settings]):
             return False
         if entry.offset + entry.samples > self._spool.end():
@@ -98,7 +98,7 @@ class FilePlace(Generic[PartT]):
         self._count(entry)
         return True
 
-    def take(self, number: int, row: Row, parts: Iterable[PartT]) -> int:
+    def take(self, row: Row, parts: Iterable[PartT]) -> int:
         begin = self._spool.begin()
         try:
             # The size is checked at every part, and not at the end alone: hours may lie between.
@@ -108,7 +108,7 @@ class FilePlace(Generic[PartT]):
             if isinstance(error, SizeError):
                 raise SizeError(f"{error}{self._hand_over()}") from error
             raise
-        entry = Entry(number, _digest(row, [self._settings]), samples, begin, chunks=chunks)
+        entry = Entry(row.number, _digest(row, [self._settings]), samples, begin, chunks=chunks)
         self._journal.add(entry)
         self._count(entry)
         return samples
@@ -139,8 +139,8 @@ class FilePlace(Generic[PartT]):
         self._present.add(entry.number)
 
     def _entries(self, rows: Iterable[Row]) -> Iterator[tuple[Row, Entry]]:
-        for number, row in enumerate(rows, 1):
-            entry = self._journal.find(number) if number in self._present else None
+        for row in rows:
+            entry = self._journal.find(row.number) if row.number in self._present else None
             if entry is not None:
                 yield row, entry
 

@@ -60,11 +60,13 @@ class OutputPart:
         origin: where the row was written.
         outputs: name -> value, of the part of the graph that was asked for.
         timings: stage -> wall time [s], of the stages that ran.
+        id: of the row; None for a row without one.
     """
 
     origin: str
     outputs: dict[str, Any]
     timings: dict[str, float]
+    id: str | None = None
 
 
 class BaseRowRunner(Generic[PartT]):
@@ -78,7 +80,7 @@ class BaseRowRunner(Generic[PartT]):
         Args:
             inputs: values of the other inputs of the graph, by name.
             lines: the input that a row feeds; None for a graph that takes no lines, and has one row.
-            options: of every run of the graph; the label of a run is the origin of its row.
+            options: of every run of the graph; the label of a run is that of its row.
         """
         self._pipeline, self._inputs, self._lines, self._options = pipeline, dict(inputs), lines, options
         self._templates: dict[tuple[str, ...], RunTemplate] = {}
@@ -92,7 +94,7 @@ class BaseRowRunner(Generic[PartT]):
         with name_row(row):
             for piece in self._pieces(row, checks=True):
                 template, values = self._template_of(piece)
-                template.check(values, row.origin)
+                template.check(values, row.label)
 
     def run(self, row: Row, *, last: bool = False) -> Iterator[PartT]:
         """Run a row that `check` has found good, without repeating its warnings.
@@ -113,7 +115,7 @@ class BaseRowRunner(Generic[PartT]):
             yield part
 
     def runs(self, rows: Iterable[Row]) -> Iterator[tuple[str, RunState]]:
-        """Give the runs of the graph that rows take, none of them begun, each with the origin of its row.
+        """Give the runs of the graph that rows take, none of them begun, each with the label of its row.
 
         No stage runs for this, so a row that is cut on what a stage gives counts as one run.
 
@@ -123,13 +125,13 @@ class BaseRowRunner(Generic[PartT]):
         for row in rows:
             with name_row(row):
                 pairs = [self._template_of(piece) for piece in self._planned_pieces(row)]
-                runs = [template.start(values, row.origin) for template, values in pairs]
+                runs = [template.start(values, row.label) for template, values in pairs]
             for run in runs:
-                yield row.origin, run
+                yield row.label, run
 
-    def count_runs(self, rows: Iterable[Row]) -> int:
-        """Count the runs of the graph that rows take which `check` has found good."""
-        return sum(len(self._pieces(row, checks=True)) for row in rows)
+    def count_runs(self, row: Row) -> int:
+        """Count the runs of the graph that a row takes which `check` has found good."""
+        return len(self._pieces(row, checks=True))
 
     def check_devices(self) -> None:
         """Find out whether this machine has the devices that a row may take.
@@ -210,7 +212,7 @@ class BaseRowRunner(Generic[PartT]):
 
     def _options_of(self, row: Row, piece: Piece) -> RunOptions:
         override = {**self._options.override, **piece.override}
-        return dataclasses.replace(self._options, label=row.origin, override=override)
+        return dataclasses.replace(self._options, label=row.label, override=override)
 
     def _part(self, row: Row, piece: Piece, run: RunState, result: Result) -> PartT:
         """Make a part of the output from what the graph gave for a piece.
@@ -231,7 +233,7 @@ class RowRunner(BaseRowRunner[OutputPart]):
 def make_output_part(row: Row, run: RunState, result: Result) -> OutputPart:
     """Make the part of a run: the outputs that were asked for."""
     outputs = {name: value for name, value in result.items() if name in run.outputs}
-    return OutputPart(row.origin, outputs, result.timings)
+    return OutputPart(row.origin, outputs, result.timings, row.id)
 
 
 @contextlib.contextmanager
@@ -240,7 +242,7 @@ def name_row(row: Row) -> Iterator[None]:
     try:
         yield
     except RunError as error:
-        raise LineError(row.origin, str(error)) from error
+        raise LineError(row.origin, str(error), row.id) from error
 
 
 def _digest(value: Any) -> str:

@@ -19,12 +19,12 @@ class SeveralPlaces(Generic[PartT]):
     def __init__(self, places: Sequence[Place[PartT]]) -> None:
         self._places = places
 
-    def resume(self, number: int, row: Row) -> bool:  # noqa: ARG002 - the place's
+    def resume(self, row: Row) -> bool:  # noqa: ARG002 - the place's
         return False
 
-    def take(self, number: int, row: Row, parts: Iterable[PartT]) -> int:
+    def take(self, row: Row, parts: Iterable[PartT]) -> int:
         whole = list(parts)  # a row is run as a whole before the first place writes
-        return max([place.take(number, row, whole) for place in self._places], default=0)
+        return max([place.take(row, whole) for place in self._places], default=0)
 
     def finish(self, rows: Iterable[Row], *, failed: bool) -> tuple[int, bool]:
         ends = [place.finish(rows, failed=failed) for place in self._places]

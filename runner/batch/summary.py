@@ -64,9 +64,13 @@ class Summary:
                 "resumed": self.resumed,
                 "failed": len(self.failed),
             },
-            "failed": [{"line": error.origin, "error": error.fact} for error in self.failed],
+            "failed": [_describe(error) for error in self.failed],
             "sample_rate": self.rate_hz,
             "audio_seconds": round(self.samples / self.rate_hz, 6) if self.rate_hz else 0.0,
             "real_time_factor": None if factor is None else round(factor, 4),
             "stages": {name: round(spent, 6) for name, spent in self.timings.items()},
         }
+
+
+def _describe(error: LineError) -> dict[str, str]:
+    return {"line": error.origin, **({} if error.id is None else {"id": error.id}), "error": error.fact}

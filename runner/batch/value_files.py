@@ -20,6 +20,7 @@ from runner.files.replace import check_writable, replace_text, resolve_target
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from runner.batch.bulk import CheckResult
     from runner.batch.rows import Row
 
 ARRAY, TEXT = ".npy", ".txt"
@@ -57,23 +58,23 @@ class ValueFiles:
         self.is_folder = path.endswith("/") or is_folder(path)
         self._suffix = f".{name}{TEXT if is_text else ARRAY}" if in_name else TEXT if is_text else ARRAY
         self._lines: list[str] = []
-        self._total = 1
+        self._last = 1
         if self.is_folder:
             with writing(self.path):
                 self.path.mkdir(exist_ok=True)
         elif not is_text and self.path.suffix != ARRAY:
             raise RunError(f"{path}: output '{name}' is an array, which is written as {ARRAY}; name the file so")
-        check_writable(self.row_path(1) if self.is_folder else self.path)
+        check_writable(self.path / f"0001{self._suffix}" if self.is_folder else self.path)
 
-    def open(self, total: int) -> ValueFiles:
-        """Prepare for `total` rows.
+    def open(self, checked: CheckResult) -> ValueFiles:
+        """Prepare for the rows that were checked.
 
         Raises:
             RunError: one file cannot hold them.
         """
-        self._total = total
-        if total > 1 and not self.is_folder and not self._is_text:
-            fact = f"a file holds the array of one row, and there are {total}"
+        self._last = checked.last
+        if checked.total > 1 and not self.is_folder and not self._is_text:
+            fact = f"a file holds the array of one row, and there are {checked.total}"
             raise RunError(f"{self.path}: {fact}; give a folder, {self.path.stem}/")
         return self
 
@@ -82,16 +83,16 @@ class ValueFiles:
         if not self.is_folder:
             yield self.path
 
-    def row_path(self, number: int) -> Path:
-        """The file of row `number` in a folder."""
-        return self.path / f"{number:0{max(4, len(str(self._total)))}}{self._suffix}"
+    def row_path(self, row: Row, last: int) -> Path:
+        """The file of a row in a folder; `last` is the number of the last row."""
+        return self.path / f"{row.stem(last)}{self._suffix}"
 
-    def resume(self, number: int, row: Row) -> bool:  # noqa: ARG002 - the place's
+    def resume(self, row: Row) -> bool:  # noqa: ARG002 - the place's
         return False
 
-    def take(self, number: int, row: Row, parts: Iterable[Part]) -> int:  # noqa: ARG002 - the place's
+    def take(self, row: Row, parts: Iterable[Part]) -> int:
         values = [part.outputs[self.name] for part in parts]
-        path = self.row_path(number) if self.is_folder else self.path
+        path = self.row_path(row, self._last) if self.is_folder else self.path
         if not self._is_text:
             for count, value in enumerate(values, 1):
                 file = path if len(values) == 1 else path.with_suffix(f".{count}{path.suffix}")

@@ -13,6 +13,7 @@ from runner.build.staleness import checkpoint_record
 from runner.cache.digest import list_files
 from runner.cli import console
 from runner.cli.inputs import list_files as list_input_files
+from runner.errors import RunError
 from runner.files.locate import find_file
 from runner.files.overwriting import Use, refuse_overwriting
 from runner.files.replace import resolve_target
@@ -20,8 +21,10 @@ from runner.runtime import devices, manifest
 from stages.contract import TensorType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from runner.batch.bulk import CheckResult
+    from runner.batch.rows import Row
     from runner.cli.outputs import OutputPlaces
     from runner.cli.settings import Settings
     from runner.graph.types import Graph
@@ -30,15 +33,21 @@ _STDIN = Path("/dev/stdin")  # a link to the file that it is redirected to
 
 
 def check_files(
-    graph: Graph, settings: Settings, place: OutputPlaces | None = None, lines: int = 1, runs: int = 1
+    graph: Graph,
+    settings: Settings,
+    place: OutputPlaces | None = None,
+    checked: CheckResult | None = None,
+    rows: Iterable[Row] = (),
+    folders: Iterable[Path] = (),
 ) -> None:
     """Refuse settings by which a run would write a file that it reads, or one file twice.
 
     Args:
         settings: settings of the command.
         place: place of the output; None for a run that writes none.
-        lines: number of lines of the input.
-        runs: number of runs of the graph that the lines take.
+        checked: of all rows of the input; None for rows that are not known yet.
+        rows: the good ones.
+        folders: where the ports of their runs are written.
 
     Raises:
         RunError: a file has two uses, or a report would replace something that is not a file.
@@ -50,13 +59,23 @@ def check_files(
     output = Path(f"/dev/fd/{console.output_handle()}").resolve()  # the file that it is redirected to
     written = [
         *([(console.OUTPUT, output)] if settings.as_json or place is None else []),
-        *([] if place is None else _list_outputs(place, lines)),
+        *([] if place is None else _list_outputs(place, 1 if checked is None else checked.total)),
         *pages,
     ]
-    many = _list_tensor_files(graph, settings.save_tensors, runs)
-    refuse_overwriting(
-        _list_inputs(graph, settings), written, many if place is None else chain(_list_row_files(place, lines), many)
-    )
+    many = _list_tensor_files(graph, folders)
+    if place is not None and checked is not None:
+        many = chain(_list_row_files(place, rows, checked.last), many)
+    refuse_overwriting(_list_inputs(graph, settings), written, _refuse_equal(many) if settings.ids else many)
+
+
+def _refuse_equal(files: Iterable[Use]) -> Iterator[Use]:
+    """Refuse two rows that would write one file: the output `low` of the id `a`, and the audio of the id `a.low`."""
+    known = set()
+    for option, path in files:
+        if path in known:
+            raise RunError(f"{option} {path}: two lines would write it; give them ids that differ before the dot")
+        known.add(path)
+        yield option, path
 
 
 def _list_outputs(place: OutputPlaces, lines: int) -> Iterator[Use]:
@@ -64,8 +83,8 @@ def _list_outputs(place: OutputPlaces, lines: int) -> Iterator[Use]:
     yield from (("--timestamps", path) for path in place.side_files())
 
 
-def _list_row_files(place: OutputPlaces, lines: int) -> Iterator[Use]:
-    for path, side in place.row_files(lines):
+def _list_row_files(place: OutputPlaces, rows: Iterable[Row], last: int) -> Iterator[Use]:
+    for path, side in place.row_files(rows, last):
         yield "-o", path
         if side is not None:
             yield "--timestamps", side
@@ -126,16 +145,8 @@ def _list_stage_files(graph: Graph, build_dir: Path | None) -> Iterator[Use]:
             yield f"stage '{spec.name}'", path
 
 
-def _list_tensor_files(graph: Graph, folder: Path | None, runs: int) -> Iterator[Use]:
-    if folder is None:
-        return
+def _list_tensor_files(graph: Graph, folders: Iterable[Path]) -> Iterator[Use]:
     ports = [(f"{spec.name}.{port}", type_) for spec in graph.stages.values() for port, type_ in spec.outputs.items()]
-    for number in range(1, runs + 1):
+    for folder in folders:
         for port, type_ in ports:
-            suffix = ".npy" if isinstance(type_, TensorType) else ".txt"
-            yield "--save-tensors", find_run_folder(folder, number, runs) / f"{port}{suffix}"
-
-
-def find_run_folder(folder: Path, number: int, runs: int) -> Path:
-    """Find the folder of --save-tensors for the ports of run `number`, from 1."""
-    return folder / f"{number:04}" if runs > 1 else folder
+            yield "--save-tensors", folder / f"{port}{'.npy' if isinstance(type_, TensorType) else '.txt'}"

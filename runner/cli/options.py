@@ -49,6 +49,9 @@ input_options = _combine(
         metavar="FILE",
         help="Lines for the input that takes them, as phonemes; '-' is standard input.",
     ),
+    click.option(
+        "--ids", is_flag=True, help="Each line of --input is ID, a tab and the phonemes; outputs are called ID."
+    ),
     click.option("--phonemes", metavar="TEXT", help="Phonemes of one utterance, in place of --input."),
     click.option(
         "--in",

@@ -25,7 +25,8 @@ from runner.runtime.values import STR
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from runner.batch.bulk import Place
+    from runner.batch.bulk import CheckResult, Place
+    from runner.batch.rows import Row
     from runner.batch.value_files import ValueFiles
     from runner.cli.settings import Settings
     from runner.speech.pcm_output import PcmDestination
@@ -190,16 +191,16 @@ class OutputPlaces:
         for place in self._audio.values():
             yield from place.side_files()
 
-    def row_files(self, total: int) -> Iterator[tuple[Path, Path | None]]:
-        """The files of `total` single rows, each with the one beside it."""
+    def row_files(self, rows: Iterable[Row], last: int) -> Iterator[tuple[Path, Path | None]]:
+        """The files of single rows, each with the one beside it; `last` is the number of the last row."""
         for place in self._audio.values():
-            yield from place.row_files(total)
-        for values in self._values if total else ():
-            yield from ((values.row_path(number), None) for number in range(1, total + 1 if values.is_folder else 1))
+            yield from place.row_files(rows, last)
+        for values in self._values:
+            yield from ((values.row_path(row, last), None) for row in (rows if values.is_folder else ()))
 
     @contextlib.contextmanager
-    def open(self, total: int, identity: str, *, resume: bool) -> Iterator[Place[Any]]:
-        """Open the places for `total` rows.
+    def open(self, checked: CheckResult, identity: str, *, resume: bool) -> Iterator[Place[Any]]:
+        """Open the places for the rows that were checked.
 
         Args:
             identity: a digest of everything beside the row that its output depends on.
@@ -208,9 +209,11 @@ class OutputPlaces:
         Raises:
             RunError: a place cannot be written, or does not hold so many rows.
         """
-        values = [place.open(total) for place in self._values]
+        values = [place.open(checked) for place in self._values]
         with contextlib.ExitStack() as stack:
-            audio = [stack.enter_context(place.open(total, identity, resume=resume)) for place in self._audio.values()]
+            audio = [
+                stack.enter_context(place.open(checked, identity, resume=resume)) for place in self._audio.values()
+            ]
             places: list[Place[Any]] = [*audio, *values]
             if len(places) == 1:
                 yield places[0]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.cli import options
-from runner.cli.files import find_run_folder
+from runner.cli.run_folders import find_run_folder
 from runner.engine.observers import Observer
 from runner.graph.selection import find_needed
 from runner.graph.types import Ref
@@ -23,40 +23,46 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from runner.batch.rows import Row
+    from runner.cli.run_folders import RunFolders
     from runner.cli.settings import Settings
     from runner.engine.pipeline import Pipeline, Result
-    from runner.engine.record import Recorder, RunRecord
+    from runner.engine.record import RecordedRow, Recorder, RunRecord
     from runner.engine.run_state import RunState
     from runner.engine.trace import Trace
 
 
 class TensorWriter(Observer):
-    """An observer that writes every port of a run to a folder; for several runs to FOLDER/0001 and so on."""
+    """An observer that writes every port of a run to the run's folder."""
 
-    def __init__(self, folder: Path, runs: int) -> None:
-        self._folder, self._runs, self._count = folder, runs, 0
+    def __init__(self, folders: RunFolders) -> None:
+        """Take the folders of rows, which run in their order; some may fail."""
+        self._rows = folders.rows()
+        self._label, self._folder, self._number = "", Path(), 0  # of the last run that has ended
 
     def run_finished(self, run: RunState, result: Result | None, seconds: float) -> None:  # noqa: ARG002
         from runner.files.npy import write_ports
 
         if result is not None:
-            self._count += 1
-            folder = find_run_folder(self._folder, self._count, self._runs)
+            if run.options.label != self._label:
+                self._label, self._number = run.options.label, 0
+                self._folder = next(folder for row, folder in self._rows if row.label == self._label)
+            self._number += 1
+            folder = find_run_folder(self._folder, self._number)
             write_ports(folder, {name: value for name, value in result.items() if "." in name})
 
 
 def observe(
-    pipeline: Pipeline, settings: Settings, rows: Iterable[Row], runs: int, replayed: RunRecord | None
+    pipeline: Pipeline, settings: Settings, rows: Iterable[Row], folders: RunFolders | None, replayed: RunRecord | None
 ) -> Recorder | None:
     """Add the observers that the settings ask for: the writer of ports, and the recorder, which is returned.
 
     Args:
         rows: rows of the input.
-        runs: number of runs of the graph that the rows take.
+        folders: of the ports of each run; None to write none.
         replayed: the recorded run that is replayed.
     """
-    if settings.save_tensors is not None:
-        pipeline.observers.append(TensorWriter(settings.save_tensors, runs))
+    if folders is not None:
+        pipeline.observers.append(TensorWriter(folders))
     if pipeline.stage_cache is None:
         return None
     from runner.engine.record import Recorder
@@ -67,19 +73,23 @@ def observe(
     if replayed is not None:
         print_differences(replayed, pipeline)
     head = {"asked": asked, "graph": to_fields(pipeline.graph), "versions": versions()}
-    recorder = Recorder(pipeline.stage_cache.cache.root / "runs", head, _Origins(rows), pipeline.stage_cache)
+    recorder = Recorder(pipeline.stage_cache.cache.root / "runs", head, _RecordedRows(rows), pipeline.stage_cache)
     pipeline.observers.append(recorder)
     return recorder
 
 
-class _Origins:
-    """The origins and texts of rows; each loop reads the rows again."""
+class _RecordedRows:
+    """Rows as the record of a run has them; each loop reads the rows again."""
 
     def __init__(self, rows: Iterable[Row]) -> None:
         self._rows = rows
 
-    def __iter__(self) -> Iterator[tuple[str, str]]:
-        return ((row.origin, row.data.decode("utf-8", "surrogateescape")) for row in self._rows)
+    def __iter__(self) -> Iterator[RecordedRow]:
+        from runner.engine.record import RecordedRow
+
+        for row in self._rows:
+            text = row.data.decode("utf-8", "surrogateescape")
+            yield RecordedRow(row.origin, text, row.number, row.id, row.fault)
 
 
 def start_trace(pipeline: Pipeline, settings: Settings) -> Trace | None:

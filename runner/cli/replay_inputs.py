@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 def take_rows(record: RunRecord) -> tuple[Settings, list[Row] | None]:
     """Take the rows of a run, None if its graph takes none, and its settings without the input that gave them."""
     then = Settings.from_record(record)
-    rows = [Row(text.encode("utf-8", "surrogateescape"), origin) for origin, text in record.rows]
+    rows = [
+        Row(row.text.encode("utf-8", "surrogateescape"), row.origin, row.number, row.id, row.fault)
+        for row in record.rows
+    ]
     origins = {row.origin for row in rows}
     inputs = tuple(text for text in then.inputs if f"--in {_name(text)}" not in origins)
     return dataclasses.replace(then, inputs=inputs), None if origins == {NO_LINES} else rows

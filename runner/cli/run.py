@@ -20,9 +20,10 @@ from runner.cli.files import check_files
 from runner.cli.inputs import GivenInputs
 from runner.cli.outputs import OutputPlaces, Target, choose_targets, select_outputs
 from runner.cli.recording import observe, start_trace, write_trace
+from runner.cli.run_folders import RunFolders
 from runner.cli.runners import has_tokenizer, make_runner
 from runner.cli.spelling import spell_options
-from runner.errors import RunError
+from runner.errors import RunError, line_label
 from runner.runtime import process
 
 if TYPE_CHECKING:
@@ -144,15 +145,15 @@ def _write(
     """Run rows, and write their outputs."""
     place = OutputPlaces(pipeline.graph, targets, settings)
     runner = make_runner(pipeline, given, settings.make_run_options(), main=place.main_name, timed=place.timed)
-    checked, runs = _check(pipeline, settings, runner, rows, place)
-    recorder = observe(pipeline, settings, rows, runs, replayed)
+    checked, folders = _check(pipeline, settings, runner, rows, place)
+    recorder = observe(pipeline, settings, rows, folders, replayed)
     identity = runner.identity(settings.build_dir) if checked.total > 1 else ""  # 50 ms that one row does not need
     fresh = settings.list_given(_FRESH)
     running = progress.StageObserver()
     pipeline.observers.append(running)
     with (
         progress.run_display(checked.total, lambda: running.stage, quiet=settings.quiet) as display,
-        place.open(checked.total, identity, resume=not fresh) as output,
+        place.open(checked, identity, resume=not fresh) as output,
     ):
         summary = bulk.run(
             *(runner, rows, checked, output, display),
@@ -181,15 +182,17 @@ def _show(
     from runner.cli.values import spell_value, to_json
 
     runner = make_runner(pipeline, given, settings.make_run_options())
-    checked, runs = _check(pipeline, settings, runner, rows)
-    recorder = observe(pipeline, settings, rows, runs, replayed)
+    checked, folders = _check(pipeline, settings, runner, rows)
+    recorder = observe(pipeline, settings, rows, folders, replayed)
     listed: list[dict[str, Any]] = []
 
     def show(part: OutputPart) -> None:
         if settings.as_json:
-            listed.append({"line": part.origin, "outputs": {n: to_json(v) for n, v in part.outputs.items()}})
+            row = {"line": part.origin, **({} if part.id is None else {"id": part.id})}
+            listed.append({**row, "outputs": {n: to_json(v) for n, v in part.outputs.items()}})
         elif not settings.quiet:
-            console.echo("\n".join([f"{part.origin}:", *(f"  {n}: {spell_value(v)}" for n, v in part.outputs.items())]))
+            values = (f"  {name}: {spell_value(value)}" for name, value in part.outputs.items())
+            console.echo("\n".join([f"{line_label(part.origin, part.id)}:", *values]))
 
     summary = bulk.run(
         *(runner, rows, checked, Listing(show), progress.ProgressDisplay()),
@@ -209,18 +212,18 @@ def _check(
     runner: BaseRowRunner[Any],
     rows: Iterable[Row],
     place: OutputPlaces | None = None,
-) -> tuple[bulk.CheckResult, int]:
-    """Check rows and files, and prepare the pipeline; gives the result of the check and the number of runs."""
+) -> tuple[bulk.CheckResult, RunFolders | None]:
+    """Check rows and files, and prepare the pipeline; gives the result of the check, and the folders of ports."""
     with progress.count_display("checked", quiet=settings.quiet) as show:
         checked = bulk.check(runner, rows, keep_going=settings.keep_going, show=show)
     _refuse_many(settings, checked.total)
     passed = checked.passed(rows)
-    # The number of runs is only needed for names of files.
-    runs = 1 if settings.save_tensors is None else runner.count_runs(passed)
-    check_files(pipeline.graph, settings, place, checked.total, runs)
+    folders = None if settings.save_tensors is None else RunFolders(settings.save_tensors, passed, checked)
+    runs = () if folders is None else folders.runs(runner)
+    check_files(pipeline.graph, settings, place, checked, passed, runs)
     if len(checked.failed) < checked.total:
         _prepare(pipeline, settings, runner, passed)
-    return checked, runs
+    return checked, folders
 
 
 def _refuse_many(settings: Settings, total: int) -> None:
@@ -274,9 +277,9 @@ def _report(
             click.echo(spell_options(str(error)), err=True)
     main = None if place is None else place.main
     written = main is not None and summary.samples
-    table = {
-        **summary.table(),
-        "failed": [{"line": error.origin, "error": spell_options(error.fact)} for error in summary.failed],
+    table = summary.table()
+    table |= {
+        "failed": [{**entry, "error": spell_options(entry["error"])} for entry in table["failed"]],
         "graph": str(graph.path),
         "output": str(main.path) if main is not None and written else None,
         "outputs": {name: str(path) for name, path in paths.items()},

@@ -41,6 +41,7 @@ class Settings:
     """
 
     source: str | None = None
+    ids: bool = False
     phonemes: str | None = None
     inputs: tuple[str, ...] = ()
     voice: str | None = None
@@ -128,13 +129,15 @@ class Settings:
         return self.save_tensors is not None or self.report is not None
 
     def check_source(self) -> None:
-        """Check that no two options give the rows.
+        """Check that no two options give the rows, and that --ids has lines to take them from.
 
         Raises:
-            UsageError: two options do.
+            UsageError: two options do, or there are no lines.
         """
         if self.source is not None and self.phonemes is not None:
             raise click.UsageError("give one of --input FILE and --phonemes TEXT")
+        if self.ids and self.source is None:
+            raise click.UsageError("--ids: the ids are in the lines of --input FILE")
 
     @contextlib.contextmanager
     def open_rows(self, *, once: bool = False) -> Iterator[Iterable[Row] | None]:
@@ -148,7 +151,8 @@ class Settings:
         if self.source is None and self.phonemes is None:
             yield None
             return
-        with (rows.stream_rows if once else rows.open_rows)(self.source, self.phonemes, "--phonemes") as found:
+        open_rows = rows.stream_rows if once else rows.open_rows
+        with open_rows(self.source, self.phonemes, "--phonemes", ids=self.ids) as found:
             yield found
 
     def open_cache(self) -> Cache | None:

@@ -220,7 +220,7 @@ class Pipeline:
         options = dataclasses.replace(options, override={**options.override, **blank})
         given = self._collect(shared, options, varying)
         refs = {**{name: Ref(GRAPH_INPUTS, name) for name in varying}, **{text: Ref.parse(text) for text in texts}}
-        return RunTemplate(self._context, self.lock, given, refs, options)
+        return RunTemplate(self._context, self.workers.lock, given, refs, options)
 
     def plan_run(self, run: RunState, stale: Mapping[str, str] | None = None) -> Plan:
         """Say what would become of a run that has not begun (`start`).

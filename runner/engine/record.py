@@ -1,7 +1,7 @@
 """Records runs: each run of a command leaves a file that says what it did, and is enough to do it again.
 
     <cache>/runs/20261120-104502317-3f9a1c.jsonl  {"run": ...}         options, graph, code, machine
-                                               {"line": ...}        a row of the input: its origin and its text
+                                               {"line": ...}        a row of the input (`RecordedRow`)
                                                {"utterance": ...}   a run of the graph: inputs, and what became of each
                                                                     stage
                                                {"end": ...}         missing where the command was killed
@@ -17,7 +17,7 @@ import logging
 import os
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from runner.engine.observers import Observer
 from runner.errors import RunError, suggest
@@ -39,6 +39,22 @@ _LOG = logging.getLogger("kokoro_run")
 _SUFFIX = ".jsonl"
 LATEST = "last"
 """The name of the latest run, whichever that is."""
+
+
+class RecordedRow(NamedTuple):
+    """A row of the input.
+
+    Attributes:
+        origin: where it was written.
+        number, id: of its line; None for a row without an id.
+        fault: of an id that names no file; '' for none.
+    """
+
+    origin: str
+    text: str
+    number: int
+    id: str | None = None
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,7 +98,7 @@ class RunRecord:
         graph: the graph after overlays, every value with its origin (`serialize.to_fields`).
         identities: stage -> the digests of its code, weights and device (`keys.identity`).
         versions: of Python, NumPy, TVM and the machine.
-        rows: of the input: the origin of each, and its text.
+        rows: of the input.
         graph_runs: the runs of the graph, in order.
         end: how it ended; None if it was killed.
     """
@@ -93,7 +109,7 @@ class RunRecord:
     graph: dict[str, Any]
     identities: dict[str, dict[str, Any]]
     versions: dict[str, str]
-    rows: list[tuple[str, str]] = field(default_factory=list)
+    rows: list[RecordedRow] = field(default_factory=list)
     graph_runs: list[GraphRun] = field(default_factory=list)
     end: dict[str, Any] | None = None
 
@@ -112,14 +128,14 @@ class Recorder(Observer):
     """
 
     def __init__(
-        self, folder: Path, head: Mapping[str, Any], rows: Iterable[tuple[str, str]], stage_cache: StageCache
+        self, folder: Path, head: Mapping[str, Any], rows: Iterable[RecordedRow], stage_cache: StageCache
     ) -> None:
         """Write nothing yet.
 
         Args:
             folder: of the records.
             head: `asked`, `graph` and `versions` of the `RunRecord`.
-            rows: origin and text of each row of the input.
+            rows: of the input.
             stage_cache: knows the identities of the stages.
         """
         now = time.time()
@@ -155,8 +171,8 @@ class Recorder(Observer):
         except OSError as error:
             _LOG.warning("%s: this run leaves no record: %s", self._folder, error.strerror)
         self._write({"run": head})
-        for origin, text in self._rows:
-            self._write({"line": [origin, text]})
+        for row in self._rows:
+            self._write({"line": list(row)})
 
     def _write(self, line: dict[str, Any]) -> None:
         if self._file is None:
@@ -236,11 +252,17 @@ def read(path: Path) -> RunRecord:
     try:
         head = {name: heads[0][name] for name in ("id", "time", "asked", "graph", "identities", "versions")}
         graph_runs = [_graph_run(row["utterance"]) for row in rows if "utterance" in row]
-        written = [(str(row["line"][0]), str(row["line"][1])) for row in rows if "line" in row]
-    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        written = [_recorded_row(row["line"], number) for number, row in enumerate(rows) if "line" in row]
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise RunError(f"{path}: damaged record ({type(error).__name__}: {error})") from None
     end = next((row["end"] for row in rows if "end" in row), None)
     return RunRecord(**head, rows=written, graph_runs=graph_runs, end=end)
+
+
+def _recorded_row(fields: list[Any], number: int) -> RecordedRow:
+    """Read a row; one of a record without numbers has that of its place, `number`."""
+    origin, text, number, id_, fault = fields if len(fields) > 2 else (*fields, number, None, "")
+    return RecordedRow(str(origin), str(text), int(number), None if id_ is None else str(id_), str(fault))
 
 
 def _row(line: str) -> dict[str, Any] | None:

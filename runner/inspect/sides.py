@@ -13,7 +13,7 @@ import numpy as np
 from runner.engine.options import RunOptions
 from runner.engine.run_state import Status
 from runner.engine.stage_cache import load_value
-from runner.errors import RunError
+from runner.errors import RunError, line_label
 from runner.graph.types import GRAPH_INPUTS, PARAMETERS, Ref
 from runner.runtime.values import STR, Sizes, make_scalar
 from stages.contract import NamedType, TensorType
@@ -208,7 +208,7 @@ def list_cases(record: RunRecord, specs: dict[str, str | None]) -> list[Case]:
     count, types = len(record.graph_runs), record.graph["inputs"]
     if not count:
         raise RunError(f"run {record.id}: its record has no utterance: it ended before the first")
-    origins = [origin for origin, _ in record.rows]
+    origins = [line_label(row.origin, row.id) for row in record.rows]
     labels = origins if len(origins) == count else [f"utterance {number}" for number in range(1, count + 1)]
     return [
         Case(

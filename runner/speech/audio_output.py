@@ -88,7 +88,7 @@ class AudioWriter:
         start = 0
         for row, entry in entries:
             chunks = [[Span(*fields).later(start) for fields in chunk] for chunk in entry.chunks]
-            yield Timing(row.origin, row.text, start, start + entry.samples, chunks)
+            yield Timing(row.origin, row.text, start, start + entry.samples, chunks, row.id)
             start += entry.samples + self.gap
 
 

@@ -123,7 +123,7 @@ class LineRunner(BaseRowRunner[PartT]):
         varying = [] if self._lines is None else [self._lines]
         if self._front is None:
             self._front = self._make_template(varying, _until(self._options, cut))
-        found = self._front.check(dict.fromkeys(varying, row.text), row.origin).get(cut)
+        found = self._front.check(dict.fromkeys(varying, row.text), row.label).get(cut)
         return None if found is None else str(found)
 
 

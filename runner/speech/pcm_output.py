@@ -26,6 +26,7 @@ from runner.speech.pcm import PcmWriter, check_subtype
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from runner.batch.bulk import CheckResult
     from runner.batch.row_runner import OutputPart
     from runner.batch.rows import Row
     from runner.speech.audio_output import AudioWriter
@@ -79,11 +80,11 @@ class PcmDestination:
     def side_files(self) -> Iterator[Path]:
         yield from [] if self.side is None else [self.side]
 
-    def row_files(self, total: int) -> Iterator[tuple[Path, Path | None]]:  # noqa: ARG002
+    def row_files(self, rows: Iterable[Row], last: int) -> Iterator[tuple[Path, Path | None]]:  # noqa: ARG002
         yield from ()
 
     @contextlib.contextmanager
-    def open(self, total: int, settings: str, *, resume: bool) -> Iterator[PcmPlace]:  # noqa: ARG002
+    def open(self, checked: CheckResult, settings: str, *, resume: bool) -> Iterator[PcmPlace]:  # noqa: ARG002
         """Open the stream; of a pipe, wait for its reader.
 
         Raises:
@@ -104,17 +105,17 @@ class PcmPlace:
     def __init__(self, destination: PcmDestination, pcm: PcmWriter, journal: Journal) -> None:
         self._to, self._pcm, self._journal = destination, pcm, journal
 
-    def resume(self, number: int, row: Row) -> bool:  # noqa: ARG002
+    def resume(self, row: Row) -> bool:  # noqa: ARG002
         return False
 
-    def take(self, number: int, row: Row, parts: Iterable[Part | OutputPart]) -> int:  # noqa: ARG002
+    def take(self, row: Row, parts: Iterable[Part | OutputPart]) -> int:
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as unnamed:
             spool = Spool(unnamed, Path(tempfile.gettempdir()))
             samples, chunks = receive(self._to.writer, parts, spool)
             if self._pcm.samples:
                 self._pcm.write(np.zeros(self._to.writer.gap, np.float32))
             if self._to.side is not None:
-                self._journal.add(Entry(number, "", samples, chunks=chunks))
+                self._journal.add(Entry(row.number, "", samples, chunks=chunks))
             for block in spool.read(0, samples):
                 self._pcm.write(block)
         return samples
@@ -129,7 +130,7 @@ class PcmPlace:
         return False
 
     def _entries(self, rows: Iterable[Row]) -> Iterator[tuple[Row, Entry]]:
-        for number, row in enumerate(rows, 1):
-            entry = self._journal.find(number)
+        for row in rows:
+            entry = self._journal.find(row.number)
             if entry is not None:
                 yield row, entry

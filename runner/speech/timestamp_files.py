@@ -61,6 +61,7 @@ def _write_json(file: TextIO, lines: Lines, samples: int, rate_hz: int) -> None:
     for number, line in enumerate(lines()):
         table = {
             "line": line.origin,
+            **({} if line.id is None else {"id": line.id}),
             "phonemes": line.phonemes,
             "start": _seconds(line.start, rate_hz),
             "end": _seconds(line.end, rate_hz),
@@ -81,7 +82,9 @@ def _table(span: Span, rate_hz: int) -> Mapping[str, object]:
 
 
 def _write_tsv(file: TextIO, lines: Lines, _samples: int, rate_hz: int) -> None:
-    file.write("start\tend\tkind\ttext\tline\tcolumn\n")
+    first = next(iter(lines()), None)
+    has_ids = first is not None and first.id is not None
+    file.write("start\tend\tkind\ttext\tline\tcolumn" + ("\tid\n" if has_ids else "\n"))
     for line in lines():
         for kind, given in (("utterance", [line.whole()]), ("word", line.words()), ("symbol", line.symbols())):
             for span in given:
@@ -92,6 +95,7 @@ def _write_tsv(file: TextIO, lines: Lines, _samples: int, rate_hz: int) -> None:
                     span.text,
                     line.origin,
                     span.column,
+                    *([line.id] if has_ids else []),
                 )
                 file.write("\t".join(str(field).translate(_IN_A_CELL) for field in fields) + "\n")
 

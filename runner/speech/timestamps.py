@@ -52,6 +52,7 @@ class Timing:
         phonemes: the line.
         start, end: of its audio in the file [samples].
         chunks: the symbols of each chunk, with times of the file.
+        id: of the line; None for a line without one.
     """
 
     origin: str
@@ -59,6 +60,7 @@ class Timing:
     start: int
     end: int
     chunks: Sequence[Sequence[Span]]
+    id: str | None = None
 
     def symbols(self) -> Iterator[Span]:
         """Give all symbols in their order."""

@@ -20,7 +20,7 @@ from runner.errors import LineError, RunError
 from runner.runtime.values import Array
 
 RATE_HZ = 10
-ROWS = [Row(text.encode(), f"in.txt:{number}") for number, text in enumerate(["1 2", "x", "3"], 1)]
+ROWS = [Row(text.encode(), f"in.txt:{number}", number) for number, text in enumerate(["1 2", "x", "3"], 1)]
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Parser:
 
     def check(self, row: Row) -> None:
         if not row.text.replace(" ", "").isdigit():
-            raise LineError(row.origin, "no numbers")
+            raise LineError(row.origin, "no numbers", row.id)
 
     def run(self, row: Row, *, last: bool = False) -> Iterator[Numbers]:
         self.ran.append((row.text, last))
@@ -88,7 +88,7 @@ class Silent:
 def run(parser: Parser, output: str, rows: list[Row]) -> Summary:
     checked = bulk.check(parser, rows, keep_going=True)
     destination = Destination(output, "in.txt", TextWriter())
-    with destination.open(checked.total, "settings", resume=True) as place:
+    with destination.open(checked, "settings", resume=True) as place:
         return bulk.run(parser, rows, checked, place, Silent(), rate_hz=RATE_HZ, keep_going=True)
 
 
@@ -97,11 +97,55 @@ def test_rows_become_a_file_each_and_are_resumed(tmp_path: Path) -> None:
     first = run(Parser(), output, ROWS)
     assert (first.computed, first.samples, [error.origin for error in first.failed]) == (2, 3, ["in.txt:2"])
     assert first.timings == {"parse": 1.5}
-    mended = [ROWS[0], Row(b"7", "in.txt:2"), ROWS[2]]
+    mended = [ROWS[0], Row(b"7", "in.txt:2", 2), ROWS[2]]
     parser = Parser()
     second = run(parser, output, mended)
     assert (parser.ran, second.computed, second.resumed, second.seconds_computed) == ([("7", False)], 1, 2, 0.1)
     assert [(tmp_path / "out" / f"000{n}.txt").read_text("utf-8") for n in (1, 2, 3)] == ["1 2", "7", "3"]
+
+
+def with_ids(*ids: str) -> list[Row]:
+    return [Row(b"1", f"in.txt:{number}", number, id_) for number, id_ in enumerate(ids, 1)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("a", "a"), ("a", "A"), ("stra\u00dfe", "STRASSE"), ("\u00fc", "u\u0308")]
+)
+def test_two_rows_have_no_id_in_common(first: str, second: str) -> None:
+    checked = bulk.check(Parser(), with_ids(first, "b", second), keep_going=True)
+    fact = f"id '{second}' names line 1 already; ids differ by more than upper and lower case"
+    assert {number: str(error) for number, error in checked.failed.items()} == {3: f"in.txt:3 ({second}): {fact}"}
+    assert checked.failed[3].id == second
+
+
+def test_rows_with_ids_become_files_of_these_names(tmp_path: Path) -> None:
+    rows = with_ids("one", "two.2", "drei")
+    assert run(Parser(), f"{tmp_path}/out/", rows).computed == 3
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["drei.txt", "one.txt", "two.2.txt"]
+
+
+def test_rows_with_ids_are_resumed(tmp_path: Path) -> None:
+    rows = [*with_ids("one", "two"), Row(b"x", "in.txt:3", 3, "bad")]
+    run(Parser(), f"{tmp_path}/out/", rows)
+    parser = Parser()
+    renamed = [rows[0], Row(b"1", "in.txt:2", 2, "zwei"), rows[2]]
+    second = run(parser, f"{tmp_path}/out/", renamed)
+    assert (second.computed, second.resumed, [error.id for error in second.failed]) == (1, 1, ["bad"])
+    assert second.table()["failed"] == [{"line": "in.txt:3", "id": "bad", "error": "no numbers"}]
+
+
+def test_files_have_the_numbers_of_the_lines(tmp_path: Path) -> None:
+    rows = [Row(b"1", "in.txt:3", 3), Row(b"2", "in.txt:12345", 12345)]
+    for computed in (2, 0):
+        output = f"{tmp_path}/out/"
+        checked = bulk.check(Parser(), rows, keep_going=True)
+        assert (checked.total, checked.last) == (2, 12345)
+        destination = Destination(output, "in.txt", TextWriter())
+        with destination.open(checked, "settings", resume=True) as place:
+            assert [place.resume(row) for row in rows] == [computed == 0] * 2
+            for row in rows if computed else ():
+                place.take(row, [Numbers(float(row.text))])
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.txt")) == ["00003.txt", "12345.txt"]
 
 
 def test_each_row_is_shown_when_it_has_been_checked() -> None:

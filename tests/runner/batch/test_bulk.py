@@ -108,7 +108,64 @@ def test_keep_going_leaves_bad_lines_out(run: Run, case: str, output: tuple[str,
 def test_keep_going_saves_the_arrays_of_the_other_lines(run: Run) -> None:
     ipa("h\n%\nhh\n")
     assert run("--input", "ipa.txt", *ONE_FILE, "--keep-going", "--save-tensors", "t")[0] == 1
-    assert names("t") == ["0001", "0002"]
+    assert names("t") == ["0001", "0003"]
+
+
+def test_arrays_of_a_line_that_fails_later_leave_no_gap_in_the_names(run: Run) -> None:
+    ipa("h\nh. hhhhhhhhhhhhh\nhh\n")
+    small = ("--set", "dims.samples.max=4800", "--keep-going")
+    assert run("--input", "ipa.txt", *ONE_FILE, *small, "--save-tensors", "t")[0] == 1
+    assert np.load("t/0003/tokenize.input_ids.npy").shape == (1, 4)
+
+
+def test_arrays_of_a_line_that_takes_two_runs_lie_in_two_folders(run: Run) -> None:
+    ipa("# note\nhh. hɛhɛhɛh, hhɛ hhh.\nh\n")
+    assert run("--input", "ipa.txt", *ONE_FILE, "--save-tensors", "t")[0] == 0
+    assert (names("t"), [name for name in names("t/0002") if "." not in name]) == (["0002", "0003"], ["2"])
+    sizes = [np.load(f"t/0002/{part}tones.audio.npy").size for part in ("", "2/")]
+    assert sum(sizes) == (sum(len(part) + 2 for part in ("hh. hɛhɛhɛh,", "hhɛ hhh."))) * TOKEN
+
+
+def test_files_of_a_folder_have_the_numbers_of_the_lines(run: Run) -> None:
+    ipa("# a note\n\nh\n# another\nhh\n")
+    assert run("--input", "ipa.txt", *FOLDER)[0] == 0
+    assert names("out") == ["0003.wav", "0005.wav"]
+
+
+WITH_IDS = "utt1\th\n# note\nutt.2\thh\n"
+
+
+def test_ids_name_what_is_written(run: Run) -> None:
+    ipa(WITH_IDS)
+    options = ("--timestamps", ".json", "--save-tensors", "t")
+    assert run("--input", "ipa.txt", "--ids", *FOLDER, *options)[0] == 0
+    assert names("out") == ["utt.2.json", "utt.2.wav", "utt1.json", "utt1.wav"]
+    assert names("t") == ["utt.2", "utt1"]
+    line = json.loads(Path("out/utt.2.json").read_text("utf-8"))["utterances"][0]
+    assert (line["line"], line["id"], line["phonemes"]) == ("ipa.txt:3", "utt.2", "hh")
+    run("--input", "ipa.txt", "--ids", *ONE_FILE, "--timestamps", "t.tsv")
+    head, first, *_ = Path("t.tsv").read_text("utf-8").splitlines()
+    assert head.split("\t")[-3:] == ["line", "column", "id"]
+    assert first.split("\t")[-3:] == ["ipa.txt:1", "1", "utt1"]
+
+
+def test_ids_name_bad_lines(run: Run) -> None:
+    ipa(f"{WITH_IDS}UTT1\th\nx/y\th\nbad\t%\n")
+    code, out, err = run("--input", "ipa.txt", "--ids", *FOLDER, "--keep-going", "--json")
+    assert code == 1
+    found = [(error["line"], error.get("id"), error["error"][:26]) for error in json.loads(out)["failed"]]
+    assert found == [
+        ("ipa.txt:4", "UTT1", "id 'UTT1' names line 1 alr"),
+        ("ipa.txt:5", None, "id 'x/y' holds '/', which "),
+        ("ipa.txt:6", "bad", "stage 'tokenize': column 1"),
+    ]
+    assert "ipa.txt:6 (bad): stage 'tokenize': column 1: unknown symbol '%'" in err
+    assert [name for name in names("out") if name.endswith("wav")] == ["utt.2.wav", "utt1.wav"]
+
+
+def test_ids_need_lines(run: Run) -> None:
+    code, _, err = run("--phonemes", "h", "--ids")
+    assert (code, "--ids: the ids are in the lines of --input FILE" in err) == (2, True)
 
 
 def test_without_keep_going_nothing_is_spoken(run: Run) -> None:

@@ -39,6 +39,65 @@ def test_from_file_keeps_line_numbers(tmp_path: Path, data: str, expected: list[
     assert texts(tmp_path / "ipa.txt", data.encode()) == expected
 
 
+LINES_WITH_IDS = {
+    "utt1\thəlˈO \n": ("həlˈO", "utt1"),
+    "utt 1\t həlˈO\tə\n": (" həlˈO\tə", "utt 1"),
+    "\ufeffq.1\tə": ("ə", "q.1"),
+    "ü\tə\r\n": ("ə", "ü"),
+    "a" * 200 + "\tə": ("ə", "a" * 200),
+}
+NO_TAB = "expected an id, a tab and the line, and there is no tab, or nothing behind it"
+EDGE = "begins with a dot, or begins or ends with a space; leave it out"
+FAULTS = {
+    "həlˈO\n": NO_TAB,
+    "utt1\t \n": NO_TAB,
+    "\tə\n": "the id in front of the tab is empty; give one",
+    "a/b\tə\n": "id 'a/b' holds '/', which no name of a file may hold; leave it out",
+    "a\x07b\tə\n": "id 'a\\x07b' holds U+0007, which no name of a file may hold; leave it out",
+    "a\u2028b\tə\n": "id 'a\\u2028b' holds U+2028, which no name of a file may hold; leave it out",
+    ".a\tə\n": f"id '.a' {EDGE}",
+    "..\tə\n": f"id '..' {EDGE}",
+    " a\tə\n": f"id ' a' {EDGE}",
+    "a \tə\n": f"id 'a ' {EDGE}",
+    "ü" * 101 + "\tə\n": f"id '{'ü' * 40}...' has 202 bytes, expected at most 200; shorten it",
+}
+
+
+@pytest.mark.parametrize("line", LINES_WITH_IDS)
+def test_an_id_stands_in_front_of_a_tab(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "ipa.txt"
+    path.write_bytes(f"# utt0\tə\n\n{line}".encode() if line[0] != "\ufeff" else line.encode())
+    with rows.from_file(str(path), ids=True) as found:
+        (row,) = found
+    assert (row.text, row.id, row.stem(7)) == (*LINES_WITH_IDS[line], LINES_WITH_IDS[line][1])
+    assert row.label == f"{path}:{row.number} ({row.id})"
+
+
+@pytest.mark.parametrize("line", FAULTS)
+def test_a_line_without_a_good_id_is_bad_alone(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "ipa.txt"
+    path.write_text(f"{line}utt2\tə\n", "utf-8")
+    with rows.from_file(str(path), ids=True) as found:
+        bad, good = found
+    assert (good.text, good.id, good.number) == ("ə", "utt2", 2)
+    with pytest.raises(RunError) as error:
+        _ = bad.text
+    assert (str(error.value), bad.id) == (FAULTS[line], None)
+
+
+def test_an_id_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ipa.txt").write_bytes(b"a\xff\th\n")
+    with rows.from_file(str(tmp_path / "ipa.txt"), ids=True) as found:
+        (bad,) = found
+    with pytest.raises(RunError, match=r"^the id is not UTF-8: byte 0xff; save the file as UTF-8$"):
+        _ = bad.text
+
+
+@pytest.mark.parametrize(("last", "stem"), [(7, "0007"), (9999, "0007"), (100_000, "000007")])
+def test_a_row_without_an_id_is_called_by_the_number_of_its_line(last: int, stem: str) -> None:
+    assert Row(b"h", "ipa.txt:7", 7).stem(last) == stem
+
+
 def test_from_file_reads_standard_input_more_than_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("ə\n".encode())))
     with rows.from_file("-") as found:

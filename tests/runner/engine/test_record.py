@@ -11,6 +11,7 @@ import pytest
 from runner.cache.cache import Cache
 from runner.engine import record
 from runner.engine.pipeline import Pipeline
+from runner.engine.record import RecordedRow
 from runner.errors import RunError
 from runner.graph.load import load_graph
 from runner.inspect import runs_text
@@ -29,7 +30,7 @@ def recorded(run: Run, tones_graph: Path, stage_cache: Path) -> Path:
 
 def test_record_holds_what_was_asked_and_what_ran(recorded: Path) -> None:
     first, second = (record.find(recorded, name) for name in sorted(record.runs(recorded)))
-    assert first.rows == [("ipa.txt:1", "h"), ("ipa.txt:3", "ɛ")]
+    assert first.rows == [RecordedRow("ipa.txt:1", "h", 1), RecordedRow("ipa.txt:3", "ɛ", 3)]
     assert [one.inputs for one in first.graph_runs] == [{"phonemes": "h"}, {"phonemes": "ɛ"}]
     assert first.graph_runs[0].params == {"skip_unknown": False, "speed": 1.0, "seed": 2}
     assert first.statuses() == {"tokenize": "run", "tones": "run"}
@@ -144,7 +145,7 @@ def test_the_latest_record_of_an_empty_folder_is_refused(tmp_path: Path) -> None
 def test_disk_that_fills_up_is_said_once(toy_graph: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     stage_cache = Pipeline(load_graph(str(toy_graph)), cache=Cache(tmp_path / "kept")).stage_cache
     assert stage_cache is not None
-    recorder = record.Recorder(tmp_path, {}, [("ipa.txt:1", "h")], stage_cache)
+    recorder = record.Recorder(tmp_path, {}, [RecordedRow("ipa.txt:1", "h", 1)], stage_cache)
     with Path("/dev/full").open("w", encoding="utf-8", buffering=1) as full:
         recorder._file = full
         recorder.close(status="ok")
@@ -158,7 +159,7 @@ def test_disk_that_fills_up_is_said_once(toy_graph: Path, tmp_path: Path, caplog
 def test_second_close_adds_nothing(toy_graph: Path, tmp_path: Path) -> None:
     stage_cache = Pipeline(load_graph(str(toy_graph)), cache=Cache(tmp_path / "kept")).stage_cache
     assert stage_cache is not None
-    recorder = record.Recorder(tmp_path, {}, [("ipa.txt:1", "h")], stage_cache)
+    recorder = record.Recorder(tmp_path, {}, [RecordedRow("ipa.txt:1", "h", 1)], stage_cache)
     recorder._open({})
     recorder.close(status="ok")
     recorder.close(status="failed")

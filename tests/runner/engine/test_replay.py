@@ -106,7 +106,7 @@ def test_replay_speaks_other_lines_as_the_run_did(run: Run, tones_graph: Path, s
     Path("ids.npy").unlink()
     Path("ipa.txt").write_text("hɛ\nh\n", "utf-8")
     assert run("replay", "--input", "ipa.txt", "--pause", "0")[0] == 0
-    assert [text for _, text in last(stage_cache).rows] == ["hɛ", "h"]
+    assert [row.text for row in last(stage_cache).rows] == ["hɛ", "h"]
     audio, _ = soundfile.read("speech.replay.wav")
     assert [round(level * 1000) for level in audio[::600]] == [0, 100, 172, 0, 0, 100, 0]
     assert run("replay", "last", "--phonemes", "ɛ", "-o", "c.wav")[0] == 0
@@ -212,6 +212,26 @@ def test_replay_of_a_replay(run: Run, stage_cache: Path) -> None:
     found = last(stage_cache)
     assert ran(found) == ["decoder", "trim"]
     assert found.graph_runs[0].params == {"speed": 1.5, "seed": 7, "skip_unknown": False}
+
+
+def test_replay_keeps_ids_and_the_numbers_of_lines(run: Run, tones_graph: Path, stage_cache: Path) -> None:
+    Path("ipa.txt").write_text("# note\none\th\nt/o\th\ntwo\thh\n", "utf-8")
+    options = ("--input", "ipa.txt", "--ids", "-o", "out/", "--keep-going")
+    assert run(tones_graph, *options)[0] == 1
+    found = last(stage_cache).rows
+    assert [(row.text, row.number, row.id, bool(row.fault)) for row in found] == [
+        ("h", 2, "one", False),
+        ("h", 3, None, True),
+        ("hh", 4, "two", False),
+    ]
+    Path("ipa.txt").unlink()
+    code, _, err = run("replay", "-o", "again/")
+    assert (code, "ipa.txt:3: id 't/o' holds '/'" in err) == (1, True)
+    assert sorted(path.name for path in Path("again").glob("*.wav")) == ["one.wav", "two.wav"]
+    Path("plain.txt").write_text("# note\nh\nh\n", "utf-8")
+    run(tones_graph, "--input", "plain.txt", "-o", "plain/")
+    assert run("replay", "-o", "plain2/")[0] == 0
+    assert sorted(path.name for path in Path("plain2").glob("*.wav")) == ["0002.wav", "0003.wav"]
 
 
 def test_replay_by_id_of_a_graph_file_that_is_gone(run: Run, tones_graph: Path, stage_cache: Path) -> None:

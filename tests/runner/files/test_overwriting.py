@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from runner.cli import console
+from runner.cli.files import _refuse_equal
 from runner.errors import RunError
 from runner.files.overwriting import refuse_overwriting
 from tests.conftest import ROOT
@@ -101,6 +102,14 @@ def folder(graph: Path) -> None:
     np.savez("all.npz", me=pack)
     np.save("t/tones.audio.npy", np.zeros(600, np.float32))
     graph.write_text(with_voice(graph.read_text("utf-8")), "utf-8")
+
+
+def test_two_lines_do_not_write_one_file() -> None:
+    files = [("-o", Path(name)) for name in ("out/a.wav", "out/a.low.wav", "out/b.wav", "out/a.low.wav")]
+    kept = _refuse_equal(files)
+    assert [next(kept) for _ in range(3)] == files[:3]
+    with pytest.raises(RunError, match=r"^-o out/a.low.wav: two lines would write it; give them ids that"):
+        next(kept)
 
 
 def contents() -> dict[str, bytes]:
