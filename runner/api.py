@@ -165,6 +165,7 @@ class Pipeline(pipeline.Pipeline):
                 speaker.check(row)
                 yield from speaker.run(row)
         finally:
+            speaker.sum_up()
             self.evict()
 
 

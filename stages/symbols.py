@@ -16,6 +16,7 @@ This module imports neither TVM nor NumPy, so that splitting and timing a line s
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
@@ -32,6 +33,9 @@ _LIGATURES = {
     ("d", "ʒ"): "ʤ",
     ("t", "ʃ"): "ʧ",
 }
+_STRESS_MARKS = "ˈˌ"
+_WORD = re.compile(r"[^\W\d_]+")
+_SPELLED = re.compile(r"(?=.*[aeiouy])(?=.*[^aeiouy])[a-z]{3}", re.IGNORECASE)  # no unstressed word of phonemes
 _ASCII_G = {"g": "ɡ"}
 # characters of a keyboard that are typed for an IPA symbol; the error offers the symbol, nothing replaces it
 _LOOK_ALIKES = {"'": "ˈ", "`": "ˈ", "ε": "ɛ", "‑": "—", "-": "—", "–": "—", "ʹ": "ˈ", "∅": "ø", "[": "(", "]": ")"}
@@ -77,6 +81,17 @@ def _spell(phonemes: str, at: int, vocab: Container[str]) -> tuple[str, int]:
         if spelling != here and all(part in vocab for part in spelling):
             return spelling, 1
     return here, 1
+
+
+def looks_like_text(line: str) -> bool:
+    """Whether a line is rather written text than phonemes: several words of plain letters alone.
+
+    A word of phonemes has a stress mark or a letter that is not ASCII, but for a few of two letters, such as `wi`.
+    """
+    if any(mark in line for mark in _STRESS_MARKS):
+        return False
+    words = _WORD.findall(line)
+    return len(words) > 1 and all(map(str.isascii, words)) and any(map(_SPELLED.search, words))
 
 
 def refusal(unknown: Sequence[Symbol], vocab: Mapping[str, int]) -> str:

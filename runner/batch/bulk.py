@@ -47,6 +47,9 @@ class RowRunner(Protocol[PartT_co]):
             LineError: it could not.
         """
 
+    def sum_up(self) -> None:
+        """Log what the rows that were checked have in common, in place of a warning for each."""
+
     def run(self, row: Row, *, last: bool = False) -> Iterator[PartT_co]:
         """Run a row that has been checked, a part whenever the next one is asked for.
 
@@ -154,6 +157,7 @@ def check(
             result.failed[row.number] = error.copy()
             first = first or error
         show(result.total)
+    runner.sum_up()
     if result.failed and not keep_going:
         raise RunError("\n".join(map(str, result.failed.values()))) from first
     return result

@@ -17,6 +17,7 @@ from runner.batch.bulk import PartT
 from runner.cache import keys
 from runner.cache.digest import Memo, array_digest, value_digest
 from runner.engine.options import RunOptions
+from runner.engine.run_template import RunTemplate
 from runner.errors import LineError, RunError
 from runner.runtime import devices
 from runner.runtime.values import STR
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from runner.batch.rows import Row
     from runner.engine.pipeline import Pipeline, Result
     from runner.engine.run_state import RunState
-    from runner.engine.run_template import RunTemplate
     from runner.graph.types import Graph, StageSpec
 
 _DEFAULT = RunOptions()
@@ -95,6 +95,9 @@ class BaseRowRunner(Generic[PartT]):
             for piece in self._pieces(row, checks=True):
                 template, values = self._template_of(piece)
                 template.check(values, row.label)
+
+    def sum_up(self) -> None:
+        """Log what the rows that were checked have in common, in place of a warning for each."""
 
     def run(self, row: Row, *, last: bool = False) -> Iterator[PartT]:
         """Run a row that `check` has found good, without repeating its warnings.
@@ -208,7 +211,7 @@ class BaseRowRunner(Generic[PartT]):
 
     def _make_template(self, varying: Collection[str], options: RunOptions, texts: Collection[str] = ()) -> RunTemplate:
         shared = {name: value for name, value in self._inputs.items() if name not in varying}
-        return self._pipeline.make_template(shared, varying, options, texts)
+        return RunTemplate(self._pipeline, shared, varying, options, texts)
 
     def _options_of(self, row: Row, piece: Piece) -> RunOptions:
         override = {**self._options.override, **piece.override}

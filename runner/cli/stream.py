@@ -69,6 +69,7 @@ def stream(pipeline: Pipeline, settings: Settings, given: GivenInputs, rows: Ite
                 writer.write(part.audio)
                 first_s = first_s or time.perf_counter() - options.STARTED
     finally:
+        speaker.sum_up()
         pipeline.evict()
     _report(writer.samples / speaker.rate_hz, first_s, failed, settings)
 

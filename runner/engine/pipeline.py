@@ -12,7 +12,6 @@ are told what happens.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 import time
 from collections import deque
@@ -27,14 +26,13 @@ from runner.engine.inputs import collect_inputs, refuse_unknown, resolve_inputs
 from runner.engine.loading import load_libraries
 from runner.engine.options import RunOptions
 from runner.engine.run_state import RunState, Status
-from runner.engine.run_template import RunTemplate
 from runner.engine.stage_cache import StageCache
 from runner.engine.transfers import Transfers, fetch
 from runner.engine.workers import Workers
 from runner.errors import RunError
 from runner.graph.model_config import read_model
 from runner.graph.selection import find_needed, ports
-from runner.graph.types import GRAPH_INPUTS, Ref
+from runner.graph.types import Ref
 from runner.runtime import tvm_runtime
 from runner.runtime.threads import available_threads
 from runner.runtime.values import Sizes
@@ -45,7 +43,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.cache.cache import Cache
-    from runner.engine.decisions import Outline
     from runner.engine.inputs import Resolver
     from runner.engine.observers import Observer
     from runner.engine.plan import Plan
@@ -103,6 +100,7 @@ class Pipeline:
         observers: told what happens in every run.
         stage_cache: finds and keeps the results of stages; None without a cache.
         workers: do the calls.
+        context: what all runs share.
     """
 
     def __init__(
@@ -139,7 +137,7 @@ class Pipeline:
         self.stage_cache = None if cache is None else StageCache(graph, self.executors, self.config, cache)
         self._transfers = Transfers(graph, self.executors)
         self._decider = Decider(graph, self.stage_cache)
-        self._context = ExecutionContext(
+        self.context = ExecutionContext(
             graph,
             self.executors,
             self.stage_cache,
@@ -181,8 +179,7 @@ class Pipeline:
 
     def start(self, inputs: Mapping[str, object] = _NONE, options: RunOptions = _DEFAULT) -> RunState:
         """Check inputs and options of a run, and begin nothing; arguments and errors are those of `run`."""
-        given = self._collect(inputs, options)
-        return RunState(self.graph, given, options, cached=self.stage_cache is not None)
+        return RunState(self.graph, self.collect(inputs, options), options, cached=self.stage_cache is not None)
 
     def prepare(
         self, inputs: Mapping[str, object] = _NONE, options: RunOptions = _DEFAULT, *, warn: bool = True
@@ -202,31 +199,8 @@ class Pipeline:
         self.check_devices_of(run)
         return run
 
-    def make_template(
-        self, shared: Mapping[str, object], varying: Collection[str], options: RunOptions, texts: Collection[str] = ()
-    ) -> RunTemplate:
-        """Make the template of runs that have all but a few inputs in common: to start them, or to check their inputs.
-
-        Args:
-            shared: the inputs that all these runs have in common.
-            varying: the names of the others.
-            options: of the runs.
-            texts: outputs of stages as 'stage.port', each a text in whose place every run is given another.
-
-        Raises:
-            RunError: a shared input or a parameter is not what its port takes.
-        """
-        blank: dict[str, Any] = dict.fromkeys(texts, "")
-        options = dataclasses.replace(options, override={**options.override, **blank})
-        given = self._collect(shared, options, varying)
-        refs = {**{name: Ref(GRAPH_INPUTS, name) for name in varying}, **{text: Ref.parse(text) for text in texts}}
-        return RunTemplate(self._context, self.workers.lock, given, refs, options)
-
     def plan_run(self, run: RunState, stale: Mapping[str, str] | None = None) -> Plan:
-        """Say what would become of a run that has not begun (`start`).
-
-        Args:
-            stale: stages whose libraries would be built first, with the reason.
+        """Say what would become of a run that has not begun (`start`), were the libraries of `stale` built first.
 
         Raises:
             RunError: the code of a stage cannot be read.
@@ -235,13 +209,6 @@ class Pipeline:
 
         caches = self.stage_cache is not None
         return Planner(self.graph, self.executors, self._decider, self._transfers, caches=caches).plan(run, stale)
-
-    def outline_run(self, run: RunState, stale: Mapping[str, str] | None = None) -> Outline:
-        """Say in little time what the plan of a run depends on: of runs with equal outlines, one needs to be planned.
-
-        It holds for runs of one template; arguments and errors are those of `plan_run`.
-        """
-        return self._decider.outline(run, stale)
 
     @_by_a_worker
     def misses(self, run: RunState) -> list[str]:
@@ -263,7 +230,7 @@ class Pipeline:
         """
         start, result = time.perf_counter(), None
         try:
-            execution = Execution(self._context, run)
+            execution = Execution(self.context, run)
             execution.finish(last=last)
             outputs = {name: execution.array(ref) for name, ref in run.outputs.items()}
             kept = {str(ref): execution.array(ref) for ref in run.list_kept(self.graph)}
@@ -281,7 +248,7 @@ class Pipeline:
     def peek(self, run: RunState, ref: Ref) -> Array | None:
         """The value of a port in `RunOptions.retain` if a finished run has it, or the cache; no stage runs for it."""
         if run.is_at_hand(ref):
-            array: Array = Execution(self._context, run).array(ref)
+            array: Array = Execution(self.context, run).array(ref)
             return array
         return None if self.stage_cache is None else self.stage_cache.read(run, ref)
 
@@ -301,8 +268,8 @@ class Pipeline:
         spec = self.graph.stages[name]
         refuse_unknown(f"input of {name}", inputs, spec.inputs)
         refuse_unknown("array given", spec.inputs, inputs)
-        threads = self._context.concurrency.threads
-        outputs = self._context.call(spec, inputs, Sizes(self.graph.dims), threads, warn)
+        threads = self.context.concurrency.threads
+        outputs = self.context.call(spec, inputs, Sizes(self.graph.dims), threads, warn)
         return {port: fetch(Ref(name, port), value) for port, value in outputs.items()}
 
     def resolve(self, type_: str, given: object) -> Any:
@@ -341,9 +308,10 @@ class Pipeline:
         if self.stage_cache is not None and used:
             self.stage_cache.cache.evict({key for keys in used for key in keys})
 
-    def _collect(
+    def collect(
         self, inputs: Mapping[str, object], options: RunOptions, varying: Collection[str] = ()
     ) -> dict[Ref, Any]:
+        """Check options and inputs, and collect the values from outside but for the inputs `varying`."""
         known = [str(ref) for spec in self.graph.stages.values() for ref in ports(spec)]
         refuse_unknown("port", options.override, known)
         options.scope.check(self.graph)
@@ -353,7 +321,7 @@ class Pipeline:
     def _check_input(self, run: RunState) -> None:
         start = time.perf_counter()
         try:
-            Execution(self._context, run).check_input()
+            Execution(self.context, run).check_input()
         finally:
             run.await_started()
             for observer in self.observers:

@@ -11,6 +11,7 @@ refuses what `Pipeline.prepare` would refuse. It uses no cache, keeps nothing, a
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +19,15 @@ import numpy as np
 
 from runner.engine.run_state import RunState, log_warning
 from runner.graph.selection import ports
+from runner.graph.types import GRAPH_INPUTS, Ref
 from runner.runtime.values import Sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from contextlib import AbstractContextManager
+    from collections.abc import Collection, Iterator, Mapping
 
-    from runner.engine.execution import ExecutionContext
     from runner.engine.options import RunOptions
-    from runner.graph.types import Ref, StageSpec
+    from runner.engine.pipeline import Pipeline
+    from runner.graph.types import StageSpec
 
 
 class RunTemplate:
@@ -34,27 +35,30 @@ class RunTemplate:
 
     def __init__(
         self,
-        context: ExecutionContext,
-        lock: AbstractContextManager[object],
-        given: Mapping[Ref, Any],
-        varying: Mapping[str, Ref],
+        pipeline: Pipeline,
+        shared: Mapping[str, object],
+        varying: Collection[str],
         options: RunOptions,
+        texts: Collection[str] = (),
     ) -> None:
         """Find the stages that need no library.
 
         Args:
-            lock: is held while stages are called.
-            given: the values of all parameters, and of the shared inputs, which have been checked.
-            varying: what differs from run to run, by the name that it is given by.
-            options: of the runs; they have been found to fit the graph.
+            shared: the inputs that all these runs have in common.
+            varying: the names of the others.
+            options: of the runs.
+            texts: outputs of stages as 'stage.port', each a text in whose place every run is given another.
 
         Raises:
-            RunError: an array that stands in for an output is not what its port takes.
+            RunError: a shared input or a parameter is not what its port takes.
         """
-        graph = context.graph
-        self._context, self._lock = context, lock
-        self._varying = dict(varying)
-        run = self._first = RunState(graph, dict(given), options, cached=context.stage_cache is not None)
+        graph = pipeline.graph
+        self._context, self._lock = pipeline.context, pipeline.workers.lock
+        self._varying = {**{name: Ref(GRAPH_INPUTS, name) for name in varying}, **{t: Ref.parse(t) for t in texts}}
+        blank: dict[str, Any] = dict.fromkeys(texts, "")
+        options = dataclasses.replace(options, override={**options.override, **blank})
+        given = pipeline.collect(shared, options, varying)
+        run = self._first = RunState(graph, given, options, cached=pipeline.stage_cache is not None)
         self._sizes = run.sizes.copy(run.given.values())
         self._input_sizes = Sizes(graph.dims).copy(run.given.values())
         arrays = {ref for ref, value in given.items() if isinstance(value, np.ndarray)}

@@ -54,7 +54,7 @@ def group_plans(
     groups: dict[tuple[Any, ...], PlanGroup] = {}
     outlined: dict[Outline, PlanGroup] = {}
     for number, (origin, run) in enumerate(runs, 1):
-        outline = pipeline.outline_run(run, stale)
+        outline = pipeline.context.decider.outline(run, stale)
         if number <= _PLANNED or outline not in outlined:
             plan = pipeline.plan_run(run, stale)
             alike = tuple((stage.name, stage.status, stage.reason) for stage in plan.stages.values())

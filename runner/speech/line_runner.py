@@ -10,6 +10,7 @@ and each chunk then replaces what they gave.
 from __future__ import annotations
 
 import dataclasses
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,12 @@ from runner.batch.bulk import PartT
 from runner.batch.row_runner import BaseRowRunner, OutputPart, Piece, make_output_part
 from runner.engine.options import RunOptions
 from runner.graph.selection import Scope
-from runner.graph.types import GRAPH_INPUTS
+from runner.graph.types import GRAPH_INPUTS, Ref
 from runner.runtime.values import STR
 from runner.speech.model import model_dims
 from runner.speech.split import Chunk, split
 from stages.dims import END_TOKENS
+from stages.symbols import looks_like_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,9 +32,11 @@ if TYPE_CHECKING:
     from runner.engine.pipeline import Pipeline, Result
     from runner.engine.run_state import RunState
     from runner.engine.run_template import RunTemplate
-    from runner.graph.types import Graph, Ref, StageSpec
+    from runner.graph.types import Graph, StageSpec
 
 PHONEMES = "phonemes"  # the port of a tokenizer that takes the text to be cut
+_WHY_TEXT = "no word has a stress mark or an IPA letter, so each letter is spoken as a phoneme"
+_LOG = logging.getLogger("kokoro_run")
 _VOCABULARY = "vocab"  # the key of config.json that a tokenizer takes
 _DEFAULT = RunOptions()
 
@@ -80,7 +84,25 @@ class LineRunner(BaseRowRunner[PartT]):
         # A fixed size is no limit to cut at: cutting would change the audio, and a fixed size promises not to.
         bounds = [] if text is None or text.static else [text.max]
         self._front: RunTemplate | None = None
+        self._input = None if lines is None else Ref(GRAPH_INPUTS, lines)
+        self._texts, self._first_text = 0, ""  # lines that look like text
         self._limit = min([self._dims.text_max, *bounds]) - END_TOKENS
+
+    def check(self, row: Row) -> None:
+        if self._cut == self._input and looks_like_text(row.data.decode(errors="replace")):
+            self._texts += 1
+            self._first_text = self._first_text or row.label
+        super().check(row)
+
+    def sum_up(self) -> None:
+        if self._texts:
+            more = (
+                f" and {self._texts - 1} more line{'s' if self._texts > 2 else ''} look"
+                if self._texts > 1
+                else " looks"
+            )
+            _LOG.warning("%s%s like text, not like phonemes: %s", self._first_text, more, _WHY_TEXT)
+        self._texts, self._first_text = 0, ""
 
     def _settings(self) -> list[Any]:
         return [self._limit]

@@ -41,6 +41,8 @@ class Parser:
         if not row.text.replace(" ", "").isdigit():
             raise LineError(row.origin, "no numbers", row.id)
 
+    def sum_up(self) -> None: ...
+
     def run(self, row: Row, *, last: bool = False) -> Iterator[Numbers]:
         self.ran.append((row.text, last))
         yield from (Numbers(float(word)) for word in row.text.split())

@@ -13,6 +13,7 @@ from runner.engine.observers import Observer
 from runner.engine.options import RunOptions
 from runner.engine.pipeline import Pipeline, Result
 from runner.engine.run_state import RunState
+from runner.engine.run_template import RunTemplate
 from runner.errors import RunError
 from runner.graph.load import load_graph
 from runner.graph.types import Ref, StageSpec
@@ -92,7 +93,7 @@ def test_every_event_of_a_run_is_told_once_and_in_order(pipeline: Pipeline, log:
 
 
 def test_a_check_is_no_event(pipeline: Pipeline, log: Log) -> None:
-    pipeline.make_template({}, ["phonemes"], RunOptions()).check({"phonemes": WORD})
+    RunTemplate(pipeline, {}, ["phonemes"], RunOptions()).check({"phonemes": WORD})
     assert log.events == []
 
 

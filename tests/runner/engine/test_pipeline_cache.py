@@ -14,6 +14,7 @@ from runner.engine.compiled_stage import CompiledStage
 from runner.engine.options import RunOptions
 from runner.engine.pipeline import Pipeline, Result
 from runner.engine.run_state import Status
+from runner.engine.run_template import RunTemplate
 from runner.errors import RunError
 from runner.graph.load import load_graph
 from runner.graph.selection import Scope
@@ -89,7 +90,7 @@ def test_misses_names_the_libraries_that_may_run(make: Make) -> None:
 
 
 def test_check_keeps_nothing(make: Make, stage_cache: Path) -> None:
-    check = make().make_template({}, ["phonemes"], RunOptions())
+    check = RunTemplate(make(), {}, ["phonemes"], RunOptions())
     check.check({"phonemes": WORD})
     assert tensors(stage_cache) == []
     with pytest.raises(RunError, match="unknown symbol"):

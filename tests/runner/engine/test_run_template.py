@@ -15,6 +15,7 @@ from runner.engine import run_template
 from runner.engine.options import RunOptions
 from runner.engine.pipeline import Pipeline
 from runner.engine.run_state import RunState
+from runner.engine.run_template import RunTemplate
 from runner.errors import RunError
 from runner.graph.load import load_graph
 from runner.graph.selection import Scope
@@ -85,7 +86,7 @@ def assert_agrees(
     facts = []
     for line in lines:
         expected = outcome(lambda: pipeline.prepare({"phonemes": line, **voice}, options), caplog)  # noqa: B023
-        check = outcome(lambda: pipeline.make_template(voice, ["phonemes"], options).check({"phonemes": line}), caplog)  # noqa: B023
+        check = outcome(lambda: RunTemplate(pipeline, voice, ["phonemes"], options).check({"phonemes": line}), caplog)  # noqa: B023
         assert check == expected
         facts.append(expected[0])
     return facts
@@ -122,21 +123,21 @@ def test_a_check_calls_the_stages_of_others(
 def test_a_warning_of_a_check_names_the_line(
     tones_graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    check = with_stage(tones_graph, tmp_path, monkeypatch, "warns").make_template({}, ["phonemes"], RunOptions())
+    check = RunTemplate(with_stage(tones_graph, tmp_path, monkeypatch, "warns"), {}, ["phonemes"], RunOptions())
     check.check({"phonemes": "h"}, "50%s.txt:8")
     assert caplog.messages == ["50%s.txt:8: scale: odd"]
 
 
 def test_sizes_of_one_line_say_nothing_of_the_next(voiced_graph: Path) -> None:
     graph = load_graph(str(voiced_graph))
-    check = Pipeline(graph, resolvers=make_resolvers(graph)).make_template({"voice": "low"}, ["phonemes"], RunOptions())
+    check = RunTemplate(Pipeline(graph, resolvers=make_resolvers(graph)), {"voice": "low"}, ["phonemes"], RunOptions())
     for line in ("h", "hɛhɛ", "hɛ"):
         check.check({"phonemes": line})
 
 
 @pytest.mark.parametrize("length", [1, 14, 15])
 def test_a_line_longer_than_the_graph_allows_is_refused(tones_graph: Path, length: int) -> None:
-    check = Pipeline(load_graph(str(tones_graph))).make_template({}, ["phonemes"], RunOptions())
+    check = RunTemplate(Pipeline(load_graph(str(tones_graph))), {}, ["phonemes"], RunOptions())
     if length < 15:
         check.check({"phonemes": "h" * length})
         return
@@ -149,10 +150,10 @@ def test_a_line_longer_than_the_graph_allows_is_refused(tones_graph: Path, lengt
 def test_only_stages_that_need_no_library_are_called(voiced_graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     graph = load_graph(str(voiced_graph))
     pipeline = Pipeline(graph, resolvers=make_resolvers(graph))
-    call, called = Mock(wraps=pipeline._context.call), ["tokenize", "voice", "tokenize"]
-    monkeypatch.setattr(pipeline._context, "call", call)
+    call, called = Mock(wraps=pipeline.context.call), ["tokenize", "voice", "tokenize"]
+    monkeypatch.setattr(pipeline.context, "call", call)
     for options in (RunOptions(), RunOptions(scope=Scope(until="tokenize"))):
-        pipeline.make_template({"voice": "low"}, ["phonemes"], options).check({"phonemes": "h"})
+        RunTemplate(pipeline, {"voice": "low"}, ["phonemes"], options).check({"phonemes": "h"})
     assert [made.args[0].name for made in call.mock_calls] == called
 
 
@@ -161,7 +162,7 @@ def test_what_runs_share_is_worked_out_once(voiced_graph: Path, monkeypatch: pyt
     resolve, run = Mock(wraps=make_resolvers(graph)["voice"]), Mock(wraps=RunState)
     monkeypatch.setattr(run_template, "RunState", run)
     pipeline = Pipeline(graph, resolvers={"voice": resolve})
-    check = pipeline.make_template({"voice": "low"}, ["phonemes"], RunOptions())
+    check = RunTemplate(pipeline, {"voice": "low"}, ["phonemes"], RunOptions())
     for line in ("h", "ɛ", "hɛ"):
         check.check({"phonemes": line})
     assert (resolve.call_count, run.call_count) == (1, 1)
@@ -179,11 +180,11 @@ FAULTS: dict[str, tuple[dict[str, object], list[str], str]] = {
 def test_inputs_that_do_not_fit_the_graph_are_refused_at_once(tones_graph: Path, case: str) -> None:
     shared, varying, message = FAULTS[case]
     with pytest.raises(RunError) as error:
-        Pipeline(load_graph(str(tones_graph))).make_template(shared, varying, RunOptions())
+        RunTemplate(Pipeline(load_graph(str(tones_graph))), shared, varying, RunOptions())
     assert str(error.value).startswith(message)
 
 
 def test_a_varying_input_of_another_type_is_refused(tones_graph: Path) -> None:
-    check = Pipeline(load_graph(str(tones_graph))).make_template({}, ["phonemes"], RunOptions())
+    check = RunTemplate(Pipeline(load_graph(str(tones_graph))), {}, ["phonemes"], RunOptions())
     with pytest.raises(RunError, match=r"^input.phonemes: expected text, got int$"):
         check.check({"phonemes": 7})

@@ -53,7 +53,7 @@ class Noting(Pipeline):
         super().__init__(*args, **kwargs)
         self.trace = Trace()
         self.observers.append(self.trace)
-        self._call, self._context.call = self._context.call, self._noted  # type: ignore[method-assign]
+        self._call, self.context.call = self.context.call, self._noted  # type: ignore[method-assign]
         self.threads: dict[str, int] = {}
         self.waited = threading.Event()
         self.fail: str | None = None

@@ -14,6 +14,7 @@ import pytest
 
 from runner.api import Pipeline
 from runner.engine.options import RunOptions
+from runner.engine.run_template import RunTemplate
 from runner.engine.trace import Trace
 from runner.graph.load import load_graph
 from runner.graph.selection import Scope
@@ -136,7 +137,7 @@ def test_lock_is_held_by_one_thread_at_a_time() -> None:
 
 CALLS: dict[str, Callable[[Pipeline], object]] = {
     "load": lambda pipeline: pipeline.load([]),
-    "check": lambda pipeline: pipeline.make_template({}, list(WORD), RunOptions()).check(WORD),
+    "check": lambda pipeline: RunTemplate(pipeline, {}, list(WORD), RunOptions()).check(WORD),
     "prepare": lambda pipeline: pipeline.prepare(WORD),
     "misses": lambda pipeline: pipeline.misses(pipeline.start(WORD)),
     "finish": lambda pipeline: pipeline.finish(pipeline.start(WORD, RunOptions(scope=Scope(until="tokenize")))),

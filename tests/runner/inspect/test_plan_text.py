@@ -12,6 +12,7 @@ from runner.cache.cache import Cache
 from runner.engine.options import RunOptions
 from runner.engine.pipeline import Pipeline
 from runner.engine.run_state import Status
+from runner.engine.run_template import RunTemplate
 from runner.graph.load import load_graph
 from runner.inspect import plan_text
 from runner.inspect.plan_text import explain, group_plans
@@ -32,7 +33,7 @@ def pipeline(toy_graph: Path, toy_root: Path, stage_cache: Path) -> Pipeline:
 
 
 def explained(pipeline: Pipeline, lines: list[str], show: Mock | None = None) -> str:
-    template = pipeline.make_template({}, ["phonemes"], RunOptions())
+    template = RunTemplate(pipeline, {}, ["phonemes"], RunOptions())
     runs = ((f"ipa.txt:{number}", template.start({"phonemes": line})) for number, line in enumerate(lines, 1))
     return explain(group_plans(pipeline, runs, {}, *([show] if show else [])))
 
@@ -68,12 +69,12 @@ def test_each_run_is_shown(pipeline: Pipeline) -> None:
 
 
 def test_runs_of_one_outline_become_the_same(pipeline: Pipeline) -> None:
-    template = pipeline.make_template({}, ["phonemes"], RunOptions())
+    template = RunTemplate(pipeline, {}, ["phonemes"], RunOptions())
     seen: dict[object, dict[str, Status]] = {}
     for line in LINES:
         run = template.start({"phonemes": line})
         statuses = {name: stage.status for name, stage in pipeline.plan_run(run).stages.items()}
-        assert seen.setdefault(pipeline.outline_run(run), statuses) == statuses
+        assert seen.setdefault(pipeline.context.decider.outline(run), statuses) == statuses
     assert len(seen) == 3
 
 

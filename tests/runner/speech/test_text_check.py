@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from runner.batch import bulk
 from runner.batch.rows import Row
 from runner.cache.cache import Cache
+from runner.engine.options import RunOptions
 from runner.engine.pipeline import Pipeline
-from runner.errors import LineError
+from runner.errors import LineError, RunError
 from runner.graph.load import load_graph
 from runner.speech.speaker import Speaker
 from tests.runner.timed_speech import LIMIT
@@ -66,3 +68,37 @@ def test_a_stage_in_front_of_the_cut_is_called_once(
 def test_what_a_stage_in_front_gives_is_checked(speaker: Speaker) -> None:
     with pytest.raises(LineError, match=r"^text.txt:7: stage 'tokenize': column 2: unknown symbol '%'"):
         speaker.check(line("E%"))
+
+
+LOOKS = (
+    "like text, not like phonemes: no word has a stress mark or an IPA letter, and each letter is spoken as a phoneme"
+)
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["hɛ", "h"], []),
+        (["hɛ", "hello hell"], [f"ipa.txt:2 looks {LOOKS}"]),
+        (["Hello hell", "hɛ", "hello hell", "b\tx"], [f"ipa.txt:1 and 1 more lines look {LOOKS}"]),
+    ],
+)
+def test_lines_that_look_like_text_are_told_once(
+    timed_graph: Path, lines: list[str], told: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    speaker = Speaker(Pipeline(load_graph(str(timed_graph))), {}, "phonemes", RunOptions({"skip_unknown": True}))
+    rows = [Row(text.encode(), f"ipa.txt:{number}", number) for number, text in enumerate(lines, 1)]
+    bulk.check(speaker, rows, keep_going=True)
+    assert [message for message in caplog.messages if "dropped" not in message] == told
+
+
+def test_a_bad_line_that_looks_like_text_is_told_so(timed_graph: Path, caplog: pytest.LogCaptureFixture) -> None:
+    speaker = Speaker(Pipeline(load_graph(str(timed_graph))), {}, "phonemes")
+    with pytest.raises(RunError, match="unknown symbol 'H'"):
+        bulk.check(speaker, [line("Hello hell")])
+    assert caplog.messages == [f"text.txt:7 looks {LOOKS}"]
+
+
+def test_text_for_a_stage_in_front_is_no_mistake(speaker: Speaker, caplog: pytest.LogCaptureFixture) -> None:
+    bulk.check(speaker, [line("hello hell")])
+    assert caplog.messages == ["text.txt:7: spell: spelled hello hell"]
