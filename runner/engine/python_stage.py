@@ -118,7 +118,9 @@ def find_function(name: str) -> Callable[..., dict[str, Array]]:
 
 def _describe(error: BaseException, name: str) -> str:
     """Spell what a stage's code raised, and the last line of its own files: `limit.py:7: KeyError: 'gain'`."""
-    message = traceback.format_exception_only(error)[-1].strip()
+    from runner.runtime.stage_code import spell_modules  # noqa: PLC0415 - for a stage that has failed
+
+    message = spell_modules(traceback.format_exception_only(error)[-1].strip())
     file = find_stage(name).path
     frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError):
