@@ -135,15 +135,15 @@ def _find_files(module: str, roots: dict[str, Path]) -> Iterator[Path]:
 
 def _list_imports(module: str, path: Path, tree: ast.Module) -> Iterator[str]:
     """List the modules that import statements in `tree` name or may name, and the packages that hold them."""
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    package = (module if path.name == "__init__.py" else module.rpartition(".")[0]).split(".")
     for node in ast.walk(tree):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-            base = ".".join([*above, *([node.module] if node.module else [])])
-            names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
+            above = package[: len(package) - node.level + 1] if node.level else []
+            base = list(filter(None, [*above, node.module]))  # a file beside a graph is in no package
+            names = [".".join([*base, *name]) for name in ((), *((alias.name,) for alias in node.names))]
         for name in names:
             parts = name.split(".")
             yield from (".".join(parts[: end + 1]) for end in range(len(parts)))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.cache.digest import Memo, canonical, module_digests, value_digest
 from runner.errors import RunError
-from runner.graph.contracts import ContractError
+from runner.graph.contracts import ContractError, find_stage
 from runner.runtime import manifest as manifests
 from runner.runtime.manifest import Manifest
 from stages.contract import TensorType
@@ -62,7 +62,9 @@ def identity(
 def _identify_python(spec: StageSpec, graph: Graph, config: Mapping[str, Any], memo: Memo) -> dict[str, Any]:
     import numpy as np  # noqa: PLC0415 - keys of compiled stages, and differences, do not need it
 
+    definition = find_stage(spec.module).definition
     return {
+        **({} if definition is None else {"entry": definition}),  # a file may have several
         "code": module_digests(spec.module, memo),
         "runtime": f"Python {'.'.join(platform.python_version_tuple()[:2])}, NumPy {np.__version__}",
         "config": {key: value_digest(value) for key, value in config.items()},
