@@ -24,22 +24,56 @@ if TYPE_CHECKING:
 def find_names(stage: DraftStage, contract: Contract, fixed: Collection[str]) -> dict[str, str]:
     """Find the dims of a contract that a stage of a graph calls otherwise: contract's name -> graph's name.
 
-    The first port that has a dim binds it; a port that disagrees has then another type than the contract's. A dim is
-    not bound to the name of another dim of the contract, nor to one that is bound already: these axes are swapped.
+    Names that exchange the places of two dims of the contract are none: there the axes are swapped. If no names fit
+    every port, those of the first ports are taken, and a port that disagrees has another type than the contract's.
 
     Args:
         fixed: dims that the model fixes.
     """
+    pairs = list(_pair_dims(stage, contract))
+    names = _bind(pairs, fixed)
+    if names is None or _is_swapped(names):
+        names = _bind_first(pairs, fixed)
+    return {one: other for one, other in names.items() if one != other}
+
+
+def _bind(pairs: list[tuple[Dim, Dim]], fixed: Collection[str]) -> dict[str, str] | None:
+    """Bind each dim of a contract to one name of its own; None if that is not possible."""
     names: dict[str, str] = {}
-    formal = {dim.name for type_ in _list_types(contract) for dim in type_.dims} | set(fixed)
-    for declared, given in _pair_dims(stage, contract):
+    for declared, given in pairs:
+        if declared.factor != given.factor or (declared.name is None) != (given.name is None):
+            return None
+        if declared.name is None or given.name is None:
+            continue
+        if names.setdefault(declared.name, given.name) != given.name:
+            return None
+    is_kept = all(names[name] == name for name in names.keys() & set(fixed))
+    return names if is_kept and len(set(names.values())) == len(names) else None
+
+
+def _is_swapped(names: dict[str, str]) -> bool:
+    """Whether names of several dims of a contract have changed places with each other."""
+    for start in names:
+        name = names[start]
+        while name in names and name != start:
+            name = names[name]
+        if name == start != names[start]:
+            return True
+    return False
+
+
+def _bind_first(pairs: list[tuple[Dim, Dim]], fixed: Collection[str]) -> dict[str, str]:
+    """Bind each dim where it is first, but to no name of another dim of the contract."""
+    names: dict[str, str] = {}
+    formal = {declared.name for declared, _ in pairs} | set(fixed)
+    for declared, given in pairs:
         if declared.name is None or given.name is None or declared.factor != given.factor:
             continue
         if declared.name in names or declared.name in fixed or given.name in names.values():
             continue
         if given.name == declared.name or given.name not in formal:
             names[declared.name] = given.name
-    return {one: other for one, other in names.items() if one != other}
+    return names
 
 
 def rename_dims(type_: Type, names: dict[str, str]) -> Type:
@@ -48,12 +82,6 @@ def rename_dims(type_: Type, names: dict[str, str]) -> Type:
         return type_
     dims = (dim if dim.name is None else replace(dim, name=names.get(dim.name, dim.name)) for dim in type_.dims)
     return TensorType(type_.dtype, tuple(dims))
-
-
-def _list_types(contract: Contract) -> Iterator[TensorType]:
-    for port in (*contract.inputs.values(), *contract.outputs.values()):
-        if isinstance(port.type, TensorType):
-            yield port.type
 
 
 def _pair_dims(stage: DraftStage, contract: Contract) -> Iterator[tuple[Dim, Dim]]:

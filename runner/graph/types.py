@@ -167,11 +167,9 @@ class StageSpec:
 
     def spell_formal(self, type_: Type) -> str:
         """Spell the type of a port as the contract does."""
-        text = str(type_)
-        if not self.renamed:
-            return text
         formal = {name: one for one, name in self.renamed.items()}
-        return _WORD.sub(lambda match: formal.get(match[0], match[0]), text)
+        dtype, bracket, dims = str(type_).partition("[")
+        return dtype + bracket + _WORD.sub(lambda match: formal.get(match[0], match[0]), dims)
 
 
 @dataclass(frozen=True)
