@@ -43,8 +43,8 @@ def collect_inputs(
     refuse_unknown("parameter", params, graph.params)
     _check_bounds(graph, params)
     values = {Ref(PARAMETERS, name): value for name, value in {**graph.params, **params}.items()}
-    wires = [wire for spec in graph.stages.values() for wire in spec.inputs.values()]
-    values |= {wire.ref: wire.value for wire in wires if wire.value is not None}
+    wires = [(f"{spec.name}.{port}", wire) for spec in graph.stages.values() for port, wire in spec.inputs.items()]
+    values |= {wire.ref: wire.value for _, wire in wires if wire.value is not None}
     for name, type_ in graph.inputs.items():
         if name in varying:
             continue
@@ -56,9 +56,9 @@ def collect_inputs(
         else:
             raise RunError(f"input '{name}' of the graph is missing: it takes {type_}")
     sizes = Sizes(graph.dims)
-    for wire in wires:
+    for port, wire in wires:
         if wire.ref in values:
-            sizes.take(str(wire.ref), wire.type, values[wire.ref])
+            sizes.take(port if wire.value is not None else str(wire.ref), wire.type, values[wire.ref])
     return values
 
 

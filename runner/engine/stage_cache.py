@@ -144,7 +144,9 @@ class StageCache:
         nearest = self.cache.nearest(lookup.components)
         if nearest is None:
             return "nothing is kept for this stage"
-        refs = {port: str(wire.ref) for port, wire in spec.inputs.items()}
+        refs = {
+            port: str(wire.ref) if wire.value is None else f"{spec.name}.{port}" for port, wire in spec.inputs.items()
+        }
         return keys.describe_difference(nearest.components, lookup.components, refs) or "its record is damaged"
 
     def has_entries(self, spec: StageSpec) -> bool:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 import stages
 from runner.errors import suggest
+from runner.files.locate import display_path, is_file
 from stages.contract import Contract, In, Out, stage
 
 if TYPE_CHECKING:
@@ -79,6 +80,14 @@ def split_stage_file(name: str) -> tuple[str, str | None]:
     return (file, definition) if colon and file.endswith(".py") else (name, None)
 
 
+def display_name(name: str) -> str:
+    """Spell the name of a stage for messages: a file relative to the working directory."""
+    if not is_stage_file(name):
+        return name
+    file, definition = split_stage_file(name)
+    return display_path(Path(file)) + ("" if definition is None else f":{definition}")
+
+
 def find_stage(name: str) -> StageFile:
     """Find the file of the stage that a graph calls `name`.
 
@@ -101,9 +110,11 @@ def find_stage(name: str) -> StageFile:
 
 def _find_beside(name: str) -> StageFile:
     file, definition = split_stage_file(name)
-    if not Path(file).is_file():
-        raise ContractError(f"no file '{file}'")
-    return StageFile("", Path(file), definition)
+    path = Path(file)
+    if not is_file(path):
+        known = sorted(other.name for other in path.parent.glob("*.py"))
+        raise ContractError(f"no file '{display_path(path)}'{suggest(path.name, known)}")
+    return StageFile("", path, definition)
 
 
 def _find_spec(module: str) -> importlib.machinery.ModuleSpec | None:
@@ -134,7 +145,7 @@ def read_stage(name: str) -> StageText:
         found = _read(file.path, file.path.stat().st_mtime_ns)
         return _choose(file, found)
     except (OSError, SyntaxError, ValueError) as error:
-        raise ContractError(f"{name}: {error}") from error
+        raise ContractError(f"{display_name(name)}: {error}") from error
 
 
 def read_contract(name: str) -> Contract:

@@ -16,7 +16,7 @@ from runner.graph.yaml_reader import ScalarError, resolve_plain
 from stages.contract import Type, TypeSyntaxError, parse_type
 
 ARROW = "<-"
-_SOURCES = "STAGE.PORT, input.NAME, params.NAME or a constant"
+_SOURCES = "STAGE.PORT, input.NAME, params.NAME or a constant: 0.5, true or \"text\""
 _STRING = re.compile(r"\s*\"([^\"\\\\]*)\"\s*\Z")
 _REF = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\.([A-Za-z_][A-Za-z0-9_]*)\s*\Z")
 
@@ -124,7 +124,11 @@ def _read_wire(node: Node, mistakes: list[Mistake]) -> Wire:
         mistakes.append(Mistake(node.origin, message, of_fit=False))
         return Wire(None, None, node)
     offset = len(left) + len(ARROW)
-    source = _read_constant(node, offset) or _read_source(node, offset, mistakes, _SOURCES)
+    try:
+        source = _read_constant(node, offset) or _read_source(node, offset, mistakes, _SOURCES)
+    except ScalarError as error:
+        source = None
+        mistakes.append(Mistake(_skip_spaces(node, offset), str(error), of_fit=False))
     return Wire(_parse_type(node, left, mistakes), source, node)
 
 
@@ -147,16 +151,17 @@ def _parse_type(node: Node, text: str, mistakes: list[Mistake]) -> DraftType | N
 
 
 def _read_constant(node: Node, offset: int) -> Source | None:
-    """Read a number, true, false or a text in double quotes; None for a reference, or what is neither."""
+    """Read a number, true, false or a text in double quotes; None for a reference, or what is neither.
+
+    Raises:
+        ScalarError: a number is too large, or not finite.
+    """
     text = node.value[offset:].strip()
     quoted = _STRING.match(text)
-    try:
-        value = quoted[1] if quoted else resolve_plain(text)
-    except ScalarError:
-        return None
+    value = quoted[1] if quoted else resolve_plain(text) if text else None
     if value is None or (isinstance(value, str) and not quoted):
         return None
-    start = node.at(offset + len(node.value[offset:]) - len(node.value[offset:].lstrip()))
+    start = _skip_spaces(node, offset)
     return Source(Ref(CONSTANTS, text), start, start, value)
 
 
@@ -167,6 +172,12 @@ def _read_source(node: Node, offset: int, mistakes: list[Mistake], expected: str
     if match is None:
         text = node.value[offset:]
         message = f"'{text.strip()}' is no source; write {expected}"
-        mistakes.append(Mistake(node.at(offset + len(text) - len(text.lstrip())), message, of_fit=False))
+        mistakes.append(Mistake(_skip_spaces(node, offset), message, of_fit=False))
         return None
     return Source(Ref(match[1], match[2]), node.at(match.start(1)), node.at(match.start(2)))
+
+
+def _skip_spaces(node: Node, offset: int) -> Origin:
+    """Give the origin of the first character of the node's string that is no space, from `offset` on."""
+    text = str(node.value)[offset:]
+    return node.at(offset + len(text) - len(text.lstrip()))

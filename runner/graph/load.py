@@ -17,14 +17,14 @@ from runner.graph.checks import check, read_bounds, sort_names
 from runner.graph.contracts import read_contract
 from runner.graph.device_kinds import find_device_files, list_graph_files
 from runner.graph.dim_names import find_names
-from runner.graph.draft import Draft, DraftStage, Source, read_draft
+from runner.graph.draft import Draft, DraftStage, read_draft
 from runner.graph.merge import overlay_tree
 from runner.graph.model_config import read_model
 from runner.graph.schema import MergedGraph, ModelEntry, StageEntry
 from runner.graph.types import DeviceSpec, DimSpec, Graph, HubSpec, InputSpec, ModelSpec, Parameter, Ref, StageSpec
 from runner.graph.validate import read_device, read_graph, validate_graph
 from runner.graph.yaml_node import Node
-from stages.contract import TensorType, Type
+from stages.contract import Type
 from stages.families import find_family
 
 __all__ = ["DimSpec", "Graph", "HubSpec", "InputSpec", "ModelSpec", "Parameter", "Ref", "StageSpec", "load_graph"]
@@ -143,7 +143,8 @@ def _make_stage(
     fixed: Mapping[str, int],
 ) -> StageSpec:
     inputs = {
-        port: _make_input(_require(wire.typed).type, _require(wire.source)) for port, wire in draft.inputs.items()
+        port: InputSpec(_require(wire.typed).type, (source := _require(wire.source)).ref, source.value)
+        for port, wire in draft.inputs.items()
     }
     code = entry.module if entry.entry is None else entry.source
     contract = None if code is None else read_contract(code)
@@ -162,11 +163,6 @@ def _make_stage(
         weights=() if contract is None else contract.weights,
         renamed={} if contract is None else find_names(draft, contract, fixed),
     )
-
-
-def _make_input(type_: Type, source: Source) -> InputSpec:
-    is_float = isinstance(type_, TensorType) and "float" in type_.dtype
-    return InputSpec(type_, source.ref, float(source.value) if is_float and source.value is not None else source.value)
 
 
 def _make_model(entry: ModelEntry, tree: Node) -> ModelSpec:

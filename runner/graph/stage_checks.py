@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runner.errors import Mistake, suggest
 from runner.files.locate import BUILD_ROOT, display_path
-from runner.graph.contracts import ContractError, is_stage_file, read_stage, split_stage_file
+from runner.graph.contracts import ContractError, display_name, is_stage_file, read_stage, split_stage_file
 from runner.graph.device_kinds import find_device_files, list_graph_files
 from runner.graph.dim_names import find_names, rename_dims
 from runner.graph.draft import Draft, DraftStage, DraftType
@@ -146,14 +146,6 @@ def _check_entry(stage: DraftStage, dotted: str, expected: str) -> Iterator[Mist
     entry = stage.text("entry")
     if entry is not None and stage.text("source") is not None and entry.value != expected:
         yield Mistake(entry.origin, f"{dotted} is compiled to the entry '{expected}', not '{entry.value}'")
-
-
-def display_name(name: str) -> str:
-    """Spell the name of a stage for messages: a file relative to the working directory."""
-    file, definition = split_stage_file(name)
-    if not is_stage_file(name):
-        return name
-    return display_path(Path(file)) + ("" if definition is None else f":{definition}")
 
 
 def _check_ports(
