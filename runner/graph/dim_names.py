@@ -53,11 +53,11 @@ def _bind(pairs: list[tuple[Dim, Dim]], fixed: Collection[str]) -> dict[str, str
 
 def _is_swapped(names: dict[str, str]) -> bool:
     """Whether names of several dims of a contract have changed places with each other."""
-    for start in names:
-        name = names[start]
+    for start, first in names.items():
+        name = first
         while name in names and name != start:
             name = names[name]
-        if name == start != names[start]:
+        if name == start != first:
             return True
     return False
 

@@ -16,7 +16,7 @@ from runner.graph.yaml_reader import ScalarError, resolve_plain
 from stages.contract import Type, TypeSyntaxError, parse_type
 
 ARROW = "<-"
-_SOURCES = "STAGE.PORT, input.NAME, params.NAME or a constant: 0.5, true or \"text\""
+_SOURCES = 'STAGE.PORT, input.NAME, params.NAME or a constant: 0.5, true or "text"'
 _STRING = re.compile(r"\s*\"([^\"\\\\]*)\"\s*\Z")
 _REF = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\.([A-Za-z_][A-Za-z0-9_]*)\s*\Z")
 

@@ -104,7 +104,7 @@ def test_the_other_end_of_an_edge_is_named_with_its_file_when_it_is_another(tmp_
     assert [line.endswith(end) for line in messages(caught.value)] == [True]
 
 
-WIRE_SOURCES = "STAGE.PORT, input.NAME, params.NAME or a constant: 0.5, true or \"text\""
+WIRE_SOURCES = 'STAGE.PORT, input.NAME, params.NAME or a constant: 0.5, true or "text"'
 TYPE_SYNTAX = [
     (("t_en: float32[1, hidden, text]\n", "t_en: §flot32[1, hidden, text]\n"),
      "unknown dtype 'flot32'; did you mean 'float32'?"),
