@@ -79,7 +79,7 @@ def entry_spec(contract: Contract, dims: Dims) -> dict[str, Any]:
         if dim.name in known:
             return known[dim.name] * dim.factor
         unit, symbol = symbols[dim.name]
-        return symbol * dim.factor if unit == 1 else tirx.floordiv(symbol * dim.factor, unit)
+        return symbol if dim.factor == unit else tirx.floordiv(symbol * dim.factor, unit)
 
     spec: dict[str, Any] = {}
     for name, port in contract.inputs.items():
