@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.console import run_command
 
 if TYPE_CHECKING:
     from runner.api import Pipeline
@@ -148,18 +151,8 @@ def tiny(tiny_model: Path, tiny_root: Path, stage_cache: Path) -> Callable[..., 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     """The console script, run in an empty folder: exit code, standard output, standard error."""
-    from runner.cli import main  # noqa: PLC0415
-
     work = tmp_path / "work"
     work.mkdir(exist_ok=True)
     monkeypatch.chdir(work)
 
-    def call(*args: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["kokoro-run", *map(str, args)])
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        code = ended.value.code
-        out, err = capsys.readouterr()
-        return (0 if code is None else int(code)), out, err
-
-    return call
+    return functools.partial(run_command, monkeypatch, capsys)

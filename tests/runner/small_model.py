@@ -33,7 +33,7 @@ _SIZES = {
     "istftnet": {"upsample_initial_channel": 8},
     "plbert": {"hidden_size": 8, "embedding_size": 4, "num_attention_heads": 2, "intermediate_size": 8},
 }
-_MODEL = """
+MODEL = """
 model:
   name: small
   config: config.json
@@ -130,7 +130,7 @@ def load(folder: Path, *sets: str) -> Graph:
 
 def load_whole(folder: Path, *sets: str) -> Graph:
     """The default graph, all of its stages, on the model that `write` has written."""
-    (folder / "model.yaml").write_text(_MODEL, "utf-8")
+    (folder / "model.yaml").write_text(MODEL, "utf-8")
     return load_graph("default", [str(folder / "model.yaml")], sets)
 
 

@@ -1,0 +1,265 @@
+"""The graphs of tests/graphs: each is checked, planned, run twice, replayed and reported."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from runner.api import Graph, Pipeline
+from runner.build.build import build
+from runner.cache.cache import Cache
+from runner.engine.pipeline import Result
+from runner.engine.run_state import Status
+from tests.conftest import ROOT
+from tests.console import run_command
+from tests.runner import small_model
+
+GRAPHS = ROOT / "tests" / "graphs"
+WORDS = "hɛlˈoʊ."
+Command = Callable[..., tuple[int, str, str]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a graph is given, from Python and on the command line, and the files that it writes into a folder."""
+
+    inputs: Mapping[str, object]
+    options: tuple[str, ...]
+    files: tuple[str, ...]
+    overlays: tuple[str, ...] = field(default=())
+
+
+NUMBERS = {"x": np.array([1, 2, 3], np.float32)}
+LEVEL = {"audio": np.array([0.5, -0.25], np.float32)}
+SPOKEN = {"phonemes": WORDS, "voice": "low"}
+SPEAK = ("--phonemes", WORDS, "--voice", "low")
+CASES = {
+    "numbers": Case(NUMBERS, ("--in", "x=[1,2,3]"), ("y.npy",)),
+    "levels": Case(LEVEL, ("--in", "audio=[0.5,-0.25]"), ("wav",)),
+    "installed": Case(LEVEL, ("--in", "audio=[0.5,-0.25]"), ("wav",)),
+    "words": Case({"line": " two  words"}, ("--in", "line= two  words"), ("clean.txt", "count.npy")),
+    "outputs": Case(SPOKEN, SPEAK, ("wav", "narrow.wav", "f0.npy")),
+    "two_voices": Case({**SPOKEN, "other": "high"}, (*SPEAK, "--in", "other=high"), ("wav", "other.wav")),
+    "f0": Case(SPOKEN, SPEAK, ("f0.npy",)),
+    "two_speeds": Case(SPOKEN, SPEAK, ("f0.npy", "slow_f0.npy")),
+    "ids": Case(
+        {"ids": np.array([[0, 9, 8, 0]]), "others": np.array([[0, 7, 0]])},
+        ("--in", "ids=[[0,9,8,0]]", "--in", "others=[[0,7,0]]"),
+        ("features.npy", "others.npy"),
+    ),
+    "diamond": Case(NUMBERS, ("--in", "x=[1,2,3]"), ("sum.npy",)),
+    "compiled": Case({"f0": np.array([[100, 0]], np.float32)}, ("--in", "f0=[[100,0]]"), ("f0.npy",)),
+    "spelled": Case({"text": "Hello.", "voice": "low"}, ("--in", "text=Hello.", "--voice", "low"), ("wav",)),
+}
+OF_PACKAGES = ("installed", "weighted")
+
+
+@pytest.fixture(scope="session")
+def root(cache_folder: Path) -> Path:
+    """A build root that holds the libraries of the default graph."""
+    build(Graph.load(), cache_folder / "build")
+    return cache_folder / "build"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the graphs, which is the working folder; what `installed` and `weighted` need is installed."""
+    copy = tmp_path / "tests" / "graphs"
+    shutil.copytree(GRAPHS, copy)
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    install(tmp_path / "packages", monkeypatch)
+    monkeypatch.chdir(copy)
+    return copy
+
+
+def install(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install a package that offers `example.quieter` and `example.tune`."""
+    info = site / "example-1.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: example\nVersion: 1\n", "utf-8")
+    points = "[kokoro_run.stages]\nexample.quieter = example_levels:quieter\nexample.tune = example_stages.tune\n"
+    (info / "entry_points.txt").write_text(points, "utf-8")
+    (site / "example_stages").mkdir()
+    for name, module in (("levels", "example_levels"), ("decibel", "decibel"), ("tune", "example_stages.tune")):
+        shutil.copy(GRAPHS / f"{name}.py", (site / module.replace(".", "/")).with_suffix(".py"))
+        monkeypatch.delitem(sys.modules, module, raising=False)  # of a test before
+    monkeypatch.syspath_prepend(site)
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """The console script, run in the working folder."""
+    return functools.partial(run_command, monkeypatch, capsys)
+
+
+def run_from_python(name: str, root: Path, cache: Path) -> Result:
+    graph = Graph.load(f"{name}.yaml", CASES[name].overlays)
+    pipeline = Pipeline(graph, root, cache=Cache(cache))
+    pipeline.build()
+    return pipeline.run(CASES[name].inputs)
+
+
+def names_of(result: Result, status: Status) -> list[str]:
+    return [name for name, stage in result.stages.items() if stage.status is status]
+
+
+def test_every_graph_has_a_case() -> None:
+    assert {path.stem for path in GRAPHS.glob("*.yaml")} == {*CASES, "weighted"}
+    for path in GRAPHS.glob("*.yaml"):
+        assert path.read_text("utf-8").startswith("# ")
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("name", [*CASES, "weighted"])
+def test_graph_is_checked_and_shown_without_running_its_code(name: str, command: Command, folder: Path) -> None:
+    for file in folder.glob("*.py"):
+        file.write_text(f"{file.read_text('utf-8')}\nraise SystemExit('this file was run')\n", "utf-8")
+    for arguments in (("check",), ("show",), ("config", "--origins")):
+        code, out, err = command(*arguments, f"{name}.yaml")
+        assert (code, err) == (0, ""), err
+        assert out
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_second_run_from_python_computes_nothing(name: str, folder: Path, root: Path, stage_cache: Path) -> None:
+    first, again = (run_from_python(name, root, stage_cache) for _ in range(2))
+    assert names_of(first, Status.RUN)
+    assert names_of(first, Status.HIT) == names_of(again, Status.RUN) == []
+    assert first.keys() == again.keys()
+    for output, value in first.items():
+        np.testing.assert_array_equal(again[output], value)
+    assert list(folder.rglob("__pycache__")) == []
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("name", CASES)
+def test_run_is_planned_written_replayed_and_reported(name: str, root: Path, command: Command, tmp_path: Path) -> None:
+    case, options = CASES[name], ("--build-dir", root)
+    code, plan, err = command("plan", f"{name}.yaml", *case.options, *options)
+    assert code == 0, err
+    written = []
+    for out in ("one/", "two/"):
+        report, trace = tmp_path / f"{out[:-1]}.html", tmp_path / f"{out[:-1]}.json"
+        code, _, err = command(
+            *("run", f"{name}.yaml", *case.options, *options, "-o", out, "--report", report, "--trace", trace)
+        )
+        assert code == 0, err
+        assert report.stat().st_size > 0
+        assert trace.stat().st_size > 0
+        written.append(contents(Path(out)))
+    assert written[0] == written[1]
+    assert sorted(written[0]) == sorted(f"0001.{file}" for file in case.files)
+    code, _, err = command("replay", "-o", "replayed/")
+    assert code == 0, err
+    assert contents(Path("replayed")) == written[0]
+    assert all(word in plan for word in Graph.load(f"{name}.yaml").stages)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The files of a folder: name -> content."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if not path.name.startswith(".")}
+
+
+def run_whole(name: str, root: Path, **inputs: object) -> dict[str, Any]:
+    """Run a graph without a cache."""
+    pipeline = Pipeline(Graph.load(f"{name}.yaml"), root)
+    return pipeline.run({**CASES[name].inputs, **inputs})
+
+
+@pytest.mark.usefixtures("folder")
+def test_numbers_are_multiplied(root: Path) -> None:
+    assert run_whole("numbers", root)["y"].tolist() == [2, 4, 6]
+    assert run_whole("diamond", root)["sum"].tolist() == [2.5, 5, 7.5]
+
+
+@pytest.mark.usefixtures("folder")
+def test_local_stage_and_installed_stage_give_the_same(root: Path) -> None:
+    quieter = run_whole("levels", root)["audio"]
+    np.testing.assert_allclose(quieter, LEVEL["audio"] * 10 ** (-6 / 20), rtol=1e-6)
+    np.testing.assert_array_equal(run_whole("installed", root)["audio"], quieter)
+
+
+@pytest.mark.usefixtures("folder")
+def test_texts_go_from_stage_to_stage(root: Path) -> None:
+    result = run_whole("words", root)
+    assert (result["clean"], int(result["count"])) == ("two words.", 2)
+
+
+@pytest.mark.usefixtures("folder")
+def test_resampled_audio_is_written_at_its_own_rate(root: Path, command: Command) -> None:
+    asked = ("-o", "a.wav", "-o", "narrow=b.wav", "--build-dir", root)
+    assert command("run", "outputs.yaml", *SPEAK, *asked)[0] == 0
+    wide, narrow = soundfile.info("a.wav"), soundfile.info("b.wav")
+    assert (wide.samplerate, narrow.samplerate) == (24000, 16000)
+    assert narrow.frames == wide.frames * 2 // 3
+
+
+@pytest.mark.usefixtures("folder")
+def test_output_that_nobody_asked_for_is_not_computed(root: Path, command: Command) -> None:
+    asked = ("-o", "f0=pitch.npy", "--build-dir", root, "--explain")
+    code, _, err = command("run", "outputs.yaml", *SPEAK, *asked)
+    assert code == 0, err
+    plan = {line.split()[0]: line.split(None, 1)[1] for line in err.splitlines() if line.startswith("  ")}
+    assert all(plan[stage].startswith("not needed") for stage in ("decoder", "trim", "resample"))
+    assert np.load("pitch.npy").ndim == 2
+
+
+@pytest.mark.usefixtures("folder")
+def test_two_voices_have_one_prosody(root: Path) -> None:
+    result = run_whole("two_voices", root)
+    assert result["audio"].shape == result["other"].shape
+    assert not np.array_equal(result["audio"], result["other"])
+    same = run_whole("two_voices", root, other="low")
+    np.testing.assert_array_equal(same["other"], result["audio"])
+
+
+@pytest.mark.usefixtures("folder")
+def test_stage_twice_has_two_lengths(root: Path) -> None:
+    result = run_whole("two_speeds", root)
+    assert result["slow_f0"].shape[1] > 1.5 * result["f0"].shape[1]
+    alone = Pipeline(Graph.load("f0.yaml", sets=["params.speed=0.5"]), root).run(SPOKEN)
+    np.testing.assert_array_equal(result["slow_f0"], alone["f0"])
+    shapes = {name: value.shape for name, value in run_whole("ids", root).items()}
+    assert shapes == {"features": (1, 128, 4), "others": (1, 128, 3)}
+
+
+@pytest.mark.usefixtures("folder")
+def test_text_in_front_is_spoken_as_its_phonemes_are(root: Path) -> None:
+    result = run_whole("spelled", root, text="Cat.")
+    plain = Pipeline(Graph.load(), root).run({"phonemes": "kæt.", "voice": "low"})
+    np.testing.assert_array_equal(result["audio"], plain["audio"])
+
+
+@pytest.mark.usefixtures("folder")
+def test_stage_of_another_package_has_a_weight_of_its_own(tmp_path: Path, stage_cache: Path) -> None:
+    """By CONTRIBUTING's recipe, without a change in `runner/`; it is compiled for a length of 2*frames."""
+    small_model.write(tmp_path, {**small_model.weights(), "tune.factor.weight": np.array([1.5], np.float32)})
+    (tmp_path / "model.yaml").write_text(small_model.MODEL, "utf-8")
+    graph = Graph.load("weighted.yaml", [tmp_path / "model.yaml"])
+    build(graph, tmp_path / "root")
+    inputs = {"phonemes": WORDS, "voice": np.full((9, 16), 0.25, np.float32)}
+    first, again = (Pipeline(graph, tmp_path / "root", cache=Cache(stage_cache)).run(inputs) for _ in range(2))
+    plain = Pipeline(Graph.load("f0.yaml", [tmp_path / "model.yaml"]), tmp_path / "root", cache=Cache(stage_cache))
+    np.testing.assert_array_equal(first["f0"], plain.run(inputs)["f0"] * np.float32(1.5))
+    np.testing.assert_array_equal(again["f0"], first["f0"])
+    assert names_of(again, Status.RUN) == []
+
+
+@pytest.mark.usefixtures("folder")
+def test_device_kind_beside_the_graph_decides_the_target(root: Path) -> None:
+    assert run_whole("compiled", root)["f0"].tolist() == [[150, 0]]
+    kind = Graph.load("compiled.yaml").stages["lift"].kind
+    assert (kind.target, os.path.relpath(kind.origin)) == (
+        {"kind": "llvm", "mcpu": "generic"},
+        "devices/generic.yaml",
+    )
