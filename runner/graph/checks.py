@@ -6,6 +6,7 @@ passed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from runner.graph.yaml_node import Node
 from stages.contract import TensorType, Type, parse_type
 from stages.families import DEFAULT_FAMILY, Dims, find_family
 
+_LARGEST_FLOATS = {"float16": 65504.0, "float32": 3.4028234663852886e38}
 _PARAMETER_TYPES = {bool: "bool[]", int: "int64[]", float: "float32[]", str: "str"}
 
 
@@ -115,17 +117,20 @@ def _check_constant(port: str, typed: DraftType, source: Source) -> Iterator[Mis
     given = find_parameter_type(source.value)
     type_, is_number = typed.type, type(source.value) in (int, float)
     if isinstance(type_, TensorType) and not type_.dims and is_number:
-        fits = type_.dtype.startswith(("float", "bfloat")) or (type(source.value) is int and "int" in type_.dtype)
-        if fits and "int" in type_.dtype and not _is_within(source.value, type_.dtype):
+        fits = type_.dtype.startswith("float") or (type(source.value) is int and "int" in type_.dtype)
+        if fits and not _is_within(source.value, type_.dtype):
             yield Mistake(source.stage_origin, f"{port} takes {type_}, and {source.ref} is beyond its range")
             return
     else:
         fits = given == type_
     if not fits:
-        yield Mistake(source.stage_origin, f"{port} takes {type_}, not the constant {source.ref}")
+        fix = f'; write "{source.ref}"' if str(type_) == "str" else ""
+        yield Mistake(source.stage_origin, f"{port} takes {type_}, not the constant {source.ref}{fix}")
 
 
 def _is_within(value: object, dtype: str) -> bool:
+    if dtype.startswith("float"):
+        return isinstance(value, int | float) and abs(value) <= _LARGEST_FLOATS.get(dtype, math.inf)
     bits = int("".join(filter(str.isdigit, dtype)))
     lowest, highest = (0, 2**bits - 1) if dtype.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
     return isinstance(value, int) and lowest <= value <= highest
@@ -270,13 +275,15 @@ def check_params(draft: Draft) -> Iterator[Mistake]:
 
 
 def read_bounds(parameter: Node) -> Bounds | None:
-    """Read the bounds of a parameter; None if it has none, or if they are no numbers."""
+    """Read the bounds of a parameter; None if it has none, or if they are a mistake against the schema."""
     if not isinstance(parameter.value, dict):
         return None
     low, high = (None if (node := parameter.get(key)) is None else node.value for key in ("min", "max"))
     default = parameter.get("default")
     given = [*(bound for bound in (low, high) if bound is not None), None if default is None else default.value]
-    return Bounds(low, high) if all(type(value) in (int, float) for value in given) and given[:-1] else None
+    if not given[:-1] or not all(type(value) in (int, float) for value in given):
+        return None
+    return None if len(given) == 3 and low > high else Bounds(low, high)
 
 
 def check_outputs(draft: Draft) -> Iterator[Mistake]:
@@ -285,13 +292,13 @@ def check_outputs(draft: Draft) -> Iterator[Mistake]:
         source = draft.outputs.get(name)
         kind = node.get("as")
         rate = node.get("rate")
-        if source is None or not isinstance(node.value, dict):
+        if source is None or not isinstance(node.value, dict) or (kind is not None and kind.value not in _KINDS):
             continue
         if (kind is not None and kind.value == "audio") != (rate is not None):
             fact = "has a rate, which only audio has: as: audio" if rate else "is audio and lacks its rate: rate: 24000"
             yield Mistake(node.key, f"outputs.{name} {fact}")
         given, _ = _find_type(draft, source.ref)
-        if kind is not None and kind.value in _KINDS and given is not None and not _is_kind(given, kind.value):
+        if kind is not None and given is not None and not _is_kind(given, kind.value):
             yield Mistake(kind.origin, f"outputs.{name}: {source.ref} is {given}, {_KINDS[kind.value]}")
 
 

@@ -112,7 +112,7 @@ def _find_beside(name: str) -> StageFile:
     file, definition = split_stage_file(name)
     path = Path(file)
     if not is_file(path):
-        known = sorted(other.name for other in path.parent.glob("*.py"))
+        known = sorted(other.name for other in path.parent.glob("*.py") if other.is_file())
         raise ContractError(f"no file '{display_path(path)}'{suggest(path.name, known)}")
     return StageFile("", path, definition)
 
@@ -125,7 +125,9 @@ def _find_spec(module: str) -> importlib.machinery.ModuleSpec | None:
 
 
 def _file_hint(name: str) -> str:
-    return "; a file beside the graph is spelled ./NAME.py" if "." not in name else ""
+    if name.startswith(f"{_PACKAGE}."):
+        return ""
+    return "; no other module is imported: put a file beside the graph, ./NAME.py, or offer an entry point"
 
 
 def list_own_modules(folder: Path) -> set[str]:

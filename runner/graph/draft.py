@@ -18,6 +18,7 @@ from stages.contract import Type, TypeSyntaxError, parse_type
 ARROW = "<-"
 _SOURCES = 'STAGE.PORT, input.NAME, params.NAME or a constant: 0.5, true or "text"'
 _STRING = re.compile(r"\s*\"([^\"\\\\]*)\"\s*\Z")
+_PLAIN = re.compile(r"(true|false)\Z|[-+.0-9]")
 _REF = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\.([A-Za-z_][A-Za-z0-9_]*)\s*\Z")
 
 
@@ -158,7 +159,9 @@ def _read_constant(node: Node, offset: int) -> Source | None:
     """
     text = node.value[offset:].strip()
     quoted = _STRING.match(text)
-    value = quoted[1] if quoted else resolve_plain(text) if text else None
+    if not quoted and not _PLAIN.match(text):
+        return None
+    value = quoted[1] if quoted else resolve_plain(text)
     if value is None or (isinstance(value, str) and not quoted):
         return None
     start = _skip_spaces(node, offset)

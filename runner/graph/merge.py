@@ -10,7 +10,8 @@ that is null removes the model of the layers below.
 `extends` names a graph that this one adds to: a file beside it, else a packaged graph. In the merged tree it is the
 list of all graphs that were extended, the nearest first.
 
-A parameter may be a map of `default`, `min` and `max`; a scalar laid over it replaces its default.
+A parameter may be a map of `default`, `min` and `max`; a scalar laid over it replaces its default. A map laid over an
+output that is STAGE.PORT keeps that as its `from`.
 """
 
 from __future__ import annotations
@@ -51,18 +52,25 @@ def is_free(path: Sequence[str]) -> bool:
 
 
 def read_tree(graph: Path, overlays: Sequence[Path], sets: Sequence[str], mistakes: list[Mistake]) -> Node | None:
-    """Read and merge all files and options; None if the graph file cannot be read. Mistakes are appended."""
+    """Read and merge all files and options; None if the graph, or one that it extends, cannot be read.
+
+    Mistakes are appended.
+    """
     base = read_yaml(graph, display_path(graph), mistakes)
     above = _read_layers(overlays, sets, mistakes)
-    if base is None:
+    extended = None if base is None else _read_extended(graph, base, mistakes)
+    if base is None or extended is None:
         return None
-    merged = _merge_layers([*_read_extended(graph, base, mistakes), base, *above], mistakes)
+    merged = _merge_layers([*extended, base, *above], mistakes)
     merged.origin, merged.key, merged.folder = base.origin, base.key, base.folder
     return merged
 
 
-def _read_extended(path: Path, graph: Node, mistakes: list[Mistake]) -> list[Node]:
-    """Read the graphs that `graph` extends, the farthest first; its key `extends` becomes the list of their files."""
+def _read_extended(path: Path, graph: Node, mistakes: list[Mistake]) -> list[Node] | None:
+    """Read the graphs that `graph` extends, the farthest first; None if one cannot be read.
+
+    The key `extends` of `graph` becomes the list of their files.
+    """
     key = graph.get(EXTENDS)
     if key is None:
         return []
@@ -71,14 +79,15 @@ def _read_extended(path: Path, graph: Node, mistakes: list[Mistake]) -> list[Nod
     while (reference := last.value.pop(EXTENDS, None)) is not None:
         file = _find_extended(reference, mistakes)
         if file is None:
-            break
+            return None
         if file.resolve() in files or len(files) > _MOST_EXTENDED:
             chain = " -> ".join(map(display_path, [*files, file]))
-            mistakes.append(Mistake(reference.origin, f"a graph cannot extend itself: {chain}", of_fit=False))
-            break
+            fact = "a graph cannot extend itself" if file.resolve() in files else f"more than {_MOST_EXTENDED} graphs"
+            mistakes.append(Mistake(reference.origin, f"{fact}: {chain}", of_fit=False))
+            return None
         read = read_yaml(file, display_path(file), mistakes)
         if read is None:
-            break
+            return None
         files.append(file.resolve())
         found.insert(0, read)
         last = read
@@ -97,7 +106,8 @@ def _find_extended(reference: Node, mistakes: list[Mistake]) -> Path | None:
     places = (reference.folder / name, packaged / name, packaged / f"{name}.yaml")
     found = next((Path(os.path.normpath(place.absolute())) for place in places if is_file(place)), None)
     if found is None:
-        known = sorted(path.name for path in list_yaml_files(packaged))
+        beside = {path.name for path in reference.folder.glob("*.yaml")} - {Path(reference.origin.file).name}
+        known = sorted({path.name for path in list_yaml_files(packaged)} | beside)
         fact = f"no graph '{name}' beside this file, nor among the packaged ones{suggest(name, known)}"
         mistakes.append(Mistake(reference.origin, fact, of_fit=False))
     return found
@@ -237,7 +247,8 @@ def _merge(below: Node, above: Node, path: tuple[str, ...], mistakes: list[Mista
             _merge_parameter(below.value, name, child, mistakes)
         elif isinstance(child.value, dict):
             if lower is None or not isinstance(lower.value, dict):
-                below.value[name] = Node({}, child.origin, child.key, child.folder)
+                kept = {"from": lower} if path == ("outputs",) and lower is not None else {}
+                below.value[name] = Node(kept, child.origin, child.key, child.folder)
             _merge(below.value[name], child, (*path, name), mistakes, adds=adds)
         else:
             below.value[name] = copy.copy(child)

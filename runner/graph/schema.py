@@ -49,6 +49,8 @@ def _check_bounded(value: Mapping[str, object]) -> object:
         raise PydanticCustomError("bounded", "takes a number, true, false or a string as its default")
     if bounds and (isinstance(default, bool | str) or any(type(bound) not in (int, float) for bound in bounds)):
         raise PydanticCustomError("bounded", "takes a min and a max that are numbers, of a default that is one")
+    if len(bounds) == 2 and bounds[0] > bounds[1]:  # type: ignore[operator]  # numbers, by now
+        raise PydanticCustomError("bounded", "takes a min that is not above its max")
     return value
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from runner.errors import Mistake, suggest
 from runner.files.locate import BUILD_ROOT, display_path
 from runner.graph.contracts import ContractError, display_name, is_stage_file, read_stage, split_stage_file
-from runner.graph.device_kinds import find_device_files, list_graph_files
+from runner.graph.device_kinds import VARIABLE, find_device_files, list_graph_files
 from runner.graph.dim_names import find_names, rename_dims
 from runner.graph.draft import Draft, DraftStage, DraftType
 from runner.graph.model_config import find_fixed
@@ -47,12 +47,16 @@ def _check_python(stage: DraftStage) -> Iterator[Mistake]:
 
 
 def _check_beside(node: Node) -> Iterator[Mistake]:
-    """Check that a file of code is in the folder of the file that names it, symbolic links followed."""
-    file = Path(split_stage_file(node.value)[0])
-    folder = node.folder.resolve()
-    if not file.resolve().is_relative_to(folder):
+    """Check that a file of code is in the folder of the file that names it."""
+    if not _is_beside(node):
+        file, folder = Path(split_stage_file(node.value)[0]), node.folder
         fact = f"{display_path(file)} is not in the folder of the graph, {display_path(folder)}"
         yield Mistake(node.origin, f"{fact}: a graph runs no other code; put the file there, or offer an entry point")
+
+
+def _is_beside(node: Node) -> bool:
+    """Whether a file of code is in the folder of the file that names it, symbolic links followed."""
+    return Path(split_stage_file(node.value)[0]).resolve().is_relative_to(node.folder.resolve())
 
 
 def _check_library(stage: DraftStage, path: str) -> Iterator[Mistake]:
@@ -107,6 +111,8 @@ def check_contracts(draft: Draft) -> Iterator[Mistake]:
             continue
         key, dotted = named
         node = stage.node.value[key]
+        if is_stage_file(dotted) and not _is_beside(node):
+            continue
         try:
             found = read_stage(dotted)
         except ContractError as error:
@@ -198,7 +204,8 @@ def _check_kind(role: str, node: Node, files: dict[str, Path], runtimes: dict[st
     """Check the kind and the index of a role's device, and put its runtime into `runtimes`."""
     kind = node.value.partition(":")[0]
     if kind not in files:
-        yield Mistake(node.origin, f"no device kind '{kind}' in configs/devices{suggest(kind, sorted(files))}")
+        places = f"devices beside the graph, ${VARIABLE} or configs/devices"
+        yield Mistake(node.origin, f"no device kind '{kind}' in {places}{suggest(kind, sorted(files))}")
         return
     mistakes: list[Mistake] = []
     device = read_device(kind, files[kind], mistakes)

@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails
 from runner.errors import Mistake, SpecError, report, suggest
 from runner.files.locate import BUILD_ROOT, display_path
 from runner.graph.contracts import is_stage_file
-from runner.graph.device_kinds import find_device_files
+from runner.graph.device_kinds import VARIABLE, find_device_files
 from runner.graph.merge import read_tree
 from runner.graph.schema import PATTERNS, DeviceFile, MergedGraph
 from runner.graph.types import DeviceSpec
@@ -145,6 +145,8 @@ def _describe_expected(detail: ErrorDetails) -> str:
     context = detail.get("ctx", {})
     if kind == "literal_error":
         return f"takes {context['expected']}"
+    if kind in ("greater_than_equal", "less_than_equal"):
+        return f"takes at least {context['ge']}" if "ge" in context else f"takes at most {context['le']}"
     if kind == "string_pattern_mismatch":
         return f"takes {PATTERNS[context['pattern']]}"
     return "must not be empty" if kind in ("string_too_short", "too_short") else f"is refused: {detail['msg']}"
@@ -192,7 +194,7 @@ def load_device(kind: str) -> DeviceSpec:
     """
     files = find_device_files([])
     if kind not in files:
-        raise SpecError(f"no device kind '{kind}' in configs/devices{suggest(kind, sorted(files))}")
+        raise SpecError(f"no device kind '{kind}' in ${VARIABLE} or configs/devices{suggest(kind, sorted(files))}")
     mistakes: list[Mistake] = []
     device = read_device(kind, files[kind], mistakes)
     if device is None:

@@ -16,6 +16,34 @@ from runner.graph.validate import load_device
 ROOT = Path(__file__).parents[2]
 DEFAULT = (ROOT / "graphs/default.yaml").read_text(encoding="utf-8")
 CARET = "§"
+LIMITED = """
+graph: 1
+name: plain
+devices: {host: cpu:0}
+dims: {n: {max: 9}}
+params:
+  gain: 0.5
+inputs: {x: "float32[n]"}
+outputs:
+  y: limit.y
+stages:
+  limit:
+    module: ./limit.py
+    device: host
+    inputs:
+      x: float32[n] <- input.x
+      gain: float32[] <- params.gain
+    outputs:
+      y: float32[n]
+"""
+"""A graph without a model, of one stage in a file beside it: LIMIT."""
+LIMIT = """
+from stages.contract import In, Out, stage
+
+@stage(x=In("float32[n]", "numbers"), gain=In("float32[]", "a factor"), y=Out("float32[n]", "their products"))
+def limit(x, gain):
+    return {"y": x * gain}
+"""
 PLAIN = """
 graph: 1
 name: plain
@@ -39,6 +67,16 @@ stages:
 def edited(*edits: tuple[str, str]) -> str:
     """Edit the default graph: replace its first `old` by `new` for each edit, and name its model by the full path."""
     text = DEFAULT.replace("../configs", str(ROOT / "configs"))
+    for old, new in edits:
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    return text
+
+
+def edit_limited(folder: Path, *edits: tuple[str, str]) -> str:
+    """Edit LIMITED as `edited` does the default graph, and write its stage into `folder`."""
+    (folder / "limit.py").write_text(LIMIT, "utf-8")
+    text = LIMITED
     for old, new in edits:
         assert old in text, old
         text = text.replace(old, new, 1)

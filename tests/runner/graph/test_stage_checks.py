@@ -11,6 +11,7 @@ from runner.graph.load import load_graph
 from tests.runner.graphs import ROOT, assert_refused, edited, messages, write
 
 DEFAULT = str(ROOT / "graphs/default.yaml")
+PLACES = "in devices beside the graph, $KOKORO_RUN_DEVICES or configs/devices"
 UNCONVERTED = "; nothing converts a dtype on the way"
 IDS = "input_ids: int64[1, text] <- tokenize.input_ids"
 F0 = "f0: float32[1, 2*frames] <- f0n.f0"
@@ -125,10 +126,13 @@ def test_a_library_without_source_may_lack_ports_but_not_types(tmp_path: Path) -
 
 DEVICES = [
     (("    device: accel", "    device: §acel"), "no device role 'acel'; did you mean 'accel'?"),
-    (("  accel: cpu:0", "  accel: §gpu:0"), "no device kind 'gpu' in configs/devices; did you mean 'cpu'?"),
+    (
+        ("  accel: cpu:0", "  accel: §gpu:0"),
+        f"no device kind 'gpu' {PLACES}; did you mean 'cpu'?",
+    ),
     (
         ("  accel: cpu:0", "  accel: §cpu-avx:0"),
-        "no device kind 'cpu-avx' in configs/devices; did you mean 'cpu-avx2'?",
+        f"no device kind 'cpu-avx' {PLACES}; did you mean 'cpu-avx2'?",
     ),
     (
         ("  accel: cpu:0", "  accel: §cpu:1"),

@@ -333,7 +333,10 @@ def test_the_described_devices_are_cpus() -> None:
 
 
 def test_an_unknown_device_kind_is_refused() -> None:
-    with pytest.raises(SpecError, match=r"no device kind 'cpu-avx' in configs/devices; did you mean 'cpu-avx2'\?"):
+    with pytest.raises(
+        SpecError,
+        match=r"no device kind 'cpu-avx' in \$\w+ or configs/devices; did you mean 'cpu-avx2'\?",
+    ):
         load_device("cpu-avx")
 
 
