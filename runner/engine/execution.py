@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.engine.decisions import Cause, Reason, see_sizes
 from runner.engine.run_state import StartedStage, Status
+from runner.engine.stage_cache import encode_text
 from runner.errors import RunError
 from runner.graph.types import Ref
 from runner.runtime.threads import check_fork
@@ -221,7 +222,7 @@ class Execution:
         digests = self._cache.write(run, spec, lookup, arrays)
         seconds = time.perf_counter() - start
         if spec.cache:
-            size = sum(len(value.encode()) if isinstance(value, str) else value.nbytes for value in arrays.values())
+            size = sum(encode_text(value).nbytes if isinstance(value, str) else value.nbytes for value in arrays.values())
             for observer in self._context.observers:
                 observer.cache_written(run, spec, size, seconds)
         kept = {Ref(spec.name, port): digest for port, digest in digests.items()}

@@ -136,7 +136,9 @@ def overlay_tree(
         if file != merged.origin.file:
             merged.value["dims"].value = {key: node for key, node in dims.items() if node.leaf_file() != file}
     start = Origin(origin)
-    given = Node({key: Node(value, start, start, Path()) for key, value in params.items()}, start, start, Path())
+    known = merged.children("params")
+    keys = {name: known[name].key if name in known else start for name in params}  # a parameter stays the graph's own
+    given = Node({key: Node(value, start, keys[key], Path()) for key, value in params.items()}, start, start, Path())
     return _merge_layers([merged, Node({"params": given}, start, start, Path()), *above], mistakes)
 
 

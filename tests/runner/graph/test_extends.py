@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import GraphError, SpecError
-from runner.graph.load import load_graph
+from runner.graph.load import load_graph, reload_graph
 from runner.graph.types import Graph
 from tests.runner.graphs import assert_overlay_refused, assert_refused, edit_limited, messages, write
 
@@ -153,3 +153,9 @@ def test_overlay_and_option_extend_nothing(tmp_path: Path) -> None:
     assert_overlay_refused(tmp_path, "§extends: default.yaml\n", message)
     with pytest.raises(SpecError, match=f"set extends=default.yaml: {message}"):
         load_graph("default", sets=["extends=default.yaml"])
+
+
+def test_replay_may_give_a_parameter_that_no_stage_takes(folder: Path) -> None:
+    """A run records all parameters of its graph, also those that only stages of the base took."""
+    graph = extend(folder, "stages:\n  limit:\n    inputs:\n      gain: float32[] <- 1\n")
+    assert reload_graph(graph.path, graph.tree, {"gain": 0.25}, "run 1").params == {"gain": 0.25}

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from runner.errors import KokoroError
 from runner.graph import snapshot
 from runner.graph.load import load_graph
 from runner.graph.types import Graph
+from tests.runner.graphs import edit_limited, write
 
 HEAVY = "pydantic", "yaml", "networkx", "tvm_ffi", "tvm", "torch", "rich", "zipfile", "platformdirs"
 Aged = Callable[[], None]
@@ -147,6 +149,79 @@ def test_devices_come_with_the_graph(place: Path, monkeypatch: pytest.MonkeyPatc
     load(place, "devices.accel=cpu-avx2:0")
     monkeypatch.setattr("runner.graph.validate.read_device", None)  # reading it anew would fail
     assert load(place, "devices.accel=cpu-avx2:0").stages["decoder"].kind.target["mcpu"] == "haswell"
+
+
+@pytest.fixture
+def extended(tmp_path: Path, aged: None) -> Path:  # noqa: ARG001 - a fixture
+    """A graph that extends one beside it, with a stage in a file."""
+    (tmp_path / "base.yaml").write_text(edit_limited(tmp_path), "utf-8")
+    return write(tmp_path, "extends: base.yaml\ngraph: 1\nname: child\n")[0]
+
+
+def read(path: Path) -> Graph:
+    return snapshot.load_graph(str(path), [], [], path.parent / "kept")
+
+
+def test_kept_graph_with_files_beside_it_is_the_graph(extended: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = read(extended)
+    monkeypatch.setattr(snapshot, "_read_graph", None)  # reading it anew would fail
+    assert read(extended) == first == load_graph(str(extended))
+    assert first.stages["limit"].module == str(extended.with_name("limit.py"))
+
+
+CHANGES = [
+    ("base.yaml", "gain: 0.5", "gain: 0.75", None),
+    ("base.yaml", "    device: host", "    device: hst", "no device role 'hst'"),
+    ("limit.py", 'gain=In("float32[]"', 'gain=In("int64[]"', "declares input 'gain' as int64"),
+    ("limit.py", "def limit", "def other", None),
+    ("limit.py", "@stage", "# @stage", "has 0 definitions"),
+]
+
+
+@pytest.mark.parametrize(("name", "old", "new", "message"), CHANGES)
+def test_graph_is_read_anew_when_its_base_or_its_stage_changes(
+    extended: Path, name: str, old: str, new: str, message: str | None
+) -> None:
+    read(extended)
+    path = extended.with_name(name)
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
+    if message is None:
+        assert read(extended) == load_graph(str(extended))
+    else:
+        with pytest.raises(KokoroError, match=message):
+            read(extended)
+
+
+@pytest.mark.parametrize("name", ["base.yaml", "limit.py"])
+def test_graph_whose_base_or_stage_is_gone_is_refused(extended: Path, name: str) -> None:
+    read(extended)
+    extended.with_name(name).unlink()
+    with pytest.raises(KokoroError, match=name):
+        read(extended)
+
+
+@pytest.mark.usefixtures("aged")
+@pytest.mark.parametrize(("spelled", "hiding"), [("default.yaml", "default.yaml"), ("default", "default")])
+def test_file_that_hides_a_packaged_base_is_read(tmp_path: Path, spelled: str, hiding: str) -> None:
+    path, _ = write(tmp_path, f"extends: {spelled}\ngraph: 1\nname: child\n")
+    assert "decoder" in read(path).stages
+    (tmp_path / hiding).write_text(edit_limited(tmp_path), "utf-8")
+    assert list(read(path).stages) == ["limit"]
+
+
+def test_stage_of_an_entry_point_is_looked_up_each_time(
+    extended: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "offered.py").write_text((tmp_path / "limit.py").read_text("utf-8"), "utf-8")
+    points = [EntryPoint("others.limit", "offered:limit", "kokoro_run.stages")]
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda *, group: points if group == points[0].group else [])
+    base = extended.with_name("base.yaml")
+    base.write_text(base.read_text("utf-8").replace("./limit.py", "others.limit"), "utf-8")
+    read(extended)
+    assert kept(tmp_path) == []
 
 
 def test_repeated_run_imports_nothing_heavy(place: Path, tiny_model: Path, tiny_root: Path, repository: Path) -> None:
