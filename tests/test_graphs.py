@@ -1,9 +1,15 @@
-"""The graphs of tests/graphs: each is checked, planned, run twice, replayed and reported."""
+"""The graphs of tests/graphs: each is checked, planned, run twice, replayed and reported.
+
+docs/graphs.md shows files of that folder, and commands that are run here. `KOKORO_WRITE_DOCS=1 pytest
+tests/test_graphs.py` writes the files and what the commands print into it.
+"""
 
 from __future__ import annotations
 
 import functools
 import os
+import re
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -20,11 +26,16 @@ from runner.build.build import build
 from runner.cache.cache import Cache
 from runner.engine.pipeline import Result
 from runner.engine.run_state import Status
+from runner.runtime import devices
 from tests.conftest import ROOT
 from tests.console import run_command
 from tests.runner import small_model
 
 GRAPHS = ROOT / "tests" / "graphs"
+PAGE = ROOT / "docs" / "graphs.md"
+_FILE = re.compile(r"`([\w/]+\.(?:yaml|py))`[^`\n]*:\n\n```(?:yaml|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_TIME = re.compile(r" *\d+\.\d+( s\b|$)", re.MULTILINE)
 WORDS = "hɛlˈoʊ."
 Command = Callable[..., tuple[int, str, str]]
 
@@ -272,3 +283,32 @@ def test_device_kind_beside_the_graph_decides_the_target(root: Path) -> None:
         {"kind": "llvm", "mcpu": "generic"},
         "devices/generic.yaml",
     )
+
+
+@pytest.mark.usefixtures("folder")
+def test_commands_on_graphs_print_what_the_page_says(
+    command: Command, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "mini").symlink_to(root / "mini")
+    monkeypatch.setattr(devices, "default_build_root", lambda: tmp_path / "build")
+    page = PAGE.read_text("utf-8")
+    now = _CONSOLE.sub(lambda block: f"```console\n{_run_block(block[1], command)}```", _FILE.sub(_show_file, page))
+    if os.environ.get("KOKORO_WRITE_DOCS"):
+        PAGE.write_text(now, "utf-8")
+    assert not re.search(r"^```\w+\n```$", now, re.MULTILINE), "a block is empty: its file is not named above it"
+    assert _TIME.sub(" #", now).splitlines() == _TIME.sub(" #", page).splitlines()
+
+
+def _show_file(block: re.Match[str]) -> str:
+    head = block[0][: block.start(2) - block.start()]
+    return f"{head}{(GRAPHS / block[1]).read_text('utf-8')}```"
+
+
+def _run_block(block: str, command: Command) -> str:
+    """Run the commands of a block; gives them, each with what it prints."""
+    told = ""
+    for line in re.findall(r"^\$ kokoro-run (.*)$", block, re.MULTILINE):
+        _, out, err = command(*shlex.split(line))
+        told += f"$ kokoro-run {line}\n{err}{out}"
+    return told
