@@ -222,7 +222,9 @@ class Execution:
         digests = self._cache.write(run, spec, lookup, arrays)
         seconds = time.perf_counter() - start
         if spec.cache:
-            size = sum(encode_text(value).nbytes if isinstance(value, str) else value.nbytes for value in arrays.values())
+            size = sum(
+                encode_text(value).nbytes if isinstance(value, str) else value.nbytes for value in arrays.values()
+            )
             for observer in self._context.observers:
                 observer.cache_written(run, spec, size, seconds)
         kept = {Ref(spec.name, port): digest for port, digest in digests.items()}
