@@ -95,13 +95,10 @@ class LineRunner(BaseRowRunner[PartT]):
         super().check(row)
 
     def sum_up(self) -> None:
+        more = self._texts - 1
         if self._texts:
-            more = (
-                f" and {self._texts - 1} more line{'s' if self._texts > 2 else ''} look"
-                if self._texts > 1
-                else " looks"
-            )
-            _LOG.warning("%s%s like text, not like phonemes: %s", self._first_text, more, _WHY_TEXT)
+            others = f" and {more} more line{'s' if more > 1 else ''} look" if more else " looks"
+            _LOG.warning("%s%s like text, not like phonemes: %s", self._first_text, others, _WHY_TEXT)
         self._texts, self._first_text = 0, ""
 
     def _settings(self) -> list[Any]:

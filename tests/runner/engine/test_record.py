@@ -156,6 +156,14 @@ def test_disk_that_fills_up_is_said_once(toy_graph: Path, tmp_path: Path, caplog
     ]
 
 
+def test_lines_of_a_record_without_numbers_are_counted(recorded: Path) -> None:
+    path = recorded / f"{record.runs(recorded)[0]}.jsonl"
+    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    older = [{"line": line["line"][:2]} if "line" in line else line for line in lines]
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in older), "utf-8")
+    assert record.read(path).rows == [RecordedRow("ipa.txt:1", "h", 1), RecordedRow("ipa.txt:3", "ɛ", 2)]
+
+
 def test_second_close_adds_nothing(toy_graph: Path, tmp_path: Path) -> None:
     stage_cache = Pipeline(load_graph(str(toy_graph)), cache=Cache(tmp_path / "kept")).stage_cache
     assert stage_cache is not None

@@ -70,9 +70,8 @@ def test_what_a_stage_in_front_gives_is_checked(speaker: Speaker) -> None:
         speaker.check(line("E%"))
 
 
-LOOKS = (
-    "like text, not like phonemes: no word has a stress mark or an IPA letter, and each letter is spoken as a phoneme"
-)
+WHY = "no word has a stress mark or an IPA letter, so each letter is spoken as a phoneme"
+LOOKS = f"like text, not like phonemes: {WHY}"
 
 
 @pytest.mark.parametrize(
@@ -80,7 +79,8 @@ LOOKS = (
     [
         (["hɛ", "h"], []),
         (["hɛ", "hello hell"], [f"ipa.txt:2 looks {LOOKS}"]),
-        (["Hello hell", "hɛ", "hello hell", "b\tx"], [f"ipa.txt:1 and 1 more lines look {LOOKS}"]),
+        (["hello hell"] * 3, [f"ipa.txt:1 and 2 more lines look {LOOKS}"]),
+        (["Hello hell", "hɛ", "hello hell", "b\tx"], [f"ipa.txt:1 and 1 more line look {LOOKS}"]),
     ],
 )
 def test_lines_that_look_like_text_are_told_once(

@@ -104,7 +104,7 @@ def test_what_the_stages_in_front_gave_can_be_written(run: Run, front: Path) -> 
 
 def test_ports_of_each_chunk_have_a_folder_of_their_own(run: Run, front: Path) -> None:
     assert run(front, "--in", f"text={LIMIT} 5", "-o", "a.wav", "--save-tensors", "all")[0] == 0
-    saved = [Path(f"all/000{number}/front.phonemes.txt").read_text("utf-8") for number in (1, 2)]
+    saved = [Path(folder, "front.phonemes.txt").read_text("utf-8") for folder in ("all", "all/2")]
     assert saved == ["h" * LIMIT, "h" * 5]
 
 
