@@ -132,13 +132,17 @@ def test_every_graph_has_a_case() -> None:
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("name", [*CASES, "weighted"])
-def test_graph_is_checked_and_shown_without_running_its_code(name: str, command: Command, folder: Path) -> None:
+def test_graph_is_checked_shown_and_planned_without_running_its_code(
+    name: str, root: Path, command: Command, folder: Path
+) -> None:
     for file in folder.glob("*.py"):
         file.write_text(f"{file.read_text('utf-8')}\nraise SystemExit('this file was run')\n", "utf-8")
     for arguments in (("check",), ("show",), ("config", "--origins")):
         code, out, err = command(*arguments, f"{name}.yaml")
         assert (code, err) == (0, ""), err
         assert out
+    if name in CASES:
+        assert command("plan", f"{name}.yaml", *CASES[name].options, "--build-dir", root)[0] == 0
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -112,7 +112,7 @@ def name_stage_in_errors(stage: str, target: Target) -> Iterator[None]:
         raise BuildError(f"stage '{stage}' could not be compiled for {target}: {error}") from error
     except (KokoroError, OSError):
         raise
-    except Exception as error:  # the code of a stage may raise any error
+    except (Exception, SystemExit) as error:  # the code of a stage may raise any error
         at, fact = traceback.extract_tb(error.__traceback__)[-1], traceback.format_exception_only(error)[-1].strip()
         message = f"stage '{stage}' could not be compiled for {target}: {at.filename}:{at.lineno}: {fact}"
         raise BuildError(message) from error

@@ -14,7 +14,7 @@ import numpy as np
 from tvm.relax.frontend import nn
 from tvm.target import Target
 
-from runner.build.export import find_class
+from runner.build.export import find_class, name_stage_in_errors
 from runner.build.targets import ANY_CPU
 from runner.errors import BuildError
 from runner.model.checkpoint import Checkpoint, is_below
@@ -31,11 +31,12 @@ def check_checkpoint(checkpoint: Checkpoint, sources: Iterable[str], dims: Dims)
 
     Raises:
         WeightsError: tensors are missing, unexpected or misshapen; all of them are listed.
-        BuildError: as `pack`.
+        BuildError: as `pack`, or the code of a stage raises an error.
     """
     wanted: dict[str, None] = {}
-    with Target(ANY_CPU):
-        for source in dict.fromkeys(sources):
+    target = Target(ANY_CPU)
+    for source in dict.fromkeys(sources):
+        with name_stage_in_errors(source, target), target:
             module = find_class(source)(dims)
             pack(module, source, checkpoint, [name for name, _ in module.named_parameters()])
             wanted |= dict.fromkeys(module.contract.weights)

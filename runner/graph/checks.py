@@ -283,7 +283,7 @@ def read_bounds(parameter: Node) -> Bounds | None:
     given = [*(bound for bound in (low, high) if bound is not None), None if default is None else default.value]
     if not given[:-1] or not all(type(value) in (int, float) for value in given):
         return None
-    return None if len(given) == 3 and low > high else Bounds(low, high)
+    return None if low is not None and high is not None and low > high else Bounds(low, high)
 
 
 def check_outputs(draft: Draft) -> Iterator[Mistake]:

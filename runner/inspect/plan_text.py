@@ -83,7 +83,8 @@ def describe(made: Plan) -> list[str]:
         for stage in made.stages.values()
         for copy in stage.copies
     ]
-    return [*rows, *(copies or ["  no copies between devices"]), f"  {_dims(made)}", f"  {_memory(made)}"]
+    sizes = filter(None, (_dims(made), _memory(made)))
+    return [*rows, *(copies or ["  no copies between devices"]), *(f"  {line}" for line in sizes)]
 
 
 def _outcome(stage: StagePlan) -> str:

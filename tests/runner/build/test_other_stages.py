@@ -149,6 +149,47 @@ def test_weights_that_the_contract_does_not_name_are_refused(
     assert message in str(error.value)
 
 
+def test_code_that_ends_the_process_is_a_mistake_of_the_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = write_gain(tmp_path, monkeypatch, GAIN + "\nraise SystemExit('no more')\n")
+    with pytest.raises(BuildError, match=r"gain\.py:\d+: SystemExit: no more"):
+        build(graph, tmp_path / "root", only=["gain"])
+
+
+def test_lengths_that_are_multiples_of_a_dim_are_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = """
+from tvm.relax.frontend import nn
+from stages.contract import In, Out, stage
+
+@stage(
+    x=In("float32[4*n]", ""), y=In("float32[2*n]", ""), z=In("float32[6*n, 2]", ""),
+    a=Out("float32[4*n]", ""), b=Out("float32[2*n]", ""), c=Out("float32[6*n, 2]", ""),
+)
+class Lengths(nn.Module):
+    def __init__(self, dims):
+        pass
+
+    def forward(self, x, y, z):
+        return x + x, y + y, z + z
+"""
+    offer_stage("lengths", code, tmp_path, monkeypatch)
+    ports = {"x": "float32[4*n]", "y": "float32[2*n]", "z": "float32[6*n, 2]"}
+    given = "\n".join(f"  {name}: '{type_}'" for name, type_ in ports.items())
+    taken = "\n".join(f"      {name}: {type_} <- input.{name}" for name, type_ in ports.items())
+    made = "\n".join(f"      {name}: {type_}" for name, type_ in zip("abc", ports.values(), strict=True))
+    text = NO_MODEL.replace("twice", "lengths").replace("  samples: {max: 100}", "  n: {max: 100}")
+    text = text.replace("  y: lengths.y", "  a: lengths.a\n  b: lengths.b\n  c: lengths.c")
+    text = text.replace("      x: float32[1, samples] <- input.x", taken).replace("      y: float32[1, samples]", made)
+    (tmp_path / "lengths.yaml").write_text(text.replace("  x: float32[1, samples]", given), "utf-8")
+    graph = load_graph(str(tmp_path / "lengths.yaml"))
+    build(graph, tmp_path / "root")
+    pipeline = Pipeline(graph, tmp_path / "root")
+    for n in (1, 7):
+        sizes = {"x": (4 * n,), "y": (2 * n,), "z": (6 * n, 2)}
+        result = pipeline.run({name: np.ones(size, np.float32) for name, size in sizes.items()})
+        assert [result[name].shape for name in "abc"] == list(sizes.values())
+        assert all(float(result[name].min()) == 2 for name in "abc")
+
+
 def test_weight_that_is_missing_is_reported_before_anything_is_compiled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

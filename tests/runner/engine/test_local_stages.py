@@ -265,7 +265,7 @@ def test_equal_text_of_a_changed_stage_runs_nothing_below(run: Run, texts: Path)
 def test_text_may_be_put_in_place_of_an_output(texts: Path, stage_cache: Path) -> None:
     pipeline = Pipeline(load_graph(str(texts)), cache=Cache(stage_cache))
     for text in ("one", "two"):
-        result = pipeline.run({"line": "a"}, RunOptions(override={"first.text": text}))  # type: ignore[dict-item]
+        result = pipeline.run({"line": "a"}, RunOptions(override={"first.text": text}))
         assert result["text"] == text
     assert pipeline.run({"line": "two"})["text"] == "two"
 

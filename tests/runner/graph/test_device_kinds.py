@@ -81,7 +81,10 @@ def test_snapshot_does_not_outlive_a_kind_that_hides_another(
     monkeypatch.setattr(snapshot, "_FRESH_NS", -(10**12))
     monkeypatch.setenv("KOKORO_RUN_DEVICES", str(tmp_path / "named"))
     path, _ = write(tmp_path, edit_limited(tmp_path, (HOST, "host: cpu-avx2:0")))
-    read = lambda: snapshot.load_graph(str(path), [], [], tmp_path / "kept").stages["limit"].kind.target["mcpu"]  # noqa: E731
+
+    def read() -> object:
+        return snapshot.load_graph(str(path), [], [], tmp_path / "kept").stages["limit"].kind.target["mcpu"]
+
     assert [read(), read()] == ["haswell", "haswell"]
     describe(tmp_path / where, "cpu-avx2", "other")
     assert read() == "other"
