@@ -265,6 +265,22 @@ def test_text_in_front_is_spoken_as_its_phonemes_are(root: Path) -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_sweep_computes_once_what_its_runs_share(root: Path, command: Command) -> None:
+    swept = ("--sweep", "params.speed=0.8,1,1.2", "-o", "swept/", "--build-dir", root)
+    code, out, err = command("run", "f0.yaml", *SPEAK, *swept)
+    assert code == 0, err
+    rows = [line.split() for line in f"{out}{err}".splitlines() if line.startswith("speed=") and ":" not in line]
+    assert [(row[0], row[2], row[3]) for row in rows] == [
+        ("speed=0.8", "7", "0"),
+        ("speed=1", "2", "5"),  # align and f0n
+        ("speed=1.2", "2", "5"),
+    ]
+    lengths = [np.load(f"swept/speed={speed}.npy").shape[1] for speed in ("0.8", "1", "1.2")]
+    assert lengths == sorted(lengths, reverse=True)
+    assert len(set(lengths)) == 3
+
+
+@pytest.mark.usefixtures("folder")
 def test_stage_of_another_package_has_a_weight_of_its_own(tmp_path: Path, stage_cache: Path) -> None:
     """By CONTRIBUTING's recipe, without a change in `runner/`; it is compiled for a length of 2*frames."""
     small_model.write(tmp_path, {**small_model.weights(), "tune.factor.weight": np.array([1.5], np.float32)})
