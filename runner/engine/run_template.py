@@ -53,7 +53,7 @@ class RunTemplate:
             RunError: a shared input or a parameter is not what its port takes.
         """
         graph = pipeline.graph
-        self._context, self._lock = pipeline.context, pipeline.workers.lock
+        self._context, self._workers = pipeline.context, pipeline.workers
         self._varying = {**{name: Ref(GRAPH_INPUTS, name) for name in varying}, **{t: Ref.parse(t) for t in texts}}
         blank: dict[str, Any] = dict.fromkeys(texts, "")
         options = dataclasses.replace(options, override={**options.override, **blank})
@@ -99,11 +99,14 @@ class RunTemplate:
         known = {**self._first.given, **{ref: values[name] for name, ref in self._varying.items()}}
         self._take(known)
         sizes, threads, warn = self._sizes.copy(), self._context.concurrency.threads, partial(log_warning, label)
-        with self._lock:
+
+        def call_stages() -> None:
             for spec, refs in self._stages:
                 taken = {port: known[wire.ref] for port, wire in spec.inputs.items()}
                 outputs = self._context.call(spec, taken, sizes, threads, warn)
                 known.update((ref, outputs[port]) for port, ref in refs.items())
+
+        self._workers.call(call_stages)
         return known
 
     def _take(self, values: Mapping[Ref, object]) -> None:

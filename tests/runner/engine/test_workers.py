@@ -23,6 +23,7 @@ from runner.engine.concurrency import ENOUGH_THREADS, Concurrency
 from runner.engine.observers import Observer
 from runner.engine.options import RunOptions
 from runner.engine.run_state import RunState
+from runner.engine.run_template import RunTemplate
 from runner.errors import RunError
 from runner.graph.load import load_graph
 from runner.graph.types import StageSpec
@@ -233,6 +234,30 @@ def test_an_interrupted_caller_leaves_the_other_runs_alone(make: Callable[..., P
         go_on.set()
         assert other.result(WAIT_S)["y"].tolist() == Y
     assert pipeline.run(WORD)["y"].tolist() == Y
+
+
+def test_a_check_of_many_lines_waits_for_a_worker_and_for_no_other_run(make: Callable[..., Pipeline]) -> None:
+    pipeline, go_on, begun = make(2), threading.Event(), threading.Semaphore(0)
+
+    class Blocked(Observer):
+        def stage_started(self, run: RunState, spec: StageSpec, *, concurrent: bool) -> None:
+            begun.release()
+            assert go_on.wait(WAIT_S)
+
+    pipeline.observers.append(Blocked())
+    check = RunTemplate(pipeline, {}, list(WORD), RunOptions()).check
+    with ThreadPoolExecutor(3) as callers:
+        first = callers.submit(pipeline.run, WORD)
+        assert begun.acquire(timeout=WAIT_S)
+        callers.submit(check, WORD).result(WAIT_S)
+        second = callers.submit(pipeline.run, WORD)
+        assert begun.acquire(timeout=WAIT_S)
+        waiting = callers.submit(check, WORD)
+        with pytest.raises(TimeoutError):
+            waiting.result(0.2)
+        go_on.set()
+        assert waiting.result(WAIT_S)
+        assert first.result(WAIT_S)["y"].tolist() == second.result(WAIT_S)["y"].tolist() == Y
 
 
 FORKED = """
