@@ -123,7 +123,8 @@ def run(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: A
 def check(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...]) -> None:
     """List every mistake in a graph; nothing is built or loaded."""
     checked = options.load(graph, overlays, sets)
-    console.echo(f"{checked.path}: {len(checked.stages)} stages, no mistakes")
+    count = len(checked.stages)
+    console.echo(f"{checked.path}: {count} {'stage' if count == 1 else 'stages'}, no mistakes")
 
 
 @cli.command(cls=Command)

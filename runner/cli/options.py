@@ -84,8 +84,8 @@ scope_options = _combine(
     click.option(
         "--load",
         multiple=True,
-        metavar="PORT=FILE.npy",
-        help="Replace the output STAGE.PORT by an array; stages that are then not needed do not run. Repeatable.",
+        metavar="PORT=FILE",
+        help="Replace the output STAGE.PORT by an array or a text (.txt); stages not needed then do not run. Repeatable.",
     ),
 )
 

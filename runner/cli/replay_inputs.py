@@ -16,9 +16,11 @@ from runner.batch.rows import Row
 from runner.cache.digest import array_digest, value_digest
 from runner.cli.inputs import NO_LINES
 from runner.cli.settings import Settings
+from runner.engine.stage_cache import outside_digest
 from runner.errors import KokoroError, RunError
-from runner.files.npy import read_array
+from runner.files.npy import read_array, read_port
 from runner.graph.serialize import to_fields
+from runner.graph.types import Ref
 from runner.speech.assets import load_vocab
 from runner.speech.model import VOICE_TYPE, make_voice_resolver
 from runner.speech.voices import needs_folder
@@ -94,7 +96,11 @@ def _digest_vocab(record: RunRecord, _graph: Graph, then: Settings) -> _Digests:
 def _digest_arrays(record: RunRecord, _graph: Graph, then: Settings) -> _Digests:
     for text in then.load:
         port, _, file = text.partition("=")
-        yield f"--load {text}", record.graph_runs[0].given.get(port), array_digest(read_array(Path(file)))
+        yield (
+            f"--load {text}",
+            record.graph_runs[0].given.get(port),
+            outside_digest(Ref.parse(port), read_port(Path(file))),
+        )
 
 
 def _digest_inputs(record: RunRecord, graph: Graph, then: Settings) -> _Digests:

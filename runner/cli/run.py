@@ -5,6 +5,7 @@ rows --> check all --> build what is stale --> load --> run each row --> output,
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from dataclasses import dataclass
@@ -151,21 +152,22 @@ def _write(
     fresh = settings.list_given(_FRESH)
     running = progress.StageObserver()
     pipeline.observers.append(running)
-    with (
-        progress.run_display(checked.total, lambda: running.stage, quiet=settings.quiet) as display,
-        place.open(checked, identity, resume=not fresh) as output,
-    ):
-        summary = bulk.run(
-            *(runner, rows, checked, output, display),
-            rate_hz=place.rate_hz,
-            keep_going=settings.keep_going,
-            against=fresh,
-        )
-    pipeline.evict()
-    write_trace(pipeline, trace, settings)
-    if recorder is not None:
-        main = next(iter(place.paths.values()))
-        recorder.close(output=str(main.absolute()), failed=len(summary.failed))
+    with recorder or contextlib.nullcontext():
+        with (
+            progress.run_display(checked.total, lambda: running.stage, quiet=settings.quiet) as display,
+            place.open(checked, identity, resume=not fresh) as output,
+        ):
+            summary = bulk.run(
+                *(runner, rows, checked, output, display),
+                rate_hz=place.rate_hz,
+                keep_going=settings.keep_going,
+                against=fresh,
+            )
+        pipeline.evict()
+        write_trace(pipeline, trace, settings)
+        if recorder is not None:
+            main = next(iter(place.paths.values()))
+            recorder.close(output=str(main.absolute()), failed=len(summary.failed))
     return _report(pipeline.graph, place, summary, settings)
 
 
@@ -194,15 +196,16 @@ def _show(
             values = (f"  {name}: {spell_value(value)}" for name, value in part.outputs.items())
             console.echo("\n".join([f"{line_label(part.origin, part.id)}:", *values]))
 
-    summary = bulk.run(
-        *(runner, rows, checked, Listing(show), progress.ProgressDisplay()),
-        rate_hz=None,
-        keep_going=settings.keep_going,
-    )
-    pipeline.evict()
-    write_trace(pipeline, trace, settings)
-    if recorder is not None:
-        recorder.close(output=None, failed=len(summary.failed))
+    with recorder or contextlib.nullcontext():
+        summary = bulk.run(
+            *(runner, rows, checked, Listing(show), progress.ProgressDisplay()),
+            rate_hz=None,
+            keep_going=settings.keep_going,
+        )
+        pipeline.evict()
+        write_trace(pipeline, trace, settings)
+        if recorder is not None:
+            recorder.close(output=None, failed=len(summary.failed))
     return _report(pipeline.graph, None, summary, settings, listed)
 
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from runner.engine.options import RunOptions
     from runner.engine.record import RunRecord
     from runner.graph.selection import Scope
-    from runner.runtime.values import Array
 
 _TUPLES = ("refresh", "load", "overlays", "inputs", "outputs", "sweep")
 _PATHS = ("vocab", "build_dir", "save_tensors", "report", "trace", "cache_dir")
@@ -173,22 +172,22 @@ class Settings:
 
         return {"vocab": load_vocab(self.vocab)}
 
-    def read_arrays(self) -> dict[str, Array]:
-        """Read the arrays of --load, by port.
+    def read_arrays(self) -> dict[str, Any]:
+        """Read the values of --load, by port: texts of .txt files, arrays of all others.
 
         Raises:
             RunError: a file is missing, or is not a .npy file.
         """
         if not self.load:
             return {}
-        from runner.files.npy import read_array
+        from runner.files.npy import read_port
 
         found = {}
         for text in self.load:
             port, equals, file = text.partition("=")
             if not equals or not file or port.count(".") != 1:
                 raise click.BadParameter(f"'{text}' is not STAGE.PORT=FILE.npy, as in decoder.audio=a.npy")
-            found[port] = read_array(Path(file))
+            found[port] = read_port(Path(file))
         return found
 
     def make_run_options(self) -> RunOptions:

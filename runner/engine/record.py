@@ -17,7 +17,7 @@ import logging
 import os
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TextIO
 
 from runner.engine.observers import Observer
 from runner.errors import RunError, suggest
@@ -155,14 +155,21 @@ class Recorder(Observer):
             self._open({**self._head, "identities": identities})
         self._write({"utterance": _fields(run)})
 
-    def close(self, **end: Any) -> None:
-        """Note the end, and keep the number of records within its limits."""
-        self._write({"end": {"seconds": round(time.time() - self._head["time"], 3), **end}})
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_failure: object) -> None:
+        """Close the file; the record of a run that failed has no end."""
         if self._file is not None:
             with contextlib.suppress(OSError):
                 self._file.close()
             self._file = None
             _forget_oldest(self._folder)
+
+    def close(self, **end: Any) -> None:
+        """Note the end, and keep the number of records within its limits."""
+        self._write({"end": {"seconds": round(time.time() - self._head["time"], 3), **end}})
+        self.__exit__()
 
     def _open(self, head: dict[str, Any]) -> None:
         try:

@@ -34,6 +34,21 @@ def read_array(path: Path) -> npt.NDArray[Any]:
     return array
 
 
+def read_port(path: Path) -> npt.NDArray[Any] | str:
+    """Read a value that `write_ports` wrote: the text of a .txt file, else an array.
+
+    Raises:
+        RunError: there is no such file, or it holds something else.
+    """
+    if path.suffix != ".txt":
+        return read_array(path)
+    try:
+        with reading(path):
+            return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise RunError(f"{path}: is not UTF-8 (byte {error.start}); save it as UTF-8") from None
+
+
 def write_ports(folder: Path, ports: Mapping[str, npt.NDArray[Any] | str]) -> None:
     """Write each port to FOLDER/STAGE.PORT.npy, or .txt where it is a text; missing folders are made.
 

@@ -129,3 +129,13 @@ def test_two_runs_are_compared_by_the_texts_that_they_left(run: Run, front: Path
     code, out, _ = run("compare", first, second, "--json")
     spelled = next(row for row in json.loads(out)["utterances"][0]["ports"] if row["port"] == "front.phonemes")
     assert (code, spelled["fault"]) == (0, "the texts differ from character 7 on: '' against 'h'")
+
+
+def test_a_text_takes_the_place_of_what_the_stages_in_front_give(run: Run, front: Path) -> None:
+    Path("phonemes.txt").write_text("hhh", "utf-8")
+    assert run(front, "--in", "text=9", "--load", "front.phonemes=phonemes.txt", "-o", "a.wav")[0] == 0
+    assert (soundfile.info("a.wav").frames, Path("calls").exists()) == (TOKEN * 5, False)
+    assert run("replay", "-o", "b.wav")[0] == 0
+    Path("phonemes.txt").write_text("hh", "utf-8")
+    code, _, err = run("replay", "-o", "b.wav")
+    assert (code, "phonemes.txt has changed: sha256 " in err) == (2, True)
