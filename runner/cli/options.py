@@ -85,7 +85,7 @@ scope_options = _combine(
         "--load",
         multiple=True,
         metavar="PORT=FILE",
-        help="Replace the output STAGE.PORT by an array or a text (.txt); stages not needed then do not run. Repeatable.",
+        help="Replace the output STAGE.PORT by an array or a text; what is not needed then does not run. Repeatable.",
     ),
 )
 
