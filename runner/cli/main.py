@@ -72,7 +72,7 @@ def _refuse_misspelled_command(word: str, commands: list[str]) -> None:
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="kokoro-run")
 def cli() -> None:
-    """Speak phonemes by a graph of compiled stages.
+    """Run graphs of stages, such as `default`, which speaks phonemes.
 
     `kokoro-run GRAPH --input ipa.txt` is short for `kokoro-run run GRAPH --input ipa.txt`. GRAPH is a YAML file, or the
     name of one that comes with the package: `default`.
@@ -90,7 +90,7 @@ def cli() -> None:
 )
 @options.run_options
 def run(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: Any) -> None:
-    """Speak the input. Missing and stale libraries are built first; results in the cache are not computed again."""
+    """Run the graph on its inputs. Missing and stale libraries are built first; results in the cache are not computed again."""
     from runner.runtime import process
 
     process.limit_blas_threads()
