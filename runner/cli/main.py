@@ -90,7 +90,7 @@ def cli() -> None:
 )
 @options.run_options
 def run(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: Any) -> None:
-    """Run the graph on its inputs. Missing and stale libraries are built first; results in the cache are not computed again."""
+    """Run the graph. Missing and stale libraries are built first; results in the cache are not computed again."""
     from runner.runtime import process
 
     process.limit_blas_threads()
