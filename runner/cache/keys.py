@@ -73,10 +73,11 @@ def _identify_python(spec: StageSpec, graph: Graph, config: Mapping[str, Any], m
 
 
 def _find_padded(spec: StageSpec, graph: Graph) -> dict[str, int]:
-    """Find the dims of a Python stage's outputs that the runner pads: name -> size."""
+    """Find the dims of a Python stage's outputs that the runner pads: the contract's name -> size."""
     tensors = (type_ for type_ in spec.outputs.values() if isinstance(type_, TensorType))
     named = {dim.name for type_ in tensors for dim in type_.dims if dim.name is not None}
-    return {name: dim.max for name, dim in graph.dims.items() if dim.static and name in named}
+    formal = {name: one for one, name in spec.renamed.items()}
+    return {formal.get(name, name): dim.max for name, dim in graph.dims.items() if dim.static and name in named}
 
 
 def _find_pin(spec: StageSpec, graph: Graph) -> str | None:

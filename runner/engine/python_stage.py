@@ -11,7 +11,7 @@ import numpy as np
 
 from runner.errors import RunError
 from runner.files.locate import display_path
-from runner.graph.contracts import ContractError, find_stage
+from runner.graph.contracts import ContractError, find_stage, split_stage_file
 from runner.runtime import tvm_runtime
 from stages.contract import StageError
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from runner.graph.types import StageSpec
     from runner.runtime.values import Array, Sizes
 
-_first_digests: dict[str, dict[str, str]] = {}  # Python stage -> digests of its sources when it first ran here
+_first_digests: dict[tuple[Path | None, str], str] = {}  # folder, file in it -> its digest when a stage first ran it
 
 
 class PythonStage:
@@ -75,9 +75,12 @@ class PythonStage:
         return 0
 
     def check_code(self, identity: Mapping[str, Any], memo: Memo) -> None:  # noqa: ARG002
-        # The process runs the sources that were there at the first import, whatever the files hold now.
-        if _first_digests.setdefault(self._spec.module, identity["code"]) != identity["code"]:
-            raise changed_code(self._spec.name, self._spec.module)
+        # The process runs the sources that were there at the first import, whatever the files hold now. Stages share
+        # modules, each of which is imported once.
+        folder = Path(split_stage_file(self._spec.module)[0]).parent
+        for name, digest in identity["code"].items():
+            if _first_digests.setdefault((folder if name.startswith("./") else None, name), digest) != digest:
+                raise changed_code(self._spec.name, self._spec.module)
 
     def _call(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         try:

@@ -143,6 +143,54 @@ def test_code_that_changes_while_the_process_runs_is_refused(graph: Path, stage_
         again.run(X)
 
 
+def test_module_that_another_stage_has_imported_and_that_has_changed_since_is_refused(
+    graph: Path, stage_cache: Path
+) -> None:
+    """A result of the module as it was imported must not be kept as one of the file as it is now."""
+    other = graph.with_name("other.yaml")
+    other.write_text(graph.read_text("utf-8").replace("limit.py", "other.py"), "utf-8")
+    shutil.copy(graph.with_name("limit.py"), graph.with_name("other.py"))
+    Pipeline(load_graph(str(graph)), cache=Cache(stage_cache)).run(X)
+    graph.with_name("tables.py").write_text(TABLES.replace("x * gain", "x - gain"), "utf-8")
+    later = Pipeline(load_graph(str(other)), cache=Cache(stage_cache))
+    with pytest.raises(RunError, match=r"other\.py changed while this process was running; start it again"):
+        later.run(X)
+
+
+PADDED = """
+from stages.contract import In, Out, stage
+
+@stage(x=In("float32[k]", ""), a=Out("float32[p]", ""), b=Out("float32[q]", ""))
+def limit(x):
+    return {"a": x[:1], "b": x}
+"""
+
+
+def test_sizes_that_change_places_pad_again(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "limit.py").write_text(PADDED, "utf-8")
+    text = """
+graph: 1
+name: padded
+devices: {host: cpu:0}
+dims: {n: {max: 9}, s: 3, t: 4}
+inputs: {x: "float32[n]"}
+outputs: {a: limit.a, b: limit.b}
+stages:
+  limit:
+    module: ./limit.py
+    device: host
+    inputs: {x: "float32[n] <- input.x"}
+    outputs: {a: "float32[s]", b: "float32[t]"}
+"""
+    other = (
+        text.replace("float32[s]", "float32[u]").replace("float32[t]", "float32[s]").replace("float32[u]", "float32[t]")
+    )
+    path, _ = write(tmp_path, text)
+    assert [run(path)[name].size for name in ("a", "b")] == [3, 4]
+    path.write_text(other, "utf-8")
+    assert [run(path)[name].size for name in ("a", "b")] == [4, 3]
+
+
 def test_fault_names_the_line_of_the_module_that_has_it(graph: Path) -> None:
     graph.with_name("tables.py").write_text(f"\n{TABLES.replace('x * gain', 'x / 0 + absent')}", "utf-8")
     place = f"{graph.with_name('tables.py')}:3: NameError: name 'absent' is not defined"
