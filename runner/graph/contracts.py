@@ -20,6 +20,7 @@ import pkgutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -118,10 +119,17 @@ def _find_beside(name: str) -> StageFile:
 
 
 def _find_spec(module: str) -> importlib.machinery.ModuleSpec | None:
+    """Find a module as an import does, but import no package above it."""
+    first, *rest = module.split(".")
     try:
-        return importlib.util.find_spec(module)
-    except (ImportError, ValueError):  # a package above it is not installed, or is no package
+        spec = importlib.util.find_spec(first)
+    except ValueError:  # it is `__main__`, or has been put together by hand
         return None
+    for name in rest:
+        if spec is None or spec.submodule_search_locations is None:  # is no package
+            return None
+        spec = PathFinder.find_spec(f"{spec.name}.{name}", spec.submodule_search_locations)
+    return spec
 
 
 def _file_hint(name: str) -> str:

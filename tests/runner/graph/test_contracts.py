@@ -74,7 +74,7 @@ def test_a_changed_file_is_read_again(odd: Path) -> None:
 def test_stages_of_other_packages_come_by_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "kokoro_run_odd"
     package.mkdir()
-    (package / "__init__.py").write_text("", encoding="utf-8")
+    (package / "__init__.py").write_text("raise SystemExit('was imported')", encoding="utf-8")  # reading runs no code
     (package / "odd.py").write_text(GOOD, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     points = [EntryPoint("others.odd", "kokoro_run_odd.odd:odd", "kokoro_run.stages")]
@@ -85,8 +85,9 @@ def test_stages_of_other_packages_come_by_entry_point(tmp_path: Path, monkeypatc
         find_stage("kokoro_run_odd.odd")
 
 
-def test_an_entry_point_to_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    points = [EntryPoint("others.odd", "kokoro_run_absent:odd", "kokoro_run.stages")]
+@pytest.mark.parametrize("module", ["kokoro_run_absent", "kokoro_run_absent.odd", "json.odd", "json.decoder.odd"])
+def test_an_entry_point_to_nothing_is_refused(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    points = [EntryPoint("others.odd", f"{module}:odd", "kokoro_run.stages")]
     monkeypatch.setattr("importlib.metadata.entry_points", lambda *, group: points if group else [])
-    with pytest.raises(ContractError, match=r"names kokoro_run_absent, which is not installed"):
+    with pytest.raises(ContractError, match=rf"names {module}, which is not installed"):
         find_stage("others.odd")
