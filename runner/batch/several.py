@@ -17,6 +17,7 @@ class SeveralPlaces(Generic[PartT]):
     """A `batch.bulk.Place` that gives the parts of each row to all its places; there is nothing to resume from."""
 
     def __init__(self, places: Sequence[Place[PartT]]) -> None:
+        """Take the places; samples are counted in the first, since each may have a rate of its own."""
         self._places = places
 
     def resume(self, row: Row) -> bool:  # noqa: ARG002 - the place's
@@ -24,11 +25,12 @@ class SeveralPlaces(Generic[PartT]):
 
     def take(self, row: Row, parts: Iterable[PartT]) -> int:
         whole = list(parts)  # a row is run as a whole before the first place writes
-        return max([place.take(row, whole) for place in self._places], default=0)
+        samples = [place.take(row, whole) for place in self._places]
+        return samples[0]
 
     def finish(self, rows: Iterable[Row], *, failed: bool) -> tuple[int, bool]:
         ends = [place.finish(rows, failed=failed) for place in self._places]
-        return max((samples for samples, _ in ends), default=0), True
+        return ends[0][0], True
 
     def close(self, *, complete: bool) -> bool:
         for place in self._places:

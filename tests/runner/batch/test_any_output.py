@@ -14,6 +14,7 @@ from runner.batch.journal import Entry, TextSpan
 from runner.batch.listing import Listing
 from runner.batch.output import Destination
 from runner.batch.rows import Row
+from runner.batch.several import SeveralPlaces
 from runner.batch.spool import Spool
 from runner.batch.summary import Summary
 from runner.errors import LineError, RunError
@@ -104,6 +105,17 @@ def test_rows_become_a_file_each_and_are_resumed(tmp_path: Path) -> None:
     second = run(parser, output, mended)
     assert (parser.ran, second.computed, second.resumed, second.seconds_computed) == ([("7", False)], 1, 2, 0.1)
     assert [(tmp_path / "out" / f"000{n}.txt").read_text("utf-8") for n in (1, 2, 3)] == ["1 2", "7", "3"]
+
+
+def test_samples_of_several_outputs_are_those_of_the_first(tmp_path: Path) -> None:
+    """Each may have a rate of its own: more samples need not be more seconds."""
+    parser, destination = Parser(), Destination(f"{tmp_path}/a.txt", "in.txt", TextWriter(), resumes=False)
+    checked = bulk.check(parser, ROWS[:1])
+    with destination.open(checked, "", resume=False) as place:
+        places = SeveralPlaces[Numbers]([Listing[Numbers](lambda _part: None), place])
+        summary = bulk.run(parser, ROWS[:1], checked, places, Silent(), rate_hz=RATE_HZ)
+    assert (summary.samples, summary.samples_computed) == (0, 0)
+    assert (tmp_path / "a.txt").read_text("utf-8") == "1 2"
 
 
 def with_ids(*ids: str) -> list[Row]:
