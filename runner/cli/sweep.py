@@ -23,10 +23,12 @@ from runner.cli.run import execute
 from runner.engine.observers import Observer
 from runner.engine.run_state import Status
 from runner.files.errors import writing
+from runner.files.locate import find_file, is_pipe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from runner.batch.rows import Row
     from runner.cache.cache import Cache
     from runner.cli.run import Report
     from runner.cli.settings import Settings
@@ -68,13 +70,16 @@ def sweep(
         raise click.UsageError(f"--sweep runs the graph many times: leave {option} out")
     if cache is None:
         raise click.UsageError("--sweep computes what is shared once, by the cache: leave --no-cache out")
-    points = list(_list_points(settings.sweep))
+    points = list(_list_points(settings))
+    for pipe in filter(is_pipe, [find_file(graph, "graphs"), *(find_file(name, "configs") for name in overlays)]):
+        raise click.UsageError(f"--sweep reads the graph for each value, and {pipe} can be read once; give a file")
     graphs = [options.load(graph, overlays, (*sets, *point.sets), cache) for point in points]  # before the first runs
     reports = []
-    for point, checked in zip(points, graphs, strict=True):
-        if not settings.quiet:
-            click.echo(f"{point.name}:", err=True)
-        reports.append((point, *_run(point, checked, settings, cache)))
+    with settings.open_rows() as rows:
+        for point, checked in zip(points, graphs, strict=True):
+            if not settings.quiet:
+                click.echo(f"{point.name}:", err=True)
+            reports.append((point, *_run(point, checked, settings, rows, cache)))
     if settings.as_json:
         rows = [{"sweep": point.name, **report.table} for point, report, _, _ in reports]
         console.echo(json.dumps({"format": 1, "points": rows}))
@@ -84,11 +89,12 @@ def sweep(
         click.get_current_context().exit(1)
 
 
-def _run(point: _Point, graph: Graph, settings: Settings, cache: Cache) -> tuple[Report, _Counts, float]:
+def _run(
+    point: _Point, graph: Graph, settings: Settings, rows: Iterable[Row] | None, cache: Cache
+) -> tuple[Report, _Counts, float]:
     counts, start = _Counts(), time.perf_counter()
     one = dataclasses.replace(settings, outputs=_place_outputs(point, graph, settings), sweep=())
-    with one.open_rows() as rows:
-        report = execute(graph, one, rows, cache, observers=[counts])
+    report = execute(graph, one, rows, cache, observers=[counts])
     return report, counts, time.perf_counter() - start
 
 
@@ -110,8 +116,20 @@ def _place_outputs(point: _Point, graph: Graph, settings: Settings) -> tuple[str
     return (f"{folder}/{point.name}{find_suffix(graph, name) if is_one else '/'}",)
 
 
-def _list_points(given: tuple[str, ...]) -> Iterator[_Point]:
-    axes = [_read_axis(text) for text in given]
+def _list_points(settings: Settings) -> Iterator[_Point]:
+    """List the combinations of the values.
+
+    Raises:
+        UsageError: a value of --sweep is misspelled, or something else gives the same value.
+    """
+    axes = [_read_axis(text) for text in settings.sweep]
+    keys = Counter(text.partition("=")[0].strip() for text in settings.sweep)
+    for key, count in keys.items():
+        if count > 1:
+            raise click.UsageError(f"--sweep {key} is given {count} times; give all its values in one")
+        name = key.removeprefix("params.")
+        if name != key and name in settings.params:
+            raise click.UsageError(f"--sweep {key} and --{name.replace('_', '-')} give the same value; leave one out")
     for values in itertools.product(*axes):
         yield _Point(",".join(name for name, _ in values), tuple(text for _, text in values))
 
@@ -125,7 +143,11 @@ def _read_axis(text: str) -> list[tuple[str, str]]:
     if len(set(parts)) < len(parts):
         raise click.BadParameter(f"'{text}' has a value twice", param_hint="--sweep")
     last = key.strip().rpartition(".")[2]
-    return [(f"{last}={value.replace('/', '_')}", f"{key.strip()}={value}") for value in parts]
+    points = [(f"{last}={value.replace('/', '_')}", f"{key.strip()}={value}") for value in parts]
+    if len(dict(points)) < len(points):
+        fault = f"'{text}' has two values whose outputs would have one name: a / becomes a _"
+        raise click.BadParameter(fault, param_hint="--sweep")
+    return points
 
 
 def _print_table(reports: list[tuple[_Point, Report, _Counts, float]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -216,6 +217,21 @@ def test_a_sweep_computes_what_is_shared_once(run: Run, graph: Path) -> None:
     assert np.load("out/gain=2/0001.y.npy").tolist() == [2, 4]
 
 
+def test_each_point_of_a_sweep_has_the_lines_of_standard_input(texts: Path, tmp_path: Path) -> None:
+    command = "from runner.cli.main import main; main()"
+    options = ("--input", "-", "--sweep", "params.times=1,2", "-o", "out/", "-q")
+    texts.write_text(TEXTS.replace(', times: "int64[]"', "").replace("input.times", "params.times"), "utf-8")
+    texts.write_text(texts.read_text("utf-8").replace("inputs:", "params: {times: 1}\ninputs:", 1), "utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "KOKORO_RUN_CACHE": str(tmp_path / "cache")}
+    words = [sys.executable, "-c", command, "run", str(texts), *options]
+    done = subprocess.run(
+        words, cwd=tmp_path, env=environment, input="ab\nc\n", capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    written = [(tmp_path / f"out/times={times}/000{row}.txt").read_text("utf-8") for times in (1, 2) for row in (1, 2)]
+    assert written == ["ab\n", "c\n", "abab\n", "cc\n"]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -227,6 +243,10 @@ def test_a_sweep_computes_what_is_shared_once(run: Run, graph: Path) -> None:
         (("--sweep", "params.gain=1", "-o", "a.npy"), "--sweep writes into a folder"),
         (("--sweep", "params.gain=1", "--no-cache"), "leave --no-cache out"),
         (("--sweep", "params.gain=1", "--stream"), "leave --stream out"),
+        (("--sweep", "params.gain=1/2,1_2"), "two values whose outputs would have one name"),
+        (("--sweep", "params.gain=1", "--sweep", "params.gain=2"), "--sweep params.gain is given 2 times"),
+        (("--sweep", "params.speed=1", "--speed", "2"), "--sweep params.speed and --speed give the same value"),
+        (("--sweep", "params.gain=1", "-c", "/dev/null"), "and /dev/null can be read once; give a file"),
     ],
 )
 def test_a_sweep_that_cannot_be_is_refused_before_anything_runs(
