@@ -49,10 +49,13 @@ class GivenInputs:
             UsageError: two options give one input.
         """
         self._graph, self._settings = graph, settings
-        texts = dict(_split(text) for text in settings.inputs)
-        for name in texts:
+        texts: dict[str, str] = {}
+        for name, text in map(_split, settings.inputs):
             if name not in graph.inputs:
                 raise RunError(f"--in {name}: the graph has no input '{name}'{suggest(name, graph.inputs)}")
+            if name in texts:
+                raise click.UsageError(f"--in {name} is given twice: {texts[name]} and {text}; leave one out")
+            texts[name] = text
         if settings.voice is not None:
             texts.setdefault(self._find_voice(texts), settings.voice)
         self.lines = self._find_lines(texts)
@@ -101,7 +104,7 @@ class GivenInputs:
             UsageError: the input that takes lines has none.
         """
         if self._line is not None and self.lines is not None:
-            text = _read_text(self._line, self.lines)
+            text = read_text(self._line, self.lines)
             return Row(text.encode("utf-8", "surrogateescape"), f"--in {self.lines}")
         if self.lines is not None:
             options = "one of --input FILE and --phonemes TEXT" if self.lines == PHONEMES else "--input FILE"
@@ -126,7 +129,7 @@ def _read(name: str, text: str, graph: Graph) -> Any:
     """Read the value of an input from the text of its option."""
     type_ = graph.inputs[name]
     if type_ == STR:
-        return _read_text(text, name)
+        return read_text(text, name)
     if isinstance(type_, NamedType):
         return text.removeprefix("@")
     if text.startswith("@"):
@@ -136,7 +139,12 @@ def _read(name: str, text: str, graph: Graph) -> Any:
     return _parse(name, text, type_)
 
 
-def _read_text(text: str, name: str) -> str:
+def read_text(text: str, name: str) -> str:
+    """Read the text of an input from its option: the content of @FILE, else the option's own.
+
+    Raises:
+        RunError: the file cannot be read, or is not UTF-8.
+    """
     if not text.startswith("@"):
         return text
     path = Path(text[1:])

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 from runner.batch.row_runner import find_texts
 from runner.batch.rows import Row
 from runner.cache.digest import array_digest, value_digest
-from runner.cli.inputs import NO_LINES
+from runner.cli.inputs import NO_LINES, read_text
 from runner.cli.settings import Settings
 from runner.engine.stage_cache import outside_digest
 from runner.errors import KokoroError, RunError
 from runner.files.npy import read_array, read_port
 from runner.graph.serialize import to_fields
 from runner.graph.types import Ref
+from runner.runtime.values import STR
 from runner.speech.assets import load_vocab
 from runner.speech.model import VOICE_TYPE, make_voice_resolver
 from runner.speech.voices import needs_folder
@@ -106,9 +107,12 @@ def _digest_arrays(record: RunRecord, _graph: Graph, then: Settings) -> _Digests
 def _digest_inputs(record: RunRecord, graph: Graph, then: Settings) -> _Digests:
     for text in then.inputs:
         name, _, value = text.partition("=")
-        if value.startswith("@") and isinstance(graph.inputs.get(name.strip()), TensorType):
-            before = record.graph_runs[0].inputs.get(name.strip())
+        type_, before = graph.inputs.get(name.strip()), record.graph_runs[0].inputs.get(name.strip())
+        if value.startswith("@") and isinstance(type_, TensorType):
             yield f"--in {text}", before, array_digest(read_array(Path(value[1:])))
+        elif value.startswith("@") and type_ == STR:
+            now = value_digest(read_text(value, name.strip()))
+            yield f"--in {text}", None if before is None else value_digest(before), now
 
 
 def _digest_voices(record: RunRecord, graph: Graph, then: Settings) -> _Digests:

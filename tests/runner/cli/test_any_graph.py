@@ -137,6 +137,19 @@ def test_a_repeated_run_has_only_hits_and_a_replay_gives_the_same(run: Run, grap
     assert run("replay")[:2] == (0, first)
 
 
+def test_a_replay_refuses_a_text_that_has_changed(run: Run, texts: Path) -> None:
+    """A text that lines do not feed: there are two."""
+    texts.write_text(TEXTS.replace('times: "int64[]"', "times: str").replace("int64[] <-", "str <-"), "utf-8")
+    texts.with_name("repeat.py").write_text(REPEAT.replace('In("int64[]", "")', 'In("str", "")'), "utf-8")
+    Path("times.txt").write_text("2\n", "utf-8")
+    given = ("--in", "words=a", "--in", "times=@times.txt")
+    assert run(texts, *given)[:2] == run("replay")[:2] == (0, "the inputs:\n  many: aa\n")
+    Path("times.txt").write_text("3\n", "utf-8")
+    code, out, err = run("replay")
+    assert (code, out, f"--in times=@{Path.cwd()}/times.txt has changed: sha256 " in err) == (2, "", True), err
+    assert run("replay", "--in", "times=4")[1] == "the inputs:\n  many: aaaa\n"
+
+
 def test_a_plan_and_a_comparison_take_inputs(run: Run, graph: Path) -> None:
     assert "scale  run: nothing is kept for this stage, 8 B" in run("plan", graph, "--in", "x=[1, 2]")[1]
     code, out, _ = run("compare", graph, f"{graph}+params.gain=3", "--in", "x=[1, 2]")
@@ -152,6 +165,7 @@ def test_a_plan_and_a_comparison_take_inputs(run: Run, graph: Path) -> None:
         (("--in", 'x=["a"]'), '--in x=["a"]: expected float32[n], got values of <U1'),
         (("--in", "x=[[1], [1, 2]]"), "--in x=[[1], [1, 2]]: setting an array element with a sequence"),
         (("--in", "y=1"), "--in y: the graph has no input 'y'; known: x"),
+        (("--in", "x=[1]", "--in", "x=[2]"), "--in x is given twice: [1] and [2]; leave one out"),
         (("--in", "x"), "'x' is not NAME=VALUE or NAME=@FILE, as in gain=0.5"),
         (("--in", "x=@none.npy"), "none.npy: cannot be read: No such file or directory"),
         (("--in", "x=[1]", "--phonemes", "h"), "has no input that takes lines; its inputs are x: float32[n]"),
