@@ -81,8 +81,8 @@ def sweep(
                 click.echo(f"{point.name}:", err=True)
             reports.append((point, *_run(point, checked, settings, rows, cache)))
     if settings.as_json:
-        rows = [{"sweep": point.name, **report.table} for point, report, _, _ in reports]
-        console.echo(json.dumps({"format": 1, "points": rows}))
+        told = [{"sweep": point.name, **report.table} for point, report, _, _ in reports]
+        console.echo(json.dumps({"format": 1, "points": told}))
     else:
         _print_table(reports)
     if any(report.failed for _, report, _, _ in reports):
