@@ -252,6 +252,23 @@ def test_two_voices_have_one_prosody(root: Path) -> None:
 
 
 @pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("voices", [("--voice", "low", "--in", "other=high"), ("--voice", "high")])
+def test_each_voice_of_a_run_is_that_of_its_replay_and_of_its_comparison(
+    voices: tuple[str, ...], root: Path, command: Command
+) -> None:
+    spoken = ("--phonemes", WORDS, *voices)
+    for arguments in (("two_voices.yaml", *spoken, "-o", "a/", "--build-dir", root), ("replay", "-o", "b/")):
+        code, _, err = command(*arguments)
+        assert code == 0, err
+    assert contents(Path("a")) == contents(Path("b"))
+    sides = (("last", "last+params.seed=0"), ("last", "two_voices.yaml", *spoken), ("last", "two_voices.yaml"))
+    for side in sides:
+        code, out, err = command("compare", *side, "--json", "--build-dir", root)
+        assert code == 0, err
+        assert all(port["equal"] for port in json.loads(out)["utterances"][0]["ports"])
+
+
+@pytest.mark.usefixtures("folder")
 def test_stage_twice_has_two_lengths(root: Path) -> None:
     result = run_whole("two_speeds", root)
     assert result["slow_f0"].shape[1] > 1.5 * result["f0"].shape[1]

@@ -11,8 +11,8 @@ from runner.cli import options
 from runner.cli.settings import Settings
 from runner.errors import RunError, SpecError
 from runner.runtime.values import STR
-from runner.speech.model import VOICE
-from stages.contract import TensorType
+from runner.speech.model import VOICE, VOICE_TYPE
+from stages.contract import TensorType, parse_type
 
 if TYPE_CHECKING:
     from runner.cache.cache import Cache
@@ -98,6 +98,7 @@ def _side(spec: SideSpec, settings: Settings) -> GraphSide:
 
 def _run_side(spec: SideSpec, settings: Settings, cache: Cache | None, no_graph: SpecError) -> GraphSide:
     """Make the side of a recorded run; if something is laid over it, the side of its graph."""
+    from runner.cli.inputs import find_voices, read_tensors
     from runner.cli.replay_inputs import check_inputs
     from runner.engine import record
     from runner.engine.replay import graph_of
@@ -110,7 +111,9 @@ def _run_side(spec: SideSpec, settings: Settings, cache: Cache | None, no_graph:
     except RunError as no_run:
         raise RunError(f"'{spec.head}' is neither a graph nor a run:\n  {no_graph}\n  {no_run}") from None
     then = Settings.from_record(found)
-    cases = list_cases(found, {VOICE: then.voice})
+    types = {name: parse_type(type_) for name, type_ in found.graph["inputs"].items()}
+    voices = [name for name, type_ in types.items() if type_ == VOICE_TYPE]
+    cases = list_cases(found, find_voices(voices, then), read_tensors(types, then))
     graph = graph_of(found, spec.overlays, spec.sets)
     arrays = {}
     if _has_no_lines(settings):
@@ -145,7 +148,7 @@ def match_cases(sides: tuple[Side, Side], settings: Settings) -> list[tuple[Case
         raise click.UsageError("give one of --input FILE and --phonemes TEXT")
     if not _has_no_lines(settings):
         return [(case, case) for case in _read_cases(graphs[0], settings)]
-    own = [[_apply_options(case, settings) for case in side.cases] for side in graphs if side.cases is not None]
+    own = [[_apply_options(case, side, settings) for case in side.cases] for side in graphs if side.cases is not None]
     if not own:
         raise click.UsageError("neither A nor B is a run, so give --input FILE or --phonemes TEXT")
     if len({len(cases) for cases in own}) > 1:
@@ -168,16 +171,17 @@ def check_runs(sides: tuple[Side, Side], cases: list[tuple[Case, Case]], setting
         RunError: an input has changed; the message names it.
     """
     from runner.cli.recording import print_differences
-    from runner.cli.replay_inputs import check_inputs
+    from runner.cli.replay_inputs import check_inputs, take_rows
     from runner.inspect.sides import GraphSide, RunSide
 
     cached = all(isinstance(side, RunSide) for side in sides) and all(case.record for pair in cases for case in pair)
     if cached and not computes:
         return
-    used = ("vocab", "voice") if _has_no_lines(settings) else ("vocab",)
+    used = ("vocab", "voice", "inputs") if _has_no_lines(settings) else ("vocab",)
     for side in sides:
         if isinstance(side, GraphSide) and side.record is not None:
-            check_inputs(side.record, side.graph, [name for name in used if getattr(settings, name) is None])
+            then, _ = take_rows(side.record)
+            check_inputs(side.record, side.graph, [name for name in used if not getattr(settings, name)], then)
             print_differences(side.record, side.pipeline)
 
 
@@ -188,22 +192,25 @@ def _read_cases(side: GraphSide, settings: Settings) -> list[Case]:
     from runner.engine.options import RunOptions
     from runner.inspect.sides import Case
 
-    params, specs = settings.params, {VOICE: settings.voice}
+    params = settings.params
     with settings.open_rows() as rows:
         given = GivenInputs(side.graph, settings)
         runner = make_runner(side.pipeline, given, RunOptions(params))
         runs = runner.runs([given.make_row()] if rows is None else rows)
         plain = {name for name, type_ in side.graph.inputs.items() if type_ == STR or isinstance(type_, TensorType)}
+        specs = {name: spec for name, spec in given.shared.items() if name not in plain}
         return [
             Case(origin, {name: value for name, value in run.inputs.items() if name in plain}, specs, params)
             for origin, run in runs
         ]
 
 
-def _apply_options(case: Case, settings: Settings) -> Case:
+def _apply_options(case: Case, side: GraphSide, settings: Settings) -> Case:
     """Put the voice and the parameters of the options into a run's case; the result belongs to no recorded run."""
     params = settings.params
     if not params and settings.voice is None:
         return case
-    specs = {**case.specs, VOICE: settings.voice or case.specs[VOICE]}
+    named = [name for name, type_ in side.graph.inputs.items() if type_ == VOICE_TYPE]
+    chosen = VOICE if VOICE in named or not named else named[0]
+    specs = case.specs if settings.voice is None else {**case.specs, chosen: settings.voice}
     return replace(case, params={**case.params, **params}, specs=specs, record=None)

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,10 +24,11 @@ from runner.runtime.values import STR, make_scalar
 from stages.contract import NamedType, TensorType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from runner.cli.settings import Settings
     from runner.graph.types import Graph
+    from stages.contract import Type
 
 PHONEMES = "phonemes"
 NO_LINES = "the inputs"  # the origin of the one row of a graph that takes no lines
@@ -112,6 +114,31 @@ class GivenInputs:
         return Row(b"", NO_LINES)
 
 
+def find_voices(inputs: Iterable[str], settings: Settings) -> dict[str, str]:
+    """Find the voices that the options give, by the name of the input.
+
+    Args:
+        inputs: those of type voice.
+    """
+    given = {name: value.removeprefix("@") for name, value in map(_split, settings.inputs)}
+    found = {name: given[name] for name in inputs if name in given}
+    free = [name for name in inputs if name not in given]
+    if settings.voice is not None and free:
+        found[_VOICE if _VOICE in free else free[0]] = settings.voice
+    return found
+
+
+def read_tensors(inputs: Mapping[str, Type], settings: Settings) -> dict[str, Any]:
+    """Read the arrays that the options give, by the name of the input; one whose file cannot be read is left out."""
+    found = {}
+    for name, text in map(_split, settings.inputs):
+        type_ = inputs.get(name)
+        if isinstance(type_, TensorType):
+            with contextlib.suppress(RunError):
+                found[name] = _read_tensor(name, text, type_)
+    return found
+
+
 def _split(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name:
@@ -132,6 +159,10 @@ def _read(name: str, text: str, graph: Graph) -> Any:
         return read_text(text, name)
     if isinstance(type_, NamedType):
         return text.removeprefix("@")
+    return _read_tensor(name, text, type_)
+
+
+def _read_tensor(name: str, text: str, type_: TensorType) -> Any:
     if text.startswith("@"):
         from runner.files.npy import read_array
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from runner.batch.row_runner import find_texts
 from runner.batch.rows import Row
 from runner.cache.digest import array_digest, value_digest
-from runner.cli.inputs import NO_LINES, read_text
+from runner.cli.inputs import NO_LINES, find_voices, read_text
 from runner.cli.settings import Settings
 from runner.engine.stage_cache import outside_digest
 from runner.errors import KokoroError, RunError
@@ -116,11 +116,12 @@ def _digest_inputs(record: RunRecord, graph: Graph, then: Settings) -> _Digests:
 
 
 def _digest_voices(record: RunRecord, graph: Graph, then: Settings) -> _Digests:
-    own = {_name(text): text.partition("=")[2].removeprefix("@") for text in then.inputs}
+    ports = [port for port, type_ in graph.inputs.items() if type_ == VOICE_TYPE]
+    own = find_voices(ports, then)
     before, now = record.graph["model"] or {}, to_fields(graph)["model"] or {}
     moved = any(before.get(key) != now.get(key) for key in ("voices", "voice", "hub"))
-    for port in (port for port, type_ in graph.inputs.items() if type_ == VOICE_TYPE):
-        spec = own.get(port, then.voice)
+    for port in ports:
+        spec = own.get(port)
         if needs_folder(spec) and moved:
             continue  # the replay names another folder
         name = f"the model's voice '{now.get('voice')}' in {now.get('voices')}" if spec is None else f"voice '{spec}'"

@@ -36,7 +36,8 @@ class Case:
     Attributes:
         label: where the input was written.
         inputs: the texts and arrays of inputs, by name.
-        specs: named type -> the specification of inputs of that type, as in {"voice": "af_heart"}; None is the default.
+        specs: the specifications of inputs of named types, by name, as in {"voice": "af_heart"}; the others have the
+            default.
         params: values in place of the graph's own.
         texts: 'stage.port' -> text in place of what the stage gives, of a line that was cut there.
         record: of the run that used this input; None for one that no run has used.
@@ -44,7 +45,7 @@ class Case:
 
     label: str
     inputs: dict[str, Any]
-    specs: dict[str, str | None]
+    specs: dict[str, str]
     params: dict[str, Any]
     record: GraphRun | None = None
     texts: dict[str, str] = field(default_factory=dict)
@@ -111,7 +112,10 @@ class GraphSide:
 
     def _inputs(self, case: Case) -> dict[str, Any]:
         named = {n: t.name for n, t in self.graph.inputs.items() if isinstance(t, NamedType) and t != STR}
-        return {**case.inputs, **{name: self._value(type_, case.specs.get(type_)) for name, type_ in named.items()}}
+        specs = case.specs
+        if len(named) == len(specs) == 1:  # the other side may call it otherwise
+            specs = dict(zip(named, specs.values(), strict=True))
+        return {**case.inputs, **{name: self._value(type_, specs.get(name)) for name, type_ in named.items()}}
 
     def _value(self, type_: str, spec: str | None) -> Any:
         if (type_, spec) not in self._resolved:
@@ -196,11 +200,12 @@ class RunSide(GraphSide):
         return {port: result[port] for port in gone if port in result}
 
 
-def list_cases(record: RunRecord, specs: dict[str, str | None]) -> list[Case]:
+def list_cases(record: RunRecord, specs: dict[str, str], arrays: Mapping[str, Array]) -> list[Case]:
     """List the inputs of a run.
 
     Args:
-        specs: the specifications of inputs of named types that the run was given.
+        specs: the specifications of inputs of named types that the run was given, by name.
+        arrays: the arrays that it was given, by name: a record has their digests alone.
 
     Raises:
         RunError: it has none.
@@ -213,7 +218,7 @@ def list_cases(record: RunRecord, specs: dict[str, str | None]) -> list[Case]:
     return [
         Case(
             label,
-            {name: v for name, v in one.inputs.items() if types[name] == str(STR)},
+            {**arrays, **{name: v for name, v in one.inputs.items() if types[name] == str(STR)}},
             specs,
             one.params,
             one,

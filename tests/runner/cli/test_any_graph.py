@@ -137,6 +137,21 @@ def test_a_repeated_run_has_only_hits_and_a_replay_gives_the_same(run: Run, grap
     assert run("replay")[:2] == (0, first)
 
 
+def test_a_comparison_takes_the_arrays_of_a_run(run: Run, graph: Path) -> None:
+    np.save("x.npy", np.array([1, 2], np.float32))
+    assert run(graph, "--in", "x=@x.npy")[0] == 0
+    code, out, err = run("compare", "last", "last+params.gain=3", "--json")
+    assert (code, err) == (0, "")
+    assert {port["port"]: port["max_abs"] for port in json.loads(out)["utterances"][0]["ports"]}["scale.y"] == 2
+    np.save("x.npy", np.array([1, 3], np.float32))
+    code, _, err = run("compare", "last", "last+params.gain=3")
+    assert (code, "x.npy has changed: sha256" in err) == (2, True)
+    Path("x.npy").unlink()
+    code, _, err = run("compare", "last", "last+params.gain=3")
+    assert (code, "x.npy: cannot be read" in err) == (2, True)
+    assert run("compare", "last", "last")[0] == 0  # of what the cache has
+
+
 def test_a_replay_refuses_a_text_that_has_changed(run: Run, texts: Path) -> None:
     """A text that lines do not feed: there are two."""
     texts.write_text(TEXTS.replace('times: "int64[]"', "times: str").replace("int64[] <-", "str <-"), "utf-8")
