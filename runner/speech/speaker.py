@@ -107,11 +107,10 @@ class Speaker(LineRunner[Part]):
         super().__init__(pipeline, inputs, lines, dataclasses.replace(options, retain=options.retain | set(found)))
         self._timed = timed
         self._durations = found[0] if len(found) == 1 else None
-        declared = graph.tree.get("outputs", self.main)
-        self._is_declared = declared is not None and isinstance(declared.value, dict)
+        self._is_declared = graph.tree.get("outputs", self.main, "rate") is not None
 
     def _settings(self) -> list[Any]:
-        return [*super()._settings(), self._timed]
+        return [*super()._settings(), self._timed, self.main, self.rate_hz]
 
     def _part(self, row: Row, piece: Piece, run: RunState, result: Result) -> Part:
         assert isinstance(piece, ChunkPiece)

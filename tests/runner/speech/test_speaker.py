@@ -124,6 +124,11 @@ def test_identity_is_that_of_everything_but_the_line(timed_graph: Path) -> None:
     assert speaker(timed_graph).identity(None) == one
     assert speaker(timed_graph, speed=2.0).identity(None) != one
     assert speaker(timed_graph, timed=True).identity(None) != one
+    text = timed_graph.read_text("utf-8")
+    declared = [f"  audio: {{from: tones.audio, as: audio, rate: {rate_hz}}}\n" for rate_hz in (24000, 16000)]
+    for output in declared:
+        timed_graph.write_text(text.replace("  audio: tones.audio\n", output), "utf-8")
+        assert (speaker(timed_graph).identity(None) == one) == (output == declared[0])
 
 
 class Watched(Pipeline):
@@ -155,6 +160,11 @@ LENGTHS = {
         "",
     ),
     "nothing": ({DURATIONS: DURATIONS.replace("durations", "counts")}, "a multiple of 600: ", ""),
+    "a map without a rate": (
+        {"  audio: resample.audio\n": "  audio: {from: resample.audio}\n"},
+        "2400, which are 4 frames: ",
+        " to 16000 Hz",
+    ),
 }
 
 
