@@ -27,13 +27,15 @@ if TYPE_CHECKING:
 
 
 def align_array(array: Array) -> Array:
-    """Make an array contiguous, writable and at a multiple of 64 bytes, as kernels need it; a copy only if it is not.
+    """Make an array as kernels need it, with a copy only if it is not; an element keeps its value.
 
-    TVM does not check the alignment: a kernel that reads 64 bytes from a misaligned address ends the process.
+    It is contiguous, writable, at a multiple of 64 bytes, and in this machine's byte order. TVM does not check the
+    alignment: a kernel that reads 64 bytes from a misaligned address ends the process.
     """
-    if array.flags.c_contiguous and array.flags.writeable and array.ctypes.data % ALIGNMENT == 0:
+    is_native = array.dtype.isnative
+    if array.flags.c_contiguous and array.flags.writeable and array.ctypes.data % ALIGNMENT == 0 and is_native:
         return array
-    fresh = empty(array.shape, array.dtype)
+    fresh = empty(array.shape, array.dtype.newbyteorder("="))
     fresh[...] = array
     return fresh
 

@@ -56,6 +56,11 @@ def test_put_and_get_return_the_same(value: np.ndarray) -> None:
     np.testing.assert_array_equal(returned, value)
 
 
+def test_put_takes_the_byte_order_of_another_machine() -> None:
+    returned = get(put(np.array([1, 2], ">f4")))
+    assert (returned.dtype.str[0], returned.tolist()) == ("<", [1, 2])
+
+
 def test_map_weights_is_the_file_itself(tmp_path: Path) -> None:
     path = tmp_path / "w"
     path.write_bytes(np.arange(32, dtype="<f4").tobytes())
