@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from runner.batch.bulk import PartT
 from runner.batch.row_runner import BaseRowRunner, OutputPart, Piece, make_output_part
 from runner.engine.options import RunOptions
-from runner.graph.selection import Scope
+from runner.graph.selection import Scope, find_needed
 from runner.graph.types import GRAPH_INPUTS, Ref
 from runner.runtime.values import STR
 from runner.speech.model import model_dims
@@ -80,6 +80,9 @@ class LineRunner(BaseRowRunner[PartT]):
         self._vocab: Mapping[str, int] = pipeline.config.get(_VOCABULARY, {})
         self._dims = model_dims(pipeline)
         self._cut = find_cut(graph)
+        self._in_front = [] if self._cut is None else find_needed(graph, [self._cut], ())
+        forced = options.scope.find_forced(graph)
+        self._forced_in_front = forced.intersection(spec.name for spec in self._in_front)
         text = graph.dims.get(next((spec.dim("text") for spec in find_tokenizers(graph)), "text"))
         # A fixed size is no limit to cut at: cutting would change the audio, and a fixed size promises not to.
         bounds = [] if text is None or text.static else [text.max]
@@ -107,7 +110,9 @@ class LineRunner(BaseRowRunner[PartT]):
     def _pieces(self, row: Row, *, checks: bool = False) -> list[Piece]:
         if self._cut is None or self._cut.stage == GRAPH_INPUTS:
             return self._planned_pieces(row)
-        if str(self._cut) in self._options.override:
+        last = self._options.scope.until or self._options.scope.only
+        ends_in_front = any(spec.name == last for spec in self._in_front)
+        if ends_in_front or str(self._cut) in self._options.override:
             return [ChunkPiece(self._whole(row).inputs)]
         text = self._check_front(row, self._cut) if checks else self._run_front(row, self._cut)
         if text is None:
@@ -127,13 +132,14 @@ class LineRunner(BaseRowRunner[PartT]):
     def _cut_at(self, row: Row, cut: Ref, text: str, *, checks: bool) -> list[Piece]:
         """Cut the text that a stage gave. One chunk needs no override, unless the stage would run a second time."""
         chunks, inputs = self._split(text), self._whole(row).inputs
-        if len(chunks) == 1 and self._pipeline.stage_cache is not None and not checks:
+        keeps = self._pipeline.stage_cache is not None and all(spec.cache for spec in self._in_front)
+        if len(chunks) == 1 and keeps and not self._forced_in_front and not checks:
             return [ChunkPiece(inputs, chunk=chunks[0])]
         return [ChunkPiece(inputs, {str(cut): chunk.phonemes}, chunk) for chunk in chunks]
 
     def _run_front(self, row: Row, cut: Ref) -> str:
         """Run the stages in front of the cut; gives their text."""
-        options = _until(self._options_of(row, Piece({})), cut)
+        options = self._until(self._options_of(row, Piece({})), cut)
         run = self._pipeline.prepare(self._whole(row).inputs, options, warn=False)
         return str(self._pipeline.finish(run, announce=False)[str(cut)])
 
@@ -141,13 +147,14 @@ class LineRunner(BaseRowRunner[PartT]):
         """Call the stages in front of the cut; gives their text, or None if one of them needs a library."""
         varying = [] if self._lines is None else [self._lines]
         if self._front is None:
-            self._front = self._make_template(varying, _until(self._options, cut))
+            self._front = self._make_template(varying, self._until(self._options, cut))
         found = self._front.check(dict.fromkeys(varying, row.text), row.label).get(cut)
         return None if found is None else str(found)
 
-
-def _until(options: RunOptions, cut: Ref) -> RunOptions:
-    return dataclasses.replace(options, scope=Scope(until=cut.stage), keep=False, retain=frozenset([cut]))
+    def _until(self, options: RunOptions, cut: Ref) -> RunOptions:
+        """Give the options of a run of the stages in front, of which those run anew that were asked to."""
+        scope = Scope(until=cut.stage, refresh=self._forced_in_front)
+        return dataclasses.replace(options, scope=scope, keep=False, retain=frozenset([cut]))
 
 
 class OutputRunner(LineRunner[OutputPart]):

@@ -86,6 +86,22 @@ def test_the_stages_in_front_run_once_for_a_line(run: Run, front: Path) -> None:
     assert len(calls()) == 3
 
 
+@pytest.mark.parametrize("option", ["--refresh", "--from"])
+@pytest.mark.parametrize("text", ["3", f"{LIMIT} 5"])
+def test_a_stage_in_front_runs_again_when_asked_to(run: Run, front: Path, option: str, text: str) -> None:
+    assert run(front, "--in", f"text={text}", "-o", "a.wav")[0] == 0
+    before = len(calls())
+    assert run(front, "--in", f"text={text}", "-o", "a.wav", option, "front")[0] == 0
+    assert len(calls()) == before + 2  # once for the check
+
+
+@pytest.mark.parametrize("option", ["--until", "--only"])
+def test_a_part_that_ends_in_front_gives_the_whole_line(run: Run, front: Path, option: str) -> None:
+    text = f"{'h' * LIMIT} {'h' * 5}"
+    wanted = f"--in text:\n  spelled: {text}\n  front.phonemes: {text}\n"
+    assert run(front, "--in", f"text={LIMIT} 5", option, "front")[:2] == (0, wanted)
+
+
 def test_every_line_is_checked_before_the_first_is_spoken(run: Run, front: Path) -> None:
     Path("text.txt").write_text(f"3\n4 odd\nseven\n{LIMIT + 1}\n5\n", "utf-8")
     code, _, err = run(front, "--input", "text.txt", "-o", "a.wav")
