@@ -107,16 +107,24 @@ def build(
         BuildError: a stage could not be compiled, or the build root not be written.
     """
     report = progress or (lambda stage, state, seconds: None)
-    todo, known = [], make_recipes(graph, build_root)
+    known = make_recipes(graph, build_root)
+    todo: dict[tuple[Path, str], list[Recipe]] = {}  # the stages of one library
     for recipe in known:
         if only is not None and recipe.stage not in only:
             continue
         if find_reason(recipe) is None:
             report(recipe.stage, "current", 0.0)
         else:
-            todo.append(recipe)
+            todo.setdefault((recipe.library, recipe.key), []).append(recipe)
     if not todo:
         return
+    _compile_all([recipes[0] for recipes in todo.values()], known, graph, report)
+    for recipe in (recipe for recipes in todo.values() for recipe in recipes[1:]):
+        report(recipe.stage, "current", 0.0)
+
+
+def _compile_all(todo: Sequence[Recipe], known: Sequence[Recipe], graph: Graph, report: Progress) -> None:
+    """Compile the recipes `todo`, each of another library; `known` are all those of the graph."""
     check_linker()
     for recipe in todo:
         check_target(recipe.stage, recipe.target)

@@ -223,6 +223,15 @@ def test_graph_without_a_model_is_built_and_run(plain: Path, tmp_path: Path, sta
         assert result.stages["twice"].status == status
 
 
+def test_library_of_two_stages_is_compiled_once(plain: Path, tmp_path: Path) -> None:
+    first = NO_MODEL[NO_MODEL.index("  twice:") :]
+    plain.write_text(NO_MODEL + first.replace("  twice:", "  again:").replace("input.x", "twice.y"), "utf-8")
+    graph, told = load_graph(str(plain)), list[tuple[str, str]]()
+    build(graph, tmp_path / "root", progress=lambda stage, state, _seconds: told.append((stage, state)))
+    assert told == [("twice", "compiling"), ("twice", "built"), ("again", "current")]
+    assert stale(graph, tmp_path / "root") == []
+
+
 def test_commands_take_a_graph_without_a_model(plain: Path, tmp_path: Path, run: Run) -> None:
     for command in ("check", "show", "config"):
         assert run(command, plain)[0] == 0
