@@ -227,8 +227,8 @@ def test_resampled_audio_is_written_at_its_own_rate(root: Path, command: Command
     wide, narrow = soundfile.info("a.wav"), soundfile.info("b.wav")
     assert (wide.samplerate, narrow.samplerate) == (24000, 16000)
     assert narrow.frames == wide.frames * 2 // 3
-    asked = ("-o", "narrow=b.wav", "-o", "audio=a.wav", "--build-dir", root, "--json")  # of the first, it tells seconds
-    told = json.loads(command("run", "outputs.yaml", *SPEAK, *asked)[1])
+    other = ("-o", "narrow=b.wav", "-o", "audio=a.wav", "--build-dir", root, "--json")  # of the first, it tells seconds
+    told = json.loads(command("run", "outputs.yaml", *SPEAK, *other)[1])
     assert (told["sample_rate"], told["audio_seconds"]) == (16000, narrow.frames / 16000)
 
 

@@ -35,8 +35,15 @@ What a stage gives is known by its content: where one runs again and gives the s
 with `skip_unknown`, and with other code of `align` for the same numbers. A comment in the source of `f0n` has its
 library built again, to the same bytes, so that nothing runs. `bert` does not depend on the voice; `duration` does.
 
-`kokoro-run replay` does a run again with the files that it read, from any folder. A voice, `--vocab` or `--load` file
-that has changed since, or is gone, is refused; `--voice` gives another voice. Other code, libraries, weights and
+`kokoro-run replay` does a run again with the files that it read, from any folder: the last one (`replay last`), or one
+that `kokoro-run runs` lists. It takes the options of `run`, each of which replaces that of the run:
+
+    kokoro-run replay last --speed 1.2 --voice am_adam --until f0n --save-tensors ports
+
+With `--input` or `--phonemes` other lines are spoken as those of the run were; arrays of its `--load` are then left
+out, since they belong to its lines. Not taken over are the options that force stages to run, that name files (the
+audio is put beside that of the run, as `NAME.replay.wav`) and that say what is printed. A voice, `--vocab` or `--load`
+file that has changed since, or is gone, is refused, unless an option gives another. Other code, libraries, weights and
 versions are told.
 """
 

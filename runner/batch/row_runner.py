@@ -86,7 +86,7 @@ class BaseRowRunner(Generic[PartT]):
         self._templates: dict[tuple[str, ...], RunTemplate] = {}
 
     def check(self, row: Row) -> None:
-        """Find out whether a row could be run; no library is loaded, and nothing is kept.
+        """Find out whether a row could be run: its values, and what the stages of `_checkers` refuse.
 
         Raises:
             LineError: it could not.
@@ -181,6 +181,10 @@ class BaseRowRunner(Generic[PartT]):
             return cache.identity(spec)  # computed once, from digests of files that are remembered
         return keys.identity(spec, graph, self._pipeline.config, library, memo)
 
+    def _checkers(self) -> list[str]:
+        """The stages that a check calls, and that run again for the row: they take no time and have no effect."""
+        return []
+
     def _settings(self) -> list[Any]:
         """The settings of this runner that its output depends on."""
         return []
@@ -211,7 +215,7 @@ class BaseRowRunner(Generic[PartT]):
 
     def _make_template(self, varying: Collection[str], options: RunOptions, texts: Collection[str] = ()) -> RunTemplate:
         shared = {name: value for name, value in self._inputs.items() if name not in varying}
-        return RunTemplate(self._pipeline, shared, varying, options, texts)
+        return RunTemplate(self._pipeline, shared, varying, options, texts, self._checkers())
 
     def _options_of(self, row: Row, piece: Piece) -> RunOptions:
         override = {**self._options.override, **piece.override}

@@ -205,13 +205,14 @@ def _parse(name: str, text: str, type_: TensorType) -> Any:
 def _make_array(where: str, value: list[Any], type_: TensorType) -> Any:
     try:
         array = np.array(value)
-    except ValueError as error:
-        raise RunError(f"{where}: {error}") from None
+    except ValueError:
+        raise RunError(f"{where}: the lists in it differ in length; expected {type_}") from None
     wanted = np.dtype(type_.dtype)
     kinds = {"b": "b", "i": "iu", "u": "iu", "f": "iuf"}[wanted.kind]
     if array.size and array.dtype.kind not in kinds:
         raise RunError(f"{where}: expected {type_}, got values of {array.dtype}")
-    converted = array.astype(wanted)
+    with np.errstate(over="ignore"):  # what is beyond the range of a float becomes infinite, and is refused
+        converted = array.astype(wanted)
     if wanted.kind in "iu" and not np.array_equal(converted, array):
         raise RunError(f"{where}: a value is beyond the range of {type_.dtype}")
     return converted

@@ -116,7 +116,22 @@ def find_suffix(graph: Graph, name: str) -> str:
 def select_outputs(graph: Graph, targets: list[Target]) -> Graph:
     """Give the graph with the outputs that are written alone: what nobody asked for is not computed."""
     names = [target.name for target in targets]
-    return dataclasses.replace(graph, outputs={name: graph.outputs[name] for name in names}) if names else graph
+    if not names:
+        return graph
+    audio = {name: rate for name, rate in graph.audio.items() if name in names}
+    return dataclasses.replace(graph, outputs={name: graph.outputs[name] for name in names}, audio=audio)
+
+
+@contextlib.contextmanager
+def removing_empty_folders(targets: Iterable[Target]) -> Iterator[None]:
+    """Remove the folders of `targets` that the block makes and leaves empty, as a run that is refused does."""
+    absent = [path for target in targets if target.path is not None and not (path := Path(target.path)).exists()]
+    try:
+        yield
+    finally:
+        for path in absent:
+            with contextlib.suppress(OSError):  # a file, or a folder that is not empty
+                path.rmdir()
 
 
 class OutputPlaces:

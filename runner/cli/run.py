@@ -19,7 +19,7 @@ from runner.cli import console, options, progress
 from runner.cli.building import build_for, build_stale, find_covered, make_pipeline
 from runner.cli.files import check_files
 from runner.cli.inputs import GivenInputs
-from runner.cli.outputs import OutputPlaces, Target, choose_targets, select_outputs
+from runner.cli.outputs import OutputPlaces, Target, choose_targets, removing_empty_folders, select_outputs
 from runner.cli.recording import observe, start_trace, write_trace
 from runner.cli.run_folders import RunFolders
 from runner.cli.runners import has_tokenizer, make_runner
@@ -100,7 +100,8 @@ def execute(
     trace = start_trace(pipeline, settings)
     if not targets:
         return _show(pipeline, settings, given, rows, trace, replayed)
-    return _write(pipeline, settings, given, rows, targets, trace, replayed)
+    with removing_empty_folders(targets):
+        return _write(pipeline, settings, given, rows, targets, trace, replayed)
 
 
 def execute_stream(graph: Graph, settings: Settings, rows: Iterable[Row] | None, cache: Cache | None) -> None:

@@ -74,27 +74,28 @@ def sweep(
     for pipe in filter(is_pipe, [find_file(graph, "graphs"), *(find_file(name, "configs") for name in overlays)]):
         raise click.UsageError(f"--sweep reads the graph for each value, and {pipe} can be read once; give a file")
     graphs = [options.load(graph, overlays, (*sets, *point.sets), cache) for point in points]  # before the first runs
-    reports = []
-    with settings.open_rows() as rows:
-        for point, checked in zip(points, graphs, strict=True):
-            if not settings.quiet:
-                click.echo(f"{point.name}:", err=True)
-            reports.append((point, *_run(point, checked, settings, rows, cache)))
+    outputs = [_place_outputs(point, checked, settings) for point, checked in zip(points, graphs, strict=True)]
+    reports: list[tuple[_Point, Report, _Counts, float]] = []
+    try:
+        with settings.open_rows() as rows:
+            for point, checked, places in zip(points, graphs, outputs, strict=True):
+                if not settings.quiet:
+                    click.echo(f"{point.name}:", err=True)
+                one = dataclasses.replace(settings, outputs=places, sweep=())
+                reports.append((point, *_run(checked, one, rows, cache)))
+    finally:  # of the points that are done, if another one fails
+        if reports and not settings.as_json:
+            _print_table(reports)
     if settings.as_json:
         told = [{"sweep": point.name, **report.table} for point, report, _, _ in reports]
         console.echo(json.dumps({"format": 1, "points": told}))
-    else:
-        _print_table(reports)
     if any(report.failed for _, report, _, _ in reports):
         click.get_current_context().exit(1)
 
 
-def _run(
-    point: _Point, graph: Graph, settings: Settings, rows: Iterable[Row] | None, cache: Cache
-) -> tuple[Report, _Counts, float]:
+def _run(graph: Graph, settings: Settings, rows: Iterable[Row] | None, cache: Cache) -> tuple[Report, _Counts, float]:
     counts, start = _Counts(), time.perf_counter()
-    one = dataclasses.replace(settings, outputs=_place_outputs(point, graph, settings), sweep=())
-    report = execute(graph, one, rows, cache, observers=[counts])
+    report = execute(graph, settings, rows, cache, observers=[counts])
     return report, counts, time.perf_counter() - start
 
 
@@ -106,14 +107,18 @@ def _place_outputs(point: _Point, graph: Graph, settings: Settings) -> tuple[str
     """
     if not settings.outputs and not graph.audio:
         return ()
-    if len(settings.outputs) != 1 or not settings.outputs[0].endswith("/"):
-        raise click.UsageError("--sweep writes into a folder: give one, as in -o out/")
-    folder = settings.outputs[0].rstrip("/") or "/"
+    if len(settings.outputs) != 1:
+        raise click.UsageError("--sweep writes into a folder: give one, as in -o out/ or -o NAME=out/")
+    name, equals, place = settings.outputs[0].partition("=")
+    prefix, place = (f"{name}=", place) if equals and name in graph.outputs else ("", settings.outputs[0])
+    if Path(place).suffix and not place.endswith("/") and not Path(place).is_dir():
+        raise click.UsageError(f"--sweep writes into a folder, and {place} is the name of a file; give {place}/")
+    folder = place.rstrip("/") or "/"
     with writing(folder):
         Path(folder).mkdir(exist_ok=True)
-    is_one = settings.source is None and len(graph.outputs) == 1
-    name, *_ = graph.outputs
-    return (f"{folder}/{point.name}{find_suffix(graph, name) if is_one else '/'}",)
+    only = name if prefix else next(iter(graph.outputs))
+    is_one = settings.source is None and (prefix != "" or len(graph.outputs) == 1)
+    return (f"{prefix}{folder}/{point.name}{find_suffix(graph, only) if is_one else '/'}",)
 
 
 def _list_points(settings: Settings) -> Iterator[_Point]:

@@ -105,6 +105,9 @@ class CompiledStage:
         path = manifests.manifest_path(self.library)
         return Manifest.read(path).weights.size if path.is_file() else 0
 
+    def describe_code(self) -> str:
+        return ""
+
     def check_code(self, identity: Mapping[str, Any], memo: Memo) -> None:
         self.load()
         manifest = self._manifest

@@ -72,7 +72,12 @@ class ExecutionContext:
         }
         with handle_warnings(lambda message: warn(f"{spec.name}: {message}")):
             outputs = self.executors[spec.name](checked, sizes, threads, self.concurrency.threads)
-        return {port: sizes.take(f"{spec.name}.{port}", type_, outputs[port]) for port, type_ in spec.outputs.items()}
+        try:
+            return {
+                port: sizes.take(f"{spec.name}.{port}", type_, outputs[port]) for port, type_ in spec.outputs.items()
+            }
+        except RunError as error:
+            raise RunError(f"{error}{self.executors[spec.name].describe_code()}") from error
 
 
 class Execution:

@@ -63,6 +63,9 @@ class Executor(Protocol):
     def weight_bytes(self) -> int:
         """Size of the weights; 0 where there are none, or none yet."""
 
+    def describe_code(self) -> str:
+        """Say where a user finds the code of the stage, as the end of a message; '' for a library."""
+
     def check_code(self, identity: Mapping[str, Any], memo: Memo) -> None:
         """Refuse to run other code than that of `identity` (`cache.keys.identity`), which the cache key was made from.
 

@@ -74,6 +74,11 @@ class PythonStage:
     def weight_bytes(self) -> int:
         return 0
 
+    def describe_code(self) -> str:
+        code = getattr(find_function(self._spec.module), "__code__", None)
+        where = "" if code is None else f" is {display_path(Path(code.co_filename))}:{code.co_firstlineno}"
+        return f"; {self._name}{where}"
+
     def check_code(self, identity: Mapping[str, Any], memo: Memo) -> None:  # noqa: ARG002
         # The process runs the sources that were there at the first import, whatever the files hold now. Stages share
         # modules, each of which is imported once.

@@ -40,6 +40,7 @@ class RunTemplate:
         varying: Collection[str],
         options: RunOptions,
         texts: Collection[str] = (),
+        called: Collection[str] | None = None,
     ) -> None:
         """Find the stages that need no library.
 
@@ -48,6 +49,7 @@ class RunTemplate:
             varying: the names of the others.
             options: of the runs.
             texts: outputs of stages as 'stage.port', each a text in whose place every run is given another.
+            called: the stages that a check may call; None for all.
 
         Raises:
             RunError: a shared input or a parameter is not what its port takes.
@@ -70,7 +72,8 @@ class RunTemplate:
             *(output for output in outputs if output[2] in changing),
         ]
         self._stages = [
-            (spec, {ref.port: ref for ref in ports(spec) if ref not in run.override}) for spec in self._find_stages(run)
+            (spec, {ref.port: ref for ref in ports(spec) if ref not in run.override})
+            for spec in self._find_stages(run, called)
         ]
 
     def start(self, values: Mapping[str, object], label: str = "") -> RunState:
@@ -114,10 +117,11 @@ class RunTemplate:
         for place, type_, ref in self._wires:
             sizes.take(place, type_, values[ref])
 
-    def _find_stages(self, run: RunState) -> Iterator[StageSpec]:
+    def _find_stages(self, run: RunState, called: Collection[str] | None) -> Iterator[StageSpec]:
         """Find the stages of Python that depend on no stage with a library, in the graph's order."""
         known = {*run.given, *self._varying.values()}
         for spec in run.needed:
-            if not spec.is_library and known.issuperset(wire.ref for wire in spec.inputs.values()):
+            may_be_called = not spec.is_library and (called is None or spec.name in called)
+            if may_be_called and known.issuperset(wire.ref for wire in spec.inputs.values()):
                 known |= set(ports(spec))
                 yield spec

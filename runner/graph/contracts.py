@@ -140,7 +140,7 @@ def _file_hint(name: str) -> str:
 
 def list_own_modules(folder: Path) -> set[str]:
     """List the modules and packages that a stage's file in `folder` imports from there."""
-    found = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
+    found = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/*.py")}
     return found - _PROTECTED - sys.stdlib_module_names
 
 

@@ -108,7 +108,8 @@ class _Reader:
         except _UnreadableError:
             return None
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
+            in_key = "simple key" in (error.context or "") and error.context_mark is not None
+            mark = error.context_mark if in_key else error.problem_mark or error.context_mark
             self.note(mark, self.syntax_message(error, mark))
         return None
 

@@ -117,6 +117,8 @@ class Sizes:
             type_ = type_.tensor
         if not type_.dims and isinstance(value, bool | int | float):
             value = make_scalar(port, type_, value)
+        elif not type_.dims and isinstance(value, np.generic):
+            value = np.asarray(value)
         return self._check(port, type_, value)
 
     def _check(self, port: str, type_: TensorType, value: object) -> Array:

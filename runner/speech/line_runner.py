@@ -20,7 +20,7 @@ from runner.engine.options import RunOptions
 from runner.graph.selection import Scope, find_needed
 from runner.graph.types import GRAPH_INPUTS, Ref
 from runner.runtime.values import STR
-from runner.speech.model import model_dims
+from runner.speech.model import VOICE_TYPE, model_dims
 from runner.speech.split import Chunk, split
 from stages.dims import END_TOKENS
 from stages.symbols import looks_like_text
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from runner.batch.rows import Row
     from runner.engine.pipeline import Pipeline, Result
     from runner.engine.run_state import RunState
-    from runner.engine.run_template import RunTemplate
     from runner.graph.types import Graph, StageSpec
 
 PHONEMES = "phonemes"  # the port of a tokenizer that takes the text to be cut
@@ -86,7 +85,6 @@ class LineRunner(BaseRowRunner[PartT]):
         text = graph.dims.get(next((spec.dim("text") for spec in find_tokenizers(graph)), "text"))
         # A fixed size is no limit to cut at: cutting would change the audio, and a fixed size promises not to.
         bounds = [] if text is None or text.static else [text.max]
-        self._front: RunTemplate | None = None
         self._input = None if lines is None else Ref(GRAPH_INPUTS, lines)
         self._texts, self._first_text = 0, ""  # lines that look like text
         self._limit = min([self._dims.text_max, *bounds]) - END_TOKENS
@@ -103,6 +101,15 @@ class LineRunner(BaseRowRunner[PartT]):
             others = f" and {more} more line{'s' if more > 1 else ''} look" if more else " looks"
             _LOG.warning("%s%s like text, not like phonemes: %s", self._first_text, others, _WHY_TEXT)
         self._texts, self._first_text = 0, ""
+
+    def _checkers(self) -> list[str]:
+        """The tokenizers, and the stages that choose a row of a voice."""
+        voiced = [
+            spec.name
+            for spec in self._pipeline.graph.stages.values()
+            if any(wire.type == VOICE_TYPE for wire in spec.inputs.values())
+        ]
+        return [*(spec.name for spec in find_tokenizers(self._pipeline.graph)), *voiced]
 
     def _settings(self) -> list[Any]:
         return [self._limit]
@@ -144,11 +151,13 @@ class LineRunner(BaseRowRunner[PartT]):
         return str(self._pipeline.finish(run, announce=False)[str(cut)])
 
     def _check_front(self, row: Row, cut: Ref) -> str | None:
-        """Call the stages in front of the cut; gives their text, or None if one of them needs a library."""
-        varying = [] if self._lines is None else [self._lines]
-        if self._front is None:
-            self._front = self._make_template(varying, self._until(self._options, cut))
-        found = self._front.check(dict.fromkeys(varying, row.text), row.label).get(cut)
+        """Run the stages in front of the cut; gives their text, or None if one of them needs a library.
+
+        What they give is kept in the cache: without one, they run again for the line.
+        """
+        options = dataclasses.replace(self._until(self._options_of(row, Piece({})), cut), scope=Scope(until=cut.stage))
+        run = self._pipeline.prepare(self._whole(row).inputs, options)
+        found = self._pipeline.peek(run, cut)
         return None if found is None else str(found)
 
     def _until(self, options: RunOptions, cut: Ref) -> RunOptions:

@@ -178,7 +178,8 @@ def test_a_plan_and_a_comparison_take_inputs(run: Run, graph: Path) -> None:
         ((), "input 'x' of the graph is missing: it takes float32[n]; give --in x=VALUE"),
         (("--in", "x=1"), "--in x=1: expected float32[n]: a value such as [1, 2, 3], or @FILE.npy"),
         (("--in", 'x=["a"]'), '--in x=["a"]: expected float32[n], got values of <U1'),
-        (("--in", "x=[[1], [1, 2]]"), "--in x=[[1], [1, 2]]: setting an array element with a sequence"),
+        (("--in", "x=[[1], [1, 2]]"), "--in x=[[1], [1, 2]]: the lists in it differ in length; expected float32[n]"),
+        (("--in", "x=[1e39]"), "1 of 1 values are not finite"),
         (("--in", "y=1"), "--in y: the graph has no input 'y'; known: x"),
         (("--in", "x=[1]", "--in", "x=[2]"), "--in x is given twice: [1] and [2]; leave one out"),
         (("--in", "x"), "'x' is not NAME=VALUE or NAME=@FILE, as in gain=0.5"),
@@ -295,3 +296,51 @@ def test_a_graph_without_speech_loads_no_speech(graph: Path, tmp_path: Path) -> 
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.endswith("  said: 2\n[]\n")
+
+
+COUNTED = CODE.replace("def scale(x, gain):\n", "def scale(x, gain):\n    open('calls', 'a').write('x')\n")
+
+
+def test_a_stage_runs_once_and_a_hit_does_not(run: Run, graph: Path) -> None:
+    graph.with_name("numbers_of.py").write_text(COUNTED, "utf-8")
+    for _ in range(2):
+        assert run(graph, "--in", "x=[1]", "-o", "y=y.npy")[0] == 0
+        assert Path("calls").read_text("utf-8") == "x"
+    assert run("run", graph, "--in", "x=[1]", "--sweep", "params.gain=2,3,4", "-o", "out/")[0] == 0
+    assert Path("calls").read_text("utf-8") == "xxx"
+    assert run(graph, "--in", "x=[1]", "-o", "y=y.npy", "--no-cache")[0] == 0
+    assert Path("calls").read_text("utf-8") == "xxxx"
+
+
+def test_a_sweep_writes_one_of_several_outputs(run: Run, graph: Path) -> None:
+    assert run("run", graph, "--in", "x=[1]", "--sweep", "params.gain=2,3", "-o", "y=out")[0] == 0
+    assert [np.load(f"out/gain={gain}.npy").tolist() for gain in (2, 3)] == [[2], [3]]
+
+
+def test_what_a_stage_gives_that_does_not_fit_is_told_with_its_place(run: Run, graph: Path) -> None:
+    graph.with_name("numbers_of.py").write_text(CODE.replace('"y": x * gain', '"y": x > gain'), "utf-8")
+    code, _, err = run(graph, "--in", "x=[1]")
+    line = GRAPH.split("\n").index("  scale:") + 1
+    place = f"stage 'scale' ({graph}:{line}) is {graph.with_name('numbers_of.py')}:4"
+    assert (code, err.startswith("the inputs: scale.y: expected float32[n], got bool[1]; ")) == (2, True)
+    assert place in err
+
+
+def test_a_number_of_numpy_is_a_scalar(run: Run, graph: Path) -> None:
+    text = GRAPH.replace("y: float32[n]\n  say", "y: float32[]\n  say").replace(
+        "float32[n] <- scale", "float32[] <- scale"
+    )
+    graph.write_text(text, "utf-8")
+    code = CODE.replace('y=Out("float32[n]", "")', 'y=Out("float32[]", "")').replace("x * gain", "(x * gain).sum()")
+    code = code.replace('y=In("float32[n]", "")', 'y=In("float32[]", "")').replace(
+        "for value in y)", "for value in [y])"
+    )
+    graph.with_name("numbers_of.py").write_text(code, "utf-8")
+    assert run(graph, "--in", "x=[1, 2]")[1] == "the inputs:\n  y: 6.\n  said: 6\n"
+
+
+def test_a_refused_run_leaves_no_folder(run: Run, graph: Path, texts: Path) -> None:
+    assert run(graph, "--in", "x=[1,2,3,4,5,6,7]", "-o", "out/")[0] == 2
+    Path("lines.txt").write_bytes(b"ab\n\xff\n")
+    assert run(texts, "--input", "lines.txt", "--in", "times=1", "-o", "there/")[0] == 2
+    assert [path for path in Path().iterdir() if path.is_dir()] == []
