@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 from runner.build.export import count_parameters, export, name_stage_in_errors
 from runner.build.passes import compile_module
+from runner.build.sources import list_paths
 from runner.build.staleness import Recipe, find_reason, make_recipes
 from runner.build.targets import check_linker, check_target, needed_features, resolve_target, spell_target
 from runner.build.weights import check_checkpoint, pack, write_weights
@@ -51,6 +52,7 @@ Progress = Callable[[str, str, float], None]
 
 
 _WAITING = "waiting"
+_imported: dict[Path, str] = {}  # source -> its sha256 when this process first imported it
 
 
 @dataclass(frozen=True)
@@ -144,8 +146,19 @@ def _compile_all(todo: Sequence[Recipe], known: Sequence[Recipe], graph: Graph, 
             report(recipe.stage, state, seconds)
 
 
+def _find_changed(recipe: Recipe) -> str | None:
+    """Find a source that this process has imported, and that has changed since; the others count as imported now."""
+    found = None
+    for name, path in list_paths(recipe.source, recipe.sources).items():
+        if _imported.setdefault(path, recipe.sources[name]) != recipe.sources[name]:
+            found = found or name
+    return found
+
+
 def _compile_in_workers(pool: WorkerPool, todo: Sequence[Recipe], model: Model, report: Progress) -> None:
     """Compile several stages at a time; those with the most parameters first, so that no long one is left."""
+    for recipe in todo:
+        _find_changed(recipe)  # counting imports them; what is compiled is imported by the workers
     todo = sorted(todo, key=lambda recipe: count_parameters(recipe.source, model.dims), reverse=True)
     unfinished = {recipe.stage: recipe.library for recipe in todo}
     jobs = [(recipe.stage, partial(_compile, recipe, model)) for recipe in todo]
@@ -208,6 +221,10 @@ def _build_stage(recipe: Recipe, model: Model) -> None:
     """Compile a stage and write its three files, the manifest last."""
     library = recipe.library
     target = resolve_target(recipe.target)
+    changed = _find_changed(recipe)
+    if changed is not None:
+        fact = f"{changed} changed while this process was running, which has imported it; start it again"
+        raise BuildError(f"stage '{recipe.stage}': {fact}")
     with name_stage_in_errors(recipe.stage, target):
         module, layers, names = export(recipe.source, recipe.entry, model.dims, target)
     with tempfile.TemporaryDirectory(dir=library.parent, prefix=f".{library.stem}.") as scratch:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import stages
@@ -58,9 +58,9 @@ def unchanged_sources(library: Path, source: str, digest: Callable[[str], str]) 
     try:
         manifest = Manifest.read(manifests.manifest_path(library))
         known = manifest.sources if manifest.source == source else {}
-        folder = find_stage(source).path.parent
+        paths = list_paths(source, known)
         unchanged = all(
-            (digest(name) if name.partition("/")[0] in _PACKAGES else file_sha256(folder / name)) == sha256
+            (digest(name) if name.partition("/")[0] in _PACKAGES else file_sha256(paths[name])) == sha256
             for name, sha256 in known.items()
         )
     except (RunError, OSError, ContractError):
@@ -74,8 +74,18 @@ def digest_source(name: str) -> str:
     Raises:
         OSError: it cannot be read.
     """
+    return file_sha256(_find_own(name))
+
+
+def list_paths(source: str, names: Iterable[str]) -> dict[str, Path]:
+    """List the files that a manifest of the stage `source` calls `names`."""
+    folder = find_stage(source).path.parent
+    return {name: _find_own(name) if name.partition("/")[0] in _PACKAGES else folder / name for name in names}
+
+
+def _find_own(name: str) -> Path:
     package, _, rest = name.partition("/")
-    return file_sha256({"stages": _stages_folder(), "runner": _RUNNER}[package] / rest)
+    return {"stages": _stages_folder(), "runner": _RUNNER}[package] / rest
 
 
 def find_sources(source: str) -> dict[str, str]:

@@ -232,6 +232,16 @@ def test_library_of_two_stages_is_compiled_once(plain: Path, tmp_path: Path) -> 
     assert stale(graph, tmp_path / "root") == []
 
 
+def test_code_that_has_changed_since_this_process_imported_it_is_not_built(plain: Path, tmp_path: Path) -> None:
+    """A library of the old code must not count as one of the new."""
+    graph, root = load_graph(str(plain)), tmp_path / "root"
+    build(graph, root)
+    (tmp_path / "kokoro_run_twice" / "twice.py").write_text(TWICE.replace("x + x", "x + x + x"), "utf-8")
+    with pytest.raises(BuildError, match=r"stage 'twice': twice\.py changed while this process was running"):
+        build(graph, root)
+    assert [name for name, _ in stale(graph, root)] == ["twice"]
+
+
 def test_commands_take_a_graph_without_a_model(plain: Path, tmp_path: Path, run: Run) -> None:
     for command in ("check", "show", "config"):
         assert run(command, plain)[0] == 0
