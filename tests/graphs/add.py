@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stages.contract import In, Out, stage
+from kokoro_run import In, Out, stage
 
 
 @stage(a=In("float32[n]", "numbers"), b=In("float32[n]", "as many"), y=Out("float32[n]", "their sums"))

@@ -1,6 +1,6 @@
 """English text to phonemes, a letter at a time: a toy that a real front end takes the place of."""
 
-from stages.contract import In, Out, stage
+from kokoro_run import In, Out, stage
 
 SOUNDS = {"c": "k", "q": "k", "x": "ks", "y": "j", "r": "ɹ", "a": "æ", "e": "ɛ", "i": "ɪ", "o": "ɑ", "u": "ʌ", "g": "ɡ"}
 

@@ -3,7 +3,7 @@
 import decibel
 import numpy as np
 
-from stages.contract import In, Out, stage
+from kokoro_run import In, Out, stage
 
 
 @stage(audio=(In("float32[samples]", "a waveform"), Out("float32[samples]", "the same, 6 dB quieter")))

@@ -2,7 +2,7 @@
 
 from tvm.relax.frontend import nn
 
-from stages.contract import In, Out, stage
+from kokoro_run import In, Out, stage
 from stages.families import Dims
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from tvm.relax.frontend import nn
 
-from stages.contract import In, Out, stage
+from kokoro_run import In, Out, stage
 from stages.families import Dims
 from stages.layers.packing import Packed, Take
 

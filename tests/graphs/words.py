@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stages.contract import In, Out, StageError, stage
+from kokoro_run import In, Out, StageError, stage
 
 
 @stage(

@@ -298,7 +298,9 @@ def test_a_graph_without_speech_loads_no_speech(graph: Path, tmp_path: Path) -> 
     assert done.stdout.endswith("  said: 2\n[]\n")
 
 
-COUNTED = CODE.replace("def scale(x, gain):\n", "def scale(x, gain):\n    open('calls', 'a').write('x')\n")
+COUNTED = CODE.replace(
+    "def scale(x, gain):\n", "def scale(x, gain):\n    with open('calls', 'a') as file:\n        file.write('x')\n"
+)
 
 
 def test_a_stage_runs_once_and_a_hit_does_not(run: Run, graph: Path) -> None:
