@@ -75,6 +75,8 @@ class PythonStage:
         return 0
 
     def describe_code(self) -> str:
+        if self._spec.module.startswith("stages."):
+            return ""  # of this project: what does not fit is the input's
         code = getattr(find_function(self._spec.module), "__code__", None)
         where = "" if code is None else f" is {display_path(Path(code.co_filename))}:{code.co_firstlineno}"
         return f"; {self._name}{where}"
