@@ -13,6 +13,8 @@ from runner.build.staleness import checkpoint_record
 from runner.cache.digest import list_files
 from runner.cli import console
 from runner.cli.inputs import list_files as list_input_files
+from runner.cli.outputs import ARRAY
+from runner.cli.runners import has_tokenizer
 from runner.errors import RunError
 from runner.files.locate import find_file
 from runner.files.overwriting import Use, refuse_overwriting
@@ -65,17 +67,30 @@ def check_files(
     many = _list_tensor_files(graph, folders)
     if place is not None and checked is not None:
         many = chain(_list_row_files(place, rows, checked.last), many)
-    refuse_overwriting(_list_inputs(graph, settings), written, _refuse_equal(many) if settings.ids else many)
+    many = _refuse_equal(many, cuts=has_tokenizer(graph)) if settings.ids else many
+    refuse_overwriting(_list_inputs(graph, settings), written, many)
 
 
-def _refuse_equal(files: Iterable[Use]) -> Iterator[Use]:
-    """Refuse two rows that would write one file: the output `low` of the id `a`, and the audio of the id `a.low`."""
-    known = set()
+def _refuse_equal(files: Iterable[Use], *, cuts: bool) -> Iterator[Use]:
+    """Refuse two rows that would write one file: the output `low` of the id `a`, and the audio of the id `a.low`.
+
+    Args:
+        cuts: whether rows may be cut: the second array of the id `a` and the array of the id `a.2` are one file.
+    """
+    known: dict[Path, str] = {}
     for option, path in files:
         if path in known:
-            raise RunError(f"{option} {path}: two lines would write it; give them ids that differ before the dot")
-        known.add(path)
+            raise _make_error(option, path)
+        known[path] = option
         yield option, path
+    for path, option in known.items() if cuts else ():
+        whole, _, number = path.stem.rpartition(".")
+        if path.suffix == ARRAY and number.isdecimal() and path.with_name(f"{whole}{ARRAY}") in known:
+            raise _make_error(option, path)
+
+
+def _make_error(option: str, path: Path) -> RunError:
+    return RunError(f"{option} {path}: two lines would write it; give them ids that differ before the dot")
 
 
 def _list_outputs(place: OutputPlaces, lines: int) -> Iterator[Use]:

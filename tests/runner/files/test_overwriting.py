@@ -106,10 +106,20 @@ def folder(graph: Path) -> None:
 
 def test_two_lines_do_not_write_one_file() -> None:
     files = [("-o", Path(name)) for name in ("out/a.wav", "out/a.low.wav", "out/b.wav", "out/a.low.wav")]
-    kept = _refuse_equal(files)
+    kept = _refuse_equal(files, cuts=False)
     assert [next(kept) for _ in range(3)] == files[:3]
     with pytest.raises(RunError, match=r"^-o out/a.low.wav: two lines would write it; give them ids that"):
         next(kept)
+
+
+@pytest.mark.parametrize("names", [("a.npy", "a.2.npy"), ("a.2.npy", "a.npy"), ("a.f0.npy", "a.f0.2.npy")])
+def test_array_of_a_line_is_not_that_of_a_part_of_another(names: tuple[str, ...]) -> None:
+    files = [("-o", Path("out", name)) for name in names]
+    assert list(_refuse_equal(files, cuts=False)) == files
+    with pytest.raises(RunError, match=r"^-o out/a\.(f0\.)?2\.npy: two lines would write it; give them ids that"):
+        list(_refuse_equal(files, cuts=True))
+    others = [("-o", Path(name)) for name in ("a.wav", "a.2.wav", "b.2.npy", "b.c.npy", "b.npy.txt", "c.npy")]
+    assert list(_refuse_equal(others, cuts=True)) == others
 
 
 def contents() -> dict[str, bytes]:
