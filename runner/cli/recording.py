@@ -17,6 +17,8 @@ from runner.engine.observers import Observer
 from runner.graph.selection import find_needed
 from runner.graph.types import Ref
 from runner.runtime import tvm_runtime
+from runner.runtime.values import STR
+from stages.contract import NamedType
 from stages.dims import ModelDims
 
 if TYPE_CHECKING:
@@ -69,7 +71,12 @@ def observe(
     from runner.graph.serialize import to_fields
 
     folder = Path.cwd()
-    asked = {**settings.resolve_paths(folder).to_fields(), "replays": replayed and replayed.id, "folder": str(folder)}
+    voices = [name for name, type_ in pipeline.graph.inputs.items() if isinstance(type_, NamedType) and type_ != STR]
+    asked = {
+        **settings.resolve_paths(folder, voices).to_fields(),
+        "replays": replayed and replayed.id,
+        "folder": str(folder),
+    }
     if replayed is not None:
         print_differences(replayed, pipeline)
     head = {"asked": asked, "graph": to_fields(pipeline.graph), "versions": versions()}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from runner.batch.rows import Row
     from runner.cache.cache import Cache
@@ -86,21 +86,24 @@ class Settings:
         }
         return cls(**fields).resolve_paths(folder)
 
-    def resolve_paths(self, folder: Path) -> Self:
-        """Make paths of vocabulary, arrays, voice and libraries absolute; relative ones start in `folder`."""
+    def resolve_paths(self, folder: Path, voices: Collection[str] = ()) -> Self:
+        """Make paths of vocabulary, arrays, voices and libraries absolute; relative ones start in `folder`.
+
+        Args:
+            voices: the inputs of --in that are voices.
+        """
         pairs = (text.partition("=") for text in self.load)
         given = (text.partition("=") for text in self.inputs)
-        voice = self.voice
-        if voice is not None:
-            from runner.speech.voice_spec import make_absolute
-
-            voice = make_absolute(voice, folder)
+        voice = None if self.voice is None else _resolve_voice(self.voice, folder)
         return dataclasses.replace(
             self,
             vocab=None if self.vocab is None else folder / self.vocab,
             build_dir=None if self.build_dir is None else folder / self.build_dir,
             load=tuple(f"{port}={folder / file}" for port, _, file in pairs),
-            inputs=tuple(f"{name}={_resolve(value, folder)}" for name, _, value in given),
+            inputs=tuple(
+                f"{name}={(_resolve_voice if name.strip() in voices else _resolve)(value, folder)}"
+                for name, _, value in given
+            ),
             voice=voice,
         )
 
@@ -214,6 +217,12 @@ class Settings:
             "as_json": "json", "start": "from", "source": "input", "inputs": "in", "outputs": "output"
         }  # fmt: skip
         return [f"--{spelling.get(name, name).replace('_', '-')}" for name in names if getattr(self, name)]
+
+
+def _resolve_voice(spec: str, folder: Path) -> str:
+    from runner.speech.voice_spec import make_absolute
+
+    return make_absolute(spec.removeprefix("@"), folder)
 
 
 def _resolve(value: str, folder: Path) -> str:

@@ -295,6 +295,8 @@ INPUTS = {
     "default": ("--set", "model.voices=voices"),
     "vocab": ("--vocab", "vocab.json"),
     "array": ("--load", "tokenize.input_ids=ids.npy"),
+    "input": ("--in", "voice=me.npy"),
+    "input from a file": ("--in", "voice=@me.npy"),
 }
 
 
@@ -309,8 +311,10 @@ def as_typed(path: Path, options: tuple[str, ...]) -> None:
 
 
 @pytest.mark.usefixtures("folders")
-@pytest.mark.parametrize("is_old", [False, True], ids=["new", "old"])
-@pytest.mark.parametrize("case", INPUTS)
+@pytest.mark.parametrize(
+    ("case", "is_old"),
+    [(case, is_old) for case, (option, *_) in INPUTS.items() for is_old in {False, option != "--in"}],
+)
 def test_replay_reads_what_the_run_has_read_when_called_elsewhere(
     run: Run, voiced_graph: Path, stage_cache: Path, monkeypatch: pytest.MonkeyPatch, case: str, is_old: bool
 ) -> None:
