@@ -75,6 +75,7 @@ class RunTemplate:
             (spec, {ref.port: ref for ref in ports(spec) if ref not in run.override})
             for spec in self._find_stages(run, called)
         ]
+        self._stage_cache, self._is_first = pipeline.stage_cache, True
 
     def start(self, values: Mapping[str, object], label: str = "") -> RunState:
         """Check the values of one run, and begin nothing.
@@ -97,8 +98,12 @@ class RunTemplate:
             the given values, and what these stages gave.
 
         Raises:
-            RunError: a value is not what a stage takes, or a stage refuses it.
+            RunError: a value is not what a stage takes, or a stage refuses it; or its code cannot be read.
         """
+        if self._is_first and self._stage_cache is not None:
+            for spec, _ in self._stages:  # before the code is imported: runs that follow have keys of that code
+                self._stage_cache.check_code(spec)
+        self._is_first = False
         known = {**self._first.given, **{ref: values[name] for name, ref in self._varying.items()}}
         self._take(known)
         sizes, threads, warn = self._sizes.copy(), self._context.concurrency.threads, partial(log_warning, label)

@@ -17,6 +17,7 @@ from runner.engine import python_stage
 from runner.engine.options import RunOptions
 from runner.engine.pipeline import Pipeline, Result
 from runner.engine.run_state import Status
+from runner.engine.run_template import RunTemplate
 from runner.errors import RunError
 from runner.graph.load import load_graph
 from tests.runner.graphs import edit_limited, write
@@ -155,6 +156,18 @@ def test_module_that_another_stage_has_imported_and_that_has_changed_since_is_re
     later = Pipeline(load_graph(str(other)), cache=Cache(stage_cache))
     with pytest.raises(RunError, match=r"other\.py changed while this process was running; start it again"):
         later.run(X)
+
+
+def test_code_that_changes_after_a_check_has_the_key_of_the_code_that_runs(
+    run: Run, graph: Path, stage_cache: Path
+) -> None:
+    """A check imports the code; the run may follow after a build of minutes."""
+    pipeline = Pipeline(load_graph(str(graph)), cache=Cache(stage_cache))
+    RunTemplate(pipeline, {}, ["x"], RunOptions()).check(X)
+    graph.with_name("tables.py").write_text(TABLES.replace("x * gain", "x - gain"), "utf-8")
+    assert pipeline.run(X)["y"].tolist() == [0.5, 1]
+    again = run(graph)
+    assert (has_run(again), again["y"].tolist()) == (True, [0.5, 1.5])
 
 
 PADDED = """
