@@ -211,8 +211,9 @@ def _make_array(where: str, value: list[Any], type_: TensorType) -> Any:
     kinds = {"b": "b", "i": "iu", "u": "iu", "f": "iuf"}[wanted.kind]
     if array.size and array.dtype.kind not in kinds:
         raise RunError(f"{where}: expected {type_}, got values of {array.dtype}")
-    with np.errstate(over="ignore"):  # what is beyond the range of a float becomes infinite, and is refused
+    with np.errstate(over="ignore"):
         converted = array.astype(wanted)
-    if wanted.kind in "iu" and not np.array_equal(converted, array):
+    fits = np.isfinite(converted) | ~np.isfinite(array) if wanted.kind == "f" else converted == array
+    if not np.all(fits):
         raise RunError(f"{where}: a value is beyond the range of {type_.dtype}")
     return converted
