@@ -125,7 +125,7 @@ def select_outputs(graph: Graph, targets: list[Target]) -> Graph:
 @contextlib.contextmanager
 def removing_empty_folders(targets: Iterable[Target]) -> Iterator[None]:
     """Remove the folders of `targets` that the block makes and leaves empty, as a run that is refused does."""
-    absent = [path for target in targets if target.path is not None and not (path := Path(target.path)).exists()]
+    absent = [Path(target.path) for target in targets if target.path is not None and not is_folder(target.path)]
     try:
         yield
     finally:
