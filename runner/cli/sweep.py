@@ -23,7 +23,7 @@ from runner.cli.run import execute
 from runner.engine.observers import Observer
 from runner.engine.run_state import Status
 from runner.files.errors import writing
-from runner.files.locate import find_file, is_pipe
+from runner.files.locate import find_file, is_folder, is_pipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -111,7 +111,7 @@ def _place_outputs(point: _Point, graph: Graph, settings: Settings) -> tuple[str
         raise click.UsageError("--sweep writes into a folder: give one, as in -o out/ or -o NAME=out/")
     name, equals, place = settings.outputs[0].partition("=")
     prefix, place = (f"{name}=", place) if equals and name in graph.outputs else ("", settings.outputs[0])
-    if Path(place).suffix and not place.endswith("/") and not Path(place).is_dir():
+    if Path(place).suffix and not place.endswith("/") and not is_folder(place):
         raise click.UsageError(f"--sweep writes into a folder, and {place} is the name of a file; give {place}/")
     folder = place.rstrip("/") or "/"
     with writing(folder):
