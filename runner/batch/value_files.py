@@ -8,14 +8,16 @@ A row that takes several runs of the graph gives a file for each array, `pitch.1
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from runner.errors import RunError
 from runner.files.errors import writing
 from runner.files.locate import is_folder
 from runner.files.npy import write_array
-from runner.files.replace import check_writable, replace_text, resolve_target
+from runner.files.replace import check_writable, replace_text, replacing, resolve_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -57,7 +59,7 @@ class ValueFiles:
         self.name, self.path, self._is_text = name, Path(path), is_text
         self.is_folder = path.endswith("/") or is_folder(path)
         self._suffix = f".{name}{TEXT if is_text else ARRAY}" if in_name else TEXT if is_text else ARRAY
-        self._lines: list[str] = []
+        self._lines: IO[bytes] | None = None  # of a text in one file: a temporary file until all rows are done
         self._last = 1
         if self.is_folder:
             with writing(self.path):
@@ -76,6 +78,8 @@ class ValueFiles:
         if checked.total > 1 and not self.is_folder and not self._is_text:
             fact = f"a file holds the array of one row, and there are {checked.total}"
             raise RunError(f"{self.path}: {fact}; give a folder, {self.path.stem}/")
+        if self._is_text and not self.is_folder:
+            self._lines = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
         return self
 
     def files(self) -> Iterator[Path]:
@@ -98,16 +102,21 @@ class ValueFiles:
                 file = path if len(values) == 1 else path.with_suffix(f".{count}{path.suffix}")
                 with writing(file):
                     write_array(resolve_target(file), value)
-        elif self.is_folder:
+        elif self._lines is None:
             replace_text(path, f"{' '.join(values)}\n")
         else:
-            self._lines.append(" ".join(values))
+            with writing(path):
+                self._lines.write(f"{' '.join(values)}\n".encode("utf-8", "backslashreplace"))
         return 0
 
     def finish(self, rows: Iterable[Row], *, failed: bool) -> tuple[int, bool]:  # noqa: ARG002 - the place's
-        if self._is_text and not self.is_folder and self._lines:
-            replace_text(self.path, "".join(f"{line}\n" for line in self._lines))
+        if self._lines is not None and self._lines.tell():
+            with replacing(self.path) as temporary, temporary.open("wb") as file:
+                self._lines.seek(0)
+                shutil.copyfileobj(self._lines, file)
         return 0, True
 
     def close(self, *, complete: bool) -> bool:  # noqa: ARG002 - the place's
+        if self._lines is not None:
+            self._lines.close()
         return False
