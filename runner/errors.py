@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _WIDEST_SNIPPET = 160
+_LISTED = 20
 
 
 class KokoroError(Exception):
@@ -151,9 +152,10 @@ def printable(text: str) -> str:
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """Make the hint `; did you mean 'text_mask'?`, or a list of the known names."""
+    """Make the hint `; did you mean 'text_mask'?`, or a list of the known names, the first twenty of them."""
     known = list(known)
     close = difflib.get_close_matches(name, known, n=1)
     if close:
         return f"; did you mean '{close[0]}'?"
-    return f"; known: {', '.join(known)}" if known else "; there is none"
+    more = f", ... ({len(known)} in all)" if len(known) > _LISTED else ""
+    return f"; known: {', '.join(known[:_LISTED])}{more}" if known else "; there is none"

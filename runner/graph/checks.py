@@ -164,7 +164,8 @@ def check_dims(draft: Draft) -> Iterator[Mistake]:
     for typed in _list_types(draft):
         for name in dict.fromkeys(_list_dims(typed.type)):
             if name not in known:
-                yield Mistake(typed.at_dim(name), f"unknown dim '{name}'{suggest(name, known)}")
+                hint = suggest(name, known) if known else f"; give its size: dims: {{{name}: {{max: SIZE}}}}"
+                yield Mistake(typed.at_dim(name), f"unknown dim '{name}'{hint}")
 
 
 def _list_types(draft: Draft) -> Iterator[DraftType]:

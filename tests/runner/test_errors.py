@@ -58,6 +58,11 @@ def test_snippet_is_empty_for_lines_a_terminal_cannot_show(tmp_path: Path, conte
         ("textmask", ["length", "text_mask"], "; did you mean 'text_mask'?"),
         ("zzz", ["length", "text_mask"], "; known: length, text_mask"),
         ("zzz", [], "; there is none"),
+        (
+            "zz",
+            [f"run{number}" for number in range(21)],
+            f"; known: {', '.join(f'run{n}' for n in range(20))}, ... (21 in all)",
+        ),
     ],
 )
 def test_suggest(name: str, known: list[str], expected: str) -> None:

@@ -214,3 +214,17 @@ def test_sizes_are_those_of_the_model(
 ) -> None:
     monkeypatch.chdir(ROOT)
     assert_overlay_refused(tmp_path, overlay, message, kind=GraphError)
+
+
+def test_a_dim_of_a_graph_without_dims_is_told_how_it_is_given(tmp_path: Path) -> None:
+    (tmp_path / "add.py").write_text(
+        "from stages.contract import In, Out, stage\n\n"
+        "@stage(x=(In('float32[n]', ''), Out('float32[n]', '')))\ndef add(x): ...\n",
+        "utf-8",
+    )
+    text = (
+        "graph: 1\nname: a\ndevices: {host: cpu:0}\ninputs: {x: 'float32[§n]'}\noutputs: {x: add.x}\nstages:\n  add:\n"
+        "    module: ./add.py\n    device: host\n"
+        "    inputs: {x: 'float32[n] <- input.x'}\n    outputs: {x: 'float32[n]'}\n"
+    )
+    assert_refused(tmp_path, text, *["unknown dim 'n'; give its size: dims: {n: {max: SIZE}}"] * 3)
