@@ -193,7 +193,7 @@ class BaseRowRunner(Generic[PartT]):
         """Make the pieces of a row.
 
         Args:
-            checks: for a check of the row, of which nothing is kept.
+            checks: for a check of the row, which keeps nothing beside the results in the cache.
         """
         return [self._whole(row)]
 
@@ -210,12 +210,10 @@ class BaseRowRunner(Generic[PartT]):
         values = {**changed, **piece.override}
         template = self._templates.get(tuple(values))
         if template is None:
-            template = self._templates[tuple(values)] = self._make_template(changed, self._options, piece.override)
+            shared = {name: value for name, value in self._inputs.items() if name not in changed}
+            template = RunTemplate(self._pipeline, shared, changed, self._options, piece.override, self._checkers())
+            self._templates[tuple(values)] = template
         return template, values
-
-    def _make_template(self, varying: Collection[str], options: RunOptions, texts: Collection[str] = ()) -> RunTemplate:
-        shared = {name: value for name, value in self._inputs.items() if name not in varying}
-        return RunTemplate(self._pipeline, shared, varying, options, texts, self._checkers())
 
     def _options_of(self, row: Row, piece: Piece) -> RunOptions:
         override = {**self._options.override, **piece.override}

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 from runner.errors import RunError
 from runner.files.errors import writing
 from runner.files.locate import is_folder
-from runner.files.npy import write_array
+from runner.files.npy import ARRAY, TEXT, write_array
 from runner.files.replace import check_writable, replace_text, replacing, resolve_target
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from runner.batch.bulk import CheckResult
     from runner.batch.rows import Row
-
-ARRAY, TEXT = ".npy", ".txt"
 
 
 class Part(Protocol):

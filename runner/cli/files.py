@@ -13,10 +13,10 @@ from runner.build.staleness import checkpoint_record
 from runner.cache.digest import list_files
 from runner.cli import console
 from runner.cli.inputs import list_files as list_input_files
-from runner.cli.outputs import ARRAY
 from runner.cli.runners import has_tokenizer
 from runner.errors import RunError
 from runner.files.locate import find_file
+from runner.files.npy import ARRAY, name_file
 from runner.files.overwriting import Use, refuse_overwriting
 from runner.files.replace import resolve_target
 from runner.runtime import devices, manifest
@@ -164,4 +164,4 @@ def _list_tensor_files(graph: Graph, folders: Iterable[Path]) -> Iterator[Use]:
     ports = [(f"{spec.name}.{port}", type_) for spec in graph.stages.values() for port, type_ in spec.outputs.items()]
     for folder in folders:
         for port, type_ in ports:
-            yield "--save-tensors", folder / f"{port}{'.npy' if isinstance(type_, TensorType) else '.txt'}"
+            yield "--save-tensors", folder / name_file(port, is_text=not isinstance(type_, TensorType))

@@ -19,6 +19,7 @@ from runner.batch.output import Destination
 from runner.cli.sample_streams import is_stream, make_destination
 from runner.errors import RunError, suggest
 from runner.files.locate import is_folder
+from runner.files.npy import ARRAY, TEXT
 from runner.graph.types import Graph
 from runner.runtime.values import STR
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from runner.cli.settings import Settings
     from runner.speech.pcm_output import PcmDestination
 
-AUDIO, ARRAY, TEXT = "audio", ".npy", ".txt"
+AUDIO = "audio"
 
 
 @dataclass(frozen=True)
@@ -160,11 +161,9 @@ class OutputPlaces:
             if target.name in graph.audio and not is_array:
                 self._audio[target.name] = self._make_audio(graph, target, len(targets) == 1)
             else:
-                ref = graph.outputs[target.name]
-                is_text = graph.stages[ref.stage].outputs[ref.port] == STR
-                path = target.path or ""
                 from runner.batch.value_files import ValueFiles
 
+                path, is_text = target.path or "", find_suffix(graph, target.name) == TEXT
                 self._values.append(ValueFiles(target.name, path, is_text=is_text, in_name=target.in_folder))
         self.main_name = next(iter(self._audio), None)
         self.main = None if self.main_name is None else self._audio[self.main_name]

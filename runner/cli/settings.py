@@ -81,9 +81,7 @@ class Settings:
         known = {field.name for field in dataclasses.fields(cls)}
         fields = {name: value for name, value in asked.items() if name in known}
         fields |= {name: Path(asked[name]) for name in _PATHS if asked.get(name) is not None}
-        fields |= {
-            name: tuple(fields.get(name, ())) for name in ("refresh", "load", "overlays", "inputs", "outputs", "sweep")
-        }
+        fields |= {name: tuple(fields.get(name, ())) for name in _TUPLES}
         return cls(**fields).resolve_paths(folder)
 
     def resolve_paths(self, folder: Path, voices: Collection[str] = ()) -> Self:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+ARRAY, TEXT = ".npy", ".txt"
+"""The extension of the file of a value."""
+
 
 def read_array(path: Path) -> npt.NDArray[Any]:
     """Read the array of a .npy file.
@@ -40,13 +43,18 @@ def read_port(path: Path) -> npt.NDArray[Any] | str:
     Raises:
         RunError: there is no such file, or it holds something else.
     """
-    if path.suffix != ".txt":
+    if path.suffix != TEXT:
         return read_array(path)
     try:
         with reading(path):
             return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise RunError(f"{path}: is not UTF-8 (byte {error.start}); save it as UTF-8") from None
+
+
+def name_file(port: str, *, is_text: bool) -> str:
+    """Name the file that `write_ports` writes a port to."""
+    return f"{port}{TEXT if is_text else ARRAY}"
 
 
 def write_ports(folder: Path, ports: Mapping[str, npt.NDArray[Any] | str]) -> None:
@@ -56,7 +64,7 @@ def write_ports(folder: Path, ports: Mapping[str, npt.NDArray[Any] | str]) -> No
         RunError: a file cannot be written.
     """
     for port, value in ports.items():
-        path = folder / f"{port}{'.txt' if isinstance(value, str) else '.npy'}"
+        path = folder / name_file(port, is_text=isinstance(value, str))
         with writing(path):
             if isinstance(value, str):
                 atomic.write(path, [value.encode("utf-8", "backslashreplace")])
