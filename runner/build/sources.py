@@ -153,11 +153,11 @@ def _module_file(name: str) -> Path | None:
     return next((p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()), None)
 
 
-def digest_file(path: Path) -> str:
-    """Compute the sha256 of a file.
+def digest_file(*parts: Path) -> str:
+    """Compute the sha256 of a file, which may be cut into parts.
 
     Raises:
         BuildError: it cannot be read.
     """
-    with reading(path, BuildError):
-        return file_sha256(path)
+    with reading(parts[0], BuildError):
+        return file_sha256(*parts)

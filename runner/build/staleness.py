@@ -121,9 +121,9 @@ def check_checkpoint_path(graph: Graph, build_root: Path | None) -> None:
     if path is None or "checkpoint" not in model.overridden or path.is_file():
         return
     if _read_digest(record, path.resolve()) is None:
-        from runner.model import hub  # noqa: PLC0415 - 10 ms that a model on the disk does not need
+        from runner.model.packages import find_checkpoint  # noqa: PLC0415 - 10 ms that a file does not need
 
-        hub.checkpoint(model)
+        find_checkpoint(model)
 
 
 def checkpoint_record(library: Path) -> Path:
@@ -233,10 +233,10 @@ def _find_checkpoint_digest(model: ModelSpec, record: Path) -> str:
         # The model's sha256 is that of its own checkpoint, not of a path that was set in its place.
         known = recorded if "checkpoint" in model.overridden else model.sha256 or recorded
         if known is None:
-            from runner.model import hub  # noqa: PLC0415 - 10 ms that a model on the disk does not need
+            from runner.model.packages import find_checkpoint  # noqa: PLC0415 - 10 ms that a file does not need
 
-            path = hub.checkpoint(model)
-            known = _digest_once(path, record)
+            parts = find_checkpoint(model)
+            path, known = parts[0], _digest_once(parts[0], record) if len(parts) == 1 else digest_file(*parts)
     else:
         known = _digest_once(path, record)
     if model.sha256 not in (None, known):

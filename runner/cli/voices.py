@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from runner.graph.types import Graph, ModelSpec
     from runner.speech.voices import ListedVoice
+
+_WIDTH = 100  # columns of a list of names
 
 
 @click.command(cls=Command)
@@ -84,19 +87,30 @@ def _explain(model: ModelSpec, found: list[ListedVoice]) -> list[str]:
         return [f"model {model.name} has no voices; set model.voices, or give a file: --voice my/voice.npy"]
     lines = [] if found else [f"model {model.name} has no voices on this machine"]
     if hub is not None:
-        lines.append(
-            f"--voice NAME fetches a voice that is not listed: {hub['folder']}/NAME.pt of {hub['repo']} at revision "
-            f"{hub['revision'][:12]}; that folder on the hub shows the names"
-        )
+        lines += _describe_hub(hub, found)
     if model.voice is not None and model.voice not in {voice.name for voice in found}:
         lines.append(f"the default is {model.voice}")
     return lines
 
 
-def _find_hub(model: ModelSpec) -> dict[str, str] | None:
-    """Find the place that voices are fetched from, if there is one."""
+def _describe_hub(hub: dict[str, Any], found: Iterable[ListedVoice]) -> list[str]:
+    """Say what the hub would add to the voices that were found."""
+    from runner.files.locate import install_command
+
+    place = f"{hub['folder']}/NAME.pt of {hub['repo']} at revision {hub['revision'][:12]}"
+    how = f"--voice NAME fetches a voice that is not listed ({install_command('hub')}): {place}"
+    if not hub["names"]:
+        return [f"{how}; that folder on the hub shows the names"]
+    more = sorted(set(hub["names"]) - {voice.name for voice in found})
+    listed = textwrap.wrap(", ".join(more), _WIDTH, initial_indent="  ", subsequent_indent="  ")
+    return [how, f"the hub has {len(more)} more:", *listed] if more else [f"the hub has these {len(hub['names'])} too"]
+
+
+def _find_hub(model: ModelSpec) -> dict[str, Any] | None:
+    """Find the place that voices are fetched from, and the names that it has; None if there is none."""
     from runner.speech.model import hub_voices
 
     if model.hub is None or hub_voices(model) is None:
         return None
-    return {"repo": model.hub.repo, "revision": model.hub.revision, "folder": model.hub.voices}
+    hub = model.hub
+    return {"repo": hub.repo, "revision": hub.revision, "folder": hub.voices, "names": list(hub.names)}

@@ -9,11 +9,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def file_sha256(path: Path) -> str:
-    """Compute the sha256 of a file's bytes, in hexadecimal.
+def file_sha256(*parts: Path) -> str:
+    """Compute the sha256 of a file's bytes, in hexadecimal; the file may be cut into parts.
 
     Raises:
         OSError: the file cannot be read.
     """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    for path in parts:
+        with path.open("rb") as file:
+            hashlib.file_digest(file, lambda: digest)
+    return digest.hexdigest()

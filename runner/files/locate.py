@@ -9,6 +9,7 @@ from pathlib import Path
 from runner.errors import SpecError, printable, suggest
 
 BUILD_ROOT = "build/"
+_MODELS = "models"
 _DESCRIPTORS = ("dev", "proc")  # the folders of /dev/fd/63, /dev/stdin and /proc/self/fd/63
 
 
@@ -18,8 +19,17 @@ def data_root() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).parents[2]
 
 
+def install_command(extra: str) -> str:
+    """Give the command that installs an extra of kokoro-run: from the checkout if this is one."""
+    root = data_root()
+    where = f"-e '{display_path(root)}[{extra}]'" if (root / "pyproject.toml").is_file() else f"'kokoro-run[{extra}]'"
+    return f"pip install {where}"
+
+
 def find_file(name: str, folder: str) -> Path:
-    """Find the file that a user means by `name`: a path, else one below `data_root()`, else FOLDER/NAME.yaml there.
+    """Find the file that a user means by `name`: a path, else one below `data_root()`, else NAME.yaml in FOLDER there.
+
+    A model's file need not be called by its folder: `mini` is configs/models/mini.yaml.
 
     A path may be that of a pipe, as a shell makes it of `<(...)`.
 
@@ -27,11 +37,12 @@ def find_file(name: str, folder: str) -> Path:
         SpecError: there is none; the message lists what `folder` has.
     """
     packaged = data_root()
-    for path in (Path(name), packaged / name, packaged / folder / f"{name}.yaml"):
+    places = [packaged / folder, packaged / folder / _MODELS]
+    for path in (Path(name), packaged / name, *(place / f"{name}.yaml" for place in places)):
         if is_file(path) or is_pipe(path):
             return path
-    names = list_yaml_files(packaged / folder)
-    known = sorted(path.relative_to(packaged / folder).with_suffix("").as_posix() for path in names)
+    names = (path.relative_to(packaged / folder) for path in list_yaml_files(packaged / folder))
+    known = sorted(path.with_suffix("").as_posix().removeprefix(f"{_MODELS}/") for path in names)
     raise SpecError(f"{printable(name)}: no such file, and {folder} has no '{printable(name)}'{suggest(name, known)}")
 
 

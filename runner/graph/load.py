@@ -21,7 +21,18 @@ from runner.graph.draft import Draft, DraftStage, read_draft
 from runner.graph.merge import overlay_tree
 from runner.graph.model_config import read_model
 from runner.graph.schema import MergedGraph, ModelEntry, StageEntry
-from runner.graph.types import DeviceSpec, DimSpec, Graph, HubSpec, InputSpec, ModelSpec, Parameter, Ref, StageSpec
+from runner.graph.types import (
+    DeviceSpec,
+    DimSpec,
+    Graph,
+    HubSpec,
+    InputSpec,
+    ModelSpec,
+    PackagesSpec,
+    Parameter,
+    Ref,
+    StageSpec,
+)
 from runner.graph.validate import read_device, read_graph, validate_graph
 from runner.graph.yaml_node import Node
 from stages.contract import Type
@@ -175,9 +186,10 @@ def _make_model(entry: ModelEntry, tree: Node) -> ModelSpec:
         sha256=entry.sha256,
         voices=None if entry.voices is None else Path(entry.voices),
         voice=entry.voice,
-        hub=None if entry.hub is None else HubSpec(**entry.hub.model_dump()),
+        hub=None if entry.hub is None else HubSpec.of(entry.hub.model_dump()),
         family=entry.family,
         overridden=tuple(key for key, file in files.items() if file != files["name"]),
+        packages=None if entry.packages is None else PackagesSpec.of(entry.packages.model_dump()),
     )
 
 

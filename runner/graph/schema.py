@@ -118,6 +118,7 @@ _LABEL = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 _SHA256 = r"^[0-9a-f]{64}$"
 _COMMIT = r"^[0-9a-f]{40}$"
 _REPO = r"^[\w.-]+/[\w.-]+$"
+_PACKAGE = r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"
 _SUFFIX = r"^\.[a-z]+$"
 Digest = Annotated[str, Field(pattern=_SHA256, description="sha256, in hexadecimal")]
 Module = Annotated[Any, BeforeValidator(_check_path), WithJsonSchema({"type": "string"})]
@@ -134,6 +135,7 @@ PATTERNS = {
     _SHA256: f"64 {_HEX_DIGITS}",
     _COMMIT: f"a commit, 40 {_HEX_DIGITS}",
     _REPO: "OWNER/NAME",
+    _PACKAGE: "the name of a package: letters, digits, '.', '_' and '-', the first and the last a letter or digit",
     _SUFFIX: "a suffix such as .so",
 }
 
@@ -147,8 +149,24 @@ class HubEntry(_Entry):
 
     repo: Annotated[str, Field(pattern=_REPO, description="OWNER/NAME on the hub")]
     revision: Annotated[str, Field(pattern=_COMMIT, description="the commit: a branch would not be pinned")]
-    checkpoint: FileName
+    checkpoint: Annotated[FileName | None, Field(description="absent: only voices come from the hub")] = None
     voices: Annotated[str, Field(description="folder of the repo that holds VOICE.pt")]
+    names: Annotated[list[Name], Field(description="the voices of that folder, for lists and suggestions")] = []
+
+
+class PartEntry(_Entry):
+    """A part of a checkpoint: a file of an installed package."""
+
+    package: Annotated[str, Field(pattern=_PACKAGE, description="a distribution, as pip names it")]
+    version: Annotated[str, Field(min_length=1, description="the version that has this file")]
+    file: Annotated[str, Field(min_length=1, description="the file's path in the distribution, as its RECORD has it")]
+
+
+class PackagesEntry(_Entry):
+    """A checkpoint that lies in installed packages, whole or cut into parts; its sha256 is that of the whole."""
+
+    extra: Annotated[Name, Field(description="the extra of kokoro-run that installs them")]
+    parts: Annotated[list[PartEntry], Field(min_length=1, description="one after the other")]
 
 
 class ModelEntry(_Entry):
@@ -157,10 +175,13 @@ class ModelEntry(_Entry):
     name: Annotated[Label, Field(description="names the folder of the built libraries")]
     family: Annotated[Name, Field(description="says what config.json and checkpoint hold")] = DEFAULT_FAMILY
     config: Annotated[FileName, Field(description="the model's config.json")]
-    checkpoint: Annotated[FileName | None, Field(description=".pth or .safetensors; absent: from the hub")] = None
+    checkpoint: Annotated[
+        FileName | None, Field(description=".pth, .safetensors or .onnx; absent: from `packages`, else from the hub")
+    ] = None
     sha256: Annotated[Digest | None, Field(description="of the checkpoint")] = None
     voices: Annotated[FileName | None, Field(description="a folder of voice packs, or one pack")] = None
     voice: Annotated[str | None, Field(min_length=1, description="the voice when none is asked for")] = None
+    packages: PackagesEntry | None = None
     hub: HubEntry | None = None
 
 

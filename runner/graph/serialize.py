@@ -15,6 +15,7 @@ from runner.graph.types import (
     HubSpec,
     InputSpec,
     ModelSpec,
+    PackagesSpec,
     Parameter,
     Ref,
     StageSpec,
@@ -85,8 +86,9 @@ def from_fields(fields: dict[str, Any]) -> Graph:
 
 def _read_model(fields: dict[str, Any]) -> ModelSpec:
     paths = {name: fields[name] and Path(fields[name]) for name in ("config", "checkpoint", "voices")}
-    hub = fields["hub"] and HubSpec(**fields["hub"])
-    return ModelSpec(**{**fields, **paths, "hub": hub, "overridden": tuple(fields.get("overridden", ()))})
+    hub, packages = fields["hub"], fields.get("packages")  # records of earlier versions have no packages
+    places = {"hub": hub and HubSpec.of(hub), "packages": packages and PackagesSpec.of(packages)}
+    return ModelSpec(**{**fields, **paths, **places, "overridden": tuple(fields.get("overridden", ()))})
 
 
 def _read_stage(fields: dict[str, Any]) -> StageSpec:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from runner.graph.yaml_node import Node
     from stages.contract import Type
 
@@ -76,14 +78,48 @@ class HubSpec:
 
     Attributes:
         revision: the commit.
-        checkpoint: name of the file in the repo.
+        checkpoint: name of the file in the repo; None if only voices come from there.
         voices: folder in the repo that holds VOICE.pt.
+        names: the voices of that folder, as far as the model's file lists them.
     """
 
     repo: str
     revision: str
-    checkpoint: str
+    checkpoint: str | None
     voices: str
+    names: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> HubSpec:
+        """Make one of a table, as a model's file and a snapshot have it."""
+        return cls(**{**fields, "names": tuple(fields.get("names", ()))})
+
+
+@dataclass(frozen=True)
+class PartSpec:
+    """A part of a checkpoint: `file` of the installed distribution `package`, at this version only."""
+
+    package: str
+    version: str
+    file: str
+
+
+@dataclass(frozen=True)
+class PackagesSpec:
+    """The installed packages that hold a model's checkpoint.
+
+    Attributes:
+        extra: the extra of kokoro-run that installs them.
+        parts: the checkpoint is these files, one after the other.
+    """
+
+    extra: str
+    parts: tuple[PartSpec, ...]
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> PackagesSpec:
+        """Make one of a table, as a model's file and a snapshot have it."""
+        return cls(fields["extra"], tuple(PartSpec(**part) for part in fields["parts"]))
 
 
 @dataclass(frozen=True)
@@ -92,7 +128,7 @@ class ModelSpec:
 
     Attributes:
         family: name of its family (`stages.families`).
-        checkpoint: the local file; None if the checkpoint comes only from the hub.
+        checkpoint: the local file; None if the checkpoint comes only from `packages` or the hub.
         sha256: digest that the checkpoint must have.
         voices: a folder of voice packs, or one pack; None for a model without voices.
         voice: the name of the default voice, if there is one.
@@ -109,6 +145,7 @@ class ModelSpec:
     hub: HubSpec | None
     family: str
     overridden: tuple[str, ...] = ()
+    packages: PackagesSpec | None = None
 
 
 @dataclass(frozen=True)

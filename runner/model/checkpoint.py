@@ -15,6 +15,7 @@ Differs: the reference falls back to a load that ignores missing and unexpected 
 from __future__ import annotations
 
 import difflib
+import mmap
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -24,7 +25,7 @@ import numpy as np
 
 from runner.errors import WeightsError
 from runner.files.digest import file_sha256
-from runner.model.safetensors import StoredTensor, is_safetensors, map_file, read_safetensors
+from runner.model.safetensors import StoredTensor, is_safetensors, map_parts, read_safetensors
 from runner.model.torch_zip import MAGIC, read_torch_zip
 from stages.families import Family
 
@@ -36,12 +37,13 @@ class Checkpoint:
     """An open checkpoint. Take each tensor, then call `finish`, which checks that the checkpoint fits the model.
 
     Attributes:
-        path: the file.
+        path: the file, or the first of its parts.
         tensors: name -> tensor, with dtype and shape of the file.
     """
 
-    def __init__(self, path: Path, tensors: Mapping[str, StoredTensor], family: Family) -> None:
-        self.path = path
+    def __init__(self, parts: Sequence[Path], tensors: Mapping[str, StoredTensor], family: Family) -> None:
+        self.path = parts[0]
+        self._parts = parts
         self.tensors = tensors
         self._family = family
         self._taken: dict[str, set[str]] = {}  # tensor -> its takers
@@ -49,10 +51,11 @@ class Checkpoint:
         self._misfits: dict[str, None] = {}
 
     @classmethod
-    def open(cls, path: Path, family: Family, sha256: str | None = None) -> Checkpoint:
+    def open(cls, path: Path | Sequence[Path], family: Family, sha256: str | None = None) -> Checkpoint:
         """Open a `.pth` or `.safetensors` file, recognised by its first bytes; tensors stay on the mapped file.
 
         Args:
+            path: the file, or the parts that it is cut into, one after the other.
             family: family of the model.
             sha256: digest that the file must have; None accepts any.
 
@@ -60,23 +63,16 @@ class Checkpoint:
             WeightsError: the file is missing, no checkpoint, truncated or damaged, names a forbidden class, or has
                 another digest.
         """
-        data = map_file(path)
+        parts = (path,) if isinstance(path, Path) else tuple(path)
+        data = map_parts(parts)
         if sha256 is not None:
-            check_sha256(path, sha256)
-        if is_safetensors(data):
-            return cls(path, dict(_rename_tensors(path, read_safetensors(path).items(), family.wrapper)), family)
-        if data[: len(MAGIC)] == MAGIC:
-            return cls(
-                path, dict(_rename_tensors(path, _list_tensors(path, read_torch_zip(path)), family.wrapper)), family
-            )
-        if data[: len(_OLD_PICKLE)] == _OLD_PICKLE:
-            raise WeightsError(f"{path}: torch.save's format before PyTorch 1.6; load it there and save it again")
-        raise WeightsError(f"{path}: neither a .pth of torch.save (a zip file) nor a .safetensors file")
+            check_sha256(parts, sha256)
+        return cls(parts, dict(_rename_tensors(parts[0], _read_tensors(parts, data), family.wrapper)), family)
 
     @cached_property
     def digest(self) -> str:
         """sha256 of the file, in hexadecimal."""
-        return file_sha256(self.path)
+        return file_sha256(*self._parts)
 
     def take(self, key: str, shape: Sequence[int], taker: str = "") -> np.ndarray:
         """Take the tensor `key` as float32, C-contiguous; read-only if it is mapped from the file.
@@ -152,18 +148,37 @@ def is_below(key: str, prefixes: Iterable[str]) -> bool:
     return f"{key}.".startswith(tuple(f"{prefix}." for prefix in prefixes))
 
 
-def check_sha256(path: Path, expected: str) -> None:
-    """Check that a file has the expected digest.
+def check_sha256(parts: Sequence[Path], expected: str) -> None:
+    """Check that a file, which may be cut into parts, has the expected digest.
 
     Raises:
         WeightsError: the file has another digest.
     """
-    found = file_sha256(path)
+    found = file_sha256(*parts)
     if found != expected.lower():
         raise WeightsError(
-            f"{path}: its sha256 is {found}, expected {expected}: damaged, or another version. "
+            f"{join_name(parts)}: its sha256 is {found}, expected {expected}: damaged, or another version. "
             "Fetch it again, or correct sha256 in the model's file"
         )
+
+
+def join_name(parts: Sequence[Path]) -> str:
+    """Name a file, which may be cut into parts, for messages."""
+    first, *others = parts
+    return f"{first} and {len(others)} more {'part' if len(others) == 1 else 'parts'}" if others else str(first)
+
+
+def _read_tensors(parts: Sequence[Path], data: mmap.mmap) -> Iterable[tuple[str, StoredTensor]]:
+    """List the tensors of a file, whose bytes are `data`, under its own names."""
+    path = parts[0]
+    if is_safetensors(data):
+        return read_safetensors(path, data).items()
+    if data[: len(MAGIC)] == MAGIC and len(parts) == 1:
+        return _list_tensors(path, read_torch_zip(path))
+    if data[: len(_OLD_PICKLE)] == _OLD_PICKLE:
+        raise WeightsError(f"{path}: torch.save's format before PyTorch 1.6; load it there and save it again")
+    kinds = "neither a .pth of torch.save (a zip file) nor a .safetensors file"
+    raise WeightsError(f"{join_name(parts)}: {kinds}{', which alone may be cut into parts' if len(parts) > 1 else ''}")
 
 
 def _list_tensors(path: Path, saved: object) -> Iterator[tuple[str, StoredTensor]]:

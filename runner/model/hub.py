@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.errors import WeightsError
+from runner.errors import WeightsError, suggest
+from runner.files.locate import install_command
 from runner.model.checkpoint import check_sha256
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def fetch(repo: str, revision: str, file: str, sha256: str | None = None, key: s
         import huggingface_hub  # noqa: PLC0415 - an extra, and 0.3 s that other models need not pay
     except ModuleNotFoundError:
         raise WeightsError(
-            f"{where}: downloading needs huggingface_hub. Install it with: pip install 'kokoro-run[hub]'"
+            f"{where}: downloading needs huggingface_hub. Install it with: {install_command('hub')}"
             f" - or set {key} to a local file"
         ) from None
     download = huggingface_hub.hf_hub_download  # importing it adds the handler of the package's log
@@ -56,7 +57,7 @@ def fetch(repo: str, revision: str, file: str, sha256: str | None = None, key: s
             f"hf download {repo} {file} --revision {revision} --local-dir DIR - then set {key} to the file in DIR"
         ) from error
     if sha256 is not None:
-        check_sha256(path, sha256)
+        check_sha256([path], sha256)
     return path
 
 
@@ -94,13 +95,15 @@ def checkpoint(model: ModelSpec) -> Path:
     """
     if model.checkpoint is not None and model.checkpoint.is_file():
         return model.checkpoint
-    if model.hub is not None and "checkpoint" in model.overridden:
+    hub = model.hub
+    file = None if hub is None else hub.checkpoint
+    if hub is not None and file is not None and "checkpoint" in model.overridden:
         raise WeightsError(
             f"{model.checkpoint}: no such file; correct model.checkpoint, or do not set it: "
-            f"then {model.hub.checkpoint} of {model.hub.repo} is fetched"
+            f"then {file} of {hub.repo} is fetched"
         )
-    if model.hub is not None:
-        return fetch(model.hub.repo, model.hub.revision, model.hub.checkpoint, model.sha256)
+    if hub is not None and file is not None:
+        return fetch(hub.repo, hub.revision, file, model.sha256)
     if model.checkpoint is None:
         raise WeightsError(f"model '{model.name}' names neither a checkpoint nor a hub; set model.checkpoint to a file")
     raise WeightsError(f"{model.checkpoint}: no such file, and model '{model.name}' names no hub to get it from")
@@ -109,9 +112,16 @@ def checkpoint(model: ModelSpec) -> Path:
 def voices(model: ModelSpec) -> Callable[[str], Path] | None:
     """Make a function that fetches a voice of the model from the hub by its name.
 
-    None if the model names no hub, or if an overlay or an option names voices that do not exist.
+    None if the model names no hub, or if an overlay or an option names voices that do not exist. The function raises a
+    WeightsError as `fetch` does, and at once for a name that the hub is known not to have.
     """
     hub = model.hub
     if hub is None or ("voices" in model.overridden and model.voices is not None and not model.voices.exists()):
         return None
-    return lambda name: fetch(hub.repo, hub.revision, f"{hub.voices}/{name}.pt", key="model.voices")
+
+    def fetch_voice(name: str) -> Path:
+        if hub.names and name not in hub.names:
+            raise WeightsError(f"{hub.repo} has no voice '{name}'{suggest(name, hub.names)}")
+        return fetch(hub.repo, hub.revision, f"{hub.voices}/{name}.pt", key="model.voices")
+
+    return fetch_voice

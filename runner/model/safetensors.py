@@ -13,6 +13,7 @@ import json
 import math
 import mmap
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,18 +105,36 @@ def map_file(path: Path) -> mmap.mmap:
     return data
 
 
+def map_parts(paths: Sequence[Path]) -> mmap.mmap:
+    """Map a file that is cut into parts: a single part as `map_file` does; several are joined in memory.
+
+    Raises:
+        WeightsError: as `map_file`, of any part.
+    """
+    parts = [map_file(path) for path in paths]
+    if len(parts) == 1:
+        return parts[0]
+    joined = mmap.mmap(-1, sum(map(len, parts)))
+    for part in parts:
+        joined.write(part)
+    return joined
+
+
 def is_safetensors(data: mmap.mmap) -> bool:
     """Whether the bytes begin as those of a safetensors file, complete or not."""
     return data[_LENGTH_BYTES : _LENGTH_BYTES + 1] == b"{" and data[6:_LENGTH_BYTES] == b"\0\0"
 
 
-def read_safetensors(path: Path) -> dict[str, StoredTensor]:
+def read_safetensors(path: Path, data: mmap.mmap) -> dict[str, StoredTensor]:
     """Read the tensors of a safetensors file: name -> view of the file.
+
+    Args:
+        path: its name in messages.
+        data: its bytes.
 
     Raises:
         WeightsError: the file is truncated or damaged, or a tensor's dtype is none of `LAYOUTS`.
     """
-    data = map_file(path)
     start = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "little")
     try:
         header = json.loads(data[_LENGTH_BYTES:start].decode("utf-8")) if start <= len(data) else None

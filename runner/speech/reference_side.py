@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import RunError
+from runner.files.locate import install_command
 from runner.inspect.sides import choose_inputs
-from runner.model import hub
 from runner.model.checkpoint import Checkpoint
+from runner.model.packages import find_checkpoint
 from stages.families import find_family
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from runner.graph.types import Graph, StageSpec
     from runner.inspect.sides import Case, GraphSide
     from runner.runtime.values import Array
-
-_INSTALL = "pip install 'kokoro-run[reference]' && pip install --no-deps kokoro==0.9.4"
 
 
 class ReferenceSide:
@@ -39,13 +38,13 @@ class ReferenceSide:
         try:
             from runner.speech import reference  # noqa: PLC0415 - imports torch: for those who ask for it
         except ModuleNotFoundError as error:
-            raise RunError(f"reference: {error.name} is not installed: {_INSTALL}") from None
+            raise RunError(f"reference: {error.name} is not installed: {_install()}") from None
         self._other = other
         model, config = other.graph.model, other.pipeline.config
         if model is None:
             raise RunError(f"{other.graph.path}: the graph has no model, and the reference is one of a model")
         shapes = reference.checkpoint_keys(reference.build_model(config))
-        checkpoint = Checkpoint.open(hub.checkpoint(model), find_family(model.family), model.sha256)
+        checkpoint = Checkpoint.open(find_checkpoint(model), find_family(model.family), model.sha256)
         weights = {key: checkpoint.take(key, shape) for key, shape in shapes.items()}
         checkpoint.finish()
         self._reference = reference.Reference(config, weights)
@@ -71,6 +70,10 @@ class ReferenceSide:
 
     def call(self, stage: str, inputs: Mapping[str, Any]) -> dict[str, Array]:
         return self._reference.stage(_source(self.graph.stages[stage]), **inputs)
+
+
+def _install() -> str:
+    return f"{install_command('reference')} && pip install --no-deps kokoro==0.9.4"
 
 
 def _source(spec: StageSpec) -> str:

@@ -64,7 +64,7 @@ def open_voices(path: Path, row: int) -> Voices:
     if data[: len(_ZIP)] == _ZIP:
         return _open_zip(path)
     if is_safetensors(data):
-        tensors = read_safetensors(path)
+        tensors = read_safetensors(path, data)
         return _many(_floats(path, tensors["voice"])) if list(tensors) == ["voice"] else _named(path, tensors)
     size = RAW_ROWS * row * 4
     if len(data) % size:

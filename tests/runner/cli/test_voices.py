@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.runner.graphs import PLAIN
+from tests.runner.torch_archive import write_torch_zip
 from tests.runner.toys import MINI
 
 Run = Callable[..., tuple[int, str, str]]
@@ -52,20 +53,53 @@ def test_voices_lists_those_of_a_folder_with_a_file_of_many(run: Run, folder: Pa
     assert table["hub"] is None
 
 
-def test_voices_takes_overlays_and_says_how_the_hub_s_voices_are_fetched(run: Run, repository: Path) -> None:
-    model = repository / "configs" / "models" / "kokoro-82m.yaml"
-    if (model.parent / "kokoro-82m" / "voices").exists():
-        pytest.skip("the model's voices lie in this checkout")
+@pytest.mark.parametrize("model", ["kokoro-82m", "kokoro-82m-int8"])
+def test_voices_lists_those_that_come_with_kokoro_and_what_the_hub_would_add(
+    run: Run, repository: Path, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    monkeypatch.chdir(repository)
     code, out, _ = run("voices", "-c", model)
+    lines = out.splitlines()
     assert code == 0
-    assert out.splitlines() == [
-        "model kokoro-82m has no voices on this machine",
-        "--voice NAME fetches a voice that is not listed: voices/NAME.pt of hexgrad/Kokoro-82M at revision "
-        "f3ff3571791e; that folder on the hub shows the names",
-        "the default is af_heart",
+    assert lines[:4] == [
+        "af_heart  configs/models/kokoro-82m/voices/af_heart.bin  510 rows, the default",
+        "am_adam   configs/models/kokoro-82m/voices/am_adam.bin   510 rows",
+        "--voice NAME fetches a voice that is not listed (pip install -e '.[hub]'): voices/NAME.pt of "
+        "hexgrad/Kokoro-82M at revision f3ff3571791e",
+        "the hub has 52 more:",
     ]
-    table = json.loads(run("voices", "-c", model, "--json")[1])
-    assert (table["voices"], table["default"], table["hub"]["repo"]) == ([], "af_heart", "hexgrad/Kokoro-82M")
+    more = " ".join(lines[4:]).replace(",", "").split()
+    assert (len(more), more[0], more[-1], {"af_heart", "am_adam"} & {*more}) == (52, "af_alloy", "zm_yunyang", set())
+    hub = json.loads(run("voices", "-c", model, "--json")[1])["hub"]
+    assert (hub["repo"], hub["names"][3], len(hub["names"])) == ("hexgrad/Kokoro-82M", "af_heart", 54)
+
+
+def test_voices_says_where_the_hub_s_are_when_the_model_does_not_list_them(run: Run, tmp_path: Path) -> None:
+    sets = ["--set", f"model.voices={tmp_path}/none", "--set", "model.hub.names=null"]
+    (tmp_path / "none").mkdir()
+    code, out, _ = run("voices", "-c", "kokoro-82m", *sets)
+    assert code == 0
+    first, second, third = out.splitlines()
+    assert (first, third) == ("model kokoro-82m has no voices on this machine", "the default is af_heart")
+    assert second.endswith("at revision f3ff3571791e; that folder on the hub shows the names")
+
+
+@pytest.mark.parametrize("suffix", [".bin", ".npy", ".pt", ".npz"])
+def test_voices_of_a_folder_of_any_format_are_listed_by_name(run: Run, tmp_path: Path, suffix: str) -> None:
+    """A folder as people have it: one voice a file, or all in one."""
+    pack = np.ones((510, 1, 256), np.float32)
+    path = tmp_path / f"af_mine{suffix}"
+    if suffix == ".bin":
+        path.write_bytes(pack.tobytes())
+    elif suffix == ".npy":
+        np.save(path, pack)
+    elif suffix == ".npz":
+        np.savez(path, allow_pickle=False, af_mine=pack, am_mine=pack)
+    else:
+        write_torch_zip(path, pack)
+    code, out, _ = run("voices", "-c", "kokoro-82m", "--set", f"model.voices={tmp_path}", "--json")
+    found = [(row["name"], row["rows"]) for row in json.loads(out)["voices"]]
+    assert (code, found) == (0, [("af_mine", 510)] + [("am_mine", 510)] * (suffix == ".npz"))
 
 
 def test_voices_says_that_a_model_has_none(run: Run) -> None:

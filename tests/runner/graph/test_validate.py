@@ -315,6 +315,9 @@ def test_find_file_knows_the_packaged_names(tmp_path: Path, monkeypatch: pytest.
     assert find_file("default", "graphs") == data_root() / "graphs/default.yaml"
     assert find_file("configs/models/kokoro-82m.yaml", "configs").is_file()
     assert load_graph("default", ["static"]).dims["text"].static
+    assert (
+        find_file("mini", "configs") == find_file("models/mini", "configs") == data_root() / "configs/models/mini.yaml"
+    )
 
 
 def test_find_file_lists_what_there_is() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from runner.errors import WeightsError
+from runner.files.locate import install_command
 from runner.graph.load import HubSpec, ModelSpec, load_graph
 from runner.model.hub import checkpoint, fetch, voices
 from runner.speech.voices import load_voice
@@ -44,7 +45,7 @@ def test_fetch_says_what_to_install_when_the_extra_is_absent(monkeypatch: pytest
     with pytest.raises(WeightsError) as refusal:
         fetch(REPO, COMMIT, "model.pth")
     assert "model.pth of owner/name: downloading needs huggingface_hub" in str(refusal.value)
-    assert "pip install 'kokoro-run[hub]'" in str(refusal.value)
+    assert f"Install it with: {install_command('hub')} - or set model.checkpoint to a local file" in str(refusal.value)
 
 
 def test_fetch_says_how_to_download_elsewhere_when_the_hub_is_unreachable(cache: Path) -> None:
@@ -170,6 +171,15 @@ def test_voices_says_both_where_it_looked_and_what_to_do(cache: Path, tmp_path: 
     assert str(refusal.value).startswith(f"voice 'zzz': not in {tmp_path}; there is none. Nor can it be fetched: ")
     assert f"hf download owner/name voices/zzz.pt --revision {COMMIT}" in str(refusal.value)
     assert str(refusal.value).endswith("then set model.voices to the file in DIR")
+
+
+def test_voices_refuses_at_once_a_name_that_the_hub_is_known_not_to_have(cache: Path) -> None:
+    (cache / "voices").mkdir()
+    (cache / "voices" / "af_hart.pt").touch()
+    fetch_voice = voices(model(None, dataclasses.replace(HUB, names=("af_heart", "am_adam"))))
+    assert fetch_voice is not None
+    with pytest.raises(WeightsError, match=r"^owner/name has no voice 'af_hart'; did you mean 'af_heart'\?$"):
+        fetch_voice("af_hart")
 
 
 def test_voices_is_none_when_the_model_names_no_hub() -> None:
