@@ -64,6 +64,8 @@ class Family:
         dims_of: reads the sizes out of a parsed config.json; raises a ValueError with one mistake a line.
         parts: prefixes of the names of all tensors of a checkpoint. The stages of a graph need not take all of them.
         wrapper: a prefix that the names below the first level may have, and that is dropped.
+        called_past_parent: modules that the reference calls without a call of their parent, so that a trace of it has
+            them without the first name: `predictor.shared` is `shared` there.
         spares: tensors that may be there though no stage takes them.
         audio_name, audio_type, rate_hz: the output that is audio though its graph does not say so, and its rate.
     """
@@ -72,6 +74,7 @@ class Family:
     dims_of: Callable[[Mapping[str, object]], Dims]
     parts: tuple[str, ...]
     wrapper: str = ""
+    called_past_parent: tuple[str, ...] = ()
     spares: tuple[SpareTensor, ...] = ()
     audio_name: str = "audio"
     audio_type: str = "float32[samples]"
@@ -98,8 +101,19 @@ KOKORO = Family(
         "decoder",
     ),
     wrapper="module.",  # of torch.nn.DataParallel, under which the published model was trained
+    called_past_parent=(
+        "predictor.text_encoder.lstms",
+        "predictor.lstm",
+        "predictor.duration_proj",
+        "predictor.shared",
+        "predictor.F0",
+        "predictor.N",
+        "predictor.F0_proj",
+        "predictor.N_proj",
+    ),
     spares=(
         SpareTensor(r"\Abert\.pooler\.(weight|bias)\Z"),
+        SpareTensor(r"\Adecoder\.generator\.stft\."),  # cosines and windows, which a complex-free export stores
         # PyTorch writes these where the published file has none. AdaIN's own scale and shift are the style's.
         SpareTensor(r"\.(norm[12]|adain[12]\.\d+)\.norm\.weight\Z", 1, _NO_AFFINE),
         SpareTensor(r"\.(norm[12]|adain[12]\.\d+)\.norm\.bias\Z", 0, _NO_AFFINE),

@@ -3,10 +3,12 @@
     .pth          {part: {"module.KEY": tensor}} of torch.save   --+
                                                                    +-->  "part.KEY" -> tensor  --take-->  float32
     .safetensors  {"part.KEY": tensor}                           --+
+    .onnx         nodes of an export that read stored tensors    --+
 
 The model's family (`stages.families`) has the list of parts, the prefix to drop from a KEY, and the tensors that may be
 present though no stage takes them. Names of PyTorch's newer weight norm (`parametrizations.weight.original0`,
-`original1`) are read as the older `weight_g`, `weight_v`. The layers fold the norm.
+`original1`) are read as the older `weight_g`, `weight_v`. The layers fold the norm; where a file has it folded already,
+as an ONNX export has, the two are made of the `weight` (`runner.model.weight_norm`).
 
 Source: kokoro 0.9.4, model.py (KModel.__init__).
 Differs: the reference falls back to a load that ignores missing and unexpected keys; here both are errors.
@@ -25,8 +27,11 @@ import numpy as np
 
 from runner.errors import WeightsError
 from runner.files.digest import file_sha256
+from runner.model.onnx_export import read_onnx
+from runner.model.onnx_graph import is_onnx
 from runner.model.safetensors import StoredTensor, is_safetensors, map_parts, read_safetensors
 from runner.model.torch_zip import MAGIC, read_torch_zip
+from runner.model.weight_norm import ModelTensor, find_folded
 from stages.families import Family
 
 _NEW_WEIGHT_NORM = re.compile(r"\.parametrizations\.weight\.original([01])\Z")
@@ -41,7 +46,7 @@ class Checkpoint:
         tensors: name -> tensor, with dtype and shape of the file.
     """
 
-    def __init__(self, parts: Sequence[Path], tensors: Mapping[str, StoredTensor], family: Family) -> None:
+    def __init__(self, parts: Sequence[Path], tensors: Mapping[str, ModelTensor], family: Family) -> None:
         self.path = parts[0]
         self._parts = parts
         self.tensors = tensors
@@ -52,7 +57,9 @@ class Checkpoint:
 
     @classmethod
     def open(cls, path: Path | Sequence[Path], family: Family, sha256: str | None = None) -> Checkpoint:
-        """Open a `.pth` or `.safetensors` file, recognised by its first bytes; tensors stay on the mapped file.
+        """Open a `.pth`, `.safetensors` or `.onnx` file, recognised by its first bytes.
+
+        Tensors stay on the mapped file; those of an ONNX file are converted when they are taken.
 
         Args:
             path: the file, or the parts that it is cut into, one after the other.
@@ -60,13 +67,15 @@ class Checkpoint:
             sha256: digest that the file must have; None accepts any.
 
         Raises:
-            WeightsError: the file is missing, no checkpoint, truncated or damaged, names a forbidden class, or has
-                another digest.
+            WeightsError: the file is missing, no checkpoint, truncated or damaged, names a forbidden class, has
+                another digest, or is an ONNX file and the package that reads those is not installed.
         """
         parts = (path,) if isinstance(path, Path) else tuple(path)
         data = map_parts(parts)
         if sha256 is not None:
             check_sha256(parts, sha256)
+        if is_onnx(data):
+            return cls(parts, read_onnx(data, join_name(parts), family), family)
         return cls(parts, dict(_rename_tensors(parts[0], _read_tensors(parts, data), family.wrapper)), family)
 
     @cached_property
@@ -83,7 +92,7 @@ class Checkpoint:
             taker: the stage that takes it. A stage takes a tensor once; two stages may take the same tensor.
         """
         expected = tuple(shape)
-        stored = self.tensors.get(key)
+        stored = self._find(key)
         if stored is None:
             self._missing[key] = expected
             return np.full(expected, np.nan, np.float32)
@@ -99,6 +108,17 @@ class Checkpoint:
         except ValueError as error:
             self._misfits[f"{key}: {error}"] = None
             return np.full(expected, np.nan, np.float32)
+
+    def _find(self, key: str) -> ModelTensor | None:
+        """Find a tensor, or make one of a weight norm from the weight that has the norm folded in."""
+        if key in self.tensors:
+            return self.tensors[key]
+        folded = find_folded(self.tensors, key)
+        if folded is None:
+            return None
+        name, tensor = folded
+        self._taken.setdefault(name, set())
+        return tensor
 
     def finish(self, parts: Sequence[str] | None = None) -> None:
         """Check that the tensors that were taken are those of the file.
@@ -123,6 +143,11 @@ class Checkpoint:
                 f"{self.path} does not hold the weights of this model:\n  {listed}\n"
                 "Give the config.json that belongs to this checkpoint, or the checkpoint of this config.json"
             )
+
+    def lacks_spare(self, key: str) -> bool:
+        """Whether the file has no tensor `key`, and no output of the model depends on it."""
+        spares = (spare for spare in self._family.spares if spare.value is None)
+        return key not in self.tensors and any(re.search(spare.pattern, key) for spare in spares)
 
     def _list_left(self, parts: Sequence[str] | None) -> Iterator[str]:
         """List the tensors that were not taken: those of `parts`, and those of no part of the family."""
@@ -177,8 +202,9 @@ def _read_tensors(parts: Sequence[Path], data: mmap.mmap) -> Iterable[tuple[str,
         return _list_tensors(path, read_torch_zip(path))
     if data[: len(_OLD_PICKLE)] == _OLD_PICKLE:
         raise WeightsError(f"{path}: torch.save's format before PyTorch 1.6; load it there and save it again")
-    kinds = "neither a .pth of torch.save (a zip file) nor a .safetensors file"
-    raise WeightsError(f"{join_name(parts)}: {kinds}{', which alone may be cut into parts' if len(parts) > 1 else ''}")
+    limit = ", which alone may be cut into parts" if len(parts) > 1 else ""
+    fact = f"neither a .pth of torch.save (a zip file) nor a .safetensors or .onnx file{limit}"
+    raise WeightsError(f"{join_name(parts)}: {fact}")
 
 
 def _list_tensors(path: Path, saved: object) -> Iterator[tuple[str, StoredTensor]]:

@@ -83,6 +83,10 @@ class StoredTensor:
         # '<f4' of a file is the machine's own float32: every platform TVM's wheels run on is little-endian.
         return np.require(self.data, np.float32, ["C", "ALIGNED"])
 
+    def float64(self) -> np.ndarray:
+        """Give the values as float64; raises what `float32` does."""
+        return self.float32().astype(np.float64)
+
 
 def map_file(path: Path) -> mmap.mmap:
     """Map the bytes of a file read-only; the mapping lives as long as a view of it.

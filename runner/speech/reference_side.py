@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from runner.errors import RunError
 from runner.files.locate import install_command
 from runner.inspect.sides import choose_inputs
@@ -45,7 +47,10 @@ class ReferenceSide:
             raise RunError(f"{other.graph.path}: the graph has no model, and the reference is one of a model")
         shapes = reference.checkpoint_keys(reference.build_model(config))
         checkpoint = Checkpoint.open(find_checkpoint(model), find_family(model.family), model.sha256)
-        weights = {key: checkpoint.take(key, shape) for key, shape in shapes.items()}
+        weights = {
+            key: np.zeros(shape, np.float32) if checkpoint.lacks_spare(key) else checkpoint.take(key, shape)
+            for key, shape in shapes.items()
+        }
         checkpoint.finish()
         self._reference = reference.Reference(config, weights)
         unknown = [name for name, spec in self.graph.stages.items() if not self._reference.has(_source(spec))]

@@ -25,7 +25,7 @@ NESTED = {"bert": {"module.a.weight": W}, "decoder": {"module.b": W[0]}}
 
 NOT_CHECKPOINTS = {
     "empty": (b"", "the file is empty"),
-    "text": (b"hello, world", "neither a .pth of torch.save (a zip file) nor a .safetensors file"),
+    "text": (b"hello, world", "neither a .pth of torch.save (a zip file) nor a .safetensors or .onnx file"),
     "git_lfs": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "run `git lfs pull`"),
     "old_torch": (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "before PyTorch 1.6"),
     "cut_zip": (b"PK\x03\x04\x00\x00", "truncated or damaged"),

@@ -1,0 +1,118 @@
+"""Reads an ONNX file as nodes and stored tensors, each found by its name; the graph is never run.
+
+    bytes --protobuf--> ModelProto.graph --> initializers   name -> tensor of the file
+                                             producers      name -> the node that computes it
+                                             readers        name -> the nodes that read it
+
+Needs the package `onnx`, which reads the protobuf (`pip install 'kokoro-run[onnx]'`).
+
+Source: onnx.proto of onnx 1.23.
+"""
+
+from __future__ import annotations
+
+import collections
+import mmap
+from typing import Any
+
+from runner.errors import WeightsError
+from runner.model.onnx_tensor import OnnxTensor
+
+INSTALL = "pip install 'kokoro-run[onnx]'"
+_IR_VERSION = 0x08  # field 1 of a ModelProto, a varint: the first that is written
+_NEWEST_IR = 32
+_NEXT_FIELDS = (0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42, 0x72)
+"""Keys of the fields that may come second: producer, its version, domain, version, doc, graph, opsets, metadata."""
+_ATTRIBUTE_FIELDS = {1: "f", 2: "i", 3: "s", 4: "t", 7: "ints", 8: "strings"}  # by AttributeProto.AttributeType
+
+
+def is_onnx(data: mmap.mmap | memoryview | bytes) -> bool:
+    """Whether the bytes begin as those of an ONNX file, complete or not."""
+    head = bytes(data[:3])
+    return len(head) == 3 and head[0] == _IR_VERSION and 0 < head[1] <= _NEWEST_IR and head[2] in _NEXT_FIELDS
+
+
+class Node:
+    """One operation of a graph.
+
+    Attributes:
+        name: path of the module that it is part of, and the operator: `/decoder/encode/conv1/Conv`.
+        op: the operator.
+        inputs, outputs: names of tensors; an input that is left out is ''.
+    """
+
+    def __init__(self, proto: Any) -> None:
+        self._proto = proto
+        self.name, self.op = str(proto.name), str(proto.op_type)
+        self.inputs, self.outputs = tuple(proto.input), tuple(proto.output)
+
+    def __str__(self) -> str:
+        return f"node '{self.name}' ({self.op})"
+
+    def input(self, position: int) -> str:
+        """The name of an input, '' if the node has none at this position."""
+        return self.inputs[position] if position < len(self.inputs) else ""
+
+    def attribute(self, name: str, default: Any = None) -> Any:
+        """The value of an attribute; bytes for a string, a TensorProto for a tensor."""
+        for attribute in self._proto.attribute:
+            if attribute.name == name and attribute.type in _ATTRIBUTE_FIELDS:
+                return getattr(attribute, _ATTRIBUTE_FIELDS[attribute.type])
+        return default
+
+
+class OnnxGraph:
+    """An ONNX file.
+
+    Attributes:
+        file: its name, for messages.
+        nodes: all operations, in the order of the file; not those inside of branches and loops.
+        initializers: the stored tensors, those of Constant nodes included.
+        producers, readers: the node that makes a tensor, and those that read it.
+    """
+
+    def __init__(self, file: str, graph: Any) -> None:
+        self.file = file
+        self.nodes = [Node(proto) for proto in graph.node]
+        self.producers = {output: node for node in self.nodes for output in node.outputs}
+        self.readers: dict[str, list[Node]] = collections.defaultdict(list)
+        for node in self.nodes:
+            for name in node.inputs:
+                self.readers[name].append(node)
+        self._protos: dict[str, Any] = {}
+        for proto in graph.initializer:
+            if proto.name in self._protos:
+                raise WeightsError(f"{file}: tensor '{proto.name}' is stored twice; fetch the file again")
+            self._protos[str(proto.name)] = proto
+        if graph.sparse_initializer:
+            raise WeightsError(f"{file}: holds sparse tensors, which are not read; save it with dense ones")
+        self.initializers = {name: OnnxTensor(file, name, proto) for name, proto in self._protos.items()}
+        self.initializers |= {node.outputs[0]: tensor for node, tensor in self._list_constants()}
+
+    def _list_constants(self) -> list[tuple[Node, OnnxTensor]]:
+        nodes = [node for node in self.nodes if node.op == "Constant" and node.outputs]
+        values = [(node, node.attribute("value")) for node in nodes]
+        return [(node, OnnxTensor(self.file, node.outputs[0], value)) for node, value in values if value is not None]
+
+    def error(self, node: Node, fact: str) -> WeightsError:
+        """Make the error that a node has a form that is not read."""
+        return WeightsError(f"{self.file}: {node}: {fact}")
+
+
+def read_graph(data: mmap.mmap | memoryview | bytes, file: str) -> OnnxGraph:
+    """Read the bytes of an ONNX file.
+
+    Raises:
+        WeightsError: the package `onnx` is not installed, or the file is truncated or damaged.
+    """
+    try:
+        from google.protobuf.message import DecodeError  # noqa: PLC0415 - of an extra, for those who give such a file
+        from onnx import ModelProto  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise WeightsError(f"{file}: an ONNX file, and the package {error.name} is not installed: {INSTALL}") from None
+    model = ModelProto()
+    try:
+        model.ParseFromString(memoryview(data))
+    except DecodeError as error:
+        raise WeightsError(f"{file}: truncated or damaged ONNX file ({error}); fetch it again") from None
+    return OnnxGraph(file, model.graph)
