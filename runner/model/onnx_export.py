@@ -15,15 +15,17 @@ over: a stored matrix of floats or quantised values that nothing here reads is a
 | Gather, GatherBlockQuantized | weight | as PyTorch's |
 | LSTM, DynamicQuantizeLSTM | as nn.LSTM's | gates in another order |
 
+A module that is called several times is read by several nodes, of which a quantiser may have changed only one; the
+tensor is then taken from the others, if it is the same but for the rounding of the quantised one.
+
 Weight norms are folded in most exports; `Checkpoint.take` gives the two tensors of a norm from the folded weight.
 """
 
 from __future__ import annotations
 
 import mmap
+import re
 from collections.abc import Callable, Iterator
-
-import numpy as np
 
 from runner.errors import WeightsError
 from runner.model.onnx_blocks import gather_blocks, matmul_blocks
@@ -44,7 +46,13 @@ _INTEGERS: dict[str, tuple[_Reader, bool]] = {  # how the weight is read, and wh
 }
 _CONVOLUTIONS = ("Conv", "ConvTranspose", "FusedConv")
 _PRODUCTS = ("Gemm", "MatMul", "FusedGemm", "FusedMatMul")
-_KEEPING = ("Identity", "Cast", "Transpose")  # what lies between a parameter and the node that computes with it
+_KEEPING = (
+    "Identity",
+    "Cast",
+    "Transpose",
+    "DequantizeLinear",
+)  # what lies between a parameter and the node that computes with it
+_CHANGED = re.compile(r"(_Transposed|_quantized|(_DQ)?_Q[48])+\Z")  # what the quantisers of ONNX Runtime add to a name
 _LSTMS = ("LSTM", "DynamicQuantizeLSTM")
 
 
@@ -92,15 +100,17 @@ class _Export:
         elif node.op == "Gather":
             yield from self._list_rows(node)
         elif node.op == "MatMulNBits":
-            yield "weight", "", matmul_blocks(self._constants, node)
+            weight = matmul_blocks(self._constants, node)
+            yield "weight", weight.source, weight
         elif node.op == "GatherBlockQuantized":
-            yield "weight", "", gather_blocks(self._constants, node)
+            table = gather_blocks(self._constants, node)
+            yield "weight", table.source, table
 
     def _list_integer(self, node: Node) -> Iterator[tuple[str, str, ExportedTensor]]:
         read, lies_turned = _INTEGERS[node.op]
         weight = read(self._graph, self._constants, node)
         if weight is not None:
-            yield "weight", "", _turn_matrix(weight) if lies_turned else weight
+            yield "weight", weight.source, _turn_matrix(weight) if lies_turned else weight
 
     def _list_stored(self, node: Node) -> Iterator[tuple[str, str, ExportedTensor]]:
         for suffix, position in (("weight", 1), ("bias", 2)):
@@ -119,12 +129,9 @@ class _Export:
 
     def _list_rows(self, node: Node) -> Iterator[tuple[str, str, ExportedTensor]]:
         """List the table that a Gather takes rows of; those of a quantised one are dequantised behind it."""
-        name = node.input(0)
-        table = self._constants.find(name)
-        if table is None:
-            name, table = "", gathered(self._graph, self._constants, node)
+        table = self._constants.find(node.input(0)) or gathered(self._graph, self._constants, node)
         if table is not None and len(table.shape) == 2:
-            yield "weight", name, table
+            yield "weight", node.input(0), table
 
     def _add_operand(self, node: Node, suffix: str, name: str, tensor: ExportedTensor) -> None:
         own = self._find_own_name(name)
@@ -136,14 +143,17 @@ class _Export:
         if not keys:
             raise FormError(f"reads '{tensor.source}', and neither name is one of a module of the model")
         for key in keys:
-            known = self.tensors.setdefault(str(key), tensor)
-            if not _is_same(known, tensor):
-                raise FormError(f"reads '{tensor.source}' as {key}, which '{known.source}' is already")
+            known = self.tensors.get(str(key), tensor)
+            finer = known.choose_finer(tensor)
+            if finer is None:
+                fact = f"reads '{tensor.source}' ({tensor}) as {key}"
+                raise FormError(f"{fact}, which '{known.source}' ({known}) is already, with other values")
+            self.tensors[str(key)] = finer
 
     def _find_own_name(self, name: str) -> str | None:
-        """Find the name of a parameter that a tensor still has, or had before it was cast or transposed."""
+        """Find the name of a parameter that a tensor still has, or had before it was cast, transposed or quantised."""
         names = [name, *(step.input(0) for step in self._constants.trace(name, _KEEPING) if isinstance(step, Node))]
-        return next(filter(None, map(self._paths.parameter, names)), None)
+        return next(filter(None, (self._paths.parameter(_CHANGED.sub("", name)) for name in names)), None)
 
     def _add_named(self) -> None:
         """Add the stored tensors that have the name of a parameter, and copies of one under another name."""
@@ -181,10 +191,3 @@ def _turn_matrix(tensor: ExportedTensor) -> ExportedTensor:
     if len(tensor.shape) != 2:
         raise FormError(f"its factor '{tensor.source}' is {tensor}, expected a matrix")
     return tensor.transpose((1, 0))
-
-
-def _is_same(one: ExportedTensor, other: ExportedTensor) -> bool:
-    """Whether two tensors are one that is read twice, or two with equal values."""
-    if one is other or (one.source == other.source and one.shape == other.shape):
-        return True
-    return one.shape == other.shape and np.array_equal(one.float64(), other.float64())

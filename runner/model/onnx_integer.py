@@ -19,6 +19,7 @@ from runner.model.onnx_tensor import SMALL_INTEGERS, ExportedTensor, FormError, 
 
 _BETWEEN = ("Add", "Cast", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze")  # the sums and their Mul
 _LAID = ("Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze")  # a scale that is laid over the sums
+_LAID_ROWS = ("Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze")  # rows of a table, still quantised
 _DEQUANTISE = "DequantizeLinear"
 _FAR = 12  # nodes from the sums to their Mul, at most
 
@@ -46,16 +47,28 @@ def fused_matmul(graph: OnnxGraph, constants: Constants, node: Node) -> Exported
 
 def gathered(graph: OnnxGraph, constants: Constants, node: Node) -> ExportedTensor | None:
     """Describe the table of a Gather whose rows are dequantised behind it; None if it is no such table."""
-    following = [reader for output in node.outputs for reader in graph.readers.get(output, [])]
     values = graph.initializers.get(node.input(0))
-    if values is None or values.dtype not in SMALL_INTEGERS or {reader.op for reader in following} != {_DEQUANTISE}:
+    if values is None or values.dtype not in SMALL_INTEGERS:
         return None
+    following = _list_behind(graph, node)
+    if {reader.op for reader in following} != {_DEQUANTISE}:
+        raise FormError(f"the rows of its table '{values.name}', {values}, are not dequantised behind it")
     scalings = {(reader.input(1), reader.input(2)) for reader in following}
     if len(scalings) != 1:
         raise FormError(f"the rows of its table '{values.name}' are dequantised in several ways")
     (scale, zero) = scalings.pop()
     zeros = constants.need(zero) if zero else None
     return dequantise(constants.need(values.name), Scaling(constants.need(scale), zeros, ()))
+
+
+def _list_behind(graph: OnnxGraph, node: Node) -> list[Node]:
+    """List the nodes that read what a node gives, or another layout of it."""
+    behind, outputs = [], list(node.outputs)
+    for _ in range(_FAR):
+        readers = [reader for output in outputs for reader in graph.readers.get(output, [])]
+        behind += [reader for reader in readers if reader.op not in _LAID_ROWS]
+        outputs = [output for reader in readers if reader.op in _LAID_ROWS for output in reader.outputs]
+    return behind
 
 
 def _weight(graph: OnnxGraph, constants: Constants, node: Node, axis: int) -> ExportedTensor | None:

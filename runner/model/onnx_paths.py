@@ -20,7 +20,7 @@ from runner.model.onnx_graph import OnnxGraph
 from stages.families import Family
 
 _DEEPEST = 4  # levels of wrappers that are tried
-_OPERATOR = re.compile(r"(Conv|ConvTranspose|Gather|Gemm|LSTM|MatMul)(_.*)?\Z")
+_OPERATOR = re.compile(r"(Fused)?(Conv|ConvTranspose|Gather|Gemm|LSTM|MatMul)(_.*)?\Z")
 _FURTHER_CALL = re.compile(r"_\d+\Z")  # of a module that is called more than once: query, query_1, query_2
 
 

@@ -48,6 +48,8 @@ _TYPES = {  # by TensorProto.DataType
     21: _Type("uint4", "<u1", 4, "int32_data"),
     22: _Type("int4", "<u1", 4, "int32_data"),
 }
+_DIGITS = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8, "int32": 31, "uint4": 4, "int4": 4}
+"""Significant bits of a type; 8 of those that are not named."""
 FLOATS = ("float64", "float32", "float16", "bfloat16")
 SMALL_INTEGERS = ("uint8", "int8", "uint4", "int4")
 """Types in which only quantised weights, their zero points and activations are stored."""
@@ -77,12 +79,21 @@ class ExportedTensor:
         return f"{self.dtype}{list(self.shape)}"
 
     def float32(self) -> NDArray[np.float32]:
-        """Give the values, rounded once, C-contiguous."""
-        return np.require(self.read(np.float32), np.float32, ["C", "ALIGNED"])
+        """Give the values, rounded once, C-contiguous.
+
+        Raises:
+            ValueError: they are not finite: a scale is damaged, or was too large for the type in which it is stored.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = np.require(self.read(np.float32), np.float32, ["C", "ALIGNED"])
+        if not np.isfinite(values).all():
+            raise ValueError("holds values that are not finite")
+        return values
 
     def float64(self) -> NDArray[np.float64]:
         """Give the values before they are rounded, C-contiguous."""
-        return np.require(self.read(np.float64), np.float64, ["C", "ALIGNED"])
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.require(self.read(np.float64), np.float64, ["C", "ALIGNED"])
 
     def transpose(self, axes: tuple[int, ...]) -> ExportedTensor:
         """Describe the tensor with its axes in another order."""
@@ -93,6 +104,19 @@ class ExportedTensor:
         """Describe a part of the tensor."""
         shape = np.empty(self.shape, np.void)[index].shape  # of itemsize 0: it takes no memory
         return ExportedTensor(self.dtype, shape, self.source, lambda dtype: self.read(dtype)[index])
+
+    def choose_finer(self, other: ExportedTensor) -> ExportedTensor | None:
+        """Choose of two forms of one tensor the one that is stored in the finer type; None if they are two tensors.
+
+        Their values must agree, in parts of the largest, to all but two of the bits of the coarser type.
+        """
+        if (self.source, self.shape) == (other.source, other.shape):
+            return self
+        finer, coarser = sorted((self, other), key=lambda tensor: -_DIGITS.get(tensor.dtype, 8))
+        values = finer.float64()
+        step = 2.0 ** (2 - _DIGITS.get(coarser.dtype, 8)) * np.abs(values).max(initial=0)
+        is_same = finer.shape == coarser.shape and np.allclose(values, coarser.float64(), rtol=0, atol=step)
+        return finer if is_same else None
 
 
 class OnnxTensor:

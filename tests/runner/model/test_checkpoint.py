@@ -315,6 +315,14 @@ def test_finish_lets_the_pooler_and_plain_instance_norms_be(path: Path) -> None:
     Checkpoint.open(write_safetensors(path, tensors), KOKORO).finish()
 
 
+def test_lacks_spare_only_of_what_no_output_depends_on(path: Path) -> None:
+    checkpoint = Checkpoint.open(write_safetensors(path, {"bert.pooler.bias": W[0]}), KOKORO)
+    assert checkpoint.lacks_spare("bert.pooler.weight")
+    assert not checkpoint.lacks_spare("bert.pooler.bias")  # it is there
+    assert not checkpoint.lacks_spare("bert.a")
+    assert not checkpoint.lacks_spare("decoder.encode.norm1.norm.weight")  # its values matter
+
+
 def test_finish_refuses_an_instance_norm_with_values_of_its_own(path: Path) -> None:
     checkpoint = Checkpoint.open(write_safetensors(path, {"decoder.encode.norm1.norm.weight": W[0]}), KOKORO)
     with pytest.raises(WeightsError, match=r"norm1\.norm\.weight: float32\[3\] is not 1 throughout"):
