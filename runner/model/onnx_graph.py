@@ -4,7 +4,7 @@
                                              producers      name -> the node that computes it
                                              readers        name -> the nodes that read it
 
-Needs the package `onnx`, which reads the protobuf (`pip install 'kokoro-run[onnx]'`).
+Needs the package `onnx`, which reads the protobuf (the extra [onnx]).
 
 Source: onnx.proto of onnx 1.23.
 """
@@ -16,9 +16,9 @@ import mmap
 from typing import Any
 
 from runner.errors import WeightsError
+from runner.files.locate import install_command
 from runner.model.onnx_tensor import OnnxTensor
 
-INSTALL = "pip install 'kokoro-run[onnx]'"
 _IR_VERSION = 0x08  # field 1 of a ModelProto, a varint: the first that is written
 _NEWEST_IR = 32
 _NEXT_FIELDS = (0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42, 0x72)
@@ -109,7 +109,8 @@ def read_graph(data: mmap.mmap | memoryview | bytes, file: str) -> OnnxGraph:
         from google.protobuf.message import DecodeError  # noqa: PLC0415 - of an extra, for those who give such a file
         from onnx import ModelProto  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise WeightsError(f"{file}: an ONNX file, and the package {error.name} is not installed: {INSTALL}") from None
+        fact = f"an ONNX file, and the package {error.name} is not installed"
+        raise WeightsError(f"{file}: {fact}: {install_command('onnx')}") from None
     model = ModelProto()
     try:
         model.ParseFromString(memoryview(data))

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from onnx import ModelProto, TensorProto, helper
 
 from runner.errors import WeightsError
+from runner.files.locate import install_command
 from runner.model.checkpoint import Checkpoint
 from stages.families import KOKORO
 from tests.runner.model.onnx_files import integer_product, tensor, write_graph
@@ -299,7 +300,7 @@ def test_open_follows_thousands_of_nodes(path: Path) -> None:
 def test_open_names_the_package_that_is_not_installed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_graph(path, [PRODUCT], {"w": W})
     monkeypatch.setitem(sys.modules, "onnx", None)
-    assert_refused(path, "the package onnx is not installed: pip install 'kokoro-run[onnx]'")
+    assert_refused(path, f"the package onnx is not installed: {install_command('onnx')}")
 
 
 WRITERS: list[Callable[[Path], Any]] = [
