@@ -24,6 +24,7 @@ DECIDES_NOTHING = {
     "files/locate.py": ELSEWHERE,
     "graph/contracts.py": "it finds the file of a stage, which is digested",
     "model/hub.py": "the checkpoint's sha256 is part of the key, wherever the file comes from",
+    "model/packages.py": "the checkpoint's sha256 is part of the key, wherever the file comes from",
     "runtime/compatibility.py": ELSEWHERE,
     "runtime/cuda_source.py": "it compiles what a library holds as source, when the library is loaded",
     "runtime/stage_code.py": "it imports the file of a stage, which is digested",
