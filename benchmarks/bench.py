@@ -1,13 +1,14 @@
 r"""`make bench`: this project beside PyTorch and ONNX Runtime, from single kernels to whole processes.
 
     checkpoint -> kokoro-run build ---> ours ---+
-              \-> kokoro 0.9.4 -------> PyTorch +-> interleaved rounds -> medians, ratios -> results.json
+              \-> kokoro 0.9.4 -------> PyTorch +-> interleaved rounds -> medians, ratios -> results/MODEL/MACHINE.json
                              \-> ONNX -> ORT ---+                                                |
-                                                                        README.md, scaling.svg <-+
+                                                                      README.md, MACHINE.md, .svg <-+
 
 Everything is full size, on the same inputs and the same number of threads. The checkpoint is a synthetic one
 (`tests/synthetic.py`): random weights, and time does not depend on them. Files stay in build/bench, so a second run
-starts faster. Each part is merged into results.json when it ends: a run that is interrupted keeps what it has measured.
+starts faster. Each part goes into the file of its machine when it ends: a run that is interrupted keeps what it has
+measured, and one on another CPU has tables of its own.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,9 @@ from benchmarks.measure import DEFAULT, ON_ALL_CORES, PARTS
 from benchmarks.model import WORK, model_folder, synthetic_model
 from benchmarks.ours import VARIANTS, variants
 from benchmarks.parts import filters
-from benchmarks.results import merged
+from benchmarks.results import FOLDER, keep, read
 
-RESULTS = Path(__file__).with_name("results.json")
-QUICK_RESULTS = WORK / "quick.json"
+QUICK_FOLDER = WORK / "quick"
 ROUNDS, QUICK_ROUNDS = 9, 3
 
 
@@ -78,31 +78,33 @@ def _chosen(only: str | None) -> Sequence[str]:
 @click.option("--quick", is_flag=True, help="The smallest sizes, three rounds, into build/bench: a look, no record.")
 @click.option("--threads", type=click.IntRange(1), multiple=True, help="Repeatable.  [default: 1, and all cores]")
 @click.option("--rounds", type=click.IntRange(1), default=ROUNDS, show_default=True, help="Runs of each contender.")
-@click.option("--out", type=click.Path(path_type=Path), help="JSON to merge results into.  [default: results.json]")
-@click.option("--report-only", is_flag=True, help="Measure nothing: print what results.json says, renew README.md.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the results.  [default: benchmarks/results]")
+@click.option("--report-only", is_flag=True, help="Measure nothing: write README.md and the pages anew.")
 def main(
     only: str | None, quick: bool, threads: tuple[int, ...], rounds: int, out: Path | None, report_only: bool
 ) -> None:
-    out = out or (QUICK_RESULTS if quick else RESULTS)
-    results: dict[str, Any] = json.loads(out.read_text("utf-8")) if out.exists() else {}
-    counts = sorted(set(threads or (1, machine.cores())))
+    folder = out or (QUICK_FOLDER if quick else FOLDER)
     if not report_only:
-        parts = _chosen(only)
-        if parts[0] != "filters":
-            prepare()
-        for part in parts:
-            for count in counts[-1:] if part in ON_ALL_CORES else counts:
-                entry = measure(part, count, QUICK_ROUNDS if quick else rounds, quick=quick)
-                results = merged(results, part, count, entry, _absent())
-                if part == "filters" and not quick:
-                    filters.write_table(entry["found"])
-                    click.echo(f"--- wrote {filters.TABLE.name}; if it has changed, all libraries are stale", err=True)
-                    if part != parts[-1]:
-                        prepare()
-                out.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
-    click.echo(report.report(results))
-    if out == RESULTS:
-        readme.renew(results)
+        for path in _measured(_chosen(only), sorted(set(threads or (1, machine.cores()))), rounds, folder, quick=quick):
+            click.echo(f"--- wrote {path}", err=True)
+        click.echo(report.report(read(path)))
+    if folder == FOLDER:
+        readme.renew()
+
+
+def _measured(parts: Sequence[str], counts: Sequence[int], rounds: int, folder: Path, *, quick: bool) -> Iterator[Path]:
+    """Measure each part, and put it into its file at once."""
+    if parts[0] != "filters":
+        prepare()
+    for part in parts:
+        for count in counts[-1:] if part in ON_ALL_CORES else counts:
+            entry = measure(part, count, QUICK_ROUNDS if quick else rounds, quick=quick)
+            if part == "filters" and not quick:
+                filters.write_table(entry["found"])
+                click.echo(f"--- wrote {filters.TABLE.name}; if it has changed, all libraries are stale", err=True)
+                if part != parts[-1]:
+                    prepare()
+            yield keep(folder, part, count, entry, _absent())
 
 
 if __name__ == "__main__":

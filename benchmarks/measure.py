@@ -20,6 +20,7 @@ from typing import Any
 import click
 
 from benchmarks import machine
+from benchmarks.model import MODEL
 from benchmarks.parts import accuracy, build, filters, kernels, process, stages, throughput, utterances
 from benchmarks.results import short
 from benchmarks.session import Session
@@ -41,7 +42,7 @@ ON_ALL_CORES = ("filters", "build", "throughput", "process", "accuracy")
 
 
 def entry(part: str, session: Session) -> dict[str, Any]:
-    """What results.json keeps of a part: what was found, when, on what machine, and what went wrong."""
+    """What is kept of a part: what was found, when, of which model, on what machine, and what went wrong."""
     about, began = machine.describe(), time.perf_counter()
     started = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     found = PARTS[part](session)
@@ -49,6 +50,7 @@ def entry(part: str, session: Session) -> dict[str, Any]:
         "started": started,
         "took_s": round(time.perf_counter() - began, 1),
         "commit": machine.commit(),
+        "model": MODEL,
         "machine": about,
         "load_average_at_end": round(os.getloadavg()[0], 2),
         "threads": session.threads,

@@ -16,6 +16,7 @@ from tests import synthetic
 
 Array = NDArray[Any]
 
+MODEL = "synthetic"
 WORK = Path(__file__).parents[1] / "build" / "bench"
 
 

@@ -1,4 +1,4 @@
-"""scaling.svg: time against seconds of audio, both logarithmic, so that a cost that grows with length is a line of
+"""Draws time against seconds of audio, both logarithmic, so that a cost that grows with length is a line of
 slope 1 and a fixed cost is where it bends."""
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ from benchmarks.names import RIVALS
 from benchmarks.ours import VARIANTS
 from benchmarks.results import found
 
-PICTURE = Path(__file__).with_name("scaling.svg")
 OURS = tuple(variant.name for variant in VARIANTS)
 TICKS_S = (1, 2, 5, 10, 20, 50)
 WIDTH_IN, HEIGHT_IN = 7.0, 4.2
 
 
-def draw(results: Mapping[str, Any], path: Path = PICTURE) -> None:
+def draw(results: Mapping[str, Any], path: Path) -> None:
     """The picture of the utterances, on the most threads; none if none were measured."""
     rows = found(results, "utterances")
     if not rows:

@@ -1,4 +1,4 @@
-"""The results as text: Markdown, as it stands in benchmarks/README.md."""
+"""The results of one machine as text: Markdown, as it stands on its page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks import report_kernels
 from benchmarks.bars import Bar, bars
 from benchmarks.names import RIVALS
 from benchmarks.ours import FP32, VARIANTS
-from benchmarks.results import counts_of, found
+from benchmarks.results import counts_of, entries, found
 from benchmarks.timing import Ratio, table
 
 OURS = tuple(variant.name for variant in VARIANTS)
@@ -161,24 +161,21 @@ def _same(row: Mapping[str, Any]) -> str:
 
 def _failures(results: Mapping[str, Any]) -> str:
     lines = [f"- {name}: {why}" for name, why in results.get("not_measured", {}).items()]
-    for part, entries in results.get("parts", {}).items():
-        for count, entry in sorted(entries.items()):
-            lines += [f"- {part}, {_threads(int(count))} {what}: {why}" for what, why in entry["failed"].items()]
+    for part, entry in entries(results):
+        lines += [f"- {part}, {_threads(entry['threads'])} {what}: {why}" for what, why in entry["failed"].items()]
     return "\n".join(lines)
 
 
 def _machine(results: Mapping[str, Any]) -> str:
-    entries = [(part, e) for part, counts in results.get("parts", {}).items() for _, e in sorted(counts.items())]
-    if not entries:
-        return ""
-    about = entries[-1][1]["machine"]
+    measured = entries(results)
+    about = measured[-1][1]["machine"]
     lines = [
         f"{about['cpu']} ({about['cpu_family_model']}), {about['usable_cores']} cores, {about['memory_gib']} GiB, "
         f"{' '.join(about['vector_features'])}; {about['system']}",
         "Python " + about["python"] + "; " + "; ".join(f"{name} {v}" for name, v in about["versions"].items()),
     ]
     header = ["part", "threads", "rounds", "started (UTC)", "commit", "took", "load before", "after"]
-    rows = [_when(part, entry) for part, entry in entries]
+    rows = [_when(part, entry) for part, entry in measured]
     return "\n".join(lines) + "\n\n" + table(header, rows)
 
 

@@ -12,7 +12,7 @@ from benchmarks.names import ORT, PYTORCH
 from benchmarks.ours import FP32
 from benchmarks.plot import draw
 from benchmarks.report import report
-from benchmarks.results import counts_of, found, merged, short
+from benchmarks.results import merged
 from benchmarks.timing import median_ratios
 
 MACHINE = {
@@ -40,7 +40,7 @@ def _entry(found: Any, threads: int, **failed: str) -> dict[str, Any]:
         "rounds": 9,
         "commit": "ab12cd3",
     }
-    return {**about, "machine": MACHINE, "threads": threads, "found": found, "failed": failed}
+    return {**about, "model": "a model", "machine": MACHINE, "threads": threads, "found": found, "failed": failed}
 
 
 def _utterances() -> dict[str, Any]:
@@ -75,18 +75,6 @@ def test_report_shows_kernels_of_both_thread_counts_side_by_side() -> None:
     text = report(merged(results, "kernels", 1, _entry(measured(2.0, 45.0), 1), {}))
     row = next(line for line in text.splitlines() if line.startswith("| conv1d"))
     assert [cell.strip() for cell in row.split("|")[4:-1]] == ["2.00", "45", "45 %", "1.00", "90", "90 %"]
-
-
-def test_merged_replaces_one_entry_and_keeps_the_others() -> None:
-    results = merged({}, "stages", 2, {"found": [1]}, {})
-    results = merged(results, "stages", 1, {"found": [2]}, {})
-    results = merged(results, "stages", 2, {"found": [3]}, {})
-    assert counts_of(results, "stages") == [1, 2]
-    assert (found(results, "stages"), found(results, "stages", 1), found(results, "build")) == ([3], [2], [])
-
-
-def test_short_keeps_five_digits_of_numbers_at_any_depth() -> None:
-    assert short({"a": [1.23456789, (0.000123456789, 7, "x")]}) == {"a": [1.2346, [0.00012346, 7, "x"]]}
 
 
 def test_tables_stand_between_the_markers_and_the_rest_stays() -> None:
