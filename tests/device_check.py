@@ -10,25 +10,19 @@ there is none; `opencl:0 --pocl` runs OpenCL's libraries on the CPU.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import torch
-
 from runner.api import Pipeline
 from runner.build.build import build
-from runner.errors import KokoroError, RunError
+from runner.errors import KokoroError
 from runner.graph.load import load_graph
-from runner.model.checkpoint import Checkpoint
 from runner.runtime import tvm_runtime
-from stages.families import KOKORO
-from tests import pocl
+from tests import parity, pocl
 from tests.parity import STAGES, Figure, Subject, Utterance, table
-from tests.reference import Ports, Reference
-from tests.runner.graphs import model_of
+from tests.reference import Ports
 
 ROOT = Path(__file__).parents[1]
 _CALLS = 5
@@ -75,14 +69,7 @@ def read_subject(device: str, model: str | None, build_dir: Path | None) -> Subj
     build(graph, build_dir, progress=_tell)
     pipeline.load()
     sys.stderr.write(f"built and loaded in {time.perf_counter() - start:.0f} s\n")
-    described = model_of(graph)
-    config = json.loads(described.config.read_text("utf-8"))
-    if described.checkpoint is None:
-        raise RunError(f"{described.name}: the reference needs the checkpoint as a file")
-    checkpoint = Checkpoint.open(described.checkpoint, KOKORO)
-    tensors = {key: checkpoint.take(key, tensor.shape) for key, tensor in checkpoint.tensors.items()}
-    exact, single = (Reference(config, tensors, dtype) for dtype in (torch.float64, torch.float32))
-    return Subject(described.name, pipeline, exact, single, pipeline.resolve("voice", None))
+    return parity.read_subject(device, graph, pipeline)
 
 
 def _tell(stage: str, state: str, seconds: float) -> None:

@@ -13,20 +13,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from runner.engine.options import RunOptions
+from tests import real_model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
     from runner.api import Pipeline
+    from runner.graph.load import Graph
     from tests.reference import Ports, Reference
 
 SYMBOLS = (1, 5, 30, 120, 510)
@@ -103,23 +105,39 @@ def distance(bar: Bar, expected: NDArray[Any], got: NDArray[Any]) -> float:
 
 @dataclass
 class Subject:
-    """A model on both sides: compiled, and as the reference in float64 and in float32."""
+    """A model on both sides: compiled, and as the reference in float64 and in float32.
+
+    words: so many phonemes, others for another seed; random ones make sense to a random model only.
+    """
 
     name: str
     pipeline: Pipeline
     exact: Reference
     single: Reference
     pack: NDArray[np.float32]
+    words: Callable[[int, int], str]
+
+
+def read_subject(name: str, graph: Graph, pipeline: Pipeline) -> Subject:
+    """The model of `graph` on both sides; `pipeline` has its libraries."""
+    import torch  # noqa: PLC0415 - may be absent
+
+    from tests.reference import Reference, read_weights  # noqa: PLC0415 - imports torch
+    from tests.synthetic import phonemes  # noqa: PLC0415 - likewise
+
+    config, tensors = read_weights(graph)
+    exact, single = (Reference(config, tensors, dtype) for dtype in (torch.float64, torch.float32))
+    real = graph.model is not None and graph.model.name == real_model.MODEL
+    words = real_model.passage if real else partial(phonemes, vocabulary=config["vocab"])
+    return Subject(name, pipeline, exact, single, pipeline.resolve("voice", None), words)
 
 
 class Utterance:
     """The reference's side of one utterance, each part computed when it is first asked for."""
 
     def __init__(self, subject: Subject, symbols: int, seed: int) -> None:
-        from tests.synthetic import phonemes  # noqa: PLC0415 - imports torch, which may be absent
-
         self.subject, self.symbols, self.seed = subject, symbols, seed
-        self.phonemes = phonemes(symbols, seed, subject.exact.config["vocab"])
+        self.phonemes = subject.words(symbols, seed)
         self.input_ids = subject.exact.input_ids(self.phonemes)
 
     @cached_property

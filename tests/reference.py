@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
+from runner.graph.types import Graph
+from runner.speech import reference_side
 from runner.speech.reference import (
     INPUTS,
     PARTS,
@@ -24,6 +27,7 @@ from runner.speech.reference import (
     precision,
     voice_row,
 )
+from tests.runner.graphs import model_of
 
 __all__ = [
     "INPUTS",
@@ -40,10 +44,18 @@ __all__ = [
     "modules",
     "our_noise",
     "precision",
+    "read_weights",
     "voice_row",
 ]
 
 MINI = Path(__file__).parents[1] / "configs" / "models" / "mini"
+
+
+def read_weights(graph: Graph) -> tuple[dict[str, Any], dict[str, NDArray[np.float32]]]:
+    """The parsed config.json of the graph's model, and every tensor of its checkpoint under its flat key."""
+    model = model_of(graph)
+    config = json.loads(model.config.read_text("utf-8"))
+    return config, reference_side.read_weights(model, checkpoint_keys(build_model(config, torch.float32)))
 
 
 def load_model(folder: Path, dtype: torch.dtype = torch.float64) -> tuple[Reference, NDArray[np.float32]]:

@@ -20,9 +20,9 @@ from runner.engine.options import RunOptions
 from runner.errors import BuildError, RunError
 from runner.graph.load import Graph, load_graph
 from runner.runtime import amx, devices
+from tests import real_model
 from tests.parity import FIGURES, STAGES, Bar, Figure, Subject, Utterance, assert_within_bars, signal_to_noise
-from tests.synthetic import phonemes
-from tests.test_parity import read_subject
+from tests.test_parity import build_subject
 
 Synthetic = Callable[[str, int, str], Path]
 On = Callable[..., Graph]
@@ -36,14 +36,17 @@ needs_bf16 = pytest.mark.skipif(FEATURE not in devices.cpu_features(), reason=f"
 
 
 @pytest.fixture(scope="session")
-def on(synthetic: Synthetic, repository: Path) -> On:
-    """`on("small", "bf16")`: the default graph on a synthetic model, with configs/bf16.yaml or without."""
+def on(synthetic: Synthetic) -> On:
+    """`on("small", "bf16")`: the default graph on a synthetic model or on Kokoro, with configs/bf16.yaml or without."""
 
     def graph(model: str, precision: str, *sets: str) -> Graph:
-        overlays = [synthetic(model, 0, "pth" if model == "tiny" else "safetensors")]
-        overlays += [repository / "configs" / "bf16.yaml"] * (precision == "bf16")
-        default = repository / "graphs" / "default.yaml"
-        return load_graph(str(default), [str(path) for path in overlays], sets)
+        if model == "kokoro":
+            if (why := real_model.obstacle()) is not None:
+                pytest.skip(why)
+            overlays = [real_model.MODEL]
+        else:
+            overlays = [str(synthetic(model, 0, "pth" if model == "tiny" else "safetensors"))]
+        return load_graph("default", [*overlays, *["bf16"] * (precision == "bf16")], sets)
 
     return graph
 
@@ -58,13 +61,13 @@ def subjects(on: On, build_root: Path) -> Callable[[str, str], Subject]:
     """`subjects("small", "bf16")`: a model on both sides, its libraries built."""
 
     def subject(model: str, precision: str) -> Subject:
-        return replace(read_subject(model, on(model, precision), build_root), name=f"{model} {precision}")
+        return replace(build_subject(model, on(model, precision), build_root), name=f"{model} {precision}")
 
     return cache(subject)
 
 
 @needs_bf16
-@pytest.mark.parametrize("model", ["tiny", "small"])
+@pytest.mark.parametrize("model", ["tiny", "small", pytest.param("kokoro", marks=pytest.mark.full)])
 def test_decoder_in_bf16_is_near_the_reference(
     request: pytest.FixtureRequest, subjects: Callable[[str, str], Subject], model: str
 ) -> None:
@@ -81,7 +84,7 @@ def test_decoder_in_bf16_is_near_the_reference(
 @pytest.mark.parametrize("symbols", SYMBOLS)
 def test_bf16_changes_the_decoder_alone(subjects: Callable[[str, str], Subject], symbols: int) -> None:
     single, halved = (subjects("small", precision) for precision in ("fp32", "bf16"))
-    words = phonemes(symbols, 0, single.exact.config["vocab"])
+    words = single.words(symbols, 0)
     one, other = (
         each.pipeline.run({"phonemes": words, "voice": each.pack}, RunOptions(keep=True)) for each in (single, halved)
     )
@@ -98,7 +101,7 @@ def test_bf16_padded_and_on_other_threads_is_equal_bit_for_bit(
     on: On, build_root: Path, subjects: Callable[[str, str], Subject], symbols: int
 ) -> None:
     subject = subjects("small", "bf16")
-    words = phonemes(symbols, 0, subject.exact.config["vocab"])
+    words = subject.words(symbols, 0)
     expected = subject.pipeline.run({"phonemes": words, "voice": subject.pack})["audio"]
     padded = Pipeline(on("small", "bf16", "dims.text=40", "dims.frames=256"), build_root, threads=1)
     np.testing.assert_array_equal(padded.run({"phonemes": words, "voice": subject.pack})["audio"], expected)

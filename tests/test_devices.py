@@ -23,8 +23,7 @@ from runner.runtime import tvm_runtime
 from tests import pocl
 from tests.parity import FIGURES, STAGES, Figure, Subject, Utterance, assert_within_bars
 from tests.runner.graphs import model_of
-from tests.synthetic import phonemes
-from tests.test_parity import read_subject
+from tests.test_parity import build_subject
 
 Synthetic = Callable[[str, int, str], Path]
 Note = Callable[[list[Figure]], None]
@@ -70,7 +69,7 @@ def subjects(on: On, build_root: Path) -> Callable[[str], Subject]:
     """`subjects("tiny")`: a model whose stages are made of operators, compiled for the CPU."""
 
     def subject(model: str) -> Subject:
-        return replace(read_subject(model, on("cpu-operators:0", model), build_root), name=f"{model} ops")
+        return replace(build_subject(model, on("cpu-operators:0", model), build_root), name=f"{model} ops")
 
     return cache(subject)
 
@@ -90,7 +89,7 @@ def test_operators_on_a_padded_graph_are_equal_bit_for_bit_and_zero_past_the_end
     on: On, build_root: Path, subject: Subject, symbols: int
 ) -> None:
     graph = on("cpu-operators:0", subject.name.split()[0], "dims.text=40", "dims.frames=128")
-    words = phonemes(symbols, 0, subject.exact.config["vocab"])
+    words = subject.words(symbols, 0)
     dynamic, padded = (
         pipeline.run({"phonemes": words, "voice": subject.pack}, RunOptions(keep=True))
         for pipeline in (subject.pipeline, Pipeline(graph, build_root, threads=2))

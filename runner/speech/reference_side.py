@@ -16,7 +16,7 @@ from stages.families import find_family
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runner.graph.types import Graph, StageSpec
+    from runner.graph.types import Graph, ModelSpec, StageSpec
     from runner.inspect.sides import Case, GraphSide
     from runner.runtime.values import Array
 
@@ -46,13 +46,7 @@ class ReferenceSide:
         if model is None:
             raise RunError(f"{other.graph.path}: the graph has no model, and the reference is one of a model")
         shapes = reference.checkpoint_keys(reference.build_model(config))
-        checkpoint = Checkpoint.open(find_checkpoint(model), find_family(model.family), model.sha256)
-        weights = {
-            key: np.zeros(shape, np.float32) if checkpoint.lacks_spare(key) else checkpoint.take(key, shape)
-            for key, shape in shapes.items()
-        }
-        checkpoint.finish()
-        self._reference = reference.Reference(config, weights)
+        self._reference = reference.Reference(config, read_weights(model, shapes))
         unknown = [name for name, spec in self.graph.stages.items() if not self._reference.has(_source(spec))]
         if unknown:
             raise RunError(f"{self.graph.path}: the reference has no stage that is {', '.join(unknown)}")
@@ -75,6 +69,23 @@ class ReferenceSide:
 
     def call(self, stage: str, inputs: Mapping[str, Any]) -> dict[str, Array]:
         return self._reference.stage(_source(self.graph.stages[stage]), **inputs)
+
+
+def read_weights(model: ModelSpec, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
+    """Read the tensors that the reference wants from the checkpoint of a model.
+
+    What the checkpoint lacks and no output depends on is zero.
+
+    Raises:
+        WeightsError: the checkpoint is not one of this model.
+    """
+    checkpoint = Checkpoint.open(find_checkpoint(model), find_family(model.family), model.sha256)
+    weights = {
+        key: np.zeros(shape, np.float32) if checkpoint.lacks_spare(key) else checkpoint.take(key, shape)
+        for key, shape in shapes.items()
+    }
+    checkpoint.finish()
+    return weights
 
 
 def _install() -> str:
