@@ -1,14 +1,13 @@
 r"""`make bench`: this project beside PyTorch and ONNX Runtime, from single kernels to whole processes.
 
-    checkpoint -> kokoro-run build ---> ours ---+
-              \-> kokoro 0.9.4 -------> PyTorch +-> interleaved rounds -> medians, ratios -> results/MODEL/MACHINE.json
+    packages --> kokoro-run build ----> ours ---+
+            \--> kokoro 0.9.4 --------> PyTorch +-> interleaved rounds -> medians, ratios -> results/MODEL/MACHINE.json
                              \-> ONNX -> ORT ---+                                                |
                                                                       README.md, MACHINE.md, .svg <-+
 
-Everything is full size, on the same inputs and the same number of threads. The checkpoint is a synthetic one
-(`tests/synthetic.py`): random weights, and time does not depend on them. Files stay in build/bench, so a second run
-starts faster. Each part goes into the file of its machine when it ends: a run that is interrupted keeps what it has
-measured, and one on another CPU has tables of its own.
+Everything holds the weights of Kokoro-82M (the extra `kokoro`), on the same inputs and the same number of threads.
+Files stay in build/bench, so a second run starts faster. Each part goes into the file of its machine when it ends: a
+run that is interrupted keeps what it has measured, and one on another CPU has tables of its own.
 """
 
 from __future__ import annotations
@@ -24,14 +23,16 @@ from typing import Any
 import click
 
 from benchmarks import machine, process, readme, report
-from benchmarks.measure import DEFAULT, ON_ALL_CORES, PARTS
-from benchmarks.model import WORK, model_folder, synthetic_model
+from benchmarks.measure import DEFAULT, ON_ONE_THREAD_TOO, PARTS
+from benchmarks.model import WORK, model_folder, write_model
+from benchmarks.names import END_TO_END, obstacle
 from benchmarks.ours import VARIANTS, variants
 from benchmarks.parts import filters
 from benchmarks.results import FOLDER, keep, read
+from tests import real_model
 
 QUICK_FOLDER = WORK / "quick"
-ROUNDS, QUICK_ROUNDS = 9, 3
+ROUNDS, QUICK_ROUNDS = 7, 3
 
 
 def measure(part: str, threads: int, rounds: int, *, quick: bool) -> dict[str, Any]:
@@ -50,16 +51,18 @@ def measure(part: str, threads: int, rounds: int, *, quick: bool) -> dict[str, A
 
 def prepare() -> None:
     """The checkpoint and the libraries of every variant, made where they are missing or stale."""
-    if not (model_folder() / "voice.npy").exists():
-        synthetic_model(model_folder())
+    if (why := real_model.obstacle()) is not None:
+        raise click.ClickException(why)
+    write_model(model_folder())
     for variant in variants():
         click.echo(f"--- build of {variant.name}, where stale", err=True)
         process.run(process.kokoro_run("build", *variant.arguments()), machine.cores())
 
 
 def _absent() -> dict[str, str]:
-    """Contenders of ours that cannot be measured here, and why."""
-    return {variant.name: why for variant in VARIANTS if (why := variant.obstacle()) is not None}
+    """Contenders that cannot be measured here, and why."""
+    every = {variant.name: variant.obstacle() for variant in VARIANTS} | {name: obstacle(name) for name in END_TO_END}
+    return {name: why for name, why in every.items() if why is not None}
 
 
 def _chosen(only: str | None) -> Sequence[str]:
@@ -97,7 +100,7 @@ def _measured(parts: Sequence[str], counts: Sequence[int], rounds: int, folder: 
     if parts[0] != "filters":
         prepare()
     for part in parts:
-        for count in counts[-1:] if part in ON_ALL_CORES else counts:
+        for count in counts if part in ON_ONE_THREAD_TOO else counts[-1:]:
             entry = measure(part, count, QUICK_ROUNDS if quick else rounds, quick=quick)
             if part == "filters" and not quick:
                 filters.write_table(entry["found"])

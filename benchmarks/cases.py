@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tests import synthetic
+from tests.real_model import passage
 from tests.reference import Reference
 
 Array = NDArray[Any]
 Ports = Mapping[str, Array]
 
 TOKENS = (32, 128, 510)
-FRAMES = (60, 200, 400)
+FRAMES = (60, 200)
 QUICK_TOKENS = (32,)
 QUICK_FRAMES = (60,)
 FRAME_RATE_HZ = 40
@@ -40,9 +40,9 @@ class Case:
         return f"{self.stage}, {self.size} {self.axis}"
 
 
-def symbols(config: Mapping[str, Any], tokens: int) -> str:
-    """The phonemes of an utterance of `tokens` tokens, always the same ones."""
-    return synthetic.phonemes(tokens - 2, 0, config["vocab"])
+def symbols(tokens: int) -> str:
+    """The phonemes of an utterance of `tokens` tokens: the begin of one passage of English, cut where it may."""
+    return passage(tokens - 2)
 
 
 @dataclass(frozen=True)
@@ -74,20 +74,20 @@ def length_for(seconds: float, frames: Callable[[int, float], int]) -> Length:
     for percent in range(round(100 * found / wanted), MIN_SPEED_PERCENT, -1):
         if frames(tokens, percent / 100) >= wanted:
             return Length(seconds, tokens, percent / 100)
-    raise ValueError(f"this checkpoint speaks for {longest:g} s at most, {seconds:g} s are asked for")
+    raise ValueError(f"this model speaks for {longest:g} s at most, {seconds:g} s are asked for")
 
 
 def cases(reference: Reference, pack: Array, *, quick: bool) -> Iterator[Case]:
     """All cases; those over frames take the first frames of the longest utterance."""
     for tokens in QUICK_TOKENS if quick else TOKENS:
-        ports = float32(reference.run(reference.input_ids(symbols(reference.config, tokens)), pack, audio=False))
+        ports = float32(reference.run(reference.input_ids(symbols(tokens)), pack, audio=False))
         mask, length = ports["text_mask"], ports["length"]
         yield Case("bert", tokens, "tokens", {name: ports[name] for name in ("input_ids", "attention_mask")})
         duration = {"d_en": ports["d_en"], "style": ports["style_prosody"], "length": length, "text_mask": mask}
         yield Case("duration", tokens, "tokens", duration)
         text = {"input_ids": ports["input_ids"], "length": length, "text_mask": mask}
         yield Case("text_encoder", tokens, "tokens", text)
-    ports = float32(reference.run(reference.input_ids(symbols(reference.config, max(TOKENS))), pack, audio=False))
+    ports = float32(reference.run(reference.input_ids(symbols(max(TOKENS))), pack, audio=False))
     for frames in QUICK_FRAMES if quick else FRAMES:
         yield from _cases_over_frames(ports, frames)
 

@@ -8,7 +8,7 @@ import platform
 import subprocess
 from pathlib import Path
 
-PACKAGES = ("apache-tvm", "torch", "onnxruntime", "numpy")
+PACKAGES = ("apache-tvm", "torch", "onnxruntime", "openvino", "numpy")
 VECTOR_FEATURES = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve")
 
 

@@ -20,10 +20,10 @@ from typing import Any
 import click
 
 from benchmarks import machine
-from benchmarks.model import MODEL
-from benchmarks.parts import accuracy, build, filters, kernels, process, stages, throughput, utterances
+from benchmarks.parts import build, filters, kernels, process, stages, throughput, utterances
 from benchmarks.results import short
 from benchmarks.session import Session
+from tests.real_model import MODEL
 
 PARTS: dict[str, Callable[[Session], Any]] = {
     "filters": filters.measure,
@@ -33,12 +33,10 @@ PARTS: dict[str, Callable[[Session], Any]] = {
     "throughput": throughput.measure,
     "process": process.measure,
     "kernels": kernels.measure,
-    "accuracy": accuracy.measure,
 }
 # When asked for: minutes that say little of speed, or choose what is measured.
 DEFAULT = tuple(part for part in PARTS if part not in ("build", "filters"))
-# What is the same on any number of threads, or asked for on all cores only.
-ON_ALL_CORES = ("filters", "build", "throughput", "process", "accuracy")
+ON_ONE_THREAD_TOO = ("utterances",)  # the other parts run on all cores alone
 
 
 def entry(part: str, session: Session) -> dict[str, Any]:
@@ -68,7 +66,7 @@ def entry(part: str, session: Session) -> dict[str, Any]:
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 def main(part: str, threads: int, rounds: int, quick: bool, out: Path) -> None:
     warnings.filterwarnings("ignore", category=FutureWarning)  # PyTorch's, about the package's way to norm weights
-    logging.disable(logging.WARNING)  # ONNX Runtime's, about tensors that it does not quantize
+    logging.disable(logging.WARNING)  # of exporters, about what they trace
     session = Session(threads, rounds, quick=quick)
     out.write_text(json.dumps(entry(part, session)), "utf-8")
 

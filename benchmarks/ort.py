@@ -1,9 +1,10 @@
 """The stages, and the whole package, as ONNX Runtime sessions on the CPU; exported on first use and kept.
 
-    kokoro's classes --fold weight norms, complex-free STFT--> ONNX (float32) --quantize_dynamic--> ONNX (int8)
+    kokoro's classes --fold weight norms, complex-free STFT--> ONNX (float32)
+    the file of the packages ------------------------------> as it was published (int8)
 
 The STFT is the package's own complex-free one, the only one that ONNX can express. int8 means 8-bit weights, and
-activations that are scaled to 8 bits when they come along (`onnxruntime.quantization.quantize_dynamic`).
+activations that are scaled to 8 bits when they come along.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ import onnxruntime
 import torch
 from loguru import logger
 from numpy.typing import NDArray
-from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from benchmarks.rivals import PORTS, STAGES, Inputs, without_weight_norm
 from tests.reference import import_kokoro, voice_row
@@ -48,15 +48,15 @@ WHOLE_DYNAMIC = {"input_ids": {1: "text"}, "audio": {0: "samples"}, "durations":
 class Ort:
     """One session a stage. `load` gives a fresh model with the weights, which the export changes."""
 
-    def __init__(self, name: str, load: Callable[[], Any], folder: Path, threads: int, *, int8: bool = False) -> None:
-        self.name, self.load, self.folder, self.int8 = name, load, folder, int8
+    def __init__(self, name: str, load: Callable[[], Any], folder: Path, threads: int) -> None:
+        self.name, self.load, self.folder = name, load, folder
         self.options = _options(threads)
         self.sessions: dict[str, onnxruntime.InferenceSession] = {}
 
     def prepare(self, stage: str, inputs: Inputs) -> dict[str, Array]:
         if stage not in self.sessions:
             path = exported(self.folder / f"{stage}.onnx", lambda partial: self._export(stage, inputs, partial))
-            self.sessions[stage] = _session(quantized(path) if self.int8 else path, self.options)
+            self.sessions[stage] = _session(path, self.options)
         wanted = {port.name for port in self.sessions[stage].get_inputs()}  # the exporter drops inputs without effect
         return {port: np.ascontiguousarray(inputs[port]) for port in PORTS[stage][0] if port in wanted}
 
@@ -70,32 +70,39 @@ class Ort:
         export(STAGES[stage](exportable(self.load())), tensors, path, (takes, gives), dynamic)
 
 
-class Whole:
-    """The whole package as one graph: `KModelForONNX`, the package's own class for that purpose."""
+class OrtWhole:
+    """An utterance in one piece: a graph from input ids, under the name `ids`, style and speed to audio."""
 
-    def __init__(self, name: str, model: Path, folder: Path, threads: int, *, int8: bool = False) -> None:
-        """Open the session; `model` is the folder with config.json and model.pth."""
-        self.name, self.model = name, model
-        path = exported(folder / "whole.onnx", self._export)
-        self.session = _session(quantized(path) if int8 else path, _options(threads))
+    def __init__(self, name: str, graph: Path | bytes, threads: int, *, ids: str = "input_ids") -> None:
+        self.name, self.ids = name, ids
+        self.session = _session(graph, _options(threads))
 
     def speak(self, input_ids: Array, pack: Array, speed: float) -> Array:
         """float32 [1, samples] of int64 [1, text] input ids in the voice pack [N, 2*style]."""
         style = voice_row(pack, input_ids.shape[1]).astype(np.float32)
-        inputs = {"input_ids": input_ids, "style": style, "speed": np.array([speed], np.float32)}
+        inputs = {self.ids: input_ids, "style": style, "speed": np.array([speed], np.float32)}
         audio: Array = self.session.run(["audio"], inputs)[0]
         return audio.reshape(1, -1)
 
-    def _export(self, path: Path) -> None:
+
+def export_whole(model: Path) -> Path:
+    """The whole package as one graph in float32, by `KModelForONNX`, its own class for that purpose.
+
+    Args:
+        model: the folder with config.json and model.pth.
+    """
+
+    def write(path: Path) -> None:
         import_kokoro()
         logger.disable("kokoro")
         package = importlib.import_module("kokoro.model")
-        config, weights = (str(self.model / name) for name in ("config.json", "model.pth"))
+        config, weights = (str(model / name) for name in ("config.json", "model.pth"))
         whole = package.KModel(repo_id="", config=config, model=weights)
         ids = torch.arange(30)[None] + 16
         style = torch.zeros(1, 2 * whole.predictor.F0[0].norm1.fc.in_features)
-        model = package.KModelForONNX(exportable(whole))
-        export(model, [ids, style, torch.ones(1)], path, WHOLE, WHOLE_DYNAMIC)
+        export(package.KModelForONNX(exportable(whole)), [ids, style, torch.ones(1)], path, WHOLE, WHOLE_DYNAMIC)
+
+    return exported(model / "onnx" / "whole.onnx", write)
 
 
 def exportable(model: Any) -> Any:
@@ -115,13 +122,6 @@ def exported(path: Path, write: Callable[[Path], None]) -> Path:
         write(partial)
         partial.replace(path)
     return path
-
-
-def quantized(path: Path) -> Path:
-    """Make the int8 version of a float32 graph. Weights are unsigned: ONNX Runtime has no signed ConvInteger."""
-    return exported(
-        path.with_suffix(".int8.onnx"), lambda partial: quantize_dynamic(path, partial, weight_type=QuantType.QUInt8)
-    )
 
 
 def export(
@@ -154,5 +154,5 @@ def _options(threads: int) -> onnxruntime.SessionOptions:
     return options
 
 
-def _session(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+def _session(graph: Path | bytes, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

@@ -13,11 +13,12 @@ from typing import Any
 from numpy.typing import NDArray
 
 from benchmarks import machine
-from benchmarks.model import WORK, model_folder, overlay
+from benchmarks.model import WORK
 from runner.api import Pipeline
 from runner.engine.options import RunOptions
 from runner.graph.load import load_graph
 from runner.graph.selection import Scope
+from tests.real_model import MODEL
 
 Array = NDArray[Any]
 
@@ -47,13 +48,12 @@ class Variant:
         return None
 
     def arguments(self) -> list[str]:
-        """What `kokoro-run` is told: the graph, the full model and the folder of its libraries."""
+        """What `kokoro-run` is told: the graph, the model and the folder of its libraries."""
         layers = [word for path in self.files() for word in ("-c", path)]
         return ["default", *layers, "--build-dir", str(BUILT)]
 
     def files(self) -> list[str]:
-        model = [str(ROOT / "configs" / "models" / "kokoro-82m.yaml"), str(overlay(model_folder()))]
-        return [*model, *(str(ROOT / path) for path in self.overlays)]
+        return [MODEL, *(str(ROOT / path) for path in self.overlays)]
 
 
 FP32 = Variant("kokoro-run")

@@ -11,7 +11,6 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from benchmarks.names import RIVALS
 from benchmarks.ours import VARIANTS
 from benchmarks.results import found
 
@@ -27,7 +26,7 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
         return
     figure = Figure(figsize=(WIDTH_IN, HEIGHT_IN), layout="constrained")
     axes = figure.subplots()
-    for name in (*OURS, *RIVALS):
+    for name in dict.fromkeys(name for row in rows for name in row["median_s"]):
         points = [(row["audio_s"], row["median_s"][name]) for row in rows if name in row["median_s"]]
         if points:
             ours = name in OURS

@@ -7,7 +7,6 @@ from typing import Any
 
 from benchmarks import report_kernels
 from benchmarks.bars import Bar, bars
-from benchmarks.names import RIVALS
 from benchmarks.ours import FP32, VARIANTS
 from benchmarks.results import counts_of, entries, found
 from benchmarks.timing import Ratio, table
@@ -25,7 +24,6 @@ def report(results: Mapping[str, Any]) -> str:
         ("Processes", _process(results)),
         ("Kernels", report_kernels.tables(results)),
         ("Which algorithm each convolution takes", _filters(results)),
-        ("What fewer bits cost", _accuracy(results)),
         ("Not measured, or not as it should be", _failures(results)),
         ("The machine, and when", _machine(results)),
     ]
@@ -66,7 +64,7 @@ def _utterances(rows: Sequence[Mapping[str, Any]]) -> str:
 def _compared(lead: Sequence[str], rows: Sequence[tuple[list[str], Mapping[str, Any]]]) -> str:
     """Milliseconds of ours, then each rival's time over ours; a contender that no row has gets no column."""
     ours = [name for name in OURS if any(name in row["median_s"] for _, row in rows)]
-    rivals = [name for name in RIVALS if any(name in row["median_s"] for _, row in rows)]
+    rivals = dict.fromkeys(name for _, row in rows for name in row["median_s"] if name not in OURS)
 
     def cells(row: Mapping[str, Any]) -> Iterator[str]:
         for name in ours:
@@ -131,32 +129,6 @@ def _filters(results: Mapping[str, Any]) -> str:
     header = ["convolution", "rows", f"{filters['direct']} [ms]", *algorithms, "taken"]
     lead = f"Speed over the direct sum's, on what LLVM calls {filters['cpu']} (`stages/kernels/filter_table.py`):"
     return lead + "\n\n" + table(header, [list(cells(row)) for row in filters["rows"]])
-
-
-def _accuracy(results: Mapping[str, Any]) -> str:
-    accuracy = found(results, "accuracy")
-    if not accuracy:
-        return ""
-    rows = []
-    for row in accuracy["ours"]:
-        for port, apart in row.items():
-            if isinstance(apart, dict):
-                noise = f"{apart['snr_db']:.1f} dB" if apart["snr_db"] is not None else "equal"
-                rows.append([row["contender"], f"{row['case']}: {port}", noise, _decibels(apart), ""])
-    for row in accuracy["onnxruntime"]:
-        largest = f"{100 * row['apart']:.2g} %"
-        rows.append([row["contender"], row["case"], largest, _decibels(row), _same(row)])
-    return (
-        table(["who", "what", "SNR, or apart", "log-spectral distance", "of two float32 calls"], rows) if rows else ""
-    )
-
-
-def _decibels(row: Mapping[str, Any]) -> str:
-    return f"{row['log_spectral_distance_db']:.2f} dB" if "log_spectral_distance_db" in row else ""
-
-
-def _same(row: Mapping[str, Any]) -> str:
-    return f"{row['of_two_calls_db']:.2f} dB" if "of_two_calls_db" in row else ""
 
 
 def _failures(results: Mapping[str, Any]) -> str:

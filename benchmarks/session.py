@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from benchmarks import machine
 from benchmarks.cases import Length, length_for, symbols
-from benchmarks.model import model_folder, synthetic_model
-from benchmarks.names import COMPILED, FOLDED, ORT, ORT_INT8, ORT_WHOLE, ORT_WHOLE_INT8, PYTORCH, PYTORCH_BF16
-from benchmarks.ort import Ort, Whole
+from benchmarks.model import model_folder, published, read_model
+from benchmarks.names import COMPILED, OPENVINO, ORT, ORT_INT8, ORT_WHOLE, PYTORCH, PYTORCH_BF16, obstacle
+from benchmarks.open_vino import OpenVino
+from benchmarks.ort import Ort, OrtWhole, export_whole
 from benchmarks.ours import Ours, variants
-from benchmarks.rivals import PyTorch, Rival, without_weight_norm
+from benchmarks.rivals import PyTorch, Rival, Whole, without_weight_norm
 from benchmarks.timing import interleave, median_ratios
 from tests.reference import Reference
 
@@ -43,7 +44,7 @@ class Session:
         self.threads, self.rounds, self.quick = threads, rounds, quick
         torch.set_num_threads(threads)
         self.folder = model_folder()
-        self.config, self.pack, self.weights = synthetic_model(self.folder)
+        self.config, self.pack, self.weights = read_model(self.folder)
         self.failed: dict[str, str] = {}
 
     @functools.cached_property
@@ -57,20 +58,18 @@ class Session:
 
     def length(self, seconds: float) -> Length:
         """The utterance of about `seconds`."""
-        return length_for(
-            seconds, lambda tokens, speed: self.ours[0].frames(symbols(self.config, tokens), self.pack, speed)
-        )
+        return length_for(seconds, lambda tokens, speed: self.ours[0].frames(symbols(tokens), self.pack, speed))
 
     def rivals(self, names: Sequence[str]) -> Iterator[Rival]:
-        """Those of `names` that run stage by stage."""
+        """Those of `names` that run stage by stage and can run here."""
         for name in names:
-            if name in self._makers:
+            if name in self._makers and obstacle(name) is None:
                 yield self._rival(name)
 
     def wholes(self, names: Sequence[str]) -> Iterator[Whole]:
         """Those of `names` that run an utterance in one piece."""
         for name in names:
-            if name in (ORT_WHOLE, ORT_WHOLE_INT8):
+            if name in self._whole_makers:
                 try:
                     yield self._whole(name)
                 except REFUSALS as error:
@@ -93,14 +92,19 @@ class Session:
 
     @functools.cached_property
     def _makers(self) -> dict[str, Callable[[], Rival]]:
-        onnx = self.folder / "onnx"
         return {
             PYTORCH: lambda: PyTorch(PYTORCH, self.reference.model),
-            FOLDED: lambda: PyTorch(FOLDED, self._folded),
             COMPILED: lambda: PyTorch(COMPILED, self._folded, compiled=True),
             PYTORCH_BF16: lambda: PyTorch(PYTORCH_BF16, self._folded, bf16=True),
-            ORT: lambda: Ort(ORT, lambda: self._fresh().model, onnx, self.threads),
-            ORT_INT8: lambda: Ort(ORT_INT8, lambda: self._fresh().model, onnx, self.threads, int8=True),
+            ORT: lambda: Ort(ORT, lambda: self._fresh().model, self.folder / "onnx", self.threads),
+        }
+
+    @functools.cached_property
+    def _whole_makers(self) -> dict[str, Callable[[], Whole]]:
+        return {
+            ORT_WHOLE: lambda: OrtWhole(ORT_WHOLE, export_whole(self.folder), self.threads),
+            ORT_INT8: lambda: OrtWhole(ORT_INT8, published(), self.threads, ids="tokens"),
+            OPENVINO: lambda: OpenVino(OPENVINO, export_whole(self.folder), self.threads),
         }
 
     @functools.cache  # noqa: B019 - a session lives as long as its process
@@ -109,7 +113,7 @@ class Session:
 
     @functools.cache  # noqa: B019 - likewise
     def _whole(self, name: str) -> Whole:
-        return Whole(name, self.folder, self.folder / "onnx", self.threads, int8=name == ORT_WHOLE_INT8)
+        return self._whole_makers[name]()
 
     @functools.cached_property
     def _folded(self) -> Any:

@@ -45,7 +45,7 @@ def _first_byte(session: Session, length: Length) -> dict[str, Any]:
     found = {}
     for variant in variants():
         line = WORK / "line.txt"
-        line.write_text(symbols(session.config, length.tokens) + "\n", "utf-8")
+        line.write_text(symbols(length.tokens) + "\n", "utf-8")
         arguments = [*variant.arguments(), "--input", str(line), "--speed", str(length.speed), "--stream", "--no-cache"]
         arguments += ["--threads", str(session.threads)]
         found[variant.name] = statistics.median(
@@ -77,11 +77,11 @@ def _beyond_stages(session: Session, length: Length) -> dict[str, float]:
 
 
 def _ours(session: Session, variant: Variant, length: Length) -> list[str]:
-    words = ["--phonemes", symbols(session.config, length.tokens), "--speed", str(length.speed)]
+    words = ["--phonemes", symbols(length.tokens), "--speed", str(length.speed)]
     words += ["--threads", str(session.threads), "--no-cache"]  # a kept result would be no run
     return [*variant.arguments(), *words, "-o", str(WORK / "ours.wav")]
 
 
 def _theirs(session: Session, length: Length) -> list[str]:
-    phonemes, speed = symbols(session.config, length.tokens), str(length.speed)
+    phonemes, speed = symbols(length.tokens), str(length.speed)
     return [str(session.folder), phonemes, speed, str(session.threads), str(WORK / "theirs.wav")]

@@ -6,26 +6,19 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from benchmarks.cases import FRAME_RATE_HZ, Case, cases
-from benchmarks.names import FEWER_BITS, MAIN, PYTORCH_BF16, RIVALS, SAME_PRECISION
+from benchmarks.cases import Case, cases
+from benchmarks.names import FEWER_BITS, STAGE_BY_STAGE
 from benchmarks.rivals import disagreement
 from benchmarks.session import REFUSALS, Session
 
 # A rival that computes something else would be no rival; the decoder is compared by loudness, which its noise moves.
 TOLERANCES = {"decoder": 0.1}
 TOLERANCE = 1e-3
-LONG_FRAMES = 10 * FRAME_RATE_HZ  # from here on a round takes seconds
-LONG_ROUNDS = 7
 
 
 def measure(session: Session) -> list[dict[str, Any]]:
-    """A row a stage and size; the long ones on all cores only."""
-    every = cases(session.reference, session.pack, quick=session.quick)
-    return [_row(session, case) for case in every if session.all_cores or not _is_long(case)]
-
-
-def _is_long(case: Case) -> bool:
-    return case.axis == "frames" and case.size >= LONG_FRAMES
+    """A row a stage and size."""
+    return [_row(session, case) for case in cases(session.reference, session.pack, quick=session.quick)]
 
 
 def _row(session: Session, case: Case) -> dict[str, Any]:
@@ -35,20 +28,18 @@ def _row(session: Session, case: Case) -> dict[str, Any]:
         if ours.has(case.stage)
     }
     calls |= dict(_rivals(session, case))
-    rounds = min(session.rounds, LONG_ROUNDS) if _is_long(case) else session.rounds
     return {
         "stage": case.stage,
         "size": case.size,
         "axis": case.axis,
-        **session.compare(case.label, calls, rounds),
+        **session.compare(case.label, calls),
     }
 
 
 def _rivals(session: Session, case: Case) -> Iterator[tuple[str, Callable[[], object]]]:
     """Each rival that can run the case, once it has been seen to compute what PyTorch computes."""
     truth: list[Any] = []
-    everyone = (*SAME_PRECISION, PYTORCH_BF16) if _is_long(case) else RIVALS
-    for rival in session.rivals(everyone if session.all_cores else MAIN):
+    for rival in session.rivals(STAGE_BY_STAGE):
         what = f"{rival.name}, {case.label}"
         try:
             prepared = rival.prepare(case.stage, case.inputs)

@@ -15,13 +15,13 @@ from runner.api import Pipeline
 from runner.graph.load import load_graph
 from stages.dims import SAMPLE_RATE_HZ
 
-TOKENS = (16, 24, 32, 48, 64, 96, 128, 24)  # of the lines: from 1 s to 10 s
+TOKENS = (16, 24, 32, 48, 64, 24)  # of the lines: from 1 s to 5 s
 QUICK_TOKENS = (16, 24, 32, 16)
 
 
 def measure(session: Session) -> dict[str, Any]:
     """Seconds for all lines, asked for by one thread for each worker."""
-    lines = [symbols(session.config, tokens) for tokens in (QUICK_TOKENS if session.quick else TOKENS)]
+    lines = [symbols(tokens) for tokens in (QUICK_TOKENS if session.quick else TOKENS)]
     calls = {
         spell(workers, session.threads // workers): functools.partial(_speak, pipeline, lines, session.pack)
         for workers in (session.threads, 1)

@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from benchmarks.cases import symbols
-from benchmarks.names import COMPILED, FEWER_BITS, FOLDED, MAIN, ORT, ORT_WHOLE, ORT_WHOLE_INT8, PYTORCH, PYTORCH_BF16
+from benchmarks.names import END_TO_END, FEWER_BITS, MAIN
 from benchmarks.rivals import disagreement
 from benchmarks.session import REFUSALS, Session
 from benchmarks.utterance import speak
@@ -19,28 +19,28 @@ Array = NDArray[Any]
 
 SECONDS = (1.0, 3.0, 5.0, 10.0, 50.0)
 QUICK_SECONDS = (1.0, 3.0)
-EVERYONE_S = (1.0, 5.0)  # all rivals here, the main ones elsewhere
-EVERYONE = (PYTORCH, FOLDED, COMPILED, PYTORCH_BF16, ORT, ORT_WHOLE, ORT_WHOLE_INT8)
-LONG_S, LONG_ROUNDS = 5.0, 7
+EVERYONE_S = (1.0, 5.0)  # all rivals here, the main ones elsewhere; nothing else on fewer threads
+LONG_S, LONG_ROUNDS = 10.0, 3
+HUGE_S = 50.0  # ours alone: a round of the rivals would take minutes
 LOUDNESS = 0.1  # the noise differs from call to call
-HUGE_S = 50.0  # one thread is left to us alone: a round of the rivals would take a minute
 
 
 def measure(session: Session) -> list[dict[str, Any]]:
     """A row an utterance."""
-    return [_row(session, seconds) for seconds in (QUICK_SECONDS if session.quick else SECONDS)]
+    chosen = QUICK_SECONDS if session.quick else SECONDS if session.all_cores else EVERYONE_S
+    return [_row(session, seconds) for seconds in chosen]
 
 
 def _row(session: Session, seconds: float) -> dict[str, Any]:
     length = session.length(seconds)
-    phonemes, speed = symbols(session.config, length.tokens), length.speed
+    phonemes, speed = symbols(length.tokens), length.speed
     ours = {
         contender.variant.name: functools.partial(contender.speak, phonemes, session.pack, speed)
         for contender in session.ours
     }
     audio_s = session.ours[0].speak(phonemes, session.pack, speed).size / SAMPLE_RATE_HZ
     calls: dict[str, Callable[[], object]] = {**ours}
-    if seconds < HUGE_S or session.all_cores:
+    if seconds < HUGE_S:
         calls |= _rivals(session, seconds, phonemes, speed)
     rounds = min(session.rounds, LONG_ROUNDS) if seconds >= LONG_S else session.rounds
     return {
@@ -53,7 +53,7 @@ def _row(session: Session, seconds: float) -> dict[str, Any]:
 
 
 def _rivals(session: Session, seconds: float, phonemes: str, speed: float) -> dict[str, Callable[[], object]]:
-    names = EVERYONE if session.all_cores and seconds in EVERYONE_S else MAIN
+    names = END_TO_END if session.all_cores and seconds in EVERYONE_S else MAIN
     ids, pack = session.reference.input_ids(phonemes), session.pack
     candidates: dict[str, Callable[[], Array]] = {
         rival.name: functools.partial(speak, rival, ids, pack, speed) for rival in session.rivals(names)

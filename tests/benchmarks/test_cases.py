@@ -11,7 +11,7 @@ from tests.reference import load_mini
 
 def _frames(tokens: int, speed: float) -> int:
     reference, pack = load_mini(torch.float32)
-    ids = reference.input_ids(symbols(reference.config, tokens))
+    ids = reference.input_ids(symbols(tokens))
     return int(reference.run(ids, pack, speed=speed, audio=False)["frame_count"][0])
 
 
