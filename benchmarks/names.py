@@ -6,9 +6,9 @@ from benchmarks import machine
 
 PYTORCH, COMPILED, PYTORCH_BF16 = "PyTorch", "PyTorch, compiled", "PyTorch, bf16"
 ORT, ORT_WHOLE, ORT_INT8 = "ONNX Runtime", "ONNX Runtime, whole", "ONNX Runtime, int8 as published"
-OPENVINO = "OpenVINO, whole"
+OPENVINO = "OpenVINO"
 
-STAGE_BY_STAGE = (PYTORCH, COMPILED, PYTORCH_BF16, ORT)
+STAGE_BY_STAGE = (PYTORCH, COMPILED, PYTORCH_BF16, ORT, OPENVINO)
 END_TO_END = (PYTORCH, COMPILED, PYTORCH_BF16, ORT_WHOLE, ORT_INT8, OPENVINO)
 FEWER_BITS = (PYTORCH_BF16, ORT_INT8)  # no yardstick of a bar, and not held to float32's tolerance
 SAME_PRECISION = (PYTORCH, COMPILED, ORT, ORT_WHOLE, OPENVINO)  # float32

@@ -1,34 +1,43 @@
-"""The whole package on OpenVINO: the float32 graph that ONNX Runtime has too."""
+"""The stages on OpenVINO, in float32: the graphs that ONNX Runtime has too.
+
+The whole package as one graph it does not take: it converts neither SplitToSequence nor SequenceAt, which the export of
+the alignment has.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from tests.reference import voice_row
+from benchmarks.ort import StageGraphs
+from benchmarks.rivals import PORTS, Inputs
 
 Array = NDArray[Any]
 
 
 class OpenVino:
-    """An utterance in one piece, in float32 on every CPU: by itself it would choose bfloat16 where that is faster."""
+    """One compiled graph a stage; by itself OpenVINO would choose bfloat16 where that is faster."""
 
-    def __init__(self, name: str, graph: Path, threads: int) -> None:
-        self.name = name
-        settings = {
+    def __init__(self, name: str, stages: StageGraphs, threads: int) -> None:
+        self.name, self.stages = name, stages
+        self.settings = {
             "INFERENCE_PRECISION_HINT": "f32",
             "INFERENCE_NUM_THREADS": threads,
             "PERFORMANCE_HINT": "LATENCY",
         }
-        self.compiled = openvino.Core().compile_model(graph, "CPU", settings)
+        self.compiled: dict[str, Any] = {}
 
-    def speak(self, input_ids: Array, pack: Array, speed: float) -> Array:
-        """float32 [1, samples] of int64 [1, text] input ids in the voice pack [N, 2*style]."""
-        style = voice_row(pack, input_ids.shape[1]).astype(np.float32)
-        inputs = {"input_ids": input_ids, "style": style, "speed": np.array([speed], np.float32)}
-        audio: Array = self.compiled(inputs)["audio"]
-        return audio.reshape(1, -1)
+    def prepare(self, stage: str, inputs: Inputs) -> dict[str, Array]:
+        if stage not in self.compiled:
+            graph = self.stages.graph(stage, inputs)
+            self.compiled[stage] = openvino.Core().compile_model(graph, "CPU", self.settings)
+        known = {name for port in self.compiled[stage].inputs for name in port.names}
+        return {port: np.ascontiguousarray(inputs[port]) for port in PORTS[stage][0] if port in known}
+
+    def run(self, stage: str, inputs: dict[str, Array]) -> list[Array]:
+        compiled = self.compiled[stage]
+        results = compiled(inputs)
+        return [np.array(results[port]) for port in compiled.outputs]

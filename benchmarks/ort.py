@@ -3,7 +3,7 @@
     kokoro's classes --fold weight norms, complex-free STFT--> ONNX (float32)
     the file of the packages ------------------------------> as it was published (int8)
 
-The STFT is the package's own complex-free one, the only one that ONNX can express. int8 means 8-bit weights, and
+The STFT is the package's complex-free one, the only one that ONNX can express. int8 means 8-bit weights, and
 activations that are scaled to 8 bits when they come along.
 """
 
@@ -45,29 +45,41 @@ WHOLE = ("input_ids", "style", "speed"), ("audio", "durations")
 WHOLE_DYNAMIC = {"input_ids": {1: "text"}, "audio": {0: "samples"}, "durations": {0: "text"}}
 
 
-class Ort:
-    """One session a stage. `load` gives a fresh model with the weights, which the export changes."""
+class StageGraphs:
+    """Each stage as a graph in a file of `folder`.
 
-    def __init__(self, name: str, load: Callable[[], Any], folder: Path, threads: int) -> None:
-        self.name, self.load, self.folder = name, load, folder
-        self.options = _options(threads)
-        self.sessions: dict[str, onnxruntime.InferenceSession] = {}
+    load: gives a fresh model with the weights, which the export changes.
+    """
 
-    def prepare(self, stage: str, inputs: Inputs) -> dict[str, Array]:
-        if stage not in self.sessions:
-            path = exported(self.folder / f"{stage}.onnx", lambda partial: self._export(stage, inputs, partial))
-            self.sessions[stage] = _session(path, self.options)
-        wanted = {port.name for port in self.sessions[stage].get_inputs()}  # the exporter drops inputs without effect
-        return {port: np.ascontiguousarray(inputs[port]) for port in PORTS[stage][0] if port in wanted}
+    def __init__(self, load: Callable[[], Any], folder: Path) -> None:
+        self.load, self.folder = load, folder
 
-    def run(self, stage: str, inputs: dict[str, Array]) -> list[Array]:
-        return list(self.sessions[stage].run(None, inputs))
+    def graph(self, stage: str, example: Inputs) -> Path:
+        return exported(self.folder / f"{stage}.onnx", lambda path: self._export(stage, example, path))
 
     def _export(self, stage: str, example: Inputs, path: Path) -> None:
         takes, gives = PORTS[stage]
         tensors = [torch.from_numpy(np.array(example[port])) for port in takes]
         dynamic = {port: DYNAMIC[port] for port in takes + gives if port in DYNAMIC}
         export(STAGES[stage](exportable(self.load())), tensors, path, (takes, gives), dynamic)
+
+
+class Ort:
+    """One session a stage; `stages` has their graphs."""
+
+    def __init__(self, name: str, stages: StageGraphs, threads: int) -> None:
+        self.name, self.stages = name, stages
+        self.options = _options(threads)
+        self.sessions: dict[str, onnxruntime.InferenceSession] = {}
+
+    def prepare(self, stage: str, inputs: Inputs) -> dict[str, Array]:
+        if stage not in self.sessions:
+            self.sessions[stage] = _session(self.stages.graph(stage, inputs), self.options)
+        wanted = [port.name for port in self.sessions[stage].get_inputs()]  # the exporter drops inputs without effect
+        return {port: np.ascontiguousarray(inputs[port]) for port in wanted}
+
+    def run(self, stage: str, inputs: dict[str, Array]) -> list[Array]:
+        return list(self.sessions[stage].run(None, inputs))
 
 
 class OrtWhole:
@@ -106,11 +118,21 @@ def export_whole(model: Path) -> Path:
 
 
 def exportable(model: Any) -> Any:
-    """`model` itself, folded and with the complex-free STFT, whose audio differs a little (another padding)."""
+    """`model` itself, folded and with the complex-free STFT.
+
+    The inverse of the package neither doubles the inner bins nor divides by what the windows add up to, so that
+    the lowest and the highest bin have twice the weight of the others. Scaled here, it does the same work rightly.
+    """
     import_kokoro()
     complex_free = importlib.import_module("kokoro.custom_stft").CustomSTFT
     generator = without_weight_norm(model).decoder.generator
-    generator.stft = complex_free(generator.stft.filter_length, generator.stft.hop_length, generator.stft.win_length)
+    hop_samples = generator.stft.hop_length
+    stft = complex_free(generator.stft.filter_length, hop_samples, generator.stft.win_length)
+    overlap = float(stft.window.square().sum()) / hop_samples
+    for basis in (stft.weight_backward_real, stft.weight_backward_imag):
+        basis.div_(overlap)
+        basis[1:-1].mul_(2)
+    generator.stft = stft
     return model
 
 

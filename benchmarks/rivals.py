@@ -30,14 +30,6 @@ class Rival(Protocol):
     def run(self, stage: str, inputs: Any) -> list[Array]: ...
 
 
-class Whole(Protocol):
-    """Who runs an utterance in one piece."""
-
-    @property
-    def name(self) -> str: ...
-    def speak(self, input_ids: Array, pack: Array, speed: float) -> Array: ...
-
-
 class Bert(nn.Module):
     """input_ids, attention_mask -> d_en."""
 

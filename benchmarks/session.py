@@ -16,9 +16,9 @@ from benchmarks.cases import Length, length_for, symbols
 from benchmarks.model import model_folder, published, read_model
 from benchmarks.names import COMPILED, OPENVINO, ORT, ORT_INT8, ORT_WHOLE, PYTORCH, PYTORCH_BF16, obstacle
 from benchmarks.open_vino import OpenVino
-from benchmarks.ort import Ort, OrtWhole, export_whole
+from benchmarks.ort import Ort, OrtWhole, StageGraphs, export_whole
 from benchmarks.ours import Ours, variants
-from benchmarks.rivals import PyTorch, Rival, Whole, without_weight_norm
+from benchmarks.rivals import PyTorch, Rival, without_weight_norm
 from benchmarks.timing import interleave, median_ratios
 from tests.reference import Reference
 
@@ -66,7 +66,7 @@ class Session:
             if name in self._makers and obstacle(name) is None:
                 yield self._rival(name)
 
-    def wholes(self, names: Sequence[str]) -> Iterator[Whole]:
+    def wholes(self, names: Sequence[str]) -> Iterator[OrtWhole]:
         """Those of `names` that run an utterance in one piece."""
         for name in names:
             if name in self._whole_makers:
@@ -96,15 +96,15 @@ class Session:
             PYTORCH: lambda: PyTorch(PYTORCH, self.reference.model),
             COMPILED: lambda: PyTorch(COMPILED, self._folded, compiled=True),
             PYTORCH_BF16: lambda: PyTorch(PYTORCH_BF16, self._folded, bf16=True),
-            ORT: lambda: Ort(ORT, lambda: self._fresh().model, self.folder / "onnx", self.threads),
+            ORT: lambda: Ort(ORT, self._stage_graphs, self.threads),
+            OPENVINO: lambda: OpenVino(OPENVINO, self._stage_graphs, self.threads),
         }
 
     @functools.cached_property
-    def _whole_makers(self) -> dict[str, Callable[[], Whole]]:
+    def _whole_makers(self) -> dict[str, Callable[[], OrtWhole]]:
         return {
             ORT_WHOLE: lambda: OrtWhole(ORT_WHOLE, export_whole(self.folder), self.threads),
             ORT_INT8: lambda: OrtWhole(ORT_INT8, published(), self.threads, ids="tokens"),
-            OPENVINO: lambda: OpenVino(OPENVINO, export_whole(self.folder), self.threads),
         }
 
     @functools.cache  # noqa: B019 - a session lives as long as its process
@@ -112,8 +112,12 @@ class Session:
         return self._makers[name]()
 
     @functools.cache  # noqa: B019 - likewise
-    def _whole(self, name: str) -> Whole:
+    def _whole(self, name: str) -> OrtWhole:
         return self._whole_makers[name]()
+
+    @functools.cached_property
+    def _stage_graphs(self) -> StageGraphs:
+        return StageGraphs(lambda: self._fresh().model, self.folder / "onnx")
 
     @functools.cached_property
     def _folded(self) -> Any:
