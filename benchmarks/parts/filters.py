@@ -34,7 +34,7 @@ from stages.kernels.filters import CANDIDATES, choose, cpu_name
 from stages.kernels.register_tile import Float32
 from stages.kernels.rows import Rows
 from stages.kernels.simd import Simd, blocks
-from stages.kernels.winograd import Filtering, Winograd, winograd_kernel
+from stages.kernels.winograd import Filtering, Winograd, numbers_of, residuals_of, winograd_kernel
 from stages.layers.conv import WinogradConv1d
 
 if TYPE_CHECKING:
@@ -122,22 +122,24 @@ def _call(shape: Shape, filtering: Filtering | None, target: Target, frames: int
     if filtering is None:
         kernel, block = conv1d_kernel(conv, rows, rows, simd), simd.block
         weight, _ = Float32(simd).weights(conv, simd.panel)
+        numbers, residuals = [], 0
     else:
         winograd = Winograd.of(filtering, taps, dilation, simd)
         kernel, block = winograd_kernel(conv, winograd, rows, simd), winograd.block
         weight = winograd.weights(conv.columns, inputs, simd.panel)
+        numbers, residuals = list(numbers_of(conv, winograd).values()), residuals_of(conv)
     width = conv.columns
     random = np.random.default_rng(0)
-    given: list[NDArray[Any]] = [
+    inside: list[NDArray[Any]] = [
         np.array([frames], np.int64),
         random.standard_normal((n, width), np.float32),
         random.standard_normal(weight, np.float32),
         np.zeros(width, np.float32),
         *(random.standard_normal((vectors, width), np.float32) for vectors in (3, 2)),  # norm, alpha
-        np.empty((n, width), np.float32),
-        np.empty((2, blocks(n, block), width), np.float32),
+        *(np.zeros((n, width), np.float32) for _ in range(residuals)),  # which the call does not use
     ]
-    return functools.partial(_compiled(kernel, target), *(put(array) for array in given))
+    outside = [np.empty((n, width), np.float32), np.empty((2, blocks(n, block), width), np.float32)]
+    return functools.partial(_compiled(kernel, target), *map(put, inside), *numbers, *map(put, outside))
 
 
 def _compiled(kernel: tirx.PrimFunc, target: Target) -> Callable[..., object]:

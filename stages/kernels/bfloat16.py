@@ -11,6 +11,7 @@ Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -284,6 +285,7 @@ finish:
 _IMPORTED = {PAIRS: _ROUND + _DOT, TILES: _ROUND + _AMX + _amx(1) + _amx(2)}
 
 
+@functools.cache
 def bf16_conv1d_kernel(conv: Conv, rows_in: Rows, rows_out: Rows, simd: Simd, instructions: str) -> tirx.PrimFunc:
     """Build the loop nest of `bf16_conv1d` with one kind of instructions.
 

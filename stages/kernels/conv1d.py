@@ -7,6 +7,8 @@ where it lies. In the epilogue come residuals, `gain`, GELU, and the partial sta
 
 from __future__ import annotations
 
+import functools
+
 from tvm import tirx
 from tvm.relax.frontend import nn
 from tvm.tirx.script import builder as T
@@ -22,9 +24,10 @@ from stages.kernels.convolution import (
 )
 from stages.kernels.register_tile import Float32, Products
 from stages.kernels.rows import Partials, Rows, block_moments
-from stages.kernels.simd import VECS, Expr, Index, Simd, blocks, kernel, let, load, padded, splat, store, when
+from stages.kernels.simd import VECS, Expr, Index, Simd, blocks, kernel, let, load, opaque, padded, splat, store, when
 
 
+@functools.cache
 def conv1d_kernel(
     conv: Conv, rows_in: Rows, rows_out: Rows, simd: Simd, products: Products | None = None
 ) -> tirx.PrimFunc:
@@ -49,7 +52,7 @@ def conv1d_kernel(
         count = let(blocks(positions, block))
         with T.parallel(count * groups) as task:
             group, first = let(tirx.truncdiv(task, count)), let(tirx.truncmod(task, count) * block)
-            here = let(T.min(positions - first, block))
+            here = opaque(T.min(positions - first, block))
             whole = let(tirx.truncdiv(here, tile_rows))
             tiled = let(whole * tile_rows)
             halves = let(blocks(here - tiled, half))

@@ -18,7 +18,7 @@ from tvm.relax.frontend import nn
 
 from stages.kernels import vector_math
 from stages.kernels.rows import Partials, Rows
-from stages.kernels.simd import Expr, Index, Simd, arg, blocks, call, let, load, padded, size, splat
+from stages.kernels.simd import Expr, Index, Simd, arg, blocks, call, let, load, number, padded, size, splat
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,20 @@ class ConvBuffers:
     norm: tirx.Buffer | None
     alpha: tirx.Buffer | None
     residuals: list[tirx.Buffer]
+    numbers: list[tirx.Var]
     y: tirx.Buffer
     partials: tirx.Buffer | None
 
 
-def declare_buffers(conv: Conv, weight: tuple[int, ...], dtype: str = "float32") -> ConvBuffers:
-    """Declare the arguments of the kernel under construction; `weight` and `dtype` are those of the packed weights."""
+def declare_buffers(
+    conv: Conv, weight: tuple[int, ...], dtype: str = "float32", numbers: Sequence[str] = ()
+) -> ConvBuffers:
+    """Declare the arguments of the kernel under construction.
+
+    Args:
+        weight, dtype: those of the packed weights.
+        numbers: names of the numbers that each call gives.
+    """
     n, m, b = size("n"), size("m"), size("b")
     width = padded(conv.outputs)
     return ConvBuffers(
@@ -107,6 +115,7 @@ def declare_buffers(conv: Conv, weight: tuple[int, ...], dtype: str = "float32")
         norm=arg("norm", (3, padded(conv.inputs))) if conv.norm else None,
         alpha=arg("alpha", (2, padded(conv.inputs))) if conv.snake else None,
         residuals=[arg(f"residual{i}", (m, width)) for i in range(conv.residuals)],
+        numbers=[number(name) for name in numbers],
         y=arg("y", (m, width)),
         partials=arg("partials", (2, b, width)) if conv.statistics else None,
     )
@@ -147,6 +156,7 @@ class ConvTensors:
     norm: nn.Tensor | None = None
     alpha: nn.Tensor | None = None
     residuals: Sequence[nn.Tensor] = ()
+    numbers: Sequence[int] = ()
 
 
 def call_convolution(
@@ -154,8 +164,9 @@ def call_convolution(
 ) -> tuple[nn.Tensor, Partials | None]:
     """Call a convolution's kernel for `rows` output rows; it makes statistics of blocks of `block` rows."""
     width = padded(conv.outputs)
-    args = [tensors.length, tensors.x, tensors.weight, tensors.bias]
+    args: list[nn.Tensor | int] = [tensors.length, tensors.x, tensors.weight, tensors.bias]
     args += [tensor for tensor in (tensors.norm, tensors.alpha, *tensors.residuals) if tensor is not None]
+    args += tensors.numbers
     y = nn.Tensor.placeholder((rows, width), "float32")
     if not conv.statistics:
         return call(function, name, args, out=y), None

@@ -6,6 +6,8 @@ own output. `adain` combines the blocks and gives the scale and shift that a con
 
 from __future__ import annotations
 
+import functools
+
 from tvm import tirx
 from tvm.relax.frontend import nn
 from tvm.tirx.script import builder as T
@@ -21,6 +23,7 @@ from stages.kernels.simd import (
     kernel,
     let,
     load,
+    number,
     padded,
     registers,
     size,
@@ -29,42 +32,46 @@ from stages.kernels.simd import (
 )
 
 
-def moments_kernel(channels: int, rows: Rows, simd: Simd) -> tirx.PrimFunc:
-    """Build the loop nest of `moments`.
+@functools.cache
+def moments_kernel(simd: Simd) -> tirx.PrimFunc:
+    """Build the loop nest of `moments`, for any number of channels and any rows.
 
-    Arguments: length int64[1], x [n, padded(channels)], partials [2, blocks, padded(channels)].
+    Arguments: length int64[1], x [n, w], scale and extra of the rows, partials [2, blocks, w], where w =
+    padded(channels).
     """
     with kernel("moments") as function:
-        n, b = size("n"), size("b")
+        n, b, width = size("n"), size("b"), size("w")
         length = arg("length", (1,), "int64")
-        x = arg("x", (n, padded(channels)))
-        partials = arg("partials", (2, b, padded(channels)))
-        valid = let(rows.of(length[0]))
+        x = arg("x", (n, width))
+        valid = let(length[0] * number("scale") + number("extra"))
+        partials = arg("partials", (2, b, width))
         with T.parallel(blocks(valid, simd.block)) as block:
             first = let(block * simd.block)
             here = let(T.min(valid - first, simd.block))
-            with T.serial(padded(channels) // simd.lanes) as v:
+            with T.serial(tirx.truncdiv(width, simd.lanes)) as v:
                 block_moments(partials, x, first, here, let(v * simd.lanes), simd.block, simd.lanes)
     return function.get()
 
 
-def adain_kernel(channels: int, rows: Rows, eps: float, block_rows: int, simd: Simd) -> tirx.PrimFunc:
-    """Build the loop nest of `adain`; `block_rows` is the number of rows of a block.
+@functools.cache
+def adain_kernel(eps: float, simd: Simd) -> tirx.PrimFunc:
+    """Build the loop nest of `adain`, for any number of channels, any rows and blocks.
 
-    Arguments: length int64[1], partials [2, blocks, w], style [1, 2 * w] (gamma, then beta), norm [3, w], where
-    w = padded(channels).
+    Arguments: length int64[1], partials [2, blocks, w], style [1, 2 * w] (gamma, then beta), scale and extra of the
+    rows, the rows of a block, norm [3, w], where w = padded(channels).
     """
-    lanes, width = simd.lanes, padded(channels)
+    lanes = simd.lanes
     with kernel("adain") as function:
-        b = size("b")
+        b, width, both = size("b"), size("w"), size("both")
         length = arg("length", (1,), "int64")
         partials = arg("partials", (2, b, width))
-        style = arg("style", (1, 2 * width))
+        style = arg("style", (1, both))
+        scale, extra, block_rows = (number(name) for name in ("scale", "extra", "block"))
         norm = arg("norm", (3, width))
-        valid = let(rows.of(length[0]))
-        count = let(blocks(valid, block_rows))
+        valid = let(length[0] * scale + extra)
+        count = let(tirx.truncdiv(valid + (block_rows - 1), block_rows))
         inverse = let(tirx.const(1.0, "float32") / T.Cast("float32", valid))
-        with T.serial(width // lanes) as v:
+        with T.serial(tirx.truncdiv(width, lanes)) as v:
             c = let(v * lanes)
             total = registers((lanes,))
 
@@ -117,7 +124,8 @@ def moments(*, x: nn.Tensor, length: nn.Tensor, channels: int, rows: Rows, capac
     """
     simd = Simd.of()
     out = nn.Tensor.placeholder((2, blocks(rows.of(capacity), simd.block), padded(channels)), "float32")
-    return Partials(call(moments_kernel(channels, rows, simd), "moments", [length, x], out=out), simd.block)
+    args = [length, x, rows.scale, rows.extra]
+    return Partials(call(moments_kernel(simd), "moments", args, out=out), simd.block)
 
 
 def adain(
@@ -156,6 +164,5 @@ def adain(
         AdaIN1d.
     """
     out = nn.Tensor.placeholder((3, padded(channels)), "float32")
-    return call(
-        adain_kernel(channels, rows, eps, partials.block, Simd.of()), "adain", [length, partials.data, style], out=out
-    )
+    args = [length, partials.data, style, rows.scale, rows.extra, partials.block]
+    return call(adain_kernel(eps, Simd.of()), "adain", args, out=out)

@@ -11,6 +11,7 @@ that accumulators, one row of weights and one broadcast value fit into the regis
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,14 +55,20 @@ class Simd:
     @staticmethod
     def of(target: Target | None = None) -> Simd:
         """Return the registers of `target`, by default the current one."""
-        target = target or Target.current(allow_none=False)
-        arch = str(target.attrs.get("mtriple", "x86_64"))
-        x86 = arch.startswith(("x86_64", "i686", "amd64"))
-        if x86 and llvm_cpu_has_features("avx512f", target):
-            return Simd(lanes=16, tile_rows=14)
-        if x86 and llvm_cpu_has_features(["avx2", "fma"], target):
-            return Simd(lanes=8, tile_rows=6)
-        return Simd(lanes=4, tile_rows=6)
+        return _registers_of(str(target or Target.current(allow_none=False)))
+
+
+@functools.cache
+def _registers_of(spec: str) -> Simd:
+    """Return the registers of the target that `spec` describes; LLVM takes half a millisecond for each feature."""
+    target = Target(spec)
+    arch = str(target.attrs.get("mtriple", "x86_64"))
+    x86 = arch.startswith(("x86_64", "i686", "amd64"))
+    if x86 and llvm_cpu_has_features("avx512f", target):
+        return Simd(lanes=16, tile_rows=14)
+    if x86 and llvm_cpu_has_features(["avx2", "fma"], target):
+        return Simd(lanes=8, tile_rows=6)
+    return Simd(lanes=4, tile_rows=6)
 
 
 def padded(channels: int) -> int:
@@ -88,9 +95,22 @@ def size(name: str) -> tirx.Var:
     return tirx.Var(name, "int64")
 
 
+def number(name: str) -> tirx.Var:
+    """Declare the next argument, an int64: each call of the kernel gives its own."""
+    return T.arg(name, tirx.Var(name, "int64"))
+
+
 def let(value: Expr) -> tirx.Var:
     """Bind a value to a variable, so that it is computed once."""
     return T.Bind(value)
+
+
+def opaque(value: Expr) -> tirx.Var:
+    """Bind an int64 of at least 0 whose definition TVM's passes do not see; LLVM does.
+
+    They would put the definition in the place of each use, and take a fifth of a second to simplify that.
+    """
+    return let(T.call_llvm_intrin("int64", "llvm.smax", value, tirx.const(0, "int64")))
 
 
 @contextmanager
@@ -138,9 +158,10 @@ def blocks(rows: Expr | int, block: int) -> Expr:
     return tirx.truncdiv(rows + (block - 1), block) if isinstance(rows, ir.Expr) else -(-rows // block)
 
 
-def call(function: tirx.PrimFunc, name: str, args: Sequence[nn.Tensor], out: Out) -> Out:
-    """Call a kernel from an `nn.Module`.
+def call(function: tirx.PrimFunc, name: str, args: Sequence[nn.Tensor | int], out: Out) -> Out:
+    """Call a kernel from an `nn.Module`; calls of equal functions share one.
 
     The symbol becomes private, since one name may stand for many shapes of a kernel.
     """
-    return nn.op.tensor_ir_op(function.without_attr("global_symbol"), name, args, out=out)
+    given = [tirx.const(arg, "int64") if isinstance(arg, int) else arg for arg in args]
+    return nn.op.tensor_ir_op(function.without_attr("global_symbol"), name, given, out=out)

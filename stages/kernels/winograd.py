@@ -9,6 +9,8 @@ rows B^T x strip by strip, a strip being one vector of channels in cache; then e
 product with the register tile of conv1d, and A^T comes with the epilogue. B^T and A^T are applied by their even and odd
 halves: rows of the points a and -a share them.
 
+One kernel serves all convolutions of a residual block: calls tell it the dilation and the epilogue (`numbers_of`).
+
 A block is `tiles` * m rows, and the norm's partial statistics run over blocks of that size (`Winograd.block`). Decision
 0007 has errors and speeds.
 """
@@ -17,8 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -28,29 +29,29 @@ from tvm import tirx
 from tvm.relax.frontend import nn
 from tvm.tirx.script import builder as T
 
-from stages.kernels.convolution import Conv, ConvTensors, call_convolution, declare_buffers, epilogue, prologue
+from stages.kernels.convolution import Conv, ConvTensors, call_convolution, declare_buffers, prologue
 from stages.kernels.rows import Partials, Rows, block_moments
 from stages.kernels.simd import (
     VECS,
     Expr,
     Index,
     Simd,
-    blocks,
     kernel,
     let,
     load,
+    opaque,
+    padded,
     registers,
     splat,
     store,
     when,
 )
+from stages.kernels.toom_cook import Matrix, matrices
 
-_POINTS = [Fraction(p) for p in ("0", "1", "-1", "2", "-2", "1/2", "-1/2", "4/3", "-4/3")]
 _TILES = 28  # tiles of a block, about: its transformed rows and the weights then share the second-level cache
 
 Filtering = tuple[int, int]
 """(m, r) of F(m, r)."""
-Matrix = list[list[float]]
 
 
 @dataclass(frozen=True)
@@ -84,69 +85,78 @@ class Winograd:
         return Winograd(m, r, -(-taps // r), dilation, unit * max(1, round(_TILES / unit)))
 
 
-@cache
-def matrices(m: int, r: int) -> tuple[Matrix, Matrix, Matrix]:
-    """Return A^T [m, n], G [n, r] and B^T [n, n], with rows of B^T scaled to at most 1 (the scale is in G)."""
-    n = m + r - 1
-    points = _POINTS[: n - 1]
+def residuals_of(conv: Conv) -> int:
+    """Return the number of residuals among the arguments of the kernel; a call gives its input in place of unused ones.
 
-    def vandermonde(width: int) -> list[list[Fraction]]:
-        return [[p**j for j in range(width)] for p in points] + [[Fraction(int(j == width - 1)) for j in range(width)]]
-
-    bt = [list(column) for column in zip(*_inverse(vandermonde(n)), strict=True)]
-    at = [list(column) for column in zip(*vandermonde(m), strict=True)]
-    scales = [max(abs(v) for v in row) for row in bt]
-    g = [[v * s for v in row] for row, s in zip(vandermonde(r), scales, strict=True)]
-    bt = [[v / s for v in row] for row, s in zip(bt, scales, strict=True)]
-    return _floats(at), _floats(g), _floats(bt)
+    They are two where input and output are equally wide, else those of `conv`.
+    """
+    return 2 if padded(conv.inputs) == padded(conv.outputs) else conv.residuals
 
 
-def _floats(rows: list[list[Fraction]]) -> Matrix:
-    return [[float(v) for v in row] for row in rows]
+def numbers_of(conv: Conv, winograd: Winograd) -> dict[str, int]:
+    """Return the numbers that a call gives the kernel, in the order of its arguments.
 
-
-def _inverse(rows: list[list[Fraction]]) -> list[list[Fraction]]:
-    """Invert a matrix by Gauss-Jordan elimination, exactly."""
-    size = len(rows)
-    work = [[*row, *(Fraction(int(i == j)) for j in range(size))] for i, row in enumerate(rows)]
-    for column in range(size):
-        pivot = next(i for i in range(column, size) if work[i][column] != 0)
-        work[column], work[pivot] = work[pivot], work[column]
-        work[column] = [v / work[column][column] for v in work[column]]
-        for i in range(size):
-            if i != column and work[i][column] != 0:
-                work[i] = [a - work[i][column] * b for a, b in zip(work[i], work[column], strict=True)]
-    return [row[size:] for row in work]
+    The convolutions of a residual block differ in nothing else, and share one kernel: compiling it takes half a second.
+    `gain` is the bits of the float32 value.
+    """
+    return {
+        "dilation": winograd.dilation,
+        "tiles": winograd.tiles,
+        "residuals": conv.residuals,
+        "gain": int(np.float32(conv.gain).view(np.int32)),
+        "statistics": int(conv.statistics),
+    }
 
 
 def winograd_kernel(conv: Conv, winograd: Winograd, rows: Rows, simd: Simd) -> tirx.PrimFunc:
-    """Build the loop nest of `winograd_conv1d`.
+    """Build the loop nest of `winograd_conv1d`; it is the same whatever `numbers_of` gives.
 
-    Arguments: those of `conv1d_kernel`, but weight is [columns / panel, chunks, n, inputs, panel], and blocks of
-    partials have `Winograd.block` rows.
+    Arguments: length int64[1], x [n, padded(inputs)], weight [columns / panel, chunks, n, inputs, panel], bias
+    [columns], norm and alpha as `conv` says, `residuals_of` residuals, the numbers, y [m, padded(outputs)] and partials
+    [2, blocks, padded(outputs)], whose blocks have `Winograd.block` rows.
+    """
+    shared = replace(conv, dilation=1, padding=0, residuals=residuals_of(conv), gain=1.0, statistics=True)
+    same_tiles = simd.lanes < 16
+    known = replace(winograd, dilation=1, tiles=winograd.tiles if same_tiles else 0)
+    return _shared_kernel(shared, known, rows, simd, same_tiles=same_tiles)
+
+
+@cache
+def _shared_kernel(conv: Conv, winograd: Winograd, rows: Rows, simd: Simd, *, same_tiles: bool) -> tirx.PrimFunc:
+    """Build the kernel; `same_tiles` says that a block has the same number of tiles for every dilation in use.
+
+    A register tile of 6 rows fits all of them, one of 14 rows does not. Constant numbers save 1 % of the time to run.
     """
     lanes, panel, m, n = simd.lanes, simd.panel, winograd.m, winograd.n
-    dilation, block = winograd.dilation, winograd.block
     groups = conv.groups(rows, simd)
     panels = conv.columns // panel // groups
     vectors = -(-conv.inputs // lanes)
-    reach = block + (winograd.chunks * winograd.r - 1) * dilation  # rows of input that a block sees
     with kernel("winograd_conv1d") as function:
-        buffers = declare_buffers(conv, winograd.weights(conv.columns, conv.inputs, panel))
+        shape = winograd.weights(conv.columns, conv.inputs, panel)
+        buffers = declare_buffers(conv, shape, numbers=list(numbers_of(conv, winograd)))
+        dilation, given_tiles, residuals, gain_bits, statistics = buffers.numbers
+        gain = let(splat(T.reinterpret("float32", T.Cast("int32", gain_bits)), lanes))
+        most_tiles, bind = (winograd.tiles, let) if same_tiles else (given_tiles, opaque)
+        padding, block = (
+            let(dilation * ((conv.taps - 1) // 2)),
+            winograd.block if same_tiles else opaque(most_tiles * m),
+        )
+        reach = bind(block + (winograd.chunks * winograd.r - 1) * dilation)  # rows of input that a block sees
         valid = let(rows.of(buffers.length[0]))
-        count = let(blocks(valid, block))
+        count = let(tirx.truncdiv(valid + (block - 1), block))
         with T.parallel(count * groups) as task:
-            group, first = let(tirx.truncdiv(task, count)), let(tirx.truncmod(task, count) * block)
-            here = let(T.min(valid - first, block))
+            group, first = let(tirx.truncdiv(task, count)), bind(tirx.truncmod(task, count) * block)
+            here = bind(T.min(valid - first, block))
             # tiles cover m rows of each sub-sequence, i.e. m * dilation neighbouring rows together
-            tiles = let(tirx.truncdiv(here + (m * dilation - 1), m * dilation) * dilation)
-            transformed = T.alloc_buffer((vectors, winograd.chunks, n, winograd.tiles, lanes))
-            products = T.alloc_buffer((n, winograd.tiles, panel))
+            rounds = opaque(tirx.truncdiv(here + (m * dilation - 1), m * dilation))
+            tiles = let(rounds * dilation)
+            transformed = T.alloc_buffer((vectors, winograd.chunks, n, most_tiles, lanes))
+            products = T.alloc_buffer((n, most_tiles, panel))
             strip = T.alloc_buffer((reach, lanes))
             with T.serial(vectors) as v:
                 c = let(v * lanes)
                 with T.serial(let(T.min(tiles * m + (reach - block), reach))) as t:
-                    source = let(first + t - conv.padding)
+                    source = let(first + t - padding)
                     with T.If(tirx.all(source >= 0, source < valid)):
                         with T.Then():
                             value = let(load(buffers.x, source, c, lanes=lanes))
@@ -155,26 +165,22 @@ def winograd_kernel(conv: Conv, winograd: Winograd, rows: Rows, simd: Simd) -> t
                             )
                         with T.Else():
                             store(strip, splat(0.0, lanes), t, 0, lanes=lanes)
-                _transform_input(winograd, strip, transformed, tiles, v, lanes)
+                _transform_input(winograd, dilation, strip, transformed, rounds, v, lanes)
             with T.serial(panels) as p:
                 column = let(group * panels + p)
                 _multiply(winograd, conv, transformed, buffers.weight, products, column, tiles, simd)
-                with T.serial(tiles) as tile, T.serial(VECS) as j:
+                with T.serial(rounds) as tile_round, T.serial(dilation) as phase, T.serial(VECS) as j:
                     place = let(column * panel + j * lanes)
-                    base = let(first + tirx.truncdiv(tile, dilation) * (m * dilation) + tirx.truncmod(tile, dilation))
+                    base = let(first + tile_round * (m * dilation) + phase)
                     bias = let(load(buffers.bias, place, lanes=lanes))
+                    tile = let(tile_round * dilation + phase)
                     outputs = _transform_output(winograd, products, tile, j * lanes, bias, lanes)
                     for i, value in enumerate(outputs):
                         out = let(base + i * dilation)
                         with when(out < valid):
-                            store(
-                                buffers.y,
-                                epilogue(conv, value, buffers.residuals, out, place, lanes),
-                                out,
-                                place,
-                                lanes=lanes,
-                            )
-                if buffers.partials is not None:
+                            total = _add_residuals(value, buffers.residuals, residuals, out, place, lanes)
+                            store(buffers.y, total * gain, out, place, lanes=lanes)
+                with when(statistics > 0):
                     for j in range(VECS):
                         block_moments(
                             buffers.partials, buffers.y, first, here, column * panel + j * lanes, block, lanes
@@ -182,18 +188,33 @@ def winograd_kernel(conv: Conv, winograd: Winograd, rows: Rows, simd: Simd) -> t
     return function.get()
 
 
+def _add_residuals(
+    value: Expr, residuals: Sequence[tirx.Buffer], used: Expr, row: Expr, channel: Expr, lanes: int
+) -> Expr:
+    """Add the first `used` of the residuals to a finished sum."""
+    for i, residual in enumerate(residuals):
+        value = let(T.if_then_else(used > i, value + load(residual, row, channel, lanes=lanes), value))
+    return value
+
+
 def _transform_input(
-    winograd: Winograd, strip: tirx.Buffer, transformed: tirx.Buffer, tiles: Expr, v: Expr, lanes: int
+    winograd: Winograd,
+    dilation: Expr,
+    strip: tirx.Buffer,
+    transformed: tirx.Buffer,
+    rounds: Expr,
+    v: Expr,
+    lanes: int,
 ) -> None:
-    """Compute transformed[v, chunk, :, tile]: B^T applied to the rows that the tile sees in that chunk."""
+    """Compute transformed[v, chunk, :, tile]: B^T applied to the rows that the tile sees in that chunk.
+
+    There are `rounds` tiles of each sub-sequence.
+    """
     _, _, bt = matrices(winograd.m, winograd.r)
-    with T.serial(winograd.chunks) as chunk, T.serial(tiles) as tile:
-        start = let(
-            tirx.truncdiv(tile, winograd.dilation) * (winograd.m * winograd.dilation)
-            + tirx.truncmod(tile, winograd.dilation)
-            + chunk * (winograd.r * winograd.dilation)
-        )
-        rows = [let(load(strip, start + q * winograd.dilation, 0, lanes=lanes)) for q in range(winograd.n)]
+    with T.serial(winograd.chunks) as chunk, T.serial(rounds) as tile_round, T.serial(dilation) as phase:
+        start = let(tile_round * (winograd.m * dilation) + phase + chunk * (winograd.r * dilation))
+        tile = let(tile_round * dilation + phase)
+        rows = [let(load(strip, start + q * dilation, 0, lanes=lanes)) for q in range(winograd.n)]
         for p, value in enumerate(_by_halves(bt, rows, lanes)):
             store(transformed, value, v, chunk, p, tile, 0, lanes=lanes)
 
@@ -320,7 +341,7 @@ def winograd_conv1d(
         y float32 [rows(capacity), padded(outputs)] and its partial statistics, as `conv1d`; their blocks have
         `winograd.block` rows.
     Needs:
-        Weights packed by `transformed_weight`.
+        Weights packed by `transformed_weight`; at most two residuals.
     Numerics:
         All in float32. With n = 8 and points 0, +-1, +-2, +-1/2, infinity the error stays near that of the direct sum;
         +-4/3 besides, for n = 10, cost half a digit, and more points lose digits fast. The order of sums depends on the
@@ -332,15 +353,21 @@ def winograd_conv1d(
         Winograd 1980; Lavin & Gray 2016; Toom-Cook construction by Vandermonde matrices.
     """
     function = winograd_kernel(conv, winograd, rows, Simd.of())
-    return call_convolution(function, "winograd_conv1d", conv, tensors, rows.of(capacity), winograd.block)
+    unused = [tensors.x] * (residuals_of(conv) - conv.residuals)
+    given = replace(tensors, residuals=[*tensors.residuals, *unused], numbers=list(numbers_of(conv, winograd).values()))
+    y, partials = call_convolution(
+        function, "winograd_conv1d", replace(conv, statistics=True), given, rows.of(capacity), winograd.block
+    )
+    return y, partials if conv.statistics else None
 
 
 def transformed_weight(folded: NDArray[Any], winograd: Winograd, panel: int) -> NDArray[np.float32]:
     """Compute G w, as the kernel reads it, of a filter [padded(outputs), inputs, taps]; sums are float64."""
     columns, inputs, taps = folded.shape
-    filters = np.zeros((columns, inputs, winograd.chunks * winograd.r))
-    filters[:, :, :taps] = folded
     _, g, _ = matrices(winograd.m, winograd.r)
-    products = np.einsum("nk,oihk->ohni", np.array(g), filters.reshape(columns, inputs, winograd.chunks, winograd.r))
-    panels = products.astype(np.float32).reshape(-1, panel, winograd.chunks, winograd.n, inputs)
-    return np.ascontiguousarray(panels.transpose(0, 2, 3, 4, 1))
+    packed = np.empty(winograd.weights(columns, inputs, panel), np.float32)
+    filters = np.zeros((panel, inputs, winograd.chunks, winograd.r))
+    for at, part in enumerate(np.split(folded, columns // panel)):  # a panel at a time stays in the cache
+        filters.reshape(panel, inputs, -1)[:, :, :taps] = part
+        packed[at] = np.einsum("nk,oihk->hnio", np.array(g), filters)
+    return packed

@@ -6,6 +6,7 @@ returns its parameters in the layout of the target's registers. `pack_module` wa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -61,18 +62,34 @@ def _layers(module: nn.Module, path: tuple[str, ...]) -> Iterator[tuple[tuple[st
             yield from _layers(child, (*path, str(name)))
 
 
+_BLOCK_BYTES = 1 << 18  # of float64 values at a time: fresh memory takes ten times as long as the arithmetic
+
+
 def fold_weight_norm(take: Take, shape: tuple[int, ...], prefix: str = "") -> Array:
     """Compute g * v / ||v|| in float64, the norm over all axes but the first."""
-    v = take(f"{prefix}weight_v", shape).astype(np.float64)
-    g = take(f"{prefix}weight_g", (shape[0],) + (1,) * (len(shape) - 1)).astype(np.float64)
-    norm = np.sqrt((v * v).sum(axis=tuple(range(1, len(shape))), keepdims=True))
-    return (g * v / np.where(norm == 0.0, 1.0, norm)).astype(np.float32)
+    v = take(f"{prefix}weight_v", shape)
+    g = take(f"{prefix}weight_g", (shape[0],) + (1,) * (len(shape) - 1))
+    rows = max(1, _BLOCK_BYTES // (8 * math.prod(shape[1:])))
+    folded = np.empty(shape, np.float32)
+    for first in range(0, shape[0], rows):
+        block = slice(first, first + rows)
+        folded[block] = _fold(v[block].astype(np.float64), g[block].astype(np.float64))
+    return folded
+
+
+def _fold(v: Array, g: Array) -> Array:
+    norm = np.sqrt((v * v).sum(axis=tuple(range(1, v.ndim)), keepdims=True))
+    folded: Array = g * v / np.where(norm == 0.0, 1.0, norm)
+    return folded
 
 
 def pad_channels(array: Array, axis: int = 0) -> Array:
     """Append zeros to `array` along `axis`, up to padded(channels)."""
+    missing = padded(array.shape[axis]) - array.shape[axis]
+    if not missing:
+        return array
     widths = [(0, 0)] * array.ndim
-    widths[axis] = (0, padded(array.shape[axis]) - array.shape[axis])
+    widths[axis] = (0, missing)
     return np.pad(array, widths)
 
 

@@ -46,7 +46,8 @@ def target(request: pytest.FixtureRequest) -> Target:
 def compile_kernel(target: Target) -> CompileKernel:
     """`compile_kernel(lambda simd: name_kernel(..., simd))` gives `run(*inputs, outputs=[...], threads=1) -> outputs`.
 
-    Inputs and outputs are copied to aligned tensors, in the kernel's order; a test gives what the outputs hold before.
+    Inputs and outputs are copied to aligned tensors, in the kernel's order, and numbers are given as they are; a test
+    gives what the outputs hold before.
     """
 
     def compile_kernel(make: Callable[[Simd], tvm.tirx.PrimFunc]) -> CompiledKernel:
@@ -54,11 +55,12 @@ def compile_kernel(target: Target) -> CompileKernel:
         name = str(function.attrs["global_symbol"])
         library = tvm.compile(tvm.IRModule({name: function}), target=target)
 
-        def run(*inputs: Array, outputs: Arrays, threads: int = 1) -> Arrays:
+        def run(*inputs: Array | int, outputs: Arrays, threads: int = 1) -> Arrays:
             use_threads(threads)
-            tensors = [tvm.runtime.tensor(array) for array in (*inputs, *outputs)]
-            library[name](*tensors)
-            return [tensor.numpy() for tensor in tensors[len(inputs) :]]
+            given = [each if isinstance(each, int) else tvm.runtime.tensor(each) for each in inputs]
+            results = [tvm.runtime.tensor(array) for array in outputs]
+            library[name](*given, *results)
+            return [tensor.numpy() for tensor in results]
 
         return run
 

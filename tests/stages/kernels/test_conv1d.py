@@ -146,7 +146,7 @@ class Convolution:
     """One case, compiled for one target."""
 
     def __init__(self, case: Case, simd: Simd, compile_kernel: CompileKernel) -> None:
-        self.case, self.simd, self.block = case, simd, simd.block
+        self.case, self.simd, self.block, self.has_partials = case, simd, simd.block, case.conv.statistics
         self._run: CompiledKernel = compile_kernel(self.emit)
 
     def emit(self, simd: Simd) -> PrimFunc:
@@ -156,6 +156,11 @@ class Convolution:
         """Pack weight and bias into the layout that the kernel reads."""
         return pack(self.case.conv, operands, self.simd.panel)
 
+    def epilogue(self, residuals: list[Array], rows: int) -> list[Array | int]:
+        """Return the arguments between the prologue's and the outputs, which have `rows` rows."""
+        assert all(len(residual) == rows for residual in residuals)
+        return list(residuals)
+
     def __call__(self, operands: Operands, spare: int = 0, threads: int = 1) -> list[Array]:
         """Return the valid part of y, and of the statistics if any.
 
@@ -163,14 +168,17 @@ class Convolution:
         """
         case, conv, capacity = self.case, self.case.conv, operands.length + spare
         rows = case.rows_out.of(capacity)
-        inputs = [np.array([operands.length], np.int64), surround_with_nan(operands.x, case.rows_in.of(capacity))]
+        inputs: list[Array | int] = [np.array([operands.length], np.int64)]
+        inputs += [surround_with_nan(operands.x, case.rows_in.of(capacity))]
         inputs += self.weights(operands)
         inputs += [surround_with_nan(operands.norm, 3)] * conv.norm
         inputs += [surround_with_nan(np.stack([operands.alpha, 1 / operands.alpha]), 2)] * conv.snake
-        inputs += [surround_with_nan(residual, rows) for residual in operands.residuals]
+        inputs += self.epilogue([surround_with_nan(residual, rows) for residual in operands.residuals], rows)
         y = np.full((rows, padded(conv.outputs)), np.nan, np.float32)
         partials = np.full((2, -(-rows // self.block), padded(conv.outputs)), np.nan, np.float32)
-        outputs = self._run(*inputs, outputs=[y, *[partials] * conv.statistics], threads=threads)
+        outputs = self._run(*inputs, outputs=[y, *[partials] * self.has_partials], threads=threads)[
+            : 1 + conv.statistics
+        ]
         valid = case.rows_out.of(operands.length)
         limits = (valid, -(-valid // self.block))
         return [out[..., :limit, : conv.outputs] for out, limit in zip(outputs, limits, strict=False)]

@@ -33,9 +33,7 @@ class Norm(NamedTuple):
 @pytest.fixture(scope="module")
 def norm(compile_kernel: CompileKernel, target: Target) -> Norm:
     return Norm(
-        compile_kernel(lambda simd: moments_kernel(CHANNELS, RATE, simd)),
-        compile_kernel(lambda simd: adain_kernel(CHANNELS, RATE, EPS, simd.block, simd)),
-        Simd.of(target).block,
+        compile_kernel(moments_kernel), compile_kernel(lambda simd: adain_kernel(EPS, simd)), Simd.of(target).block
     )
 
 
@@ -52,15 +50,16 @@ def run_moments(norm: Norm, x: Array, spare: int = 0, threads: int = 1) -> Array
     buffer = np.full((rows, padded(CHANNELS)), np.nan, np.float32)
     buffer[: len(x), :CHANNELS] = x
     partials = np.full((2, -(-rows // norm.block), padded(CHANNELS)), np.nan, np.float32)
-    return norm.moments(np.array([length]), buffer, outputs=[partials], threads=threads)[0]
+    return norm.moments(np.array([length]), buffer, RATE.scale, RATE.extra, outputs=[partials], threads=threads)[0]
 
 
-def run_adain(adain: CompiledKernel, partials: Array, length: int, style: Array) -> Array:
+def run_adain(norm: Norm, partials: Array, length: int, style: Array, rows: Rows = RATE) -> Array:
     """Return mean, scale and shift of the channels without padding."""
     row = np.full((2, padded(CHANNELS)), np.nan, np.float32)
     row[:, :CHANNELS] = style
     out = np.full((3, padded(CHANNELS)), np.nan, np.float32)
-    return adain(np.array([length]), partials, row.reshape(1, -1), outputs=[out])[0][:, :CHANNELS]
+    numbers = (rows.scale, rows.extra, norm.block)
+    return norm.adain(np.array([length]), partials, row.reshape(1, -1), *numbers, outputs=[out])[0][:, :CHANNELS]
 
 
 def compute_in_float64(x: Array, style: Array) -> Array:
@@ -86,29 +85,28 @@ def test_moments_are_those_of_each_block(norm: Norm) -> None:
 @pytest.mark.parametrize(("offset", "drift"), [(0.0, 0.0), (100.0, 0.0), (0.0, 50.0)])
 def test_norm_equals_the_formula_in_float64(norm: Norm, style: Array, length: int, offset: float, drift: float) -> None:
     x = signal(length, offset, drift)
-    found = run_adain(norm.adain, run_moments(norm, x), length, style)
+    found = run_adain(norm, run_moments(norm, x), length, style)
     for got, wanted in zip(found, compute_in_float64(x, style), strict=True):
         np.testing.assert_allclose(got, wanted, rtol=5e-6, atol=1e-6)
 
 
 def test_norm_of_a_constant_is_its_shift(norm: Norm, style: Array) -> None:
     x = np.full((RATE.of(9), CHANNELS), 3.0, np.float32)
-    mean, scale, shift = run_adain(norm.adain, run_moments(norm, x), 9, style)
+    mean, scale, shift = run_adain(norm, run_moments(norm, x), 9, style)
     np.testing.assert_array_equal(mean, x[0])
     np.testing.assert_allclose(scale, (1 + style[0]) / np.sqrt(EPS), rtol=1e-6)
     np.testing.assert_array_equal(shift, style[1])
 
 
-def test_norm_combines_blocks_of_any_size(compile_kernel: CompileKernel, style: Array) -> None:
+def test_norm_combines_blocks_of_any_size(norm: Norm, style: Array) -> None:
     """Winograd convolutions leave statistics of blocks of their own."""
     block, length = 30, 13
-    adain = compile_kernel(lambda simd: adain_kernel(CHANNELS, RATE, EPS, block, simd))
     x = signal(length, drift=50.0)
     blocks = np.split(x, range(block, len(x), block))
     partials = np.full((2, len(blocks) + 1, padded(CHANNELS)), np.nan, np.float32)
     partials[0, :-1, :CHANNELS] = [part.mean(0) for part in blocks]
     partials[1, :-1, :CHANNELS] = [((part - part.mean(0)) ** 2).sum(0) for part in blocks]
-    found = run_adain(adain, partials, length, style)
+    found = run_adain(norm._replace(block=block), partials, length, style)
     for got, wanted in zip(found, compute_in_float64(x, style), strict=True):
         np.testing.assert_allclose(got, wanted, rtol=5e-6, atol=1e-6)
 
@@ -118,19 +116,16 @@ def test_norm_is_the_same_for_any_capacity_and_number_of_threads(norm: Norm, sty
         exact = run_moments(norm, signal(length))
         roomy = run_moments(norm, signal(length), spare=40, threads=2)
         np.testing.assert_array_equal(roomy[:, : exact.shape[1], :CHANNELS], exact[:, :, :CHANNELS])
-        one, other = (run_adain(norm.adain, partials, length, style) for partials in (exact, roomy))
+        one, other = (run_adain(norm, partials, length, style) for partials in (exact, roomy))
         np.testing.assert_array_equal(other, one)
 
 
-def test_norm_of_a_single_row_has_no_variance(compile_kernel: CompileKernel, style: Array, target: Target) -> None:
-    rows, block = Rows(1), Simd.of(target).block
-    norm = Norm(
-        compile_kernel(lambda simd: moments_kernel(CHANNELS, rows, simd)),
-        compile_kernel(lambda simd: adain_kernel(CHANNELS, rows, EPS, simd.block, simd)),
-        block,
-    )
+def test_norm_of_a_single_row_has_no_variance(norm: Norm, style: Array) -> None:
+    rows = Rows(1)
     x = np.full((1, padded(CHANNELS)), 2.5, np.float32)
-    partials = norm.moments(np.array([1]), x, outputs=[np.full((2, 1, padded(CHANNELS)), np.nan, np.float32)])[0]
-    mean, scale, _ = run_adain(norm.adain, partials, 1, style)
+    partials = norm.moments(
+        np.array([1]), x, rows.scale, rows.extra, outputs=[np.full((2, 1, padded(CHANNELS)), np.nan, np.float32)]
+    )[0]
+    mean, scale, _ = run_adain(norm, partials, 1, style, rows)
     assert np.all(mean == 2.5)
     np.testing.assert_allclose(scale, (1 + style[0]) / np.sqrt(EPS), rtol=1e-6)

@@ -17,7 +17,8 @@ from stages.kernels.convolution import Conv
 from stages.kernels.filters import CANDIDATES
 from stages.kernels.rows import Rows
 from stages.kernels.simd import Simd, padded
-from stages.kernels.winograd import Winograd, matrices, winograd_kernel
+from stages.kernels.toom_cook import matrices
+from stages.kernels.winograd import Winograd, numbers_of, residuals_of, winograd_kernel
 from tests.stages.kernels.conftest import Array, CompileKernel
 from tests.stages.kernels.test_conv1d import (
     Case,
@@ -70,10 +71,15 @@ class Filtering(Convolution):
     def __init__(self, case: Case, winograd: Winograd, simd: Simd, compile_kernel: CompileKernel) -> None:
         self.winograd = winograd
         super().__init__(case, simd, compile_kernel)
-        self.block = winograd.block
+        self.block, self.has_partials = winograd.block, True
 
     def emit(self, simd: Simd) -> PrimFunc:
         return winograd_kernel(self.case.conv, self.winograd, self.case.rows_in, simd)
+
+    def epilogue(self, residuals: list[Array], rows: int) -> list[Array | int]:
+        unused = np.full((rows, padded(self.case.conv.outputs)), np.nan, np.float32)
+        given = [*residuals, *[unused] * (residuals_of(self.case.conv) - len(residuals))]
+        return [*given, *numbers_of(self.case.conv, self.winograd).values()]
 
     def weights(self, operands: Operands) -> list[Array]:
         winograd, conv, panel = self.winograd, self.case.conv, self.simd.panel
@@ -128,6 +134,20 @@ def test_blocks_hold_whole_register_tiles_of_every_sub_sequence(simd: Simd, dila
     tiles = Winograd.of((4, 7), 7, dilation, simd).tiles
     assert tiles % dilation == 0
     assert tiles % simd.tile_rows == 0
+
+
+def test_convolutions_that_differ_in_what_calls_tell_share_a_kernel() -> None:
+    simd, rows = Simd(8, 6), Rows(20)
+
+    def kernel(conv: Conv) -> PrimFunc:
+        return winograd_kernel(conv, Winograd.of((6, 3), conv.taps, conv.dilation, simd), rows, simd)
+
+    plain = kernel(Conv(32, 32, 3, padding=1))
+    assert kernel(Conv(32, 32, 3, padding=5, dilation=5)) is plain
+    assert kernel(Conv(32, 32, 3, padding=1, statistics=True)) is plain
+    assert kernel(Conv(32, 32, 3, padding=1, residuals=2, gain=1 / 3)) is plain
+    assert kernel(Conv(32, 32, 3, padding=1, snake=True)) is not plain
+    assert kernel(Conv(32, 32, 5, padding=2)) is not plain
 
 
 def test_filtering_equals_the_formula_in_float64(filtering: Filtering) -> None:
