@@ -15,7 +15,6 @@ from tvm import tirx
 from tvm.relax.frontend import nn
 from tvm.target import Target
 
-from runner.build.targets import ANY_CPU
 from runner.errors import BuildError, KokoroError
 from runner.graph.contracts import ContractError
 from runner.runtime.stage_code import import_definition
@@ -36,17 +35,6 @@ def find_class(source: str) -> Any:
     if not isinstance(found, type):
         raise BuildError(f"{source}: a function is under @stage(...), expected the class of a compiled stage")
     return found
-
-
-def count_parameters(source: str, dims: Dims) -> int:
-    """Count the parameters of a stage; the time of its compilation grows with them.
-
-    Raises:
-        BuildError: the stage cannot be made.
-    """
-    target = Target(ANY_CPU)
-    with name_stage_in_errors(source, target), target:
-        return sum(1 for _ in find_class(source)(dims).named_parameters())
 
 
 def export(source: str, entry: str, dims: Dims, target: Target) -> tuple[tvm.IRModule, nn.Module, list[str]]:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tvm.relax.frontend import nn
 
-from runner.build.build import Model
 from runner.build.export import entry_spec, find_class
+from runner.build.model import Model
 from runner.build.passes import compile_module
 from runner.build.targets import resolve_target
 from runner.build.weights import pack, write_weights

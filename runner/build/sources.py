@@ -25,9 +25,11 @@ from runner.runtime.manifest import Manifest
 
 _RUNNER = Path(__file__).parents[1]
 BUILDER = (
-    "build/build.py",
     "build/export.py",
+    "build/model.py",
     "build/passes.py",
+    "build/reuse.py",
+    "build/stage_build.py",
     "build/targets.py",
     "build/weights.py",
     "graph/model_config.py",

@@ -23,24 +23,34 @@ from stages.families import Dims
 from stages.layers.packing import Array, pack_module
 
 
-def check_checkpoint(checkpoint: Checkpoint, sources: Iterable[str], dims: Dims) -> None:
+def check_stages(sources: Iterable[str], checkpoint: Checkpoint | None, dims: Dims) -> dict[str, int]:
     """Check, before compiling for minutes, that a checkpoint has the tensors of all stages.
 
     Args:
         sources: the stages, as a graph calls them.
+        checkpoint: None for a graph without a model.
+
+    Returns:
+        the number of parameters of each stage; the time of its compilation grows with them.
 
     Raises:
         WeightsError: tensors are missing, unexpected or misshapen; all of them are listed.
         BuildError: as `pack`, or the code of a stage raises an error.
     """
+    counts: dict[str, int] = {}
     wanted: dict[str, None] = {}
     target = Target(ANY_CPU)
     for source in dict.fromkeys(sources):
         with name_stage_in_errors(source, target), target:
             module = find_class(source)(dims)
-            pack(module, source, checkpoint, [name for name, _ in module.named_parameters()])
+            names = [name for name, _ in module.named_parameters()]
+            if checkpoint is not None:
+                pack(module, source, checkpoint, names)
+            counts[source] = len(names)
             wanted |= dict.fromkeys(module.contract.weights)
-    checkpoint.finish(list(wanted))
+    if checkpoint is not None:
+        checkpoint.finish(list(wanted))
+    return counts
 
 
 def pack(module: nn.Module, source: str, checkpoint: Checkpoint | None, names: Sequence[str]) -> dict[str, Array]:

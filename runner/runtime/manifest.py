@@ -82,6 +82,7 @@ class Manifest:
         tvm: version of TVM that compiled it.
         sources: path -> sha256 of the source files that it was compiled from.
         checkpoint: sha256 of the checkpoint that the weights come from.
+        code: digest of all that decides the library's own bytes, which another model or device may share.
     """
 
     stage: str
@@ -100,6 +101,7 @@ class Manifest:
     host_features: tuple[str, ...] = ()
     sources: dict[str, str] = field(default_factory=dict)
     checkpoint: str = ""
+    code: str = ""
 
     def write(self, path: Path) -> None:
         """Write the manifest in one step: a reader sees the old one or this one, never a part.

@@ -13,6 +13,8 @@ RUNNER = ROOT / "runner"
 ELSEWHERE = "it decides whether and where a library is built, or writes messages; no byte of the library depends on it"
 BYTES = "bytes pass through it as they are"
 DECIDES_NOTHING = {
+    "build/build.py": ELSEWHERE,
+    "build/locks.py": ELSEWHERE,
     "build/sources.py": "which files it lists is part of the key",
     "build/staleness.py": ELSEWHERE,
     "build/workers.py": ELSEWHERE,

@@ -208,7 +208,7 @@ def test_changed_source_makes_stale_what_imports_it_and_finding_out_loads_no_com
         shutil.copytree(ROOT / name, package / name, ignore=shutil.ignore_patterns("__pycache__", "*.safetensors"))
     changed = ["stages/text_encoder.py", "stages/kernels/simd.py", "stages/contract.py", "stages/families.py"]
     changed += [
-        "runner/build/build.py",
+        "runner/build/stage_build.py",
         "runner/build/weights.py",
         "runner/model/checkpoint.py",
         "runner/runtime/devices.py",
