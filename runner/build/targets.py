@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +17,10 @@ from stages.kernels.bfloat16 import AMX, BF16
 
 ANY_CPU = {"kind": "llvm", "mcpu": "generic"}
 """A target for stages whose parameters are listed, but whose code is not compiled."""
+
+
+_AVX2 = {"mtriple": "x86_64-unknown-linux-gnu", "mcpu": "haswell"}
+"""What the device kind `cpu-avx2` compiles for."""
 
 
 def check_linker() -> None:
@@ -63,8 +68,14 @@ def resolve_target(spec: Mapping[str, Any]) -> Target:
 
 
 def _describe_cpu(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Find `mcpu` and `mattr` of this machine's CPU, with the features that `fields` adds to it."""
+    """Find `mcpu` and `mattr` of this machine's CPU, with the features that `fields` adds to it.
+
+    A CPU with AVX2 and no wider vectors gets the target of `cpu-avx2`, whose libraries have the same code then: on Zen
+    3, code for that very CPU gives the same bits in the same time.
+    """
     asked = list(fields.get("mattr", ()))
+    if not asked and _has_no_more_than_avx2():
+        return _AVX2
     lacking = devices.missing_features(feature[1:] for feature in asked if feature.startswith("+"))
     if lacking:
         raise BuildError(
@@ -78,6 +89,12 @@ def _describe_cpu(fields: Mapping[str, Any]) -> dict[str, Any]:
     absent = {*devices.missing_features(usual), *(() if tiles else (name for name in usual if name.startswith("amx")))}
     asked += [f"-{feature}" for feature in sorted(absent)]
     return {"mcpu": mcpu, **({"mattr": asked} if asked else {})}
+
+
+def _has_no_more_than_avx2() -> bool:
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64") or "avx512f" in devices.cpu_features():
+        return False
+    return not devices.missing_features(needed_features(Target({"kind": "llvm", **_AVX2})))
 
 
 def needed_features(target: Target) -> tuple[str, ...]:

@@ -130,6 +130,18 @@ def test_native_target_needs_nothing_that_this_machine_lacks() -> None:
     assert int(target.attrs["opt-level"]) == 3
 
 
+@pytest.mark.parametrize("wider", [False, True])
+def test_native_target_of_a_cpu_with_avx2_is_that_of_the_portable_kind(
+    monkeypatch: pytest.MonkeyPatch, wider: bool
+) -> None:
+    if devices.missing_features(["avx2", "fma"]):
+        pytest.skip("this machine's CPU lacks avx2 or fma")
+    features = {name for name in devices.cpu_features() if not name.startswith("avx512")}
+    monkeypatch.setattr(devices, "cpu_features", lambda: frozenset(features | ({"avx512f"} if wider else set())))
+    native, portable = (str(resolve_target(load_device(kind).target)) for kind in ("cpu", "cpu-avx2"))
+    assert (native == portable) is not wider
+
+
 def rewritten(tensors: Weights, change: Callable[[Weights], object]) -> Weights:
     copy = dict(tensors)
     change(copy)
