@@ -57,7 +57,7 @@ format: $(VENV)/.dev  ## let ruff mend what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(VENV)/.bench  ## this project beside PyTorch and ONNX Runtime; writes benchmarks/README.md and results.json
+bench: $(VENV)/.bench  ## this project beside PyTorch and ONNX Runtime; writes benchmarks/README.md and benchmarks/results
 	$(BIN)/python -m benchmarks.bench
 
 eval-kokoro: $(VENV)/.eval $(VENV)/.bench  ## words and opinion of Kokoro-82M by this project and others; writes docs/quality.md; an hour
