@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import stages
 from runner.files import atomic
 from runner.files.digest import file_sha256
-from runner.graph.contracts import find_stage, list_own_modules
+from runner.graph.contracts import find_stage, list_own_modules, parse_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -210,7 +210,7 @@ def _stamp(path: Path) -> list[int]:
 
 
 def _parse(module: str, path: Path) -> list[Any]:
-    tree = ast.parse(path.read_bytes(), str(path))
+    tree = parse_source(path.read_bytes(), path)
     digest = hashlib.sha256(ast.dump(tree).encode("utf-8", "surrogatepass")).hexdigest()
     return [digest, sorted(set(_list_imports(module, path, tree)))]
 

@@ -18,6 +18,7 @@ import functools
 import importlib.util
 import pkgutil
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
@@ -36,6 +37,7 @@ ENTRY_POINTS = "kokoro_run.stages"
 _PACKAGE = "stages"
 _NOT_PORTS = ("weights", "config")
 _PROTECTED = {"stages", "runner", "kokoro_run"}  # a folder that holds the project itself does not hide it
+_PARSING = threading.Lock()
 
 
 class ContractError(ValueError):
@@ -206,10 +208,19 @@ def _find_offered_stages() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
 
 
+def parse_source(source: str | bytes, path: Path) -> ast.Module:
+    """Parse the source of a Python file, one thread at a time.
+
+    CPython 3.11.7 counts the depth of the trees of all threads together, and raises a SystemError.
+    """
+    with _PARSING:
+        return ast.parse(source, str(path))
+
+
 @functools.cache
 def _read(path: Path, _modified: int) -> dict[str, Contract | ContractError]:
     """Read the contract of each definition under @stage(...) in a file, or why it cannot be read."""
-    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    tree = parse_source(path.read_text(encoding="utf-8"), path)
     decorators = [
         (node.name, decorator)
         for node in tree.body
