@@ -12,6 +12,8 @@ build.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from tvm.relax.frontend import nn
 
@@ -21,7 +23,7 @@ from stages.dims import BertDims, ModelDims
 from stages.dispatch import padded
 from stages.layers.conv import Linear
 from stages.layers.norm import LayerNorm
-from stages.layers.packing import Array, Packed, Take, pad_channels
+from stages.layers.packing import Array, Packed, Shapes, pad_channels
 from stages.layers.port import to_channel_port
 from stages.layers.signal import Axis, Signal
 
@@ -85,12 +87,13 @@ class Tables(Packed):
         data = ops.embedding(ids=input_ids, table=self.word, length=text.length, positions=self.position)
         return Signal(data, self.dims.embedding, text)
 
-    def pack(self, take: Take) -> dict[str, Array]:
-        width = self.dims.embedding
-        position = take("position_embeddings.weight", (self.dims.positions, width))
-        kind = take("token_type_embeddings.weight", (self.dims.token_types, width))[0]
-        word = take("word_embeddings.weight", (self.vocabulary, width))
-        return {"word": pad_channels(word, axis=1), "position": pad_channels(position + kind, axis=1)}
+    def tensors(self) -> Shapes:
+        rows = {"word": self.vocabulary, "position": self.dims.positions, "token_type": self.dims.token_types}
+        return {f"{name}_embeddings.weight": (count, self.dims.embedding) for name, count in rows.items()}
+
+    def pack(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
+        word, position, kind = (tensors[name] for name in self.tensors())
+        return {"word": pad_channels(word, axis=1), "position": pad_channels(position + kind[0], axis=1)}
 
 
 class Encoder(nn.Module):
@@ -155,7 +158,11 @@ class QueryKeyValue(Linear):
     def __init__(self, hidden: int) -> None:
         super().__init__(hidden, 3 * hidden)
 
-    def pack(self, take: Take) -> dict[str, Array]:
-        weight = [take(f"{part}.weight", (self.inputs, self.inputs)) for part in self.PARTS]
-        bias = [take(f"{part}.bias", (self.inputs,)) for part in self.PARTS]
+    def tensors(self) -> Shapes:
+        shapes: Shapes = {"weight": (self.inputs, self.inputs), "bias": (self.inputs,)}
+        return {f"{part}.{name}": shape for part in self.PARTS for name, shape in shapes.items()}
+
+    def pack(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
+        weight = [tensors[f"{part}.weight"] for part in self.PARTS]
+        bias = [tensors[f"{part}.bias"] for part in self.PARTS]
         return self.packed(np.concatenate(weight), np.concatenate(bias))

@@ -17,7 +17,7 @@ Differs: the noise is counter-based (`kernels.philox`), so that a seed gives the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from tvm.relax.frontend import nn
@@ -28,7 +28,7 @@ from stages.dispatch import padded
 from stages.kernels.harmonic_source import Source
 from stages.layers.adain import AdaIN1d
 from stages.layers.conv import Conv1d, ConvTranspose1d, WinogradConv1d
-from stages.layers.packing import Array, Packed, Take, pad_channels
+from stages.layers.packing import Array, Packed, Shapes, pad_channels
 from stages.layers.signal import Axis, Signal
 
 _NOISE_TAPS = (7, 11)  # of noise_res: before the last up-sampling, and at it
@@ -106,8 +106,11 @@ class HarmonicSource(Packed):
             source=source,
         )
 
-    def pack(self, take: Take) -> dict[str, Array]:
-        return {"weight": take("l_linear.weight", (1, HARMONICS))[0], "bias": take("l_linear.bias", (1,))}
+    def tensors(self) -> Shapes:
+        return {"l_linear.weight": (1, HARMONICS), "l_linear.bias": (1,)}
+
+    def pack(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
+        return {"weight": tensors["l_linear.weight"][0], "bias": tensors["l_linear.bias"]}
 
 
 class AdaINResBlock1(nn.Module):
@@ -145,8 +148,11 @@ class Alpha(Packed):
         self.channels = channels
         self.pair = nn.Parameter((2, padded(channels)), "float32")
 
-    def pack(self, take: Take) -> dict[str, Array]:
-        alpha = pad_channels(take("", (1, self.channels, 1)).reshape(-1))
+    def tensors(self) -> Shapes:
+        return {"": (1, self.channels, 1)}
+
+    def pack(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
+        alpha = pad_channels(tensors[""].reshape(-1))
         inverse = np.divide(1.0, alpha, out=np.zeros_like(alpha), where=alpha != 0.0)
         return {"pair": np.stack([alpha, inverse])}
 

@@ -9,6 +9,8 @@ same as `length`, and is not read.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tvm.relax.frontend import nn
 
 from stages import ops
@@ -18,7 +20,7 @@ from stages.dispatch import padded
 from stages.layers.conv import Conv1d
 from stages.layers.lstm import LSTM
 from stages.layers.norm import LayerNorm
-from stages.layers.packing import Array, Packed, Take, pad_channels
+from stages.layers.packing import Array, Packed, Shapes, pad_channels
 from stages.layers.port import to_channel_port
 from stages.layers.signal import Axis, Signal
 
@@ -61,8 +63,11 @@ class Embedding(Packed):
         data = ops.embedding(ids=input_ids, table=self.weight, length=text.length)
         return Signal(data, self.channels, text)
 
-    def pack(self, take: Take) -> dict[str, Array]:
-        return {"weight": pad_channels(take("weight", (self.vocabulary, self.channels)), axis=1)}
+    def tensors(self) -> Shapes:
+        return {"weight": (self.vocabulary, self.channels)}
+
+    def pack(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
+        return {"weight": pad_channels(tensors["weight"], axis=1)}
 
 
 class ConvBlock(nn.ModuleList):

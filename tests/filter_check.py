@@ -35,8 +35,8 @@ from stages.kernels.conv1d import conv1d_kernel
 from stages.kernels.convolution import Conv
 from stages.kernels.filters import choose
 from stages.kernels.rows import Rows
-from stages.kernels.simd import Simd
-from stages.kernels.winograd import Filtering, Winograd, transformed_weight, winograd_kernel
+from stages.kernels.simd import Simd, blocks
+from stages.kernels.winograd import Filtering, Winograd, transformed_weight, winograd_kernel, winograd_numbers
 from stages.layers.packing import pack_columns
 from tests.real_model import MODEL, passage
 from tests.reference import Reference, read_weights
@@ -133,18 +133,24 @@ def compiled(shape: Shape, filtering: Filtering | None, target: Target) -> Kerne
     """The convolution of a shape, by minimal filtering or, for None, as a direct sum."""
     inputs, outputs, taps, dilation = shape
     simd = Simd.of(target)
-    conv = Conv(inputs, outputs, taps, dilation, padding=dilation * (taps - 1) // 2)
+    conv = Conv(inputs, outputs, taps, dilation, padding=dilation * (taps - 1) // 2, shared=True)
     winograd = filtering and Winograd.of(filtering, taps, dilation, simd)
-    function = (
-        winograd_kernel(conv, winograd, Rows(1), simd) if winograd else conv1d_kernel(conv, Rows(1), Rows(1), simd)
-    )
+    if winograd:
+        function, numbers = winograd_kernel(conv, winograd, Rows(1), simd), winograd_numbers(conv, winograd)
+    else:
+        function, numbers = conv1d_kernel(conv, Rows(1), Rows(1), simd), conv.numbers
+    block = winograd.block if winograd else simd.block
     name = str(function.attrs["global_symbol"])
     library = tvm.compile(tvm.IRModule({name: function}), target=target)
 
     def run(x: Array, weight: Array, bias: Array) -> Array:
         packed = transformed_weight(weight, winograd, simd.panel) if winograd else pack_columns(weight, simd.panel)
-        y = put(np.empty((len(x), outputs), np.float32))
-        library[name](put(np.array([len(x)], np.int64)), put(x), put(packed), put(bias), y)
+        y, n = put(np.empty((len(x), outputs), np.float32)), len(x)
+        partials = put(np.empty((2, blocks(n, block), outputs), np.float32))
+        unused = [y] * conv.share().residuals
+        library[name](
+            put(np.array([n], np.int64)), put(x), put(packed), put(bias), *unused, *numbers.values(), y, partials
+        )
         return y.numpy()
 
     return run

@@ -34,7 +34,7 @@ from stages.kernels.filters import CANDIDATES, choose, cpu_name
 from stages.kernels.register_tile import Float32
 from stages.kernels.rows import Rows
 from stages.kernels.simd import Simd, blocks
-from stages.kernels.winograd import Filtering, Winograd, numbers_of, residuals_of, winograd_kernel
+from stages.kernels.winograd import Filtering, Winograd, winograd_kernel, winograd_numbers
 from stages.layers.conv import WinogradConv1d
 
 if TYPE_CHECKING:
@@ -118,16 +118,16 @@ def _call(shape: Shape, filtering: Filtering | None, target: Target, frames: int
     inputs, outputs, taps, dilation, scale = shape
     simd, rows, n = Simd.of(target), Rows(scale), frames * scale
     padding = dilation * (taps - 1) // 2
-    conv = Conv(inputs, outputs, taps, dilation, padding=padding, norm=True, snake=True, statistics=True)
+    conv = Conv(inputs, outputs, taps, dilation, padding=padding, norm=True, snake=True, statistics=True, shared=True)
     if filtering is None:
         kernel, block = conv1d_kernel(conv, rows, rows, simd), simd.block
         weight, _ = Float32(simd).weights(conv, simd.panel)
-        numbers, residuals = [], 0
+        numbers = conv.numbers
     else:
         winograd = Winograd.of(filtering, taps, dilation, simd)
         kernel, block = winograd_kernel(conv, winograd, rows, simd), winograd.block
         weight = winograd.weights(conv.columns, inputs, simd.panel)
-        numbers, residuals = list(numbers_of(conv, winograd).values()), residuals_of(conv)
+        numbers = winograd_numbers(conv, winograd)
     width = conv.columns
     random = np.random.default_rng(0)
     inside: list[NDArray[Any]] = [
@@ -136,10 +136,10 @@ def _call(shape: Shape, filtering: Filtering | None, target: Target, frames: int
         random.standard_normal(weight, np.float32),
         np.zeros(width, np.float32),
         *(random.standard_normal((vectors, width), np.float32) for vectors in (3, 2)),  # norm, alpha
-        *(np.zeros((n, width), np.float32) for _ in range(residuals)),  # which the call does not use
+        *(np.zeros((n, width), np.float32) for _ in range(conv.share().residuals)),  # which the call does not use
     ]
     outside = [np.empty((n, width), np.float32), np.empty((2, blocks(n, block), width), np.float32)]
-    return functools.partial(_compiled(kernel, target), *map(put, inside), *numbers, *map(put, outside))
+    return functools.partial(_compiled(kernel, target), *map(put, inside), *numbers.values(), *map(put, outside))
 
 
 def _compiled(kernel: tirx.PrimFunc, target: Target) -> Callable[..., object]:

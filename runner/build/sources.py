@@ -19,7 +19,7 @@ from runner.cache.digest import list_files
 from runner.errors import BuildError, RunError
 from runner.files.digest import file_sha256
 from runner.files.errors import reading
-from runner.graph.contracts import ContractError, find_stage
+from runner.graph.contracts import ContractError, find_stage, parse_source
 from runner.runtime import manifest as manifests
 from runner.runtime.manifest import Manifest
 
@@ -130,7 +130,7 @@ def _list_imported(path: Path, seen: set[Path]) -> Iterator[Path]:
         return
     seen.add(path)
     yield path
-    tree = ast.parse(path.read_bytes(), str(path))
+    tree = parse_source(path.read_bytes(), path)
     for node in ast.walk(tree):
         names = []
         if isinstance(node, ast.Import):
@@ -146,7 +146,7 @@ def _list_called(tree: ast.Module, table: Path, seen: set[Path]) -> Iterator[Pat
     yield table
     attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
     called = {node.attr for node in attributes if ast.unparse(node.value) == "ops"}
-    for node in ast.parse(table.read_bytes(), str(table)).body:
+    for node in parse_source(table.read_bytes(), table).body:
         names = []
         if isinstance(node, ast.ImportFrom):
             names = [node.module or ""]

@@ -20,7 +20,7 @@ from runner.errors import BuildError
 from runner.model.checkpoint import Checkpoint, is_below
 from runner.runtime.manifest import ALIGNMENT, Tensor
 from stages.families import Dims
-from stages.layers.packing import Array, pack_module
+from stages.layers.packing import Array, list_tensors, list_unpacked, pack_module
 
 
 def check_stages(sources: Iterable[str], checkpoint: Checkpoint | None, dims: Dims) -> dict[str, int]:
@@ -35,7 +35,8 @@ def check_stages(sources: Iterable[str], checkpoint: Checkpoint | None, dims: Di
 
     Raises:
         WeightsError: tensors are missing, unexpected or misshapen; all of them are listed.
-        BuildError: as `pack`, or the code of a stage raises an error.
+        BuildError: a stage needs a tensor that its contract does not name, no layer packs a parameter, or the code of
+            a stage raises an error.
     """
     counts: dict[str, int] = {}
     wanted: dict[str, None] = {}
@@ -43,10 +44,11 @@ def check_stages(sources: Iterable[str], checkpoint: Checkpoint | None, dims: Di
     for source in dict.fromkeys(sources):
         with name_stage_in_errors(source, target), target:
             module = find_class(source)(dims)
-            names = [name for name, _ in module.named_parameters()]
             if checkpoint is not None:
-                pack(module, source, checkpoint, names)
-            counts[source] = len(names)
+                _refuse_unpacked(source, list_unpacked(module))
+                for name, shape in list_tensors(module).items():
+                    _take(module, source, checkpoint, name, shape)
+            counts[source] = len(list(module.named_parameters()))
             wanted |= dict.fromkeys(module.contract.weights)
     if checkpoint is not None:
         checkpoint.finish(list(wanted))
@@ -69,11 +71,14 @@ def pack(module: nn.Module, source: str, checkpoint: Checkpoint | None, names: S
         BuildError: the stage takes a tensor that its contract does not name, or no layer packs a parameter.
     """
     arrays = pack_module(module, partial(_take, module, source, checkpoint))
-    absent = [name for name in names if name not in arrays]
-    if absent:
-        fact = f"{source} has parameters that no layer packs: {', '.join(absent)}"
-        raise BuildError(f"{fact}; a layer with parameters is a `Packed` (stages/layers/packing.py)")
+    _refuse_unpacked(source, [name for name in names if name not in arrays])
     return {name: arrays[name] for name in names}
+
+
+def _refuse_unpacked(source: str, names: Sequence[str]) -> None:
+    if names:
+        fact = f"{source} has parameters that no layer packs: {', '.join(names)}"
+        raise BuildError(f"{fact}; a layer with parameters is a `Packed` (stages/layers/packing.py)")
 
 
 def _take(module: Any, source: str, checkpoint: Checkpoint | None, key: str, shape: tuple[int, ...]) -> Array:

@@ -38,14 +38,18 @@ class ModelTensor(Protocol):
 
 
 @dataclass(frozen=True)
-class Direction:
-    """The tensor `weight_v` of a folded weight."""
+class _OfFolded:
+    """A tensor that is made of a folded weight, whose dtype it has."""
 
     folded: ModelTensor
 
     @property
     def dtype(self) -> str:
         return self.folded.dtype
+
+
+class Direction(_OfFolded):
+    """The tensor `weight_v` of a folded weight."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -65,15 +69,8 @@ class Direction:
         return self.float32().astype(np.float64)
 
 
-@dataclass(frozen=True)
-class Length:
+class Length(_OfFolded):
     """The tensor `weight_g` of a folded weight."""
-
-    folded: ModelTensor
-
-    @property
-    def dtype(self) -> str:
-        return self.folded.dtype
 
     @property
     def shape(self) -> tuple[int, ...]:

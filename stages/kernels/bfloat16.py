@@ -193,7 +193,7 @@ class Tiles(_Bf16Products):
                 f"kokoro_amx_{height // _LANES}",
                 T.address_of(scratch[first]),
                 tirx.const(pitch * conv.stride, "int64"),
-                tirx.const(pitch * conv.dilation, "int64"),
+                tirx.const(pitch, "int64") * conv.dilation,
                 tirx.const(conv.taps, "int64"),
                 tirx.const(padded(conv.inputs) // CHANNELS, "int64"),
                 T.address_of(buffers.weight[column, 0, 0, 0]),
@@ -331,8 +331,8 @@ def bf16_conv1d(
     simd, instructions = Simd.of(), bf16_instructions()
     assert instructions is not None
     function = bf16_conv1d_kernel(conv, rows_in, rows_out, simd, instructions)
-    block = _products_of(simd, instructions).block
-    return call_convolution(function, "bf16_conv1d", conv, tensors, rows_out.of(capacity), block)
+    block, numbers = _products_of(simd, instructions).block, conv.numbers if conv.shared else None
+    return call_convolution(function, "bf16_conv1d", conv, tensors, rows_out.of(capacity), block, numbers)
 
 
 def pack_words(packed: NDArray[np.float32]) -> NDArray[np.int32]:

@@ -7,16 +7,20 @@ where it lies. In the epilogue come residuals, `gain`, GELU, and the partial sta
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from dataclasses import replace
 
 from tvm import tirx
 from tvm.relax.frontend import nn
 from tvm.tirx.script import builder as T
 
 from stages.kernels.convolution import (
+    NUMBERS,
     Conv,
     ConvBuffers,
     ConvTensors,
+    EpilogueNumbers,
     call_convolution,
     declare_buffers,
     epilogue,
@@ -27,7 +31,6 @@ from stages.kernels.rows import Partials, Rows, block_moments
 from stages.kernels.simd import VECS, Expr, Index, Simd, blocks, kernel, let, load, opaque, padded, splat, store, when
 
 
-@functools.cache
 def conv1d_kernel(
     conv: Conv, rows_in: Rows, rows_out: Rows, simd: Simd, products: Products | None = None
 ) -> tirx.PrimFunc:
@@ -35,17 +38,26 @@ def conv1d_kernel(
 
     Arguments: length int64[1], x [n, padded(inputs)], weight [columns / panel, taps, inputs, panel], bias [columns],
     then norm, alpha and the residuals as `conv` says, y [m, padded(outputs)], and with statistics partials [2, blocks,
-    padded(outputs)], whose blocks have `products.block` rows.
+    padded(outputs)], whose blocks have `products.block` rows. A shared kernel is that of `Conv.share`, and the numbers
+    come before y.
     """
-    products = products or Float32(simd)
+    return _kernel(conv.share() if conv.shared else conv, rows_in, rows_out, simd, products or Float32(simd))
+
+
+@functools.cache
+def _kernel(conv: Conv, rows_in: Rows, rows_out: Rows, simd: Simd, products: Products) -> tirx.PrimFunc:
     lanes, block, panel, tile_rows = simd.lanes, products.block, simd.panel, products.tile_rows
     width = padded(conv.outputs)
     groups = conv.groups(rows_in, simd)
     panels = conv.columns // panel // groups
-    reach = (conv.taps - 1) * conv.dilation + 1  # input rows that an output row sees
-    half, in_place = tile_rows // 2, products.reads_in_place(conv)
+    half, in_place, given = tile_rows // 2, products.reads_in_place(conv), None
     with kernel("conv1d") as function:
-        buffers = declare_buffers(conv, *products.weights(conv, panel))
+        buffers = declare_buffers(conv, *products.weights(conv, panel), numbers=NUMBERS if conv.shared else ())
+        reach: Index = (conv.taps - 1) * conv.dilation + 1  # input rows that an output row sees
+        if conv.shared:
+            dilation, given = buffers.numbers["dilation"], EpilogueNumbers.read(buffers, lanes)
+            conv = replace(conv, dilation=dilation, padding=let(dilation * (conv.taps - 1) // 2))
+            reach = opaque(dilation * (conv.taps - 1) + 1)
         valid_in, valid_out = let(rows_in.of(buffers.length[0])), let(rows_out.of(buffers.length[0]))
         # a transposed convolution runs over input positions, taps - 1 more than there are inputs
         positions = let(valid_in + (conv.taps - 1)) if conv.phases > 1 else valid_out
@@ -80,7 +92,7 @@ def conv1d_kernel(
                     with when(tirx.all(out >= 0, out < valid_out)), T.serial(VECS) as j:
                         place = let(out_column + j * lanes)
                         value = let(load(finished, i, j * lanes, lanes=lanes))
-                        value = epilogue(conv, value, buffers.residuals, out, place, lanes)
+                        value = epilogue(conv, value, buffers.residuals, out, place, lanes, given)
                         store(buffers.y, value, out, place, lanes=lanes)
 
             with T.serial(panels) as p:
@@ -92,10 +104,11 @@ def conv1d_kernel(
                     row, at = let(tiled + t * half), let(t * half)
                     tile(column, row, half, scratch, at if in_place else row)
                 if buffers.partials is not None:
-                    for j in range(VECS):
-                        block_moments(
-                            buffers.partials, buffers.y, first, here, column * panel + j * lanes, block, lanes
-                        )
+                    with when(given.statistics > 0) if given else contextlib.nullcontext():
+                        for j in range(VECS):
+                            block_moments(
+                                buffers.partials, buffers.y, first, here, column * panel + j * lanes, block, lanes
+                            )
     return function.get()
 
 
@@ -158,5 +171,5 @@ def conv1d(
         torch.nn.Conv1d, torch.nn.ConvTranspose1d, torch.nn.Linear. Snake: Ziyin et al. 2020.
     """
     simd = Simd.of()
-    function = conv1d_kernel(conv, rows_in, rows_out, simd)
-    return call_convolution(function, "conv1d", conv, tensors, rows_out.of(capacity), simd.block)
+    function, numbers = conv1d_kernel(conv, rows_in, rows_out, simd), conv.numbers if conv.shared else None
+    return call_convolution(function, "conv1d", conv, tensors, rows_out.of(capacity), simd.block, numbers)

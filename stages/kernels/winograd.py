@@ -9,7 +9,7 @@ rows B^T x strip by strip, a strip being one vector of channels in cache; then e
 product with the register tile of conv1d, and A^T comes with the epilogue. B^T and A^T are applied by their even and odd
 halves: rows of the points a and -a share them.
 
-One kernel serves all convolutions of a residual block: calls tell it the dilation and the epilogue (`numbers_of`).
+One kernel serves all convolutions of a residual block: calls tell it the dilation and the epilogue.
 
 A block is `tiles` * m rows, and the norm's partial statistics run over blocks of that size (`Winograd.block`). Decision
 0007 has errors and speeds.
@@ -29,7 +29,16 @@ from tvm import tirx
 from tvm.relax.frontend import nn
 from tvm.tirx.script import builder as T
 
-from stages.kernels.convolution import Conv, ConvTensors, call_convolution, declare_buffers, prologue
+from stages.kernels.convolution import (
+    NUMBERS,
+    Conv,
+    ConvTensors,
+    EpilogueNumbers,
+    call_convolution,
+    declare_buffers,
+    epilogue,
+    prologue,
+)
 from stages.kernels.rows import Partials, Rows, block_moments
 from stages.kernels.simd import (
     VECS,
@@ -40,7 +49,6 @@ from stages.kernels.simd import (
     let,
     load,
     opaque,
-    padded,
     registers,
     splat,
     store,
@@ -49,6 +57,7 @@ from stages.kernels.simd import (
 from stages.kernels.toom_cook import Matrix, matrices
 
 _TILES = 28  # tiles of a block, about: its transformed rows and the weights then share the second-level cache
+_TILES_NUMBER = "tiles"
 
 Filtering = tuple[int, int]
 """(m, r) of F(m, r)."""
@@ -85,40 +94,21 @@ class Winograd:
         return Winograd(m, r, -(-taps // r), dilation, unit * max(1, round(_TILES / unit)))
 
 
-def residuals_of(conv: Conv) -> int:
-    """Return the number of residuals among the arguments of the kernel; a call gives its input in place of unused ones.
-
-    They are two where input and output are equally wide, else those of `conv`.
-    """
-    return 2 if padded(conv.inputs) == padded(conv.outputs) else conv.residuals
-
-
-def numbers_of(conv: Conv, winograd: Winograd) -> dict[str, int]:
-    """Return the numbers that a call gives the kernel, in the order of its arguments.
-
-    The convolutions of a residual block differ in nothing else, and share one kernel: compiling it takes half a second.
-    `gain` is the bits of the float32 value.
-    """
-    return {
-        "dilation": winograd.dilation,
-        "tiles": winograd.tiles,
-        "residuals": conv.residuals,
-        "gain": int(np.float32(conv.gain).view(np.int32)),
-        "statistics": int(conv.statistics),
-    }
+def winograd_numbers(conv: Conv, winograd: Winograd) -> dict[str, int]:
+    """Return the numbers that a call gives the kernel, in the order of its arguments."""
+    return {_TILES_NUMBER: winograd.tiles, **conv.numbers}
 
 
 def winograd_kernel(conv: Conv, winograd: Winograd, rows: Rows, simd: Simd) -> tirx.PrimFunc:
-    """Build the loop nest of `winograd_conv1d`; it is the same whatever `numbers_of` gives.
+    """Build the loop nest of `winograd_conv1d`; it is the same whatever `winograd_numbers` gives.
 
     Arguments: length int64[1], x [n, padded(inputs)], weight [columns / panel, chunks, n, inputs, panel], bias
-    [columns], norm and alpha as `conv` says, `residuals_of` residuals, the numbers, y [m, padded(outputs)] and partials
-    [2, blocks, padded(outputs)], whose blocks have `Winograd.block` rows.
+    [columns], norm and alpha as `conv` says, the residuals of `Conv.share`, the numbers, y [m, padded(outputs)] and
+    partials [2, blocks, padded(outputs)], whose blocks have `Winograd.block` rows.
     """
-    shared = replace(conv, dilation=1, padding=0, residuals=residuals_of(conv), gain=1.0, statistics=True)
     same_tiles = simd.lanes < 16
     known = replace(winograd, dilation=1, tiles=winograd.tiles if same_tiles else 0)
-    return _shared_kernel(shared, known, rows, simd, same_tiles=same_tiles)
+    return _shared_kernel(conv.share(), known, rows, simd, same_tiles=same_tiles)
 
 
 @cache
@@ -133,10 +123,9 @@ def _shared_kernel(conv: Conv, winograd: Winograd, rows: Rows, simd: Simd, *, sa
     vectors = -(-conv.inputs // lanes)
     with kernel("winograd_conv1d") as function:
         shape = winograd.weights(conv.columns, conv.inputs, panel)
-        buffers = declare_buffers(conv, shape, numbers=list(numbers_of(conv, winograd)))
-        dilation, given_tiles, residuals, gain_bits, statistics = buffers.numbers
-        gain = let(splat(T.reinterpret("float32", T.Cast("int32", gain_bits)), lanes))
-        most_tiles, bind = (winograd.tiles, let) if same_tiles else (given_tiles, opaque)
+        buffers = declare_buffers(conv, shape, numbers=(_TILES_NUMBER, *NUMBERS))
+        dilation, given = buffers.numbers["dilation"], EpilogueNumbers.read(buffers, lanes)
+        most_tiles, bind = (winograd.tiles, let) if same_tiles else (buffers.numbers[_TILES_NUMBER], opaque)
         padding, block = (
             let(dilation * ((conv.taps - 1) // 2)),
             winograd.block if same_tiles else opaque(most_tiles * m),
@@ -178,23 +167,14 @@ def _shared_kernel(conv: Conv, winograd: Winograd, rows: Rows, simd: Simd, *, sa
                     for i, value in enumerate(outputs):
                         out = let(base + i * dilation)
                         with when(out < valid):
-                            total = _add_residuals(value, buffers.residuals, residuals, out, place, lanes)
-                            store(buffers.y, total * gain, out, place, lanes=lanes)
-                with when(statistics > 0):
+                            total = epilogue(conv, value, buffers.residuals, out, place, lanes, given)
+                            store(buffers.y, total, out, place, lanes=lanes)
+                with when(given.statistics > 0):
                     for j in range(VECS):
                         block_moments(
                             buffers.partials, buffers.y, first, here, column * panel + j * lanes, block, lanes
                         )
     return function.get()
-
-
-def _add_residuals(
-    value: Expr, residuals: Sequence[tirx.Buffer], used: Expr, row: Expr, channel: Expr, lanes: int
-) -> Expr:
-    """Add the first `used` of the residuals to a finished sum."""
-    for i, residual in enumerate(residuals):
-        value = let(T.if_then_else(used > i, value + load(residual, row, channel, lanes=lanes), value))
-    return value
 
 
 def _transform_input(
@@ -353,12 +333,8 @@ def winograd_conv1d(
         Winograd 1980; Lavin & Gray 2016; Toom-Cook construction by Vandermonde matrices.
     """
     function = winograd_kernel(conv, winograd, rows, Simd.of())
-    unused = [tensors.x] * (residuals_of(conv) - conv.residuals)
-    given = replace(tensors, residuals=[*tensors.residuals, *unused], numbers=list(numbers_of(conv, winograd).values()))
-    y, partials = call_convolution(
-        function, "winograd_conv1d", replace(conv, statistics=True), given, rows.of(capacity), winograd.block
-    )
-    return y, partials if conv.statistics else None
+    numbers = winograd_numbers(conv, winograd)
+    return call_convolution(function, "winograd_conv1d", conv, tensors, rows.of(capacity), winograd.block, numbers)
 
 
 def transformed_weight(folded: NDArray[Any], winograd: Winograd, panel: int) -> NDArray[np.float32]:

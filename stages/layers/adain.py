@@ -10,6 +10,7 @@ Differs: the instance norm's affine parameters are 1 and 0, since the checkpoint
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from tvm.relax.frontend import nn
@@ -17,7 +18,7 @@ from tvm.relax.frontend import nn
 from stages import ops
 from stages.dispatch import padded
 from stages.layers.conv import Conv1d, Linear
-from stages.layers.packing import Array, Packed, Take, fold_weight_norm, pad_channels
+from stages.layers.packing import Array, Packed, Shapes, fold_weight_norm, pad_channels, weight_norm
 from stages.layers.signal import Signal
 
 
@@ -28,10 +29,11 @@ class StyleProjection(Linear):
         super().__init__(style, 2 * padded(channels), exact=True)
         self.channels = channels
 
-    def pack(self, take: Take) -> dict[str, Array]:
-        weight = take("weight", (2 * self.channels, self.inputs))
-        bias = take("bias", (2 * self.channels,))
-        return self.packed(self._pad_halves(weight), self._pad_halves(bias))
+    def tensors(self) -> Shapes:
+        return {"weight": (2 * self.channels, self.inputs), "bias": (2 * self.channels,)}
+
+    def pack(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
+        return self.packed(self._pad_halves(tensors["weight"]), self._pad_halves(tensors["bias"]))
 
     def _pad_halves(self, rows: Array) -> Array:
         return np.concatenate([pad_channels(half) for half in np.split(rows, 2)])
@@ -81,9 +83,12 @@ class DepthwiseUpsample(Packed):
         )
         return Signal(data, x.channels, axis.at(axis.rows.scale * 2, axis.rows.extra * 2))
 
-    def pack(self, take: Take) -> dict[str, Array]:
-        weight = fold_weight_norm(take, (self.channels, 1, 3))[:, 0, :].T
-        return {"weight": pad_channels(weight, axis=1), "bias": pad_channels(take("bias", (self.channels,)))}
+    def tensors(self) -> Shapes:
+        return {**weight_norm(self.channels, 1, 3), "bias": (self.channels,)}
+
+    def pack(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
+        weight = fold_weight_norm(tensors)[:, 0, :].T
+        return {"weight": pad_channels(weight, axis=1), "bias": pad_channels(tensors["bias"])}
 
 
 class AdainResBlk1d(nn.Module):

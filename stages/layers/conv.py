@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from stages.kernels.convolution import Conv, ConvTensors
 from stages.kernels.rows import Partials, Rows
 from stages.kernels.simd import Simd
 from stages.kernels.winograd import Winograd, transformed_weight
-from stages.layers.packing import Array, Packed, Take, fold_weight_norm, pack_columns, pad_channels
+from stages.layers.packing import Array, Packed, Shapes, fold_weight_norm, pack_columns, pad_channels, weight_norm
 from stages.layers.signal import Axis, Signal
 
 
@@ -67,7 +67,12 @@ class _ConvWeights(Packed):
 
 
 class Conv1d(_ConvWeights):
-    """A convolution over the valid rows, with zeros around them."""
+    """A convolution over the valid rows, with zeros around them.
+
+    `SHARED` says whether others of the same sizes have the same kernel (`Conv.shared`).
+    """
+
+    SHARED = False
 
     def __init__(
         self,
@@ -112,6 +117,7 @@ class Conv1d(_ConvWeights):
             residuals=len(residuals),
             gain=gain,
             statistics=statistics,
+            shared=self.SHARED,
         )
         return self.run(conv, x, self._axis(x.axis), norm, alpha, residuals)
 
@@ -121,10 +127,14 @@ class Conv1d(_ConvWeights):
             raise ValueError(f"stride {self.stride} does not divide a rate of {axis.rows.scale} rows")
         return axis.at(axis.rows.scale // self.stride, (axis.rows.extra + reach) // self.stride + 1)
 
-    def pack(self, take: Take) -> dict[str, Array]:
+    def tensors(self) -> Shapes:
         shape = (self.outputs, self.inputs, self.taps)
-        weight = fold_weight_norm(take, shape) if self.weight_norm else take("weight", shape)
-        bias = take("bias", (self.outputs,)) if self.has_bias else np.zeros(self.outputs, np.float32)
+        weight: Shapes = weight_norm(*shape) if self.weight_norm else {"weight": shape}
+        return {**weight, **({"bias": (self.outputs,)} if self.has_bias else {})}
+
+    def pack(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
+        weight = fold_weight_norm(tensors) if self.weight_norm else tensors["weight"]
+        bias = tensors["bias"] if self.has_bias else np.zeros(self.outputs, np.float32)
         return {"weight": self.pack_weight(pad_channels(weight)), "bias": pad_channels(bias)}
 
 
@@ -134,6 +144,8 @@ class WinogradConv1d(Conv1d):
     It takes half the work or less, and 1.4 to 2.7 times the weights. It is a plain convolution on targets that
     operators serve, and in bfloat16 on those with AMX.
     """
+
+    SHARED = True
 
     def __init__(self, inputs: int, outputs: int, taps: int, *, dilation: int = 1) -> None:
         filtering = filters.choose(inputs, outputs, taps, dilation) if filtering_pays() else None
@@ -180,14 +192,17 @@ class ConvTranspose1d(_ConvWeights):
         rows = x.axis.rows
         return self.run(conv, x, x.axis.at(rows.scale * self.stride, rows.extra * self.stride))
 
-    def pack(self, take: Take) -> dict[str, Array]:
-        weight = fold_weight_norm(take, (self.inputs, self.outputs, self.taps))
+    def tensors(self) -> Shapes:
+        return {**weight_norm(self.inputs, self.outputs, self.taps), "bias": (self.outputs,)}
+
+    def pack(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
+        weight = fold_weight_norm(tensors)
         taps = np.zeros((self.inputs, padded(self.outputs), self.depth * self.stride), np.float32)
         taps[:, : self.outputs, : self.taps] = weight
         # row q of the convolution sees input rows q - depth + 1 .. q, the latest with the smallest tap
         phases = taps.reshape(self.inputs, padded(self.outputs), self.depth, self.stride)[:, :, ::-1]
         columns = phases.transpose(3, 1, 0, 2).reshape(-1, self.inputs, self.depth)
-        bias = np.tile(pad_channels(take("bias", (self.outputs,))), self.stride)
+        bias = np.tile(pad_channels(tensors["bias"]), self.stride)
         return {"weight": self.pack_weight(columns), "bias": bias}
 
 
@@ -202,8 +217,11 @@ class Linear(_ConvWeights):
         conv = Conv(self.inputs, self.outputs, residuals=len(residuals), gelu=gelu)
         return self.run(conv, x, x.axis, residuals=residuals)
 
-    def pack(self, take: Take) -> dict[str, Array]:
-        return self.packed(take("weight", (self.outputs, self.inputs)), take("bias", (self.outputs,)))
+    def tensors(self) -> Shapes:
+        return {"weight": (self.outputs, self.inputs), "bias": (self.outputs,)}
+
+    def pack(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
+        return self.packed(tensors["weight"], tensors["bias"])
 
     def packed(self, weight: Array, bias: Array) -> dict[str, Array]:
         """Return the parameters that hold a matrix [outputs, inputs] and its bias."""

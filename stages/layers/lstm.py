@@ -8,6 +8,8 @@ same with `_reverse`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from tvm.relax.frontend import nn
 
@@ -16,7 +18,7 @@ from stages.dispatch import uses_kernels
 from stages.kernels.lstm_scan import GATES, gate_order, unit_tile
 from stages.kernels.simd import Simd
 from stages.layers.conv import Linear
-from stages.layers.packing import Array, Packed, Take
+from stages.layers.packing import Array, Packed, Shapes
 from stages.layers.signal import Signal
 
 _DIRECTIONS = ("", "_reverse")
@@ -36,14 +38,19 @@ class LSTM(Packed):
         states = ops.lstm_scan(xw=xw.data, w_hh=self.w_hh, length=x.axis.length, hidden=self.hidden)  # [rows, 2*hidden]
         return Signal(states, 2 * self.hidden, x.axis)
 
-    def pack(self, take: Take) -> dict[str, Array]:
+    def tensors(self) -> Shapes:
+        rows = GATES * self.hidden
+        matrices = {"weight_ih_l0": (rows, self.inputs), "weight_hh_l0": (rows, self.hidden)}
+        shapes: Shapes = {**matrices, "bias_ih_l0": (rows,), "bias_hh_l0": (rows,)}
+        return {name + d: shape for d in _DIRECTIONS for name, shape in shapes.items()}
+
+    def pack(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
         group = _group(self.hidden)
         order = gate_order(self.hidden, group)
-        rows = GATES * self.hidden
-        weight = [take(f"weight_ih_l0{d}", (rows, self.inputs))[order] for d in _DIRECTIONS]
-        bias = [(take(f"bias_ih_l0{d}", (rows,)) + take(f"bias_hh_l0{d}", (rows,)))[order] for d in _DIRECTIONS]
+        weight = [tensors[f"weight_ih_l0{d}"][order] for d in _DIRECTIONS]
+        bias = [(tensors[f"bias_ih_l0{d}"] + tensors[f"bias_hh_l0{d}"])[order] for d in _DIRECTIONS]
         product = self.product.packed(np.concatenate(weight), np.concatenate(bias))
-        recurrent = [take(f"weight_hh_l0{d}", (rows, self.hidden)) for d in _DIRECTIONS]
+        recurrent = [tensors[f"weight_hh_l0{d}"] for d in _DIRECTIONS]
         return {
             **{f"product.{name}": array for name, array in product.items()},
             "w_hh": pack_recurrent(recurrent, group),

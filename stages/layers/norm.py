@@ -8,12 +8,14 @@ Source: torch.nn.LayerNorm; kokoro 0.9.4, modules.py, LayerNorm and AdaLayerNorm
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tvm.relax.frontend import nn
 
 from stages import ops
 from stages.dispatch import padded
 from stages.layers.conv import Linear
-from stages.layers.packing import Array, Packed, Take, pad_channels
+from stages.layers.packing import Array, Packed, Shapes, pad_channels
 from stages.layers.signal import Signal
 
 _ADAPTIVE_EPS = 1e-5
@@ -41,8 +43,11 @@ class LayerNorm(Packed):
         )
         return Signal(data, self.channels, x.axis)
 
-    def pack(self, take: Take) -> dict[str, Array]:
-        gain, bias = (pad_channels(take(name, (self.channels,))) for name in self.names)
+    def tensors(self) -> Shapes:
+        return dict.fromkeys(self.names, (self.channels,))
+
+    def pack(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
+        gain, bias = (pad_channels(tensors[name]) for name in self.names)
         return {"gain": gain, "bias": bias}
 
 

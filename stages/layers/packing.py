@@ -1,14 +1,13 @@
 """The way from the checkpoint's tensors to the arrays that the kernels read.
 
-A layer that owns parameters is `Packed`: its `pack(take)` asks for tensors by their key below the layer's name and
-returns its parameters in the layout of the target's registers. `pack_module` walks a stage and packs all of it.
+A layer that owns parameters is `Packed`: it says which tensors it needs, by their key below the layer's name, and
+`pack` gives its parameters in the layout of the target's registers. `list_tensors` and `pack_module` walk a stage.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,8 +17,11 @@ from tvm.relax.frontend import nn
 from stages.dispatch import padded
 
 Array = NDArray[Any]
+Shapes = dict[str, tuple[int, ...]]
+"""Shapes of a checkpoint's tensors, by their keys below a layer's name; the key "" is the name itself."""
+
 Take = Callable[[str, tuple[int, ...]], Array]
-"""`take(key, shape)` is the float32 tensor under the layer's name and `key`.
+"""`take(name, shape)` is the float32 tensor `name` of the checkpoint.
 
 One that is missing or has another shape is noted, and read as nan.
 """
@@ -33,23 +35,41 @@ class Packed(nn.Module):
 
     NAMED = True
 
-    def pack(self, take: Take) -> dict[str, Array]:
-        """Return the layer's parameters, by attribute name."""
+    def tensors(self) -> Shapes:
+        """Return the tensors of the checkpoint that the parameters are made of."""
         raise NotImplementedError
+
+    def pack(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the layer's parameters, by attribute name, made of `tensors`, in float32."""
+        raise NotImplementedError
+
+
+def list_tensors(module: nn.Module) -> Shapes:
+    """List the tensors of a checkpoint that `module` is packed from, by their names below the module."""
+    return {
+        _join(path, layer, key): shape for path, layer in _layers(module, ()) for key, shape in layer.tensors().items()
+    }
+
+
+def list_unpacked(module: nn.Module) -> list[str]:
+    """List the parameters of `module` that belong to no `Packed` layer."""
+    packed = tuple("".join(f"{name}." for name in path) for path, _ in _layers(module, ()))
+    return [name for name, _ in module.named_parameters() if not name.startswith(packed)]
 
 
 def pack_module(module: nn.Module, take: Take) -> dict[str, Array]:
     """Pack every parameter of `module`, by its name in the module tree, under which TVM exports it."""
     arrays: dict[str, Array] = {}
     for path, layer in _layers(module, ()):
-        named = path if layer.NAMED else path[:-1]
-        for attribute, array in layer.pack(partial(_take_below, take, named)).items():
+        tensors = {key: take(_join(path, layer, key), shape) for key, shape in layer.tensors().items()}
+        for attribute, array in layer.pack(tensors).items():
             arrays[".".join((*path, attribute))] = np.ascontiguousarray(array)
     return arrays
 
 
-def _take_below(take: Take, path: tuple[str, ...], key: str, shape: tuple[int, ...]) -> Array:
-    return take(".".join((*path, key) if key else path), shape)
+def _join(path: tuple[str, ...], layer: Packed, key: str) -> str:
+    named = path if layer.NAMED else path[:-1]
+    return ".".join((*named, key) if key else named)
 
 
 def _layers(module: nn.Module, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Packed]]:
@@ -65,13 +85,17 @@ def _layers(module: nn.Module, path: tuple[str, ...]) -> Iterator[tuple[tuple[st
 _BLOCK_BYTES = 1 << 18  # of float64 values at a time: fresh memory takes ten times as long as the arithmetic
 
 
-def fold_weight_norm(take: Take, shape: tuple[int, ...], prefix: str = "") -> Array:
+def weight_norm(*shape: int) -> Shapes:
+    """Return the two tensors of a weight norm."""
+    return {"weight_v": shape, "weight_g": (shape[0],) + (1,) * (len(shape) - 1)}
+
+
+def fold_weight_norm(tensors: Mapping[str, Array]) -> Array:
     """Compute g * v / ||v|| in float64, the norm over all axes but the first."""
-    v = take(f"{prefix}weight_v", shape)
-    g = take(f"{prefix}weight_g", (shape[0],) + (1,) * (len(shape) - 1))
-    rows = max(1, _BLOCK_BYTES // (8 * math.prod(shape[1:])))
-    folded = np.empty(shape, np.float32)
-    for first in range(0, shape[0], rows):
+    v, g = tensors["weight_v"], tensors["weight_g"]
+    rows = max(1, _BLOCK_BYTES // (8 * math.prod(v.shape[1:])))
+    folded = np.empty(v.shape, np.float32)
+    for first in range(0, len(v), rows):
         block = slice(first, first + rows)
         folded[block] = _fold(v[block].astype(np.float64), g[block].astype(np.float64))
     return folded

@@ -1,11 +1,13 @@
 """Pitch times a factor that the checkpoint has. The tests offer this file as a stage of another package."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from tvm.relax.frontend import nn
 
 from kokoro_run import In, Out, stage
 from stages.families import Dims
-from stages.layers.packing import Packed, Take
+from stages.layers.packing import Packed, Shapes
 
 
 class Factor(Packed):
@@ -17,8 +19,11 @@ class Factor(Packed):
     def forward(self, x: nn.Tensor) -> nn.Tensor:
         return x * self.weight
 
-    def pack(self, take: Take) -> dict[str, np.ndarray]:
-        return {"weight": take("weight", (1,))}
+    def tensors(self) -> Shapes:
+        return {"weight": (1,)}
+
+    def pack(self, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {"weight": tensors["weight"]}
 
 
 @stage(

@@ -37,8 +37,11 @@ class Scale(Packed):
     def forward(self, x):
         return x * self.weight
 
-    def pack(self, take):
-        return {"weight": take("weight", (1,))}
+    def tensors(self):
+        return {"weight": (1,)}
+
+    def pack(self, tensors):
+        return {"weight": tensors["weight"]}
 
 @stage(
     weights=("gain",),

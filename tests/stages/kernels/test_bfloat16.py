@@ -78,11 +78,12 @@ class Bf16Convolution(Convolution):
         self.block = 128 if instructions == TILES else self.simd.block
         library = tvm.compile(tvm.IRModule({"conv1d": self.emit(self.simd)}), target=target)
 
-        def run(*inputs: Array, outputs: Arrays, threads: int = 1) -> Arrays:
+        def run(*inputs: Array | int, outputs: Arrays, threads: int = 1) -> Arrays:
             use_threads(threads)
-            tensors = [tvm.runtime.tensor(array) for array in (*inputs, *outputs)]
-            library["conv1d"](*tensors)
-            return [tensor.numpy() for tensor in tensors[len(inputs) :]]
+            given = [each if isinstance(each, int) else tvm.runtime.tensor(each) for each in inputs]
+            results = [tvm.runtime.tensor(array) for array in outputs]
+            library["conv1d"](*given, *results)
+            return [tensor.numpy() for tensor in results]
 
         self._run = run
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -56,6 +57,18 @@ CASES = {
         Rows(20),
         Rows(20),
         (1, 5, 6, 12),
+    ),
+    "shared": Case(
+        Conv(32, 32, 7, dilation=3, padding=9, norm=True, snake=True, residuals=1, statistics=True, shared=True),
+        Rows(20),
+        Rows(20),
+        (1, 5, 6, 12),
+    ),
+    "shared, two residuals": Case(
+        Conv(24, 24, 3, padding=1, residuals=2, gain=1 / 3, shared=True), Rows(120, 1), Rows(120, 1), (1, 2)
+    ),
+    "shared, of two widths": Case(
+        Conv(24, 40, 11, dilation=5, padding=25, gain=0.5, statistics=True, shared=True), lengths=(1, 2, 30, 120)
     ),
     "mean of branches": Case(
         Conv(24, 24, 3, padding=1, norm=True, snake=True, residuals=2, gain=1 / 3), Rows(120, 1), Rows(120, 1), (1, 2)
@@ -146,7 +159,7 @@ class Convolution:
     """One case, compiled for one target."""
 
     def __init__(self, case: Case, simd: Simd, compile_kernel: CompileKernel) -> None:
-        self.case, self.simd, self.block, self.has_partials = case, simd, simd.block, case.conv.statistics
+        self.case, self.simd, self.block = case, simd, simd.block
         self._run: CompiledKernel = compile_kernel(self.emit)
 
     def emit(self, simd: Simd) -> PrimFunc:
@@ -156,27 +169,28 @@ class Convolution:
         """Pack weight and bias into the layout that the kernel reads."""
         return pack(self.case.conv, operands, self.simd.panel)
 
-    def epilogue(self, residuals: list[Array], rows: int) -> list[Array | int]:
-        """Return the arguments between the prologue's and the outputs, which have `rows` rows."""
-        assert all(len(residual) == rows for residual in residuals)
-        return list(residuals)
+    def numbers(self) -> dict[str, int] | None:
+        """Return what each call tells a shared kernel; None for one that is built for the case alone."""
+        return self.case.conv.numbers if self.case.conv.shared else None
 
     def __call__(self, operands: Operands, spare: int = 0, threads: int = 1) -> list[Array]:
         """Return the valid part of y, and of the statistics if any.
 
         `spare` tokens or frames more have room in the buffers.
         """
-        case, conv, capacity = self.case, self.case.conv, operands.length + spare
-        rows = case.rows_out.of(capacity)
+        case, conv, capacity, numbers = self.case, self.case.conv, operands.length + spare, self.numbers()
+        rows, built = case.rows_out.of(capacity), conv.share() if numbers else conv
         inputs: list[Array | int] = [np.array([operands.length], np.int64)]
         inputs += [surround_with_nan(operands.x, case.rows_in.of(capacity))]
         inputs += self.weights(operands)
         inputs += [surround_with_nan(operands.norm, 3)] * conv.norm
         inputs += [surround_with_nan(np.stack([operands.alpha, 1 / operands.alpha]), 2)] * conv.snake
-        inputs += self.epilogue([surround_with_nan(residual, rows) for residual in operands.residuals], rows)
+        inputs += [surround_with_nan(residual, rows) for residual in operands.residuals]
         y = np.full((rows, padded(conv.outputs)), np.nan, np.float32)
+        inputs += [y] * (built.residuals - conv.residuals)  # unused
+        inputs += (numbers or {}).values()
         partials = np.full((2, -(-rows // self.block), padded(conv.outputs)), np.nan, np.float32)
-        outputs = self._run(*inputs, outputs=[y, *[partials] * self.has_partials], threads=threads)[
+        outputs = self._run(*inputs, outputs=[y, *[partials] * built.statistics], threads=threads)[
             : 1 + conv.statistics
         ]
         valid = case.rows_out.of(operands.length)
@@ -243,6 +257,25 @@ def test_rows_that_see_padding_alone_are_the_bias(convolutions: Callable[[str], 
     operands = make_operands(convolution.case, 1)
     y = convolution(operands)[0]
     np.testing.assert_array_equal(y[[0, 1, 2, -3, -2, -1]], np.tile(operands.bias, (6, 1)))
+
+
+def test_convolutions_that_differ_in_what_calls_tell_share_a_kernel() -> None:
+    def build(conv: Conv, scale: int = 20) -> PrimFunc:
+        return conv1d_kernel(conv, Rows(scale), Rows(scale), Simd(8, 6))
+
+    plain = Conv(32, 32, 3, padding=1, shared=True)
+    assert build(replace(plain, padding=5, dilation=5)) is build(plain)
+    assert build(replace(plain, statistics=True)) is build(plain)
+    assert build(replace(plain, residuals=2, gain=1 / 3)) is build(plain)
+    assert build(replace(plain, snake=True)) is not build(plain)
+    assert build(replace(plain, dilation=2, padding=2, shared=False)) is not build(replace(plain, shared=False))
+    assert build(plain, scale=120) is not build(plain)
+
+
+@pytest.mark.parametrize("other", [{"padding": 2}, {"stride": 2}, {"phases": 2}])
+def test_convolutions_with_other_padding_or_a_stride_share_no_kernel(other: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="only convolutions of stride 1"):
+        replace(Conv(32, 32, 3, padding=1), **other).share()
 
 
 @pytest.mark.parametrize("rows", [Rows(0, 1), Rows(1), Rows(2), Rows(20), Rows(120, 1)])

@@ -18,7 +18,7 @@ from stages.kernels.filters import CANDIDATES
 from stages.kernels.rows import Rows
 from stages.kernels.simd import Simd, padded
 from stages.kernels.toom_cook import matrices
-from stages.kernels.winograd import Winograd, numbers_of, residuals_of, winograd_kernel
+from stages.kernels.winograd import Winograd, winograd_kernel, winograd_numbers
 from tests.stages.kernels.conftest import Array, CompileKernel
 from tests.stages.kernels.test_conv1d import (
     Case,
@@ -71,15 +71,13 @@ class Filtering(Convolution):
     def __init__(self, case: Case, winograd: Winograd, simd: Simd, compile_kernel: CompileKernel) -> None:
         self.winograd = winograd
         super().__init__(case, simd, compile_kernel)
-        self.block, self.has_partials = winograd.block, True
+        self.block = winograd.block
 
     def emit(self, simd: Simd) -> PrimFunc:
         return winograd_kernel(self.case.conv, self.winograd, self.case.rows_in, simd)
 
-    def epilogue(self, residuals: list[Array], rows: int) -> list[Array | int]:
-        unused = np.full((rows, padded(self.case.conv.outputs)), np.nan, np.float32)
-        given = [*residuals, *[unused] * (residuals_of(self.case.conv) - len(residuals))]
-        return [*given, *numbers_of(self.case.conv, self.winograd).values()]
+    def numbers(self) -> dict[str, int]:
+        return winograd_numbers(self.case.conv, self.winograd)
 
     def weights(self, operands: Operands) -> list[Array]:
         winograd, conv, panel = self.winograd, self.case.conv, self.simd.panel

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,17 @@ from stages.dims import ModelDims
 from stages.families import KOKORO
 from stages.generator import Alpha
 from stages.kernels.simd import Simd, padded
-from stages.layers.packing import Array, Packed, Take, fold_weight_norm, pack_columns, pack_module, pad_channels
+from stages.layers.packing import (
+    Array,
+    Packed,
+    Shapes,
+    fold_weight_norm,
+    list_tensors,
+    pack_columns,
+    pack_module,
+    pad_channels,
+    weight_norm,
+)
 
 TARGETS = [{"kind": "llvm", "mcpu": name} for name in ("x86-64-v4", "haswell", "x86-64")]
 
@@ -36,14 +46,6 @@ def target() -> Iterator[Target]:
 
 def random(*shape: int) -> Array:
     return np.random.default_rng(shape).standard_normal(shape).astype(np.float32)
-
-
-def take_from(tensors: dict[str, Array]) -> Take:
-    def take(key: str, shape: tuple[int, ...]) -> Array:
-        assert tensors[key].shape == shape
-        return tensors[key]
-
-    return take
 
 
 @pytest.mark.parametrize(
@@ -62,20 +64,21 @@ def test_folded_weight_equals_pytorch(make: Callable[[Any], Any]) -> None:
     parameters = dict(module.named_parameters())
     gain, direction = (parameters[f"parametrizations.weight.original{i}"] for i in (0, 1))
     gain.data.uniform_(-2, 2)
-    take = take_from({"a.weight_g": gain.detach().numpy(), "a.weight_v": direction.detach().numpy()})
-    folded = fold_weight_norm(take, tuple(direction.shape), "a.")
+    tensors = {"weight_g": gain.detach().numpy(), "weight_v": direction.detach().numpy()}
+    assert {name: array.shape for name, array in tensors.items()} == weight_norm(*direction.shape)
+    folded = fold_weight_norm(tensors)
     assert folded.dtype == np.float32
     np.testing.assert_allclose(folded, module.weight.detach().numpy(), rtol=1e-6, atol=1e-8)
 
 
 def test_folded_row_without_length_is_zero() -> None:
     tensors = {"weight_v": np.zeros((2, 3, 1), np.float32), "weight_g": np.ones((2, 1, 1), np.float32)}
-    assert not fold_weight_norm(take_from(tensors), (2, 3, 1)).any()
+    assert not fold_weight_norm(tensors).any()
 
 
 def test_missing_tensor_stays_nan_through_folding() -> None:
     absent = np.full((2, 3, 1), np.nan, np.float32)
-    folded = fold_weight_norm(take_from({"weight_v": absent, "weight_g": absent[:, :1]}), (2, 3, 1))
+    folded = fold_weight_norm({"weight_v": absent, "weight_g": absent[:, :1]})
     assert np.isnan(folded).all()
 
 
@@ -106,8 +109,11 @@ class Leaf(Packed):
     def __init__(self) -> None:
         self.value = nn.Parameter((2,), "float32")
 
-    def pack(self, take: Take) -> dict[str, Array]:
-        return {"value": take("inner.weight", (2,)) + take("", (2,))}
+    def tensors(self) -> Shapes:
+        return {"inner.weight": (2,), "": (2,)}
+
+    def pack(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
+        return {"value": tensors["inner.weight"] + tensors[""]}
 
 
 class Unnamed(Leaf):
@@ -115,8 +121,11 @@ class Unnamed(Leaf):
 
     NAMED = False
 
-    def pack(self, take: Take) -> dict[str, Array]:
-        return {"value": take("flat", (2,))}
+    def tensors(self) -> Shapes:
+        return {"flat": (2,)}
+
+    def pack(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
+        return {"value": tensors["flat"]}
 
 
 class Tree(nn.Module):
@@ -136,6 +145,7 @@ def test_tensors_are_asked_for_by_their_place_in_the_tree() -> None:
         return np.full(shape, len(asked), np.float32)
 
     arrays = pack_module(Tree(), take)
+    assert asked == list(list_tensors(Tree()))
     assert asked == ["branch.0.inner.weight", "branch.0", "branch.1.0.inner.weight", "branch.1.0", "flat"]
     assert list(arrays) == ["branch.0.value", "branch.1.0.value", "hidden.value"]
     assert [array[0] for array in arrays.values()] == [3, 7, 5]
@@ -143,12 +153,12 @@ def test_tensors_are_asked_for_by_their_place_in_the_tree() -> None:
 
 def test_packed_layer_must_say_how() -> None:
     with pytest.raises(NotImplementedError):
-        pack_module(Packed(), take_from({}))
+        pack_module(Packed(), lambda _key, shape: np.zeros(shape, np.float32))
 
 
 def test_snake_has_an_inverse_of_every_alpha_and_zeros_beside_them() -> None:
     alpha = np.array([0.5, 0.0, -4.0], np.float32)
-    pair = Alpha(3).pack(take_from({"": alpha.reshape(1, 3, 1)}))["pair"]
+    pair = Alpha(3).pack({"": alpha.reshape(1, 3, 1)})["pair"]
     np.testing.assert_array_equal(pair[:, :3], [[0.5, 0, -4], [2, 0, -0.25]])
     assert pair.shape == (2, padded(3))
     assert not pair[:, 3:].any()
