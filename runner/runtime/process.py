@@ -3,8 +3,8 @@
     switch                         set by                  callers, and the reason
     OPENBLAS_NUM_THREADS           limit_blas_threads      the command line, before NumPy is imported: starting one
                                                            thread a core takes 30 ms
-    sys.modules["torch"]           load_ffi                all callers: `tvm_ffi` imports torch if it is installed,
-                                                           which takes a second and 200 MB
+    sys.modules["torch"]           load_ffi,               all callers: `tvm_ffi` and `tvm` import torch if it is
+                                   prepare_for_compiler    installed, which takes a second and 200 MB
     TVM_BIND_THREADS,              load_ffi                all callers: TVM's pool reads them when its threads start
     TVM_THREAD_POOL_SPIN_COUNT
     TVM_CUDA_COMPILE_MODE          prepare_for_compiler    builds: TVM's own choice needs one more package
@@ -56,15 +56,7 @@ def load_ffi() -> Any:
     Raises:
         RunError: TVM is not installed.
     """
-    # tvm_ffi imports torch because of a conflict that was seen only on Windows.
-    hide_torch = "torch" not in sys.modules
-    if hide_torch:
-        sys.modules["torch"] = None  # type: ignore[assignment]
-    try:
-        tvm_ffi = importlib.import_module("tvm_ffi")
-    finally:
-        if hide_torch:
-            del sys.modules["torch"]
+    tvm_ffi = _import_without_torch("tvm_ffi")  # which imports it for a conflict that was seen only on Windows
     for name, value in _POOL_SETTINGS.items():
         os.environ.setdefault(name, value)
     for library in sorted(find_runtime_folder().glob("libtvm_runtime.*")):
@@ -72,8 +64,20 @@ def load_ffi() -> Any:
     return tvm_ffi
 
 
+def _import_without_torch(name: str) -> Any:
+    """Import a module that would import torch if that is installed; one that the caller has imported stays."""
+    hide_torch = "torch" not in sys.modules
+    if hide_torch:
+        sys.modules["torch"] = None  # type: ignore[assignment]
+    try:
+        return importlib.import_module(name)
+    finally:
+        if hide_torch:
+            del sys.modules["torch"]
+
+
 def prepare_for_compiler() -> None:
-    """Prepare the process for TVM's compiler. Call it before the first import of `tvm`, which would import torch.
+    """Prepare the process for TVM's compiler, and import it. Call it before the first import of `tvm`.
 
     If there is a GPU, TVM compiles for it with NVRTC by default, which needs another package. If that is missing and
     nvcc is installed, nvcc is chosen. A second call has no effect.
@@ -83,6 +87,7 @@ def prepare_for_compiler() -> None:
 
     if find_compiler() is not None and importlib.util.find_spec("cuda") is None:
         os.environ.setdefault("TVM_CUDA_COMPILE_MODE", "nvcc")
+    _import_without_torch("tvm")
 
 
 @dataclass

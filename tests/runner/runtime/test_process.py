@@ -60,3 +60,21 @@ def test_running_imports_neither_tvm_nor_torch(toy_graph: Path, toy_root: Path, 
     environment = {**os.environ, "PYTHONPATH": str(repository)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+COMPILER = """
+import sys
+from runner.runtime.process import prepare_for_compiler
+
+prepare_for_compiler()
+import runner.build.stage_build
+print(sorted({"tvm", "torch"} & sys.modules.keys()))
+"""
+
+
+def test_compiler_imports_no_torch(repository: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(repository)}
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILER], capture_output=True, text=True, env=environment, check=False
+    )
+    assert (done.stdout, done.stderr) == ("['tvm']\n", "")
