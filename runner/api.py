@@ -20,7 +20,6 @@ from runner.engine import pipeline
 from runner.engine.options import RunOptions
 from runner.errors import RunError
 from runner.graph import snapshot, types
-from runner.runtime.process import prepare_for_compiler
 from stages.contract import NamedType
 
 if TYPE_CHECKING:
@@ -182,7 +181,6 @@ def compile_stages(
     graph: types.Graph, build_root: Path | None, names: Iterable[str], progress: Progress | None = None
 ) -> None:
     """Compile the named stages of a graph, those of them that are stale; errors are those of `Pipeline.build`."""
-    prepare_for_compiler()
-    from runner.build.build import build  # noqa: PLC0415 - the compiler: 0.6 s that a run of what is built need not pay
+    from runner.build.build import build  # noqa: PLC0415 - what a run of stages that are built does not need
 
     build(graph, build_root, progress=progress, only=list(names))

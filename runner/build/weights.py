@@ -46,7 +46,7 @@ def check_stages(sources: Iterable[str], checkpoint: Checkpoint | None, dims: Di
             module = find_class(source)(dims)
             if checkpoint is not None:
                 _refuse_unpacked(source, list_unpacked(module))
-                for name, shape in list_tensors(module).items():
+                for name, shape in list_tensors(module):
                     _take(module, source, checkpoint, name, shape)
             counts[source] = len(list(module.named_parameters()))
             wanted |= dict.fromkeys(module.contract.weights)
@@ -65,7 +65,7 @@ def pack(module: nn.Module, source: str, checkpoint: Checkpoint | None, names: S
         names: all parameters of the stage, in the order of the result.
 
     Returns:
-        name -> parameter. A tensor that does not fit is NaN, and `Checkpoint.finish` reports it.
+        name -> parameter. A tensor that does not fit is NaN: `check_stages` has reported it.
 
     Raises:
         BuildError: the stage takes a tensor that its contract does not name, or no layer packs a parameter.

@@ -164,7 +164,7 @@ class Checkpoint:
             return f"{key}: {tensor}"
         if spare.value is None:
             return None
-        plain = tensor.dtype in ("float32", "float16", "bfloat16") and bool(np.all(tensor.float32() == spare.value))
+        plain = tensor.dtype in ("float32", "float16", "bfloat16") and bool(np.all(tensor.float64() == spare.value))
         return None if plain else f"{key}: {tensor} is not {spare.value} throughout, and {spare.reason}"
 
 

@@ -34,7 +34,7 @@ def matmul_blocks(constants: Constants, node: Node) -> ExportedTensor:
     """
     values, scale = constants.need(node.input(1)), constants.need(node.input(2))
     zero = constants.need(node.input(3)) if node.input(3) else None
-    out, columns, bits, block = (int(node.attribute(name, 0)) for name in ("N", "K", "bits", "block_size"))
+    out, columns, bits, block = (node.attribute(name, 0) for name in ("N", "K", "bits", "block_size"))
     if bits not in _BITS or min(out, columns, block) < 1:
         raise FormError(
             f"it has bits={bits}, N={out}, K={columns}, block_size={block}; expected 4 or 8 bits, and sizes"

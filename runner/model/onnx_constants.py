@@ -41,7 +41,7 @@ class Constants:
             if step.op == "DequantizeLinear":
                 return _turn(self._dequantise(step), turns)
             if step.op == "Transpose":
-                turns.append(tuple(step.attribute("perm", ())) or None)
+                turns.append(step.integers("perm") or None)
         return None
 
     def stored(self, name: str) -> OnnxTensor | None:

@@ -161,7 +161,10 @@ class _Export:
         stored = [name for name in self._graph.initializers if name not in self._constants.used]
         for name in [*stored, *copies]:
             key = self._paths.parameter(name)
-            tensor = self._constants.find(name) if key else None
+            try:
+                tensor = self._constants.find(name) if key else None
+            except FormError as error:
+                raise WeightsError(f"{self._graph.file}: tensor '{name}': {error}") from None
             if key and tensor is not None:
                 self.tensors.setdefault(key, tensor)
 

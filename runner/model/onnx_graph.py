@@ -13,17 +13,19 @@ from __future__ import annotations
 
 import collections
 import mmap
-from typing import Any
+from typing import Any, TypeVar
 
 from runner.errors import WeightsError
 from runner.files.locate import install_command
-from runner.model.onnx_tensor import OnnxTensor
+from runner.model.onnx_tensor import FormError, OnnxTensor
 
 _IR_VERSION = 0x08  # field 1 of a ModelProto, a varint: the first that is written
 _NEWEST_IR = 32
 _NEXT_FIELDS = (0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42, 0x72)
 """Keys of the fields that may come second: producer, its version, domain, version, doc, graph, opsets, metadata."""
 _ATTRIBUTE_FIELDS = {1: "f", 2: "i", 3: "s", 4: "t", 7: "ints", 8: "strings"}  # by AttributeProto.AttributeType
+_FIELDS = {float: "f", int: "i", bytes: "s"}
+Scalar = TypeVar("Scalar", float, int, bytes)
 
 
 def is_onnx(data: mmap.mmap | memoryview | bytes) -> bool:
@@ -53,12 +55,35 @@ class Node:
         """The name of an input, '' if the node has none at this position."""
         return self.inputs[position] if position < len(self.inputs) else ""
 
-    def attribute(self, name: str, default: Any = None) -> Any:
-        """The value of an attribute; bytes for a string, a TensorProto for a tensor."""
+    def attribute(self, name: str, default: Scalar) -> Scalar:
+        """The value of an attribute; bytes for a string.
+
+        Raises:
+            FormError: it is of another type than `default`.
+        """
+        found: Scalar | None = self._find(name, _FIELDS[type(default)])
+        return default if found is None else found
+
+    def integers(self, name: str) -> tuple[int, ...]:
+        """The numbers of an attribute, none if it is absent; the error is that of `attribute`."""
+        return tuple(self._find(name, "ints") or ())
+
+    def strings(self, name: str) -> list[str]:
+        """The strings of an attribute, none if it is absent; the error is that of `attribute`."""
+        return [value.decode(errors="replace") for value in self._find(name, "strings") or ()]
+
+    def tensor(self, name: str) -> Any:
+        """The TensorProto of an attribute, None if it is absent; the error is that of `attribute`."""
+        return self._find(name, "t")
+
+    def _find(self, name: str, field: str) -> Any:
         for attribute in self._proto.attribute:
             if attribute.name == name and attribute.type in _ATTRIBUTE_FIELDS:
-                return getattr(attribute, _ATTRIBUTE_FIELDS[attribute.type])
-        return default
+                found = _ATTRIBUTE_FIELDS[attribute.type]
+                if found != field:
+                    raise FormError(f"its attribute {name} is of the kind '{found}', expected '{field}'")
+                return getattr(attribute, field)
+        return None
 
 
 class OnnxGraph:
@@ -87,12 +112,22 @@ class OnnxGraph:
         if graph.sparse_initializer:
             raise WeightsError(f"{file}: holds sparse tensors, which are not read; save it with dense ones")
         self.initializers = {name: OnnxTensor(file, name, proto) for name, proto in self._protos.items()}
-        self.initializers |= {node.outputs[0]: tensor for node, tensor in self._list_constants()}
+        self._add_constants()
 
-    def _list_constants(self) -> list[tuple[Node, OnnxTensor]]:
-        nodes = [node for node in self.nodes if node.op == "Constant" and node.outputs]
-        values = [(node, node.attribute("value")) for node in nodes]
-        return [(node, OnnxTensor(self.file, node.outputs[0], value)) for node, value in values if value is not None]
+    def _add_constants(self) -> None:
+        """Add the tensors of Constant nodes."""
+        for node in self.nodes:
+            if node.op != "Constant" or not node.outputs:
+                continue
+            name = node.outputs[0]
+            try:
+                value = node.tensor("value")
+            except FormError as error:
+                raise self.error(node, str(error)) from None
+            if value is not None and name in self.initializers:
+                raise WeightsError(f"{self.file}: tensor '{name}' is stored twice; fetch the file again")
+            if value is not None:
+                self.initializers[name] = OnnxTensor(self.file, name, value)
 
     def error(self, node: Node, fact: str) -> WeightsError:
         """Make the error that a node has a form that is not read."""

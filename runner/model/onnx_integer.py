@@ -82,7 +82,7 @@ def _weight(graph: OnnxGraph, constants: Constants, node: Node, axis: int) -> Ex
 def _find_scale(graph: OnnxGraph, constants: Constants, node: Node) -> OnnxTensor:
     """Find the scale that is applied to a node's sums with the scale of its input."""
     quantiser = graph.producers.get(node.input(2))
-    if quantiser is None or quantiser.op != "DynamicQuantizeLinear":
+    if quantiser is None or quantiser.op != "DynamicQuantizeLinear" or len(quantiser.outputs) < 2:
         raise FormError("its input is not quantised by a DynamicQuantizeLinear, so the weight's scale is not known")
     found = {}
     for product in _list_factors(graph, node.outputs[0]):

@@ -65,9 +65,9 @@ def _check_form(constants: Constants, node: Node) -> tuple[str, ...]:
     if direction not in _DIRECTIONS:
         raise FormError(f"its direction is {direction!r}, expected forward or bidirectional")
     for name, plain in _PLAIN.items():
-        if node.attribute(name, plain) != plain:
-            raise FormError(f"its attribute {name} is {node.attribute(name)}, expected {plain}")
-    functions = [name.decode(errors="replace") for name in node.attribute("activations", ())]
+        if (given := node.attribute(name, plain)) != plain:
+            raise FormError(f"its attribute {name} is {given}, expected {plain}")
+    functions = node.strings("activations")
     if functions not in ([], ["Sigmoid", "Tanh", "Tanh"] * len(_DIRECTIONS[direction])):
         raise FormError(f"its activations are {functions}, expected Sigmoid, Tanh and Tanh")
     if node.input(_PEEPHOLES):

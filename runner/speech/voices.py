@@ -194,13 +194,13 @@ def _find(
     found = None if voices is None else _search(voice, voices, row)
     if found is not None:
         return found.pack(row)
-    absent = _not_found(voice, voices, row)
+    absent = _not_found(voice, voices, row, suggests=fetch is None)
     if fetch is None:
         raise WeightsError(absent)
     try:
         return _read(fetch(voice), None, row)
     except WeightsError as error:
-        raise WeightsError(f"{absent}. Nor can it be fetched: {error}") from None
+        raise WeightsError(f"{absent}. It cannot be fetched either: {error}") from None
 
 
 def _own_files(name: str, folder: Path) -> list[Path]:
@@ -228,7 +228,8 @@ def _search(name: str, folder: Path, row: int) -> Voice | None:
     return found[0] if found else None
 
 
-def _not_found(voice: str, voices: Path | None, row: int) -> str:
+def _not_found(voice: str, voices: Path | None, row: int, *, suggests: bool) -> str:
+    """Say where a voice is not; `suggests` a similar name, unless the hub may have the one that is asked for."""
     hint = file_hint(voice)
     if voices is None:
         return f"voice '{voice}': the model has no voices; set model.voices, or give a file{hint}"
@@ -236,7 +237,8 @@ def _not_found(voice: str, voices: Path | None, row: int) -> str:
         return f"voice '{voice}': the model's voices are to be in {voices}, which does not exist{hint}"
     found = _scan(voices, row)
     damaged = "".join(f"; {other.problem}" for other in found if isinstance(other, ListedVoice))
-    return f"voice '{voice}': not in {voices}{suggest(voice, sorted({other.name for other in found}))}{hint}{damaged}"
+    similar = suggest(voice, sorted({other.name for other in found})) if suggests else ""
+    return f"voice '{voice}': not in {voices}{similar}{hint}{damaged}"
 
 
 def _is_only(voice: str, file: Path, default: str | None, row: int) -> bool:

@@ -44,11 +44,13 @@ class Packed(nn.Module):
         raise NotImplementedError
 
 
-def list_tensors(module: nn.Module) -> Shapes:
-    """List the tensors of a checkpoint that `module` is packed from, by their names below the module."""
-    return {
-        _join(path, layer, key): shape for path, layer in _layers(module, ()) for key, shape in layer.tensors().items()
-    }
+def list_tensors(module: nn.Module) -> list[tuple[str, tuple[int, ...]]]:
+    """List the tensors of a checkpoint that `module` is packed from: name below the module, and shape."""
+    return [
+        (_join(path, layer, key), shape)
+        for path, layer in _layers(module, ())
+        for key, shape in layer.tensors().items()
+    ]
 
 
 def list_unpacked(module: nn.Module) -> list[str]:

@@ -168,7 +168,7 @@ def test_voices_says_both_where_it_looked_and_what_to_do(cache: Path, tmp_path: 
     assert cache.is_dir()
     with pytest.raises(WeightsError) as refusal:
         load_voice("zzz", tmp_path, "a", 8, voices(model(None, HUB)))
-    assert str(refusal.value).startswith(f"voice 'zzz': not in {tmp_path}; there is none. Nor can it be fetched: ")
+    assert str(refusal.value).startswith(f"voice 'zzz': not in {tmp_path}. It cannot be fetched either: ")
     assert f"hf download owner/name voices/zzz.pt --revision {COMMIT}" in str(refusal.value)
     assert str(refusal.value).endswith("then set model.voices to the file in DIR")
 

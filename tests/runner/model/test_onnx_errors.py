@@ -14,7 +14,7 @@ import onnx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from onnx import ModelProto, TensorProto, helper
+from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from runner.errors import WeightsError
 from runner.files.locate import install_command
@@ -215,6 +215,21 @@ BAD_NODES: dict[str, Case] = {
         [lstm(activations=["Sigmoid", "Relu", "Tanh"])],
         RECURRENT,
         ("its activations are ['Sigmoid', 'Relu', 'Tanh']",),
+    ),
+    "lstm_of_functions_that_are_numbers": (
+        [lstm(activations=[1, 2, 3])],
+        RECURRENT,
+        ("its attribute activations is of the kind 'ints', expected 'strings'",),
+    ),
+    "blocks_whose_size_is_a_text": (
+        [helper.make_node("GatherBlockQuantized", ["q", "x", "scale"], ["y"], f"{LAYER}/Gather_Q4", block_size="128")],
+        SCALED,
+        ("its attribute block_size is of the kind 's', expected 'i'",),
+    ),
+    "constant_of_the_name_of_a_stored_tensor": (
+        [helper.make_node("Constant", [], ["q"], "/c/Constant", value=numpy_helper.from_array(W[0], "q"))],
+        SCALED,
+        ("tensor 'q' is stored twice",),
     ),
     "lstm_of_another_size": (
         [lstm(hidden_size=3)],

