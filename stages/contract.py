@@ -254,16 +254,23 @@ class Contract:
     Attributes:
         weights: the checkpoint's parts, by prefix, that the stage reads.
         config: the keys of the model's config.json that a Python stage takes by keyword.
+        files: names of files beside the stage's own that it reads, such as tables and weights: they are a part of its
+            code, and its results and its library are made anew when one changes.
     """
 
     inputs: dict[str, Port]
     outputs: dict[str, Port]
     weights: tuple[str, ...] = ()
     config: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 def stage(
-    *, weights: tuple[str, ...] = (), config: tuple[str, ...] = (), **ports: In | Out | tuple[In, Out]
+    *,
+    weights: tuple[str, ...] = (),
+    config: tuple[str, ...] = (),
+    files: tuple[str, ...] = (),
+    **ports: In | Out | tuple[In, Out],
 ) -> Callable[[Definition], Definition]:
     """Attach a contract to a stage: to the function of a Python stage, to the `nn.Module` class of a compiled one.
 
@@ -273,7 +280,7 @@ def stage(
     Raises:
         TypeSyntaxError: a port's type is misspelled; the message names the port.
     """
-    contract = Contract({}, {}, weights, config)
+    contract = Contract({}, {}, weights, config, files)
     for name, given in ports.items():
         for port in given if isinstance(given, tuple) else (given,):
             side = contract.inputs if isinstance(port, In) else contract.outputs

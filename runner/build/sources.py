@@ -1,6 +1,7 @@
 """Finds the source files that a library is made from: the stage's, those that it imports, and the builder's.
 
     stages/NAME.py, stages/families.py --import statements--> every `stages` module that they import, also indirectly
+    `files` of the stage's contract    --> tables and weights of its own
     BUILDER                            --> the modules of the runner that decide the bytes of a library
 
 Files are named as a manifest names them: `stages/bert.py`, `runner/build/export.py`. The files of a stage of another
@@ -19,7 +20,7 @@ from runner.cache.digest import list_files
 from runner.errors import BuildError, RunError
 from runner.files.digest import file_sha256
 from runner.files.errors import reading
-from runner.graph.contracts import ContractError, find_stage, parse_source
+from runner.graph.contracts import ContractError, find_data_files, find_stage, parse_source, read_contract
 from runner.runtime import manifest as manifests
 from runner.runtime.manifest import Manifest
 
@@ -108,11 +109,12 @@ def find_sources(source: str) -> dict[str, str]:
     """
     folder, seen = _stages_folder(), set[Path]()
     first = find_stage(source).path
+    data = find_data_files(source, read_contract(source).files)
     own = [] if first.is_relative_to(folder) else [p for p in list_files(source) if not p.is_relative_to(folder)]
     starts = [first, *own, folder / _FAMILIES]
-    files = {path for start in starts for path in _list_imported(start, seen)}
+    files = {path for start in starts for path in _list_imported(start, seen)} | set(data)
     named = {f"stages/{path.relative_to(folder).as_posix()}": path for path in files if path.is_relative_to(folder)}
-    named |= {os.path.relpath(path, first.parent): path for path in own}
+    named |= {os.path.relpath(path, first.parent): path for path in files if not path.is_relative_to(folder)}
     named |= _BUILDER_FILES
     return {name: digest_file(path) for name, path in sorted(named.items())}
 

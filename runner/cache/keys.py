@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.cache.digest import Memo, canonical, module_digests, value_digest
 from runner.errors import RunError
-from runner.graph.contracts import ContractError, find_stage
+from runner.graph.contracts import ContractError, find_data_files, find_stage
 from runner.runtime import manifest as manifests
 from runner.runtime.manifest import Manifest
 from stages.contract import TensorType
@@ -65,11 +65,17 @@ def _identify_python(spec: StageSpec, graph: Graph, config: Mapping[str, Any], m
     definition = find_stage(spec.module).definition
     return {
         **({} if definition is None else {"entry": definition}),  # a file may have several
-        "code": module_digests(spec.module, memo),
+        "code": {**module_digests(spec.module, memo), **_digest_files(spec, memo)},
         "runtime": f"Python {'.'.join(platform.python_version_tuple()[:2])}, NumPy {np.__version__}",
         "config": {key: value_digest(value) for key, value in config.items()},
         "padded": _find_padded(spec, graph),
     }
+
+
+def _digest_files(spec: StageSpec, memo: Memo) -> dict[str, str]:
+    """Digest the files that a Python stage reads; they are named as its modules are."""
+    package = find_stage(spec.module).module.rpartition(".")[0].replace(".", "/") or "."
+    return {f"{package}/{path.name}": memo.file(path) for path in find_data_files(spec.module, spec.files)}
 
 
 def _find_padded(spec: StageSpec, graph: Graph) -> dict[str, int]:

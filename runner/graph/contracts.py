@@ -19,7 +19,7 @@ import importlib.util
 import pkgutil
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 ENTRY_POINTS = "kokoro_run.stages"
 _PACKAGE = "stages"
-_NOT_PORTS = ("weights", "config")
+_NOT_PORTS = ("weights", "config", "files")
 _PROTECTED = {"stages", "runner", "kokoro_run"}  # a folder that holds the project itself does not hide it
 _PARSING = threading.Lock()
 
@@ -158,6 +158,19 @@ def read_stage(name: str) -> StageText:
         return _choose(file, found)
     except (OSError, SyntaxError, ValueError) as error:
         raise ContractError(f"{display_name(name)}: {error}") from error
+
+
+def find_data_files(name: str, files: Sequence[str]) -> list[Path]:
+    """Find the files beside that of the stage that a graph calls `name`, which its contract says it reads.
+
+    Raises:
+        ContractError: one of them is not there.
+    """
+    paths = [find_stage(name).path.with_name(file) for file in files]
+    for path in paths:
+        if not is_file(path):
+            raise ContractError(f"{display_name(name)}: `files` of its contract names {path.name}, which is not there")
+    return paths
 
 
 def read_contract(name: str) -> Contract:

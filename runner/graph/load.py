@@ -172,6 +172,7 @@ def _make_stage(
         outputs={port: _require(typed).type for port, typed in draft.outputs.items()},
         config=() if contract is None or entry.entry is not None else contract.config,
         weights=() if contract is None else contract.weights,
+        files=() if contract is None or entry.entry is not None else contract.files,
         renamed={} if contract is None else find_names(draft, contract, fixed),
     )
 

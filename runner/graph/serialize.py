@@ -56,6 +56,7 @@ def _stage_fields(spec: StageSpec) -> dict[str, Any]:
         "outputs": {port: str(type_) for port, type_ in spec.outputs.items()},
         "config": list(spec.config),
         "weights": list(spec.weights),
+        "files": list(spec.files),
         "renamed": spec.renamed,
     }
 
@@ -102,6 +103,7 @@ def _read_stage(fields: dict[str, Any]) -> StageSpec:
             "outputs": outputs,
             "config": tuple(fields["config"]),
             "weights": tuple(fields["weights"]),
+            "files": tuple(fields.get("files", ())),  # records of earlier versions have none
         }
     )
 

@@ -176,6 +176,7 @@ class StageSpec:
         cache: whether the cache may keep its results.
         config: keys of the model's config.json that a Python stage takes.
         weights: prefixes of the checkpoint's tensors that the stage takes, by the contract of its `source`.
+        files: names of files beside a Python stage's own that it reads.
         renamed: dims that have another name in the graph than in the contract: contract's name -> graph's name.
     """
 
@@ -191,6 +192,7 @@ class StageSpec:
     outputs: dict[str, Type]
     config: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     renamed: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -18,7 +18,7 @@ from runner.engine.options import RunOptions
 from runner.engine.pipeline import Pipeline, Result
 from runner.engine.run_state import Status
 from runner.engine.run_template import RunTemplate
-from runner.errors import RunError
+from runner.errors import GraphError, RunError
 from runner.graph.load import load_graph
 from tests.runner.graphs import edit_limited, write
 
@@ -85,6 +85,39 @@ def test_comment_and_file_that_is_not_imported_run_nothing(run: Run, graph: Path
     path = graph.with_name(name)
     path.write_text(added + (path.read_text("utf-8") if path.exists() else ""), "utf-8")
     assert not has_run(run(graph))
+
+
+READING = """
+from pathlib import Path
+
+OFFSET = Path(__file__).with_name("offset.txt")
+
+@stage(
+    files=("offset.txt",),
+"""
+
+
+def read_offset(graph: Path) -> None:
+    """Let the stage add a number that it reads from a file, which its contract names."""
+    stage = graph.with_name("limit.py")
+    code = stage.read_text("utf-8").replace("@stage(", READING)
+    stage.write_text(code.replace("gain)}", "gain) + int(OFFSET.read_text())}"), "utf-8")
+
+
+def test_change_of_a_file_that_the_contract_names_runs_the_stage_again(run: Run, graph: Path) -> None:
+    read_offset(graph)
+    offset = graph.with_name("offset.txt")
+    for text, expected, again in (("1", [1.5, 2], True), ("1", [1.5, 2], False), ("2", [2.5, 3], True)):
+        offset.write_text(text, "utf-8")
+        result = run(graph)
+        assert (result["y"].tolist(), has_run(result)) == (expected, again)
+
+
+def test_file_that_the_contract_names_and_that_is_absent_is_a_mistake_of_the_graph(graph: Path) -> None:
+    read_offset(graph)
+    message = r"graph.yaml:13:13: .*limit.py: `files` of its contract names offset.txt, which is not there"
+    with pytest.raises(GraphError, match=message):
+        load_graph(str(graph))
 
 
 def test_folder_that_is_moved_keeps_its_results(run: Run, graph: Path, tmp_path: Path) -> None:
