@@ -1,0 +1,1 @@
+"""English text to words and phonemes, in plain Python."""

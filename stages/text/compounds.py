@@ -1,0 +1,42 @@
+"""Splits words into parts that may be words (well-known, McDonald), and joins their phonemes under one stress."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from stages.text.stress import PRIMARY, subordinate, weigh
+
+_PIECES = re.compile(r"-+|[^\W\d_](?:[^\W_]|')*|.", re.DOTALL)
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+class Part(NamedTuple):
+    """A part of a word, as it is spelled; `phonemes` is None if it is unknown."""
+
+    text: str
+    phonemes: str | None
+
+
+def split(word: str) -> list[str]:
+    """The pieces of `word`: hyphens and what is between them, cut before capitals. Joined they are `word`."""
+    return [piece for run in _PIECES.findall(word) for piece in _HUMP.split(run) if piece]
+
+
+def join(parts: Sequence[Part]) -> str | None:
+    """The phonemes of the whole word; None if a part is unknown.
+
+    If most of the parts have a primary stress, the lighter half of them gives it up: wˌɛl-nˈOn. After a single letter
+    the letter has it: ˈɛks-ɹˌA.
+    """
+    known = [part.phonemes for part in parts if part.phonemes is not None]
+    if len(known) < len(parts) or not known:
+        return None
+    if len(known) == 2 and len(parts[0].text) == 1:
+        return known[0] + subordinate(known[1])
+    if sum(PRIMARY in each for each in known) > (len(known) + 1) // 2:
+        order = sorted(range(len(known)), key=lambda place: (PRIMARY in known[place], weigh(known[place]), place))
+        for place in order[: len(known) // 2]:
+            known[place] = subordinate(known[place])
+    return "".join(known)

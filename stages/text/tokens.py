@@ -1,0 +1,25 @@
+"""The words and marks of a text, as they are spoken, each with its place in what the user wrote."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Kind = Literal["word", "mark", "letters"]
+
+
+class Token(NamedTuple):
+    """A word or a mark.
+
+    Attributes:
+        text: a word to be looked up, in the user's own capitals, or one mark of Kokoro's vocabulary.
+        start: offset of its first character in the user's text, in code points.
+        end: offset after its last one. Words that one figure became share the figure's place.
+        spaced: whether white space is before it when it is spoken.
+        kind: "letters" for a word that is spoken letter by letter.
+    """
+
+    text: str
+    start: int
+    end: int
+    spaced: bool = True
+    kind: Kind = "word"
