@@ -6,10 +6,11 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from stages.text.stress import PRIMARY, subordinate, weigh
+from stages.text.stress import CONSONANTS, PRIMARY, VOWELS, subordinate, weigh
 
 _PIECES = re.compile(r"-+|[^\W\d_](?:[^\W_]|')*|.", re.DOTALL)
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_VOWEL_LETTERS = frozenset("aeiouAEIOU")
 
 
 class Part(NamedTuple):
@@ -40,3 +41,15 @@ def join(parts: Sequence[Part]) -> str | None:
         for place in order[: len(known) // 2]:
             known[place] = subordinate(known[place])
     return "".join(known)
+
+
+def begins_with_vowel(parts: Sequence[Part], otherwise: bool | None) -> bool | None:
+    """Whether a word begins with a vowel: of an unknown one its first letter tells; `otherwise` if it has no sound.
+
+    The article a counts as no sound, as in the phonemes that Kokoro was trained with: "to a man" has the "to" of "to
+    man".
+    """
+    first = parts[0]
+    if first.phonemes is None:
+        return first.text[:1] in _VOWEL_LETTERS
+    return next((each in VOWELS for each in first.phonemes if each in VOWELS or each in CONSONANTS), otherwise)

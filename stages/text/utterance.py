@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from stages.text.compounds import Part, join
-from stages.text.stress import CONSONANTS, VOWELS
+from stages.text.compounds import Part, begins_with_vowel
 from stages.text.tokens import Token
 from stages.text.weak_forms import Context
 from stages.text.words import Pronouncer
 
 PAUSES = frozenset(";:,.!?—…")  # marks that end a phrase; quotes and brackets do not
-_VOWEL_LETTERS = frozenset("aeiouAEIOU")
 _NEAR = 2  # words to each side, among which capitals are common or not
 
 Choose = Callable[[Sequence[Token], int], str | None]
@@ -41,25 +39,9 @@ def pronounce_tokens(
             shouted = token.text.isupper() and len(token.text) > 1 and _is_shouted(tokens, at)
             key = choose(tokens, at) if choose else None
             spoken[at] = pronouncer.pronounce_parts(token.text, key, Context(vowel, before_to, shouted))
-        vowel = _begins_with_vowel(spoken[at], vowel)
+        vowel = begins_with_vowel(spoken[at], vowel)
         before_to = token.text in ("to", "To", "TO")
     return spoken
-
-
-def _begins_with_vowel(parts: Sequence[Part], otherwise: bool | None) -> bool | None:
-    """Whether the word begins with a vowel; of an unknown word, its first letter tells.
-
-    The article a is neither, as in the phonemes that Kokoro was trained with: "to a man" has the "to" of "to man".
-    """
-    phonemes = join(parts)
-    if phonemes is None:
-        return parts[0].text[:1] in _VOWEL_LETTERS if parts[0].phonemes is None else _first_sound(parts[0].phonemes)
-    sound = _first_sound(phonemes)
-    return otherwise if sound is None else sound
-
-
-def _first_sound(phonemes: str) -> bool | None:
-    return next((each in VOWELS for each in phonemes if each in VOWELS or each in CONSONANTS), None)
 
 
 def _is_shouted(tokens: Sequence[Token], at: int) -> bool:

@@ -19,7 +19,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 
-from stages.text.compounds import Part, join, split
+from stages.text.compounds import Part, begins_with_vowel, join, split
 from stages.text.endings import add_ending, add_short_form, find_stems, split_short_form
 from stages.text.lexicon import Lexicon, Phonemes
 from stages.text.stress import PRIMARY, SECONDARY, add_stress, strengthen, weaken
@@ -74,19 +74,23 @@ class Pronouncer:
         parts: list[Part] = []
         end = len(pieces)
         while end:
-            begin, phonemes = self._find_run(pieces[:end], key, context)
+            begin, phonemes = self._find_run(pieces, end, key, context)
             text = "".join(pieces[begin:end])
-            if phonemes or text.strip("-'"):
+            if text.strip("-'"):
                 parts.insert(0, Part(text, phonemes))
+                context = context._replace(vowel=begins_with_vowel(parts[:1], context.vowel), before_to=False)
             end = begin
         return parts
 
-    def _find_run(self, pieces: list[str], key: str | None, context: Context) -> tuple[int, str | None]:
-        for begin in range(len(pieces)):
-            phonemes = self._pronounce_whole("".join(pieces[begin:]), key, context)
+    def _find_run(self, pieces: list[str], end: int, key: str | None, context: Context) -> tuple[int, str | None]:
+        """The first piece of the longest known word that ends before `end`, and its phonemes."""
+        for begin in range(end):
+            word = "".join(pieces[begin:end])
+            adverb = word == "in" and (begin == 0 or end == len(pieces))  # in-joke, built-in, but not stick-in-the-mud
+            phonemes = self._pronounce_whole(word, "ADV" if adverb else key, context)
             if phonemes:
                 return begin, phonemes
-        return len(pieces) - 1, None
+        return end - 1, None
 
     def _pronounce_whole(self, word: str, key: str | None, context: Context) -> str | None:
         if not word.strip("'-."):
