@@ -6,18 +6,31 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from stages.text.endings import Ending, add_ending
 from stages.text.stress import CONSONANTS, PRIMARY, VOWELS, subordinate, weigh
 
 _PIECES = re.compile(r"-+|[^\W\d_](?:[^\W_]|')*|.", re.DOTALL)
-_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")  # iPhone: i, Phone; HTMLParser: HTML, Parser
 _VOWEL_LETTERS = frozenset("aeiouAEIOU")
 
 
 class Part(NamedTuple):
-    """A part of a word, as it is spelled; `phonemes` is None if it is unknown."""
+    """A part of a word.
+
+    Attributes:
+        text: its letters.
+        phonemes: its phonemes, None if they are unknown.
+        possessive: whether 's follows an unknown part, which `complete` adds.
+    """
 
     text: str
     phonemes: str | None
+    possessive: bool = False
+
+
+def complete(part: Part, phonemes: str, british: bool) -> Part:
+    """The unknown part with the phonemes that its letters have."""
+    return Part(part.text, add_ending(phonemes, Ending(part.text, "s"), british) if part.possessive else phonemes)
 
 
 def split(word: str) -> list[str]:

@@ -20,7 +20,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 
 from stages.text.compounds import Part, begins_with_vowel, join, split
-from stages.text.endings import add_ending, add_short_form, find_stems, split_short_form
+from stages.text.endings import Ending, add_ending, add_short_form, find_stems, split_short_form
 from stages.text.lexicon import Lexicon, Phonemes
 from stages.text.stress import PRIMARY, SECONDARY, add_stress, strengthen, weaken
 from stages.text.weak_forms import Context, choose_key, pronounce_weak_form
@@ -66,7 +66,7 @@ class Pronouncer:
         whole = self._pronounce_whole(word, key, context)
         pieces = [] if whole else split(word)
         if len(pieces) < 2:
-            return (Part(word, whole),)
+            return (Part(word, whole) if whole else _make_unknown(word),)
         return tuple(self._pronounce_pieces(pieces, key, context))
 
     def _pronounce_pieces(self, pieces: list[str], key: str | None, context: Context) -> list[Part]:
@@ -77,7 +77,7 @@ class Pronouncer:
             begin, phonemes = self._find_run(pieces, end, key, context)
             text = "".join(pieces[begin:end])
             if text.strip("-'"):
-                parts.insert(0, Part(text, phonemes))
+                parts.insert(0, Part(text, phonemes) if phonemes else _make_unknown(text))
                 context = context._replace(vowel=begins_with_vowel(parts[:1], context.vowel), before_to=False)
             end = begin
         return parts
@@ -86,8 +86,7 @@ class Pronouncer:
         """The first piece of the longest known word that ends before `end`, and its phonemes."""
         for begin in range(end):
             word = "".join(pieces[begin:end])
-            adverb = word == "in" and (begin == 0 or end == len(pieces))  # in-joke, built-in, but not stick-in-the-mud
-            phonemes = self._pronounce_whole(word, "ADV" if adverb else key, context)
+            phonemes = self._pronounce_whole(word, _choose_tag(word, begin == 0 or end == len(pieces), key), context)
             if phonemes:
                 return begin, phonemes
         return end - 1, None
@@ -105,6 +104,8 @@ class Pronouncer:
     def _look_up(self, word: str, key: str | None, context: Context) -> str | None:
         if len(word) > 1 and word.isupper():
             return self._look_up_capitals(word, key, context)
+        if len(word) == 1:
+            return self.spell(word)
         phonemes = self._find(word, key, context) or self._derive(word, key, context)
         if phonemes or word.islower():
             return phonemes and (phonemes if word.islower() else add_stress(phonemes))
@@ -113,6 +114,9 @@ class Pronouncer:
 
     def _look_up_capitals(self, word: str, key: str | None, context: Context) -> str | None:
         """A word in capitals: a word if the ones around it are in capitals too, or if people know it as a word."""
+        if word.endswith("'S"):
+            stem = self._look_up(word[:-2], key, context)
+            return stem and add_ending(stem, Ending(word[:-2], "s"), self._british)
         lower, exact = word.lower(), self._lexicon.find_gold(word, self._british)
         abbreviation = not context.shouted and word not in _EMPHASISED
         if isinstance(exact, Mapping) and abbreviation and exact.get("NOUN", "") is None:
@@ -151,7 +155,19 @@ class Pronouncer:
     def _find_stem(self, stem: str, key: str | None, context: Context) -> str | None:
         if len(stem) > 1 and stem.isupper():
             return self._look_up_capitals(stem, key, context)
-        return self._find(stem, key, context) or (self.spell(stem) if len(stem) == 1 and stem.isupper() else None)
+        return self._find(stem, key, context) or (self.spell(stem) if len(stem) == 1 else None)
+
+
+def _choose_tag(piece: str, outer: bool, key: str | None) -> str | None:
+    """The part of speech of a piece: a letter (A-list, iPhone); an adverb (built-in, but not stick-in-the-mud)."""
+    if piece in ("A", "I", "i"):
+        return "NOUN"
+    return "ADV" if piece == "in" and outer else key
+
+
+def _make_unknown(word: str) -> Part:
+    possessive = word.lower().endswith("'s")
+    return Part((word[:-2] if possessive else word).strip("'"), None, possessive)
 
 
 def _readings(word: str) -> Iterator[str]:
