@@ -38,9 +38,8 @@ def add_ending(phonemes: str, ending: Ending, british: bool) -> str:
     if ending.name == "s":
         return phonemes + _choose_s(phonemes[-1], british)
     if ending.name == "ed":
-        return (phonemes if british else _flap(phonemes)) + _choose_ed(phonemes[-1], british)
-    linking = british and phonemes[-1] in _DROPPED_R and ending.stem.rstrip("e").endswith("r")
-    return (phonemes if british else _flap(phonemes)) + ("ɹɪŋ" if linking else "ɪŋ")
+        return (phonemes if british else flap(phonemes)) + _choose_ed(phonemes[-1], british)
+    return (link(phonemes, ending.stem) if british else flap(phonemes)) + "ɪŋ"
 
 
 def _choose_s(last: str, british: bool) -> str:
@@ -55,8 +54,15 @@ def _choose_ed(last: str, british: bool) -> str:
     return ("ɪd" if british else "ᵻd") if last in "dt" else "d"
 
 
-def _flap(phonemes: str) -> str:
+def flap(phonemes: str) -> str:
+    """A last t becomes a flap if a vowel is before it: American, before an ending with a vowel."""
     return f"{phonemes[:-1]}T" if phonemes[-1] == "t" and phonemes[-2:-1] in _FLAPPING else phonemes
+
+
+def link(phonemes: str, spelling: str) -> str:
+    """A last r that is spelled sounds again: British, before an ending with a vowel."""
+    linking = phonemes[-1] in _DROPPED_R and spelling.rstrip("e").endswith("r")
+    return f"{phonemes}ɹ" if linking else phonemes
 
 
 def find_stems(word: str) -> Iterator[Ending]:
@@ -87,7 +93,7 @@ def _stems_of_ed(word: str) -> Iterator[str]:
         yield f"{word[:-3]}y"
     elif len(word) > 4 and not word.endswith("eed"):
         yield word[:-2]
-        yield from _undouble(word[:-2])
+        yield from undouble(word[:-2])
 
 
 def _stems_of_ing(word: str) -> Iterator[str]:
@@ -95,12 +101,12 @@ def _stems_of_ing(word: str) -> Iterator[str]:
         yield word[:-3]
     yield f"{word[:-3]}e"
     if len(word) > 5:
-        yield from _undouble(word[:-3])
+        yield from undouble(word[:-3])
 
 
-def _undouble(stem: str) -> Iterator[str]:
+def undouble(stem: str) -> Iterator[str]:
     """The stem without the consonant that its ending doubled: stopp -> stop, picnick -> picnic."""
-    if stem.endswith("ck") or (stem[-1] in _DOUBLED and stem[-2] == stem[-1]):
+    if stem.endswith("ck") or (stem[-1] in _DOUBLED and stem[-2:-1] == stem[-1]):
         yield stem[:-1]
 
 

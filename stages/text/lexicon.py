@@ -49,6 +49,7 @@ ABSENT, GOLD, SILVER, AMERICAN, VARIANTS = 0, 1, 2, 3, 4
 KEYS = ("DEFAULT", "NOUN", "VERB", "ADJ", "ADV", "VBD", "VBN", "VBP", "DT", "None")
 
 _REMEMBERED_WORDS = 1 << 14
+_LANDMARK_BLOCKS = 16  # every so many blocks, the first word is kept in memory: most of a search compares these
 
 Phonemes = str | Mapping[str, str | None]
 
@@ -80,6 +81,7 @@ class Lexicon:
             self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         _, _, _, self.words, self.american, self.british, self._blocks, self._index = head
         self._strings = self._read_strings()
+        self._landmarks = [self._first_word(block) for block in range(0, self._blocks, _LANDMARK_BLOCKS)]
         self._remembered = functools.lru_cache(_REMEMBERED_WORDS)(self._find)
 
     def find(self, word: str, british: bool = False) -> Phonemes | None:
@@ -109,9 +111,12 @@ class Lexicon:
         if not word.isascii():
             return None
         key = word.encode("ascii")
-        block = bisect.bisect_right(range(self._blocks), key, key=self._first_word) - 1
-        if block < 0:
+        landmark = bisect.bisect_right(self._landmarks, key) - 1
+        if landmark < 0:
             return None
+        first = landmark * _LANDMARK_BLOCKS
+        near = range(first, min(first + _LANDMARK_BLOCKS, self._blocks))
+        block = first + bisect.bisect_right(near, key, key=self._first_word) - 1
         for each, rest in self._read_block(block):
             if each >= key:
                 return self._decode(rest, british) if each == key else None

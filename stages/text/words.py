@@ -19,6 +19,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 
+from stages.text.affixes import add_affix, find_affixed_stems
 from stages.text.compounds import Part, begins_with_vowel, join, split
 from stages.text.endings import Ending, add_ending, add_short_form, find_stems, split_short_form
 from stages.text.lexicon import Lexicon, Phonemes
@@ -28,11 +29,14 @@ from stages.text.weak_forms import Context, choose_key, pronounce_weak_form
 _REMEMBERED_WORDS = 1 << 14
 _APOSTROPHES = str.maketrans("‘’ʼ", "'''")
 _DOTTED = re.compile(r"(?:[^\W\d_]{1,2}\.)+[^\W\d_]{1,2}\.?")
+_LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "Œ": "Oe", "Æ": "Ae", "ß": "ss", "ø": "o", "Ø": "O", "ł": "l"})
+_BRITISH_S = re.compile(r"(?<=i)s(?=(?:e[drs]?|ers|ing|ations?)(?:'s?)?$)")  # civilisation
 _PARENTS = {"VBD": "VERB", "VBN": "VERB", "VBP": "VERB"}
 
 # Words that people write in capitals for emphasis, though the lexicon has them as abbreviations too.
 _EMPHASISED = frozenset(("ACT", "ADD", "AM", "AS", "BE", "HE", "HI", "IN", "IS", "LED", "ME", "OH", "OR", "SAT", "WHO"))
 _SHORTEST_SILVER = 5  # letters: a shorter word in capitals is an abbreviation, unless a gold entry has it
+_DEEPEST = 3  # affixes and endings of one word: over-world-er-s
 
 
 class Pronouncer:
@@ -141,8 +145,8 @@ class Pronouncer:
             wanted = _PARENTS.get(wanted, "DEFAULT")
         return found.get(wanted, found["DEFAULT"]) or self.spell(word)
 
-    def _derive(self, word: str, key: str | None, context: Context) -> str | None:
-        """The phonemes of `word` by its stem and its ending."""
+    def _derive(self, word: str, key: str | None, context: Context, depth: int = _DEEPEST) -> str | None:
+        """The phonemes of `word` by its stem and its ending, short form or affix."""
         for ending in find_stems(word):
             phonemes = self._find_stem(ending.stem, key, context)
             if phonemes:
@@ -150,7 +154,21 @@ class Pronouncer:
                 return add_ending(phonemes, ending, self._british)
         short = split_short_form(word)
         phonemes = self._find_stem(short[0], key, context) if short else None
-        return add_short_form(phonemes, short[1], self._british) if short and phonemes else None
+        if short and phonemes:
+            return add_short_form(phonemes, short[1], self._british)
+        return self._derive_by_affix(word, key, context, depth) if depth else None
+
+    def _derive_by_affix(self, word: str, key: str | None, context: Context, depth: int) -> str | None:
+        for stem, affix in find_affixed_stems(word):
+            gold = self._choose(stem, self._lexicon.find_gold(stem, self._british), key, context)
+            phonemes = gold or self._derive(stem, key, context, depth - 1)
+            if phonemes:
+                return add_affix(phonemes, stem, affix, self._british)
+        for ending in find_stems(word):
+            phonemes = self._derive_by_affix(ending.stem, key, context, depth - 1) if depth > 1 else None
+            if phonemes:
+                return add_ending(phonemes, ending, self._british)
+        return None
 
     def _find_stem(self, stem: str, key: str | None, context: Context) -> str | None:
         if len(stem) > 1 and stem.isupper():
@@ -178,4 +196,8 @@ def _readings(word: str) -> Iterator[str]:
     if word.startswith("'"):
         yield word[1:]
     if not word.isascii():
-        yield "".join(each for each in unicodedata.normalize("NFKD", word) if not unicodedata.combining(each))
+        plain = "".join(each for each in unicodedata.normalize("NFKD", word) if not unicodedata.combining(each))
+        yield plain.translate(_LIGATURES)
+    american = _BRITISH_S.sub("z", word)
+    if american != word:
+        yield american
