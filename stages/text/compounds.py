@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from stages.text.endings import Ending, add_ending
 from stages.text.stress import CONSONANTS, PRIMARY, VOWELS, subordinate, weigh
@@ -14,6 +14,9 @@ _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")  # iPhone: i
 _VOWEL_LETTERS = frozenset("aeiouAEIOU")
 
 
+Source = Literal["lexicon", "rule", "unknown"]
+
+
 class Part(NamedTuple):
     """A part of a word.
 
@@ -21,11 +24,13 @@ class Part(NamedTuple):
         text: its letters.
         phonemes: its phonemes, None if they are unknown.
         possessive: whether 's follows an unknown part, which `complete` adds.
+        source: where the phonemes are from: an entry of the lexicon, or a rule.
     """
 
     text: str
     phonemes: str | None
     possessive: bool = False
+    source: Source = "unknown"
 
 
 def complete(part: Part, phonemes: str, british: bool) -> Part:
@@ -45,7 +50,7 @@ def join(parts: Sequence[Part]) -> str | None:
     the letter has it: ˈɛks-ɹˌA.
     """
     known = [part.phonemes for part in parts if part.phonemes is not None]
-    if len(known) < len(parts) or not known:
+    if len(known) < len(parts):
         return None
     if len(known) == 2 and len(parts[0].text) == 1:
         return known[0] + subordinate(known[1])
@@ -62,6 +67,8 @@ def begins_with_vowel(parts: Sequence[Part], otherwise: bool | None) -> bool | N
     The article a counts as no sound, as in the phonemes that Kokoro was trained with: "to a man" has the "to" of "to
     man".
     """
+    if not parts:
+        return otherwise
     first = parts[0]
     if first.phonemes is None:
         return first.text[:1] in _VOWEL_LETTERS

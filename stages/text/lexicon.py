@@ -48,6 +48,7 @@ ABSENT, GOLD, SILVER, AMERICAN, VARIANTS = 0, 1, 2, 3, 4
 # "None" is for a word that ends a phrase: nothing but a mark follows.
 KEYS = ("DEFAULT", "NOUN", "VERB", "ADJ", "ADV", "VBD", "VBN", "VBP", "DT", "None")
 
+LONGEST_WORD = 64  # letters: more than any word here has, so that nothing longer is looked for or remembered
 _REMEMBERED_WORDS = 1 << 14
 _LANDMARK_BLOCKS = 16  # every so many blocks, the first word is kept in memory: most of a search compares these
 
@@ -86,12 +87,12 @@ class Lexicon:
 
     def find(self, word: str, british: bool = False) -> Phonemes | None:
         """The phonemes of `word`, or its variants by their keys; None if the lexicon lacks it."""
-        entry = self._remembered(word, british)
+        entry = self._remembered(word, british) if len(word) <= LONGEST_WORD else None
         return entry.phonemes if entry else None
 
     def find_gold(self, word: str, british: bool = False) -> Phonemes | None:
         """As `find`, among gold entries only."""
-        entry = self._remembered(word, british)
+        entry = self._remembered(word, british) if len(word) <= LONGEST_WORD else None
         return entry.phonemes if entry and entry.gold else None
 
     def read(self, british: bool = False) -> Iterator[tuple[str, Entry]]:

@@ -34,7 +34,7 @@ def pronounce_tokens(
             vowel, before_to = (None, False) if token.text in PAUSES else (vowel, before_to)
             continue
         if token.kind == "letters":
-            spoken[at] = (Part(token.text, pronouncer.spell(token.text)),)
+            spoken[at] = (Part(token.text, pronouncer.spell(token.text), source="rule"),)
         else:
             shouted = token.text.isupper() and len(token.text) > 1 and _is_shouted(tokens, at)
             key = choose(tokens, at) if choose else None

@@ -23,6 +23,9 @@ class Context(NamedTuple):
     shouted: bool = False
 
 
+END = Context()
+
+
 class Form(NamedTuple):
     """The phonemes of a small word; None for those of the lexicon.
 

@@ -2,14 +2,13 @@
 
     word --> small word (the, to, a ...)? --> its rule
          --> letters and full stops (U.S.)? --> letter by letter
-         --> in the lexicon?  --> the variant for its part of speech
-         --> stem with an ending (-s, -ed, -ing, 's, 'll)? --> stem and ending
+         --> in the lexicon? --> the variant for its part of speech
+         --> a stem with an ending or an affix? --> stem and ending
          --> capitals? --> letter by letter
          --> parts (well-known, McDonald)? --> each part, then the stress of the whole
          --> unknown
 
-A word with a capital is stressed if the lexicon has it without stress (And -> ˌænd), one in capitals the more
-(NOT -> nˈɑt).
+`stages.text.known_words` does the three in the middle.
 """
 
 from __future__ import annotations
@@ -17,36 +16,32 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from stages.text.affixes import add_affix, find_affixed_stems
 from stages.text.compounds import Part, begins_with_vowel, join, split
-from stages.text.endings import Ending, add_ending, add_short_form, find_stems, split_short_form
-from stages.text.lexicon import Lexicon, Phonemes
-from stages.text.stress import PRIMARY, SECONDARY, add_stress, strengthen, weaken
-from stages.text.weak_forms import Context, choose_key, pronounce_weak_form
+from stages.text.known_words import KnownWords
+from stages.text.lexicon import LONGEST_WORD, Lexicon
+from stages.text.weak_forms import END, Context, pronounce_weak_form
 
-_REMEMBERED_WORDS = 1 << 14
+_REMEMBERED_WORDS, _REMEMBERED_PIECES = 1 << 14, 1 << 11
 _APOSTROPHES = str.maketrans("‘’ʼ", "'''")
 _DOTTED = re.compile(r"(?:[^\W\d_]{1,2}\.)+[^\W\d_]{1,2}\.?")
 _LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "Œ": "Oe", "Æ": "Ae", "ß": "ss", "ø": "o", "Ø": "O", "ł": "l"})
 _BRITISH_S = re.compile(r"(?<=i)s(?=(?:e[drs]?|ers|ing|ations?)(?:'s?)?$)")  # civilisation
-_PARENTS = {"VBD": "VERB", "VBN": "VERB", "VBP": "VERB"}
+_CONSONANTS = re.compile(r"[b-df-hj-np-tv-xz]{2,5}", re.IGNORECASE)  # nobody can say pdf
 
-# Words that people write in capitals for emphasis, though the lexicon has them as abbreviations too.
-_EMPHASISED = frozenset(("ACT", "ADD", "AM", "AS", "BE", "HE", "HI", "IN", "IS", "LED", "ME", "OH", "OR", "SAT", "WHO"))
-_SHORTEST_SILVER = 5  # letters: a shorter word in capitals is an abbreviation, unless a gold entry has it
-_DEEPEST = 3  # affixes and endings of one word: over-world-er-s
+_LONGEST_RUN = 7  # pieces and hyphens of a word that the lexicon has as one: stick-in-the-mud
 
 
 class Pronouncer:
     """The words of one variety of English."""
 
     def __init__(self, lexicon: Lexicon, british: bool = False) -> None:
-        self._lexicon, self._british = lexicon, british
-        self.pronounce_parts = functools.lru_cache(_REMEMBERED_WORDS)(self._pronounce_parts)
+        self._known = KnownWords(lexicon, british)
+        self._remembered_piece = functools.lru_cache(_REMEMBERED_PIECES)(self._pronounce_whole)
+        self._remembered = functools.lru_cache(_REMEMBERED_WORDS)(self._pronounce_parts)
 
-    def pronounce(self, word: str, key: str | None = None, context: Context = Context()) -> str | None:  # noqa: B008
+    def pronounce(self, word: str, key: str | None = None, context: Context = END) -> str | None:
         """The phonemes of `word`; None if it, or a part of it, is unknown.
 
         Args:
@@ -58,20 +53,21 @@ class Pronouncer:
 
     def spell(self, word: str) -> str | None:
         """The names of the letters of `word`, the last one stressed; None if it has another character than letters."""
-        names = [self._lexicon.find(letter.upper(), self._british) for letter in word if letter not in ".'-"]
-        if not names or not all(isinstance(name, str) for name in names):
-            return None
-        before, _, last = weaken("".join(map(str, names))).rpartition(SECONDARY)
-        return f"{before}{PRIMARY}{last}"
+        return self._known.spell(word)
+
+    def pronounce_parts(self, word: str, key: str | None = None, context: Context = END) -> tuple[Part, ...]:
+        """The parts of `word`, each with its phonemes or, if it is unknown, None. A word that is known is one part."""
+        pronounce = self._remembered if len(word) <= LONGEST_WORD else self._pronounce_parts
+        return pronounce(word, key, context)
 
     def _pronounce_parts(self, word: str, key: str | None, context: Context) -> tuple[Part, ...]:
-        """The parts of `word`, each with its phonemes or, if it is unknown, None. A word that is known is one part."""
         word = unicodedata.normalize("NFKC", word).translate(_APOSTROPHES)
         whole = self._pronounce_whole(word, key, context)
-        pieces = [] if whole else split(word)
-        if len(pieces) < 2:
-            return (Part(word, whole) if whole else _make_unknown(word),)
-        return tuple(self._pronounce_pieces(pieces, key, context))
+        if whole:
+            return (Part(word, whole, source="lexicon" if self._known.has(word) else "rule"),)
+        pieces = split(word)
+        parts = self._pronounce_pieces(pieces, key, context) if len(pieces) > 1 else [_make_unknown(word)]
+        return tuple(part for part in parts if part.text)
 
     def _pronounce_pieces(self, pieces: list[str], key: str | None, context: Context) -> list[Part]:
         """From the last piece back: the longest run of pieces that is a word, then the run before it."""
@@ -81,16 +77,17 @@ class Pronouncer:
             begin, phonemes = self._find_run(pieces, end, key, context)
             text = "".join(pieces[begin:end])
             if text.strip("-'"):
-                parts.insert(0, Part(text, phonemes) if phonemes else _make_unknown(text))
-                context = context._replace(vowel=begins_with_vowel(parts[:1], context.vowel), before_to=False)
+                parts.append(Part(text, phonemes, source="rule") if phonemes else _make_unknown(text))
+                context = context._replace(vowel=begins_with_vowel(parts[-1:], context.vowel), before_to=False)
             end = begin
-        return parts
+        return parts[::-1]
 
     def _find_run(self, pieces: list[str], end: int, key: str | None, context: Context) -> tuple[int, str | None]:
         """The first piece of the longest known word that ends before `end`, and its phonemes."""
-        for begin in range(end):
+        for begin in range(max(0, end - _LONGEST_RUN), end):
             word = "".join(pieces[begin:end])
-            phonemes = self._pronounce_whole(word, _choose_tag(word, begin == 0 or end == len(pieces), key), context)
+            tag = _choose_tag(word, begin == 0 or end == len(pieces), key)
+            phonemes = self._remembered_piece(word, tag, context) if len(word) <= LONGEST_WORD else None
             if phonemes:
                 return begin, phonemes
         return end - 1, None
@@ -102,78 +99,9 @@ class Pronouncer:
         if phonemes:
             return phonemes
         if _DOTTED.fullmatch(word):
-            return self.spell(word)
-        return next(filter(None, (self._look_up(each, key, context) for each in _readings(word))), None)
-
-    def _look_up(self, word: str, key: str | None, context: Context) -> str | None:
-        if len(word) > 1 and word.isupper():
-            return self._look_up_capitals(word, key, context)
-        if len(word) == 1:
-            return self.spell(word)
-        phonemes = self._find(word, key, context) or self._derive(word, key, context)
-        if phonemes or word.islower():
-            return phonemes and (phonemes if word.islower() else add_stress(phonemes))
-        phonemes = self._derive(word.lower(), key, context) if word[1:].islower() else None
-        return phonemes and add_stress(phonemes)
-
-    def _look_up_capitals(self, word: str, key: str | None, context: Context) -> str | None:
-        """A word in capitals: a word if the ones around it are in capitals too, or if people know it as a word."""
-        if word.endswith("'S"):
-            stem = self._look_up(word[:-2], key, context)
-            return stem and add_ending(stem, Ending(word[:-2], "s"), self._british)
-        lower, exact = word.lower(), self._lexicon.find_gold(word, self._british)
-        abbreviation = not context.shouted and word not in _EMPHASISED
-        if isinstance(exact, Mapping) and abbreviation and exact.get("NOUN", "") is None:
-            return self.spell(word)
-        phonemes = self._choose(word, exact, key, context)
-        if not phonemes and (context.shouted or len(word) >= _SHORTEST_SILVER):
-            phonemes = self._find(lower, key, context) or self._derive(lower, key, context)
-        phonemes = phonemes or self._choose(lower, self._lexicon.find_gold(lower, self._british), key, context)
-        return strengthen(phonemes) if phonemes else self.spell(word)
-
-    def _find(self, word: str, key: str | None, context: Context) -> str | None:
-        return self._choose(word, self._lexicon.find(word, self._british), key, context)
-
-    def _choose(self, word: str, found: Phonemes | None, key: str | None, context: Context) -> str | None:
-        """The variant of a word's entry that is meant."""
-        if found is None or isinstance(found, str):
-            return found
-        wanted = choose_key(word, key, context) or "DEFAULT"
-        if wanted == "None" and wanted not in found:
-            wanted = key or "DEFAULT"
-        if wanted not in found:
-            wanted = _PARENTS.get(wanted, "DEFAULT")
-        return found.get(wanted, found["DEFAULT"]) or self.spell(word)
-
-    def _derive(self, word: str, key: str | None, context: Context, depth: int = _DEEPEST) -> str | None:
-        """The phonemes of `word` by its stem and its ending, short form or affix."""
-        for ending in find_stems(word):
-            phonemes = self._find_stem(ending.stem, key, context)
-            if phonemes:
-                phonemes = add_stress(phonemes) if ending.name == "ing" else phonemes
-                return add_ending(phonemes, ending, self._british)
-        short = split_short_form(word)
-        phonemes = self._find_stem(short[0], key, context) if short else None
-        if short and phonemes:
-            return add_short_form(phonemes, short[1], self._british)
-        return self._derive_by_affix(word, key, context, depth) if depth else None
-
-    def _derive_by_affix(self, word: str, key: str | None, context: Context, depth: int) -> str | None:
-        for stem, affix in find_affixed_stems(word):
-            gold = self._choose(stem, self._lexicon.find_gold(stem, self._british), key, context)
-            phonemes = gold or self._derive(stem, key, context, depth - 1)
-            if phonemes:
-                return add_affix(phonemes, stem, affix, self._british)
-        for ending in find_stems(word):
-            phonemes = self._derive_by_affix(ending.stem, key, context, depth - 1) if depth > 1 else None
-            if phonemes:
-                return add_ending(phonemes, ending, self._british)
-        return None
-
-    def _find_stem(self, stem: str, key: str | None, context: Context) -> str | None:
-        if len(stem) > 1 and stem.isupper():
-            return self._look_up_capitals(stem, key, context)
-        return self._find(stem, key, context) or (self.spell(stem) if len(stem) == 1 else None)
+            return self._known.spell(word)
+        known = next(filter(None, (self._known.pronounce(each, key, context) for each in _readings(word))), None)
+        return known or (self._known.spell(word) if _CONSONANTS.fullmatch(word) else None)
 
 
 def _choose_tag(piece: str, outer: bool, key: str | None) -> str | None:
@@ -185,7 +113,15 @@ def _choose_tag(piece: str, outer: bool, key: str | None) -> str | None:
 
 def _make_unknown(word: str) -> Part:
     possessive = word.lower().endswith("'s")
-    return Part((word[:-2] if possessive else word).strip("'"), None, possessive)
+    return Part(_fold((word[:-2] if possessive else word).strip("'-")), None, possessive)
+
+
+def _fold(word: str) -> str:
+    """The word without accents and ligatures."""
+    if word.isascii():
+        return word
+    plain = "".join(each for each in unicodedata.normalize("NFKD", word) if not unicodedata.combining(each))
+    return plain.translate(_LIGATURES)
 
 
 def _readings(word: str) -> Iterator[str]:
@@ -196,8 +132,7 @@ def _readings(word: str) -> Iterator[str]:
     if word.startswith("'"):
         yield word[1:]
     if not word.isascii():
-        plain = "".join(each for each in unicodedata.normalize("NFKD", word) if not unicodedata.combining(each))
-        yield plain.translate(_LIGATURES)
+        yield _fold(word)
     american = _BRITISH_S.sub("z", word)
     if american != word:
         yield american
