@@ -53,6 +53,11 @@ def test_wheel_carries_every_module(wheel: dict[str, bytes]) -> None:
     assert wheel["kokoro_run/__init__.py"] == (ROOT / "kokoro_run.py").read_bytes()
 
 
+def test_wheel_carries_the_lexicon(wheel: dict[str, bytes]) -> None:
+    name = "stages/text/english.lexicon"
+    assert wheel[name] == (ROOT / name).read_bytes()
+
+
 @pytest.mark.parametrize("package", ["kokoro_run", "runner", "stages"])
 def test_wheel_says_that_each_package_has_types(wheel: dict[str, bytes], package: str) -> None:
     assert f"{package}/py.typed" in wheel

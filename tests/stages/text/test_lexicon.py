@@ -22,8 +22,6 @@ def lexicon() -> Lexicon:
 
 def test_lexicon_has_both_varieties_of_english(lexicon: Lexicon) -> None:
     assert (lexicon.words, lexicon.american, lexicon.british) == (212000, 179249, 192790)
-    assert sum(1 for _ in lexicon.read()) == lexicon.american
-    assert sum(1 for _ in lexicon.read(british=True)) == lexicon.british
     assert lexicon.find("tomato") == "təmˈATO"
     assert lexicon.find("tomato", british=True) == "təmˈɑːtQ"
 
@@ -44,8 +42,10 @@ def test_every_entry_is_found_and_every_symbol_is_the_models(lexicon: Lexicon, b
         assert variants["DEFAULT"]
         symbols.update(*filter(None, variants.values()))
         longest = max(longest, len(word))
-        if (count := count + 1) % 50 == 0:
+        count += 1
+        if count % 50 == 0:
             assert lexicon.find(word, british) == entry.phonemes
+    assert count == (lexicon.british if british else lexicon.american)
     assert symbols - vocabulary == set()
     assert "ɾ" not in symbols
     assert longest < LONGEST_WORD
