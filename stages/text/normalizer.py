@@ -1,0 +1,239 @@
+"""Turns written English into the words and marks that are spoken, each with its place in the text.
+
+The text is read once from left to right. A word of letters goes straight through; figures, abbreviations, addresses and
+symbols are looked up in the tables of the other files. Every rule looks a bounded way ahead, so the time is linear.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from stages.text.abbreviations import ABBREVIATIONS, DOTTED, DOTTED_NAMES, ends_sentence, read_abbreviation
+from stages.text.addresses import find_address, find_ending
+from stages.text.figures import LEADING, find_figure, read_run
+from stages.text.marks import MarkReader, find_joined
+from stages.text.money import CURRENCIES
+from stages.text.romans import ROMANS, read_roman
+from stages.text.speech import Note, Speech
+from stages.text.symbols import GREEK
+from stages.text.tokens import Token
+
+_PLAIN = re.compile(r"(\s*+)([A-Za-z]++(?:['’][A-Za-z]++)?)(?=[\s,;!?]|\Z)")
+_WORD = re.compile(r"[A-Za-z]++(?:['’][A-Za-z]++)*+")
+_SPACE = re.compile(r"\s++")
+_OTHER_DIGIT = re.compile(r"(?![0-9])\d")
+_DOTTED = re.compile(r"(?:[A-Za-z]\.){1,8}[A-Za-z](?![^\W_])\.?|(?:[A-Za-z]\.){2,8}(?![^\W_])")
+_DOTTED_NAME = re.compile(r"(?:Ph\.D|M\.Sc|B\.Sc|Ed\.D|Lt\.Col)\b\.?")
+_ADDRESS = re.compile(r"(?<!\w)\d{1,64}+[A-Za-z.@_-]")
+_INITIAL = re.compile(r"[A-Z]\.(?=[ \u00a0]{1,2}([A-Z][\w'’]{0,20}))")
+# Words that are not always spoken as they are written.
+_SPECIAL = (
+    frozenset(ABBREVIATIONS)
+    | frozenset(ROMANS)
+    | frozenset(f"{roman}'s" for roman in ROMANS)
+    | frozenset(name for name in CURRENCIES if name.isalpha())
+    | {"x"}
+)
+# Dotted abbreviations that no sentence ends with.
+_UNENDING = (["for", "example"], ["that", "is"], ["note", "well"], ["PS"])
+_JOINTS = frozenset(".@:/_-&+#~\\")
+
+
+def normalise(text: str, *, british: bool = False, notes: list[Note] | None = None) -> list[Token]:
+    """Turn a text into what is spoken. Any text is taken.
+
+    Args:
+        text: English prose, mail, log, ...: everything that people read.
+        british: speak British English: "and" in numbers, days before months.
+        notes: takes what was left out because it cannot be spoken, such as emoji.
+
+    Returns:
+        Words and marks in the order of the text. Words of other scripts are left as they are.
+    """
+    return Normalizer(text, british, [] if notes is None else notes).read()
+
+
+class Normalizer:
+    """Reads one text."""
+
+    def __init__(self, text: str, british: bool, notes: list[Note]) -> None:
+        if not text.isascii():  # length and places stay
+            text = _OTHER_DIGIT.sub(lambda match: str(int(match[0])), text)
+        self.text = text
+        self.speech = Speech(text, british, notes)
+        self.marks = MarkReader(self.speech)
+
+    def read(self) -> list[Token]:
+        """Read the text to its end."""
+        text, length, add_word = self.text, len(self.text), self.speech.add_word
+        at = 0
+        while at < length:
+            match = _PLAIN.match(text, at)
+            if match is None:
+                at = self._read_piece(at)
+                continue
+            space, word = match.groups()
+            if "\n" in space:
+                self._end_line(space)
+            if word in _SPECIAL or "’" in word:
+                at = self._read_word(match.start(2))
+            else:
+                at = match.end()
+                add_word(word, match.start(2), at)
+        return self.speech.tokens
+
+    def _end_line(self, space: str) -> None:
+        if space.count("\n") > 1:
+            self.marks.end_paragraph()
+
+    def _read_piece(self, at: int) -> int:
+        symbol = self.text[at]
+        if match := _SPACE.match(self.text, at):
+            self._end_line(match[0])
+            return match.end()
+        if symbol.isalpha():
+            return self._read_word(at)
+        if symbol.isdecimal() or symbol in LEADING:
+            return self._read_figure(at)
+        if symbol in "./\\" and (joined := find_joined(self.text, at)):
+            self.speech.add(joined[0], at, joined[1])
+            return joined[1]
+        return self.marks.read(at)
+
+    def _read_figure(self, at: int) -> int:
+        """Read a figure, and the letters that are written close to it (5G); else a mark or a run of digits."""
+        symbol = self.text[at]
+        if symbol.isdecimal() and _ADDRESS.match(self.text, at) and (found := find_address(self.text, at)):
+            return self._add_tokens(*found)
+        if symbol in "'\"" and (self.marks.single or self.speech.touches_word(at)):
+            return self.marks.read(at)
+        figure = find_figure(self.speech, at)
+        if figure is None and not symbol.isdecimal():
+            joined = find_joined(self.text, at) or find_ending(self.text, at) if symbol == "." else None
+            if joined is None:
+                return self.marks.read(at)
+            figure = joined
+        words, end = figure or read_run(self.text, at)
+        self.speech.add(words, at, end)
+        return self._read_suffix(end) if self.text[end - 1].isalnum() else end
+
+    def _read_suffix(self, at: int) -> int:
+        match = _WORD.match(self.text, at)
+        if match is None or (len(match[0]) > 1 and not match[0].isupper()):
+            return at
+        if len(match[0]) > 3 or (self.text[match.end() : match.end() + 1] in {".", "@"} and len(match[0]) > 1):
+            return at
+        self.speech.add_word(match[0], at, match.end(), "letters")
+        return match.end()
+
+    def _add_tokens(self, tokens: list[Token], end: int) -> int:
+        for token in tokens:
+            self.speech.add_word(token.text, token.start, token.end, token.kind)
+        return end
+
+    def _read_word(self, at: int) -> int:
+        word, end = self._find_word(at)
+        behind = self.text[end : end + 1]
+        if behind and (behind in _JOINTS or behind.isdecimal() or behind == "$"):
+            after = self._read_compound(word, at, behind)
+            if after is not None:
+                return after
+        if word in _SPECIAL:
+            after = self._read_special(word, at, end)
+            if after is not None:
+                return after
+        self._add_plain(word, at, end, behind)
+        return end
+
+    def _find_word(self, at: int) -> tuple[str, int]:
+        """The word that begins at `at`, in composed letters, and its end."""
+        match = _WORD.match(self.text, at)
+        end = match.end() if match else at + 1
+        word = self.text[at:end].replace("’", "'")
+        text = self.text
+        if match and (end == len(text) or text[end].isascii() or not _belongs(text[end])):
+            return word, end
+        while end < len(text) and (_belongs(text[end]) or (text[end] in "'’ʼ" and text[end + 1 : end + 2].isalpha())):
+            end += 1
+        return _compose(text[at:end]), end
+
+    def _add_plain(self, word: str, start: int, end: int, behind: str) -> None:
+        if word in GREEK:
+            word = GREEK[word]
+        if word == "x" and self.speech.follows_figure(start) and self.text[end + 1 : end + 2].isalnum():
+            word = "by"  # 60 x H 85 cm
+        single = len(word) == 1 and word.isascii()
+        joint = behind in {"&", "+"} or behind.isdecimal() or self.speech.touches_word(start)
+        if word.strip("'"):
+            self.speech.add_word(word.replace("’", "'"), start, end, "letters" if single and joint else "word")
+
+    def _read_compound(self, word: str, at: int, behind: str) -> int | None:
+        """Read a word with a symbol or a digit close behind it: an address, U.S., a version, and/or."""
+        text = self.text
+        if behind not in ".@:_-" or not text[at + len(word) + 1 : at + len(word) + 2].isspace():
+            if not self.speech.touches_word(at) and (address := find_address(text, at)):
+                return self._add_tokens(*address)
+            if behind in "/&+#" and (joined := find_joined(text, at)):
+                self.speech.add(joined[0], at, joined[1])
+                return joined[1]
+            if (behind.isdecimal() or behind in "$.-") and (figure := find_figure(self.speech, at)):
+                self.speech.add(figure[0], at, figure[1])
+                return figure[1]
+        return self._read_dotted(at) if behind == "." else None
+
+    def _read_dotted(self, at: int) -> int | None:
+        """Read letters with dots: "e.g.", "U.S.", the initial of a name."""
+        text = self.text
+        if named := _DOTTED_NAME.match(text, at):
+            return self._say_dotted(DOTTED_NAMES[named[0].rstrip(".")].split(), at, named.end())
+        if match := _DOTTED.match(text, at):
+            letters = match[0].rstrip(".")
+            spoken = DOTTED.get(letters.lower())
+            return self._say_dotted(spoken.split() if spoken else [letters.replace(".", "").upper()], at, match.end())
+        if _INITIAL.match(text, at) and not ends_sentence(text, at + 2):
+            self.speech.add_word(text[at], at, at + 2, "letters")
+            return at + 2
+        return None
+
+    def _say_dotted(self, words: list[str], start: int, end: int) -> int:
+        if self.text[end - 1 : end + 2] in {".'s", ".’s"}:
+            self.speech.add_word(words[-1] + "'s", start, end + 2, "letters")
+            return end + 2
+        self.speech.add(words, start, end)
+        if self.text[end - 1] == "." and words not in _UNENDING and ends_sentence(self.text, end):
+            self.speech.add_mark(".", end - 1, end)
+        return end
+
+    def _read_special(self, word: str, start: int, end: int) -> int | None:
+        """Read an abbreviation, a Roman numeral or a currency; None where the word is none of them."""
+        if word in ABBREVIATIONS and (reading := read_abbreviation(word, start, end, self.speech)):
+            words, after = reading
+            self.speech.add([w for w in words if w != "."], start, after)
+            if words[-1] == ".":
+                self.speech.add_mark(".", after - 1, after)
+            return after
+        if word in ROMANS and (numeral := read_roman(word, start, end, self.speech)):
+            self.speech.add(numeral, start, end)
+            return end
+        if word[:-2] in ROMANS and (numeral := read_roman(word[:-2], start, end - 2, self.speech)):
+            self.speech.add([*numeral[:-1], numeral[-1] + "'s"], start, end)
+            return end
+        if word in CURRENCIES and (money := find_figure(self.speech, start)):
+            self.speech.add(money[0], start, money[1])
+            return money[1]
+        return None
+
+
+def _belongs(symbol: str) -> bool:
+    """Whether a character goes on with a word: a letter, what combines with one, or a soft hyphen."""
+    return symbol.isalpha() or (not symbol.isascii() and unicodedata.category(symbol) in {"Mn", "Mc", "Me", "Cf"})
+
+
+def _compose(word: str) -> str:
+    """Compose the letters of a word, without characters that only say how it is set."""
+    word = (
+        "".join(symbol for symbol in word if unicodedata.category(symbol) != "Cf").replace("ʼ", "'").replace("’", "'")
+    )
+    plain = unicodedata.normalize("NFKC", word)
+    return plain if all(_belongs(symbol) or symbol == "'" for symbol in plain) else unicodedata.normalize("NFC", word)
