@@ -21,6 +21,7 @@ FOLDERS = (
     "stages/layers",
     "stages/kernels",
     "stages/operators",
+    "stages/text",
 )
 
 
