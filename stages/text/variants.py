@@ -1,0 +1,57 @@
+"""Variants of homographs of which the lexicon has only one, American and British; they go before its entries."""
+
+from __future__ import annotations
+
+VARIANTS = """
+lead     DEFAULT  lˈid        lˈiːd
+lead     METAL    lˈɛd        lˈɛd
+row      DEFAULT  ɹˈO         ɹˈQ
+row      QUARREL  ɹˈW         ɹˈW
+rows     DEFAULT  ɹˈOz        ɹˈQz
+rows     QUARREL  ɹˈWz        ɹˈWz
+bowed    DEFAULT  bˈOd        bˈQd
+bowed    VERB     bˈWd        bˈWd
+sewer    DEFAULT  sˈuəɹ       sˈuːə
+sewer    PERSON   sˈOəɹ       sˈQə
+drawer   DEFAULT  dɹˈɔɹ       dɹˈɔː
+drawer   PERSON   dɹˈɔəɹ      dɹˈɔːə
+number   DEFAULT  nˈʌmbəɹ     nˈʌmbə
+number   NUMB     nˈʌməɹ      nˈʌmə
+does     DEFAULT  dˈʌz        dˈʌz
+does     DEER     dˈOz        dˈQz
+Polish   DEFAULT  pˈOlɪʃ      pˈQlɪʃ
+Polish   VERB     pˈɑlɪʃ      pˈɒlɪʃ
+Nice     DEFAULT  nˈIs        nˈIs
+Nice     PLACE    nˈis        nˈiːs
+Reading  DEFAULT  ɹˈidɪŋ      ɹˈiːdɪŋ
+Reading  PLACE    ɹˈɛdɪŋ      ɹˈɛdɪŋ
+Job      DEFAULT  ʤˈɑb        ʤˈɒb
+Job      NAME     ʤˈOb        ʤˈQb
+bases    DEFAULT  bˈAsᵻz      bˈAsɪz
+bases    BASIS    bˈAsiz      bˈAsiːz
+resume   DEFAULT  ɹəzˈum      ɹɪzjˈuːm
+resume   NOUN     ɹˈɛzəmˌA    ɹˈɛzjʊmˌA
+resumes  DEFAULT  ɹəzˈumz     ɹɪzjˈuːmz
+resumes  NOUN     ɹˈɛzəmˌAz   ɹˈɛzjʊmˌAz
+blessed  DEFAULT  blˈɛst      blˈɛst
+blessed  ADJ      blˈɛsᵻd     blˈɛsɪd
+aged     DEFAULT  ˈAʤd        ˈAʤd
+aged     ADJ      ˈAʤᵻd       ˈAʤɪd
+cursed   DEFAULT  kˈɜɹsəd     kˈɜːsɪd
+cursed   VERB     kˈɜɹst      kˈɜːst
+"""
+
+
+def find_variants(word: str, *, british: bool) -> dict[str, str] | None:
+    """Find the variants of a word, in its capitals and then in lower case: phonemes by key."""
+    return TABLE[british].get(word) or TABLE[british].get(word.lower())
+
+
+def _read(column: int) -> dict[str, dict[str, str]]:
+    table: dict[str, dict[str, str]] = {}
+    for word, key, *phonemes in (line.split() for line in VARIANTS.strip().split("\n")):
+        table.setdefault(word, {})[key] = phonemes[column]
+    return table
+
+
+TABLE = (_read(0), _read(1))
