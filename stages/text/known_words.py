@@ -12,6 +12,7 @@ from stages.text.affixes import add_affix, find_affixed_stems
 from stages.text.endings import Ending, add_ending, add_short_form, find_stems, split_short_form
 from stages.text.lexicon import Lexicon, Phonemes
 from stages.text.stress import PRIMARY, SECONDARY, add_stress, strengthen, weaken
+from stages.text.variants import find_variants
 from stages.text.weak_forms import Context, choose_key
 
 _VOWEL_LETTERS = frozenset("AEIOUY")
@@ -73,7 +74,8 @@ class KnownWords:
         return None if sayable else self.spell(word)
 
     def _find(self, word: str, key: str | None, context: Context) -> str | None:
-        return self._choose(word, self._lexicon.find(word, self._british), key, context)
+        found = find_variants(word, british=self._british) or self._lexicon.find(word, self._british)
+        return self._choose(word, found, key, context)
 
     def _choose(self, word: str, found: Phonemes | None, key: str | None, context: Context) -> str | None:
         """The variant of a word's entry that is meant."""
