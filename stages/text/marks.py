@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 
 from stages.text.numbers import read_cardinal
+from stages.text.rules import END
 from stages.text.speech import Speech
 from stages.text.symbols import ELISIONS, EMOTICON, JOINED, MARKS, SILENT, SYMBOLS
 from stages.text.units import MEASURED_NOUNS, PER_UNITS, spell
@@ -14,10 +16,9 @@ _DASHES = "-‐‑–—―⸺−"
 _DASH_RUN = re.compile(f"[{_DASHES}]++")
 _DOTS = re.compile(r"\.++|…[.…]*+")
 _PER = re.compile(r"/(?P<unit>[a-zA-Z]{1,8}[²³2]?)(?![\w])")
-_TAG = re.compile(r"#(?=[^\W\d_])")
 _TAG_WORD = re.compile(r"[A-Z]{1,40}(?![a-z])|[A-Z]?[a-z]{1,40}|[^\W\d_A-Za-z]++")
 _ELIDED = re.compile(r"['’‘]([A-Za-z]{1,6})(?![A-Za-z])(['’](?=\W))?")
-_JOINED = re.compile("|".join(rf"{re.escape(key)}(?![^\W_])" for key in sorted(JOINED, key=len, reverse=True)))
+_JOINED = re.compile("|".join(re.escape(key) + END for key in sorted(JOINED, key=len, reverse=True)))
 _NOUN = re.compile(r"[ -]([A-Za-z]{2,9})\b")
 _TIMES = frozenset({"s", "sec", "min", "h", "hr"})
 _ARROWS = {"->": "to", "=>": "to", "<=": "is at most", ">=": "is at least", "!=": "is not equal to", "==": "equals"}
@@ -175,8 +176,8 @@ class MarkReader:
             end += 1
         if end > at + 2 and symbol in "=+#*_~/\\<>|&^%@$":
             return end
-        if symbol == "#" and (tag := _TAG.match(text, at)):
-            return self._read_tag(tag.end())
+        if symbol == "#" and self._behind(at + 1).isalpha():
+            return self._read_tag(at + 1)
         if symbol == "/" and (per := _PER.match(text, at)) and self._is_rate(per["unit"], at):
             unit = [spell(word, self.speech.british) for word in PER_UNITS[per["unit"]].split()]
             self.speech.add(["per", *unit], at, per.end())
@@ -194,8 +195,11 @@ class MarkReader:
         """Read a hashtag: its words begin with capitals."""
         self.speech.add(["hashtag"], at - 1, at)
         while match := _TAG_WORD.match(self.text, at):
-            self.speech.add_word(match[0], at, match.end())
-            at = match.end()
+            word = "".join(itertools.takewhile(str.isalpha, match[0]))  # not ¼, which the pattern takes for a letter
+            if not word:
+                break
+            self.speech.add_word(word, at, at + len(word))
+            at += len(word)
         return at
 
     def _say_symbol(self, symbol: str, at: int, end: int) -> int:

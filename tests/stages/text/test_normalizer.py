@@ -56,6 +56,13 @@ def test_the_tables_have_the_cases_of_all_classes() -> None:
     assert len(FILES) >= 15
 
 
+@pytest.mark.parametrize(
+    ("text", "words"), [("#¼", ["one", "quarter"]), ("#half½", ["hashtag", "half", "one", "half"])]
+)
+def test_numbers_that_are_one_character_are_no_letters_of_a_hashtag(text: str, words: list[str]) -> None:
+    assert [token.text for token in normalise(text)] == words
+
+
 VOCABULARY = set(json.loads((ROOT / "configs/models/kokoro-82m/config.json").read_text("utf-8"))["vocab"])
 
 
