@@ -108,8 +108,8 @@ def find_sources(source: str) -> dict[str, str]:
         BuildError: one cannot be read.
     """
     folder, seen = _stages_folder(), set[Path]()
-    first = find_stage(source).path
-    data = find_data_files(source, read_contract(source).files)
+    stage_file = find_stage(source)
+    first, data = stage_file.path, find_data_files(stage_file, read_contract(source).files)
     own = [] if first.is_relative_to(folder) else [p for p in list_files(source) if not p.is_relative_to(folder)]
     starts = [first, *own, folder / _FAMILIES]
     files = {path for start in starts for path in _list_imported(start, seen)} | set(data)

@@ -13,7 +13,6 @@ This module imports TVM's compiler (1.3 s of CPU time, 200 MB).
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -112,8 +111,8 @@ def _write_stage(recipe: Recipe, model: Model) -> None:
         manifest.manifest_path(library).unlink(missing_ok=True)
         compiled.replace(library)
         weights.replace(manifest.weights_path(library))
-    described = _make_manifest(recipe, model.dims, target, contract, tensors)
-    dataclasses.replace(described, code=code).write(manifest.manifest_path(library))
+    described = _make_manifest(recipe, model.dims, target, contract, tensors, code)
+    described.write(manifest.manifest_path(library))
 
 
 def _make_files(
@@ -138,7 +137,7 @@ def _compile(recipe: Recipe, dims: Dims, target: Target, library: Path) -> tuple
 
 
 def _make_manifest(
-    recipe: Recipe, dims: Dims, target: Target, contract: Contract, tensors: tuple[Tensor, ...]
+    recipe: Recipe, dims: Dims, target: Target, contract: Contract, tensors: tuple[Tensor, ...], code: str
 ) -> Manifest:
     return Manifest(
         stage=recipe.stage,
@@ -157,4 +156,5 @@ def _make_manifest(
         tvm=tvm_runtime.version(),
         sources=recipe.sources,
         checkpoint=recipe.digests.get("checkpoint", ""),
+        code=code,
     )

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from runner.cache.digest import Memo, canonical, module_digests, value_digest
 from runner.errors import RunError
-from runner.graph.contracts import ContractError, find_data_files, find_stage
+from runner.graph.contracts import ContractError, StageFile, find_data_files, find_stage
 from runner.runtime import manifest as manifests
 from runner.runtime.manifest import Manifest
 from stages.contract import TensorType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from runner.graph.types import Graph, StageSpec
@@ -62,20 +62,20 @@ def identity(
 def _identify_python(spec: StageSpec, graph: Graph, config: Mapping[str, Any], memo: Memo) -> dict[str, Any]:
     import numpy as np  # noqa: PLC0415 - keys of compiled stages, and differences, do not need it
 
-    definition = find_stage(spec.module).definition
+    found = find_stage(spec.module)
     return {
-        **({} if definition is None else {"entry": definition}),  # a file may have several
-        "code": {**module_digests(spec.module, memo), **_digest_files(spec, memo)},
+        **({} if found.definition is None else {"entry": found.definition}),  # a file may have several
+        "code": {**module_digests(spec.module, memo), **_digest_files(found, spec.files, memo)},
         "runtime": f"Python {'.'.join(platform.python_version_tuple()[:2])}, NumPy {np.__version__}",
         "config": {key: value_digest(value) for key, value in config.items()},
         "padded": _find_padded(spec, graph),
     }
 
 
-def _digest_files(spec: StageSpec, memo: Memo) -> dict[str, str]:
+def _digest_files(stage_file: StageFile, files: Sequence[str], memo: Memo) -> dict[str, str]:
     """Digest the files that a Python stage reads; they are named as its modules are."""
-    package = find_stage(spec.module).module.rpartition(".")[0].replace(".", "/") or "."
-    return {f"{package}/{path.name}": memo.file(path) for path in find_data_files(spec.module, spec.files)}
+    package = stage_file.module.rpartition(".")[0].replace(".", "/") or "."
+    return {f"{package}/{path.name}": memo.file(path) for path in find_data_files(stage_file, files)}
 
 
 def _find_padded(spec: StageSpec, graph: Graph) -> dict[str, int]:

@@ -150,26 +150,28 @@ def read_stage(name: str) -> StageText:
     """Read the stage that a graph calls `name`.
 
     Raises:
-        ContractError: no stage has that name, or its file has no contract that can be read.
+        ContractError: no stage has that name, its file has no contract that can be read, or a file that the contract
+            names is not there.
     """
     file = find_stage(name)
     try:
-        found = _read(file.path, file.path.stat().st_mtime_ns)
-        return _choose(file, found)
+        found = _choose(file, _read(file.path, file.path.stat().st_mtime_ns))
+        find_data_files(file, found.contract.files)
+        return found
     except (OSError, SyntaxError, ValueError) as error:
         raise ContractError(f"{display_name(name)}: {error}") from error
 
 
-def find_data_files(name: str, files: Sequence[str]) -> list[Path]:
-    """Find the files beside that of the stage that a graph calls `name`, which its contract says it reads.
+def find_data_files(stage_file: StageFile, files: Sequence[str]) -> list[Path]:
+    """Find the files beside that of a stage, which its contract says it reads.
 
     Raises:
         ContractError: one of them is not there.
     """
-    paths = [find_stage(name).path.with_name(file) for file in files]
+    paths = [stage_file.path.with_name(file) for file in files]
     for path in paths:
         if not is_file(path):
-            raise ContractError(f"{display_name(name)}: `files` of its contract names {path.name}, which is not there")
+            raise ContractError(f"`files` of its contract names {path.name}, which is not there")
     return paths
 
 

@@ -8,14 +8,7 @@ from pathlib import Path
 
 from runner.errors import Mistake, suggest
 from runner.files.locate import BUILD_ROOT, display_path
-from runner.graph.contracts import (
-    ContractError,
-    display_name,
-    find_data_files,
-    is_stage_file,
-    read_stage,
-    split_stage_file,
-)
+from runner.graph.contracts import ContractError, display_name, is_stage_file, read_stage, split_stage_file
 from runner.graph.device_kinds import VARIABLE, find_device_files, list_graph_files
 from runner.graph.dim_names import find_names, rename_dims
 from runner.graph.draft import Draft, DraftStage, DraftType
@@ -122,7 +115,6 @@ def check_contracts(draft: Draft) -> Iterator[Mistake]:
             continue
         try:
             found = read_stage(dotted)
-            find_data_files(dotted, found.contract.files)
         except ContractError as error:
             yield Mistake(node.origin, str(error))
             continue

@@ -173,18 +173,22 @@ def is_below(key: str, prefixes: Iterable[str]) -> bool:
     return f"{key}.".startswith(tuple(f"{prefix}." for prefix in prefixes))
 
 
-def check_sha256(parts: Sequence[Path], expected: str) -> None:
+_OTHER_FILE = "damaged, or another version. Fetch it again, or correct sha256 in the model's file"
+
+
+def check_sha256(parts: Sequence[Path], expected: str, name: str = "", meaning: str = _OTHER_FILE) -> None:
     """Check that a file, which may be cut into parts, has the expected digest.
+
+    Args:
+        name: of the file, for the message; that of the parts by default.
+        meaning: of another digest, for the message, and what is to be done.
 
     Raises:
         WeightsError: the file has another digest.
     """
     found = file_sha256(*parts)
     if found != expected.lower():
-        raise WeightsError(
-            f"{join_name(parts)}: its sha256 is {found}, expected {expected}: damaged, or another version. "
-            "Fetch it again, or correct sha256 in the model's file"
-        )
+        raise WeightsError(f"{name or join_name(parts)}: its sha256 is {found}, expected {expected}: {meaning}")
 
 
 def join_name(parts: Sequence[Path]) -> str:

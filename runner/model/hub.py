@@ -97,15 +97,11 @@ def checkpoint(model: ModelSpec) -> Path:
         return model.checkpoint
     hub = model.hub
     file = None if hub is None else hub.checkpoint
-    if hub is not None and file is not None and "checkpoint" in model.overridden:
-        raise WeightsError(
-            f"{model.checkpoint}: no such file; correct model.checkpoint, or do not set it: "
-            f"then {file} of {hub.repo} is fetched"
-        )
+    if model.checkpoint is not None and "checkpoint" in model.overridden:
+        fetched = "" if hub is None or file is None else f": then {file} of {hub.repo} is fetched"
+        raise WeightsError(f"{model.checkpoint}: no such file; correct model.checkpoint, or do not set it{fetched}")
     if hub is not None and file is not None:
         return fetch(hub.repo, hub.revision, file, model.sha256)
-    if model.checkpoint is not None and "checkpoint" in model.overridden:
-        raise WeightsError(f"{model.checkpoint}: no such file; correct model.checkpoint, or do not set it")
     if model.checkpoint is None:
         raise WeightsError(f"model '{model.name}' names neither a checkpoint nor a hub; set model.checkpoint to a file")
     raise WeightsError(f"{model.checkpoint}: no such file, and model '{model.name}' names no hub to get it from")

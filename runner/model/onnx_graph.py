@@ -104,30 +104,30 @@ class OnnxGraph:
         for node in self.nodes:
             for name in node.inputs:
                 self.readers[name].append(node)
-        self._protos: dict[str, Any] = {}
-        for proto in graph.initializer:
-            if proto.name in self._protos:
-                raise WeightsError(f"{file}: tensor '{proto.name}' is stored twice; fetch the file again")
-            self._protos[str(proto.name)] = proto
         if graph.sparse_initializer:
             raise WeightsError(f"{file}: holds sparse tensors, which are not read; save it with dense ones")
-        self.initializers = {name: OnnxTensor(file, name, proto) for name, proto in self._protos.items()}
+        self.initializers: dict[str, OnnxTensor] = {}
+        for proto in graph.initializer:
+            self._add(str(proto.name), proto)
         self._add_constants()
+
+    def _add(self, name: str, proto: Any) -> None:
+        """Add a stored tensor."""
+        if name in self.initializers:
+            raise WeightsError(f"{self.file}: tensor '{name}' is stored twice; fetch the file again")
+        self.initializers[name] = OnnxTensor(self.file, name, proto)
 
     def _add_constants(self) -> None:
         """Add the tensors of Constant nodes."""
         for node in self.nodes:
             if node.op != "Constant" or not node.outputs:
                 continue
-            name = node.outputs[0]
             try:
                 value = node.tensor("value")
             except FormError as error:
                 raise self.error(node, str(error)) from None
-            if value is not None and name in self.initializers:
-                raise WeightsError(f"{self.file}: tensor '{name}' is stored twice; fetch the file again")
             if value is not None:
-                self.initializers[name] = OnnxTensor(self.file, name, value)
+                self._add(node.outputs[0], value)
 
     def error(self, node: Node, fact: str) -> WeightsError:
         """Make the error that a node has a form that is not read."""

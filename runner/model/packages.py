@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import WeightsError
-from runner.files.digest import file_sha256
 from runner.files.locate import install_command
 from runner.model import hub
+from runner.model.checkpoint import check_sha256
 
 if TYPE_CHECKING:
     from runner.graph.types import ModelSpec, PackagesSpec, PartSpec
@@ -33,12 +33,10 @@ def find_checkpoint(model: ModelSpec) -> tuple[Path, ...]:
         return (hub.checkpoint(model),)
     what = f"the checkpoint of model '{model.name}'"
     parts = find_parts(model.packages, what)
-    found = None if model.sha256 is None else file_sha256(*parts)
-    if found != model.sha256:
-        raise WeightsError(
-            f"{what}, {parts[0]} and the parts after it: its sha256 is {found}, expected {model.sha256}: a package is "
-            f"damaged, or the model's file means other weights. {_tell_how(model.packages, again=True)}"
-        )
+    if model.sha256 is not None:
+        meaning = "a package is damaged, or the model's file means other weights. "
+        how = _tell_how(model.packages, again=True)
+        check_sha256(parts, model.sha256, f"{what}, {parts[0]} and the parts after it", meaning + how)
     return parts
 
 
@@ -54,13 +52,13 @@ def find_parts(packages: PackagesSpec, what: str) -> tuple[Path, ...]:
         names = ", ".join(dict.fromkeys(f"{part.package}=={part.version}" for part, _ in found))
         raise WeightsError(
             f"{what} is in the packages {names}: {'; '.join(problems)}. "
-            f"{_tell_how(packages, again=any('has no file' in fact for fact in problems))}"
+            f"{_tell_how(packages, again=all(map(_is_installed, packages.parts)))}"
         )
     return tuple(path for _, path in found if isinstance(path, Path))
 
 
 def _tell_how(packages: PackagesSpec, *, again: bool) -> str:
-    """Say how to install packages; `again` if they are installed, and damaged."""
+    """Say how to install packages; `again` if they are installed, but damaged."""
     if not again:
         return f"Install them with: {install_command(packages.extra)}"
     names = " ".join(f"{part.package}=={part.version}" for part in packages.parts)
@@ -69,11 +67,22 @@ def _tell_how(packages: PackagesSpec, *, again: bool) -> str:
 
 def _find_file(part: PartSpec) -> Path | str:
     """Find the file of a part, or the reason why it cannot be used."""
-    try:
-        distribution = importlib.metadata.distribution(part.package)
-    except importlib.metadata.PackageNotFoundError:
+    distribution = _find_distribution(part)
+    if distribution is None:
         return f"{part.package} is not installed"
     if distribution.version != part.version:
         return f"{part.package} is installed at version {distribution.version}, expected {part.version}"
     path = Path(str(distribution.locate_file(part.file)))
     return path if path.is_file() else f"{part.package} has no file {part.file}"
+
+
+def _is_installed(part: PartSpec) -> bool:
+    distribution = _find_distribution(part)
+    return distribution is not None and distribution.version == part.version
+
+
+def _find_distribution(part: PartSpec) -> importlib.metadata.Distribution | None:
+    try:
+        return importlib.metadata.distribution(part.package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
