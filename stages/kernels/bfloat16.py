@@ -331,8 +331,8 @@ def bf16_conv1d(
     simd, instructions = Simd.of(), bf16_instructions()
     assert instructions is not None
     function = bf16_conv1d_kernel(conv, rows_in, rows_out, simd, instructions)
-    block, numbers = _products_of(simd, instructions).block, conv.numbers if conv.shared else None
-    return call_convolution(function, "bf16_conv1d", conv, tensors, rows_out.of(capacity), block, numbers)
+    block = _products_of(simd, instructions).block
+    return call_convolution(function, "bf16_conv1d", conv, tensors, rows_out.of(capacity), block)
 
 
 def pack_words(packed: NDArray[np.float32]) -> NDArray[np.int32]:

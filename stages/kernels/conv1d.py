@@ -53,11 +53,11 @@ def _kernel(conv: Conv, rows_in: Rows, rows_out: Rows, simd: Simd, products: Pro
     half, in_place, given = tile_rows // 2, products.reads_in_place(conv), None
     with kernel("conv1d") as function:
         buffers = declare_buffers(conv, *products.weights(conv, panel), numbers=NUMBERS if conv.shared else ())
-        reach: Index = (conv.taps - 1) * conv.dilation + 1  # input rows that an output row sees
         if conv.shared:
             dilation, given = buffers.numbers["dilation"], EpilogueNumbers.read(buffers, lanes)
             conv = replace(conv, dilation=dilation, padding=let(dilation * (conv.taps - 1) // 2))
-            reach = opaque(dilation * (conv.taps - 1) + 1)
+        seen = (conv.taps - 1) * conv.dilation + 1  # input rows that an output row sees
+        reach = seen if isinstance(seen, int) else opaque(seen)
         valid_in, valid_out = let(rows_in.of(buffers.length[0])), let(rows_out.of(buffers.length[0]))
         # a transposed convolution runs over input positions, taps - 1 more than there are inputs
         positions = let(valid_in + (conv.taps - 1)) if conv.phases > 1 else valid_out
@@ -171,5 +171,5 @@ def conv1d(
         torch.nn.Conv1d, torch.nn.ConvTranspose1d, torch.nn.Linear. Snake: Ziyin et al. 2020.
     """
     simd = Simd.of()
-    function, numbers = conv1d_kernel(conv, rows_in, rows_out, simd), conv.numbers if conv.shared else None
-    return call_convolution(function, "conv1d", conv, tensors, rows_out.of(capacity), simd.block, numbers)
+    function = conv1d_kernel(conv, rows_in, rows_out, simd)
+    return call_convolution(function, "conv1d", conv, tensors, rows_out.of(capacity), simd.block)

@@ -233,13 +233,14 @@ def call_convolution(
     """Call a convolution's kernel for `rows` output rows; it makes statistics of blocks of `block` rows.
 
     Args:
-        numbers: what a shared kernel is given; None for a kernel that is built for `conv` alone.
+        numbers: what a shared kernel is given; by default the numbers of a convolution that is `shared`.
     """
-    built, width = conv.share() if numbers else conv, padded(conv.outputs)
+    given = numbers or (conv.numbers if conv.shared else {})
+    built, width = conv.share() if given else conv, padded(conv.outputs)
     unused = [tensors.x] * (built.residuals - conv.residuals)
     args: list[nn.Tensor | int] = [tensors.length, tensors.x, tensors.weight, tensors.bias]
     args += [tensor for tensor in (tensors.norm, tensors.alpha, *tensors.residuals, *unused) if tensor is not None]
-    args += (numbers or {}).values()
+    args += given.values()
     y = nn.Tensor.placeholder((rows, width), "float32")
     if not built.statistics:
         return call(function, name, args, out=y), None
