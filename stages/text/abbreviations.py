@@ -179,8 +179,7 @@ _DATE = re.compile(rf"\.?,?[ \u00a0]\d|\.?[-–](?:{'|'.join(SHORT_NAMES)})\b")
 
 
 def ends_sentence(text: str, end: int) -> bool:
-    """Whether a sentence ends behind an abbreviation: the text or paragraph does, or a word that "
-    "begins one follows."""
+    """Whether a sentence ends behind an abbreviation: the text or paragraph does, or a word that begins one follows."""
     match = _NEXT.match(text, end)
     return match is not None and (match[1] is None or match[1] in STARTERS)
 
@@ -192,8 +191,7 @@ def ends_text(text: str, end: int) -> bool:
 
 
 def read_abbreviation(word: str, start: int, end: int, context: Context) -> tuple[Words, int] | None:
-    """Read an abbreviation that ends at `end`, where its dot may be. Gives the words and the end "
-    "of what they read."""
+    """Read an abbreviation that ends at `end`, where its dot may be; gives the words, and the end of what they read."""
     for reading in ABBREVIATIONS[word]:
         if not _fits(reading.where, start, end, context):
             continue

@@ -7,7 +7,7 @@ import re
 from stages.text.codes import spell_out
 from stages.text.numbers import read_as_name
 from stages.text.rules import list_words
-from stages.text.tokens import Token
+from stages.text.tokens import Token, find_kind
 
 # symbol in an address -> spoken
 ADDRESS_SYMBOLS = {
@@ -76,15 +76,16 @@ _TOP = "|".join(sorted(TOP_LEVELS, key=len, reverse=True))
 _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})"
 _TAIL = r"(?::\d{1,5}(?!\d))?(?:[/?#][^\s<>\"“”]*+)?"
 _FILE = "|".join(sorted(FILE_ENDINGS, key=len, reverse=True))
+_LAST = r"(?![A-Za-z0-9_@-]|\.[A-Za-z0-9])"  # no further part of a name follows
 # name -> pattern. The tail of an address has no bound: once it is reached the match succeeds and takes it all.
 MAIL = re.compile(rf"(?:mailto:)?[A-Za-z0-9._%+-]{{1,64}}+@(?:{_LABEL}\.){{1,5}}[A-Za-z]{{2,24}}(?![\w@])")
 WEB = re.compile(r"(?P<scheme>[Hh]ttps?|[Ff]tp|[Ff]ile|[Ss]sh|[Gg]it)://(?P<rest>[^\s<>\"“”]++)")
 HOST = re.compile(
-    rf"(?:localhost(?=:\d)|www\.(?:{_LABEL}\.){{1,4}}[A-Za-z]{{2,24}}|(?:{_LABEL}\.){{1,4}}(?:{_TOP}))(?![A-Za-z0-9_@-]|\.[A-Za-z0-9])"
-    rf"{_TAIL}"
+    rf"(?:localhost(?=:\d)|www\.(?:{_LABEL}\.){{1,4}}[A-Za-z]{{2,24}}|(?:{_LABEL}\.){{1,4}}(?:{_TOP}))"
+    rf"{_LAST}{_TAIL}"
 )
-FILE = re.compile(rf"(?:[A-Za-z0-9_-]{{1,64}}\.){{1,3}}(?P<ending>{_FILE})(?![A-Za-z0-9_@-]|\.[A-Za-z0-9])")
-_ENDING = re.compile(rf"(?<![^\s(\"“]).(?P<ending>{_FILE})(?![A-Za-z0-9_@-]|\.[A-Za-z0-9])")
+FILE = re.compile(rf"(?:[A-Za-z0-9_-]{{1,64}}\.){{1,3}}(?P<ending>{_FILE}){_LAST}")
+_ENDING = re.compile(rf"(?<![^\s(\"“]).(?P<ending>{_FILE}){_LAST}")
 _PARTS = re.compile(r"[A-Za-z]++|\d++|[^\w\s]|_|[^\W\d_a-zA-Z]++")
 _TRAILING = ".,;:!?)]}'’\"”*"
 
@@ -145,4 +146,4 @@ def _is_spelled(part: str) -> bool:
 
 
 def _make_token(word: str, start: int, end: int) -> Token:
-    return Token(word, start, end, kind="letters" if word.isupper() else "word")
+    return Token(word, start, end, kind=find_kind(word))

@@ -173,6 +173,7 @@ def _speak_era(match: re.Match[str], context: Context) -> Words | None:
 
 
 _ST = "(?:st|nd|rd|th)?"
+_DAYS = rf"(?P<day>\d{{1,2}}){_ST}(?:{GAP}?[-–]{GAP}?(?P<last>\d{{1,2}}){_ST})?"  # one, or a range
 # name, pattern, reading, example. Tried in this order.
 FIGURE_DATE_RULES = (
     Rule(
@@ -198,7 +199,7 @@ FIGURE_DATE_RULES = (
 NAMED_DATE_RULES = (
     Rule(
         "month day",
-        rf"(?P<day>\d{{1,2}}){_ST}(?:{GAP}?[-–]{GAP}?(?P<last>\d{{1,2}}){_ST})?(?![\w:%°/]|[.,]\d)",
+        rf"{_DAYS}(?![\w:%°/]|[.,]\d)",
         _speak_day_after_month,
         "March 4",
     ),
@@ -207,8 +208,7 @@ NAMED_DATE_RULES = (
 DATE_RULES = (
     Rule(
         "day month",
-        rf"(?P<day>\d{{1,2}}){_ST}(?:{GAP}?[-–]{GAP}?(?P<last>\d{{1,2}}){_ST})?"
-        rf"(?=[ -](?P<of>of )?(?:the )?{_MONTH}\b)",
+        rf"{_DAYS}(?=[ -](?P<of>of )?(?:the )?{_MONTH}\b)",
         _speak_day_before_month,
         "4 March",
     ),

@@ -8,7 +8,7 @@ from functools import cache
 from stages.text.codes import CODE_RULES, INTERNET_RULES, NAME_RULES, NAMING_WORDS, NUMBER_RULES
 from stages.text.dates import DATE_RULES, DATING_WORDS, FIGURE_DATE_RULES, NAMED_DATE_RULES
 from stages.text.fractions import FRACTION_RULES, VULGAR
-from stages.text.money import MONEY_RULES
+from stages.text.money import CURRENCY_SIGNS, MONEY_RULES
 from stages.text.numbers import read_digits
 from stages.text.phones import CALLED_RULES, CALLING_WORDS, PHONE_RULES
 from stages.text.rules import Context, Rule, Words
@@ -31,9 +31,10 @@ CLASSES: tuple[tuple[tuple[Rule, ...], frozenset[str] | None], ...] = (
     (NUMBER_RULES, None),
 )
 # What may be the first character of a figure, beside digits.
-LEADING = frozenset("$€£¥₹₽₩₿₺+-–—−(.'’#№~" + VULGAR)
+LEADING = frozenset(CURRENCY_SIGNS + "+-–—−(.'’#№~" + VULGAR)
 _BEGINNING = re.compile(
-    rf"[^\W_]|[$€£¥₹₽₩₿₺{VULGAR}]|[-−–—] ?[$€£.−-]?\d|[-−][$€£]|\(\d{{3}}|#[A-Z]{{1,3}}-?\d|[+.'’#№~][$€£]?[\da-fA-F]"
+    rf"[^\W_]|[{CURRENCY_SIGNS}{VULGAR}]"
+    r"|[-−–—] ?[$€£.−-]?\d|[-−][$€£]|\(\d{3}|#[A-Z]{1,3}-?\d|[+.'’#№~][$€£]?[\da-fA-F]"
 )
 _DIGITS = re.compile(r"\d++")
 

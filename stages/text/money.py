@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from stages.text.numbers import read_number
-from stages.text.rules import GAP, NUMBER, Context, Rule, Words, list_words
+from stages.text.rules import END, GAP, NUMBER, Context, Rule, Words, list_words
 
 
 class Currency(NamedTuple):
@@ -71,6 +71,7 @@ DESCRIBED_NOUNS = list_words(
 # Lines of a video, before p: 720p is no money.
 VIDEO_LINES = frozenset({"144", "240", "360", "480", "576", "720"})
 
+CURRENCY_SIGNS = "".join(name for name in CURRENCIES if len(name) == 1)
 _SYMBOLS = "|".join(re.escape(name) for name in sorted(CURRENCIES, key=len, reverse=True) if not name.isalpha())
 _CODES = "|".join(name for name in CURRENCIES if name.isalpha())
 _SCALE = (
@@ -127,21 +128,13 @@ def _speak_money(match: re.Match[str], context: Context) -> Words | None:
         context.british,
     )
     words = _read_amount(match["amount"], currency, scale, noun, british)
-    if match["last"]:
+    last = match.groupdict().get("last")  # of a range, which has the currency before it
+    if last:
         first_scale = match["first_scale"]
         first = _read_amount(match["amount"], currency, first_scale, None, british)
         if not match["again"]:  # one name of the currency, at the end
             first = [*read_number(match["amount"], british), *([MAGNITUDES[first_scale]] if first_scale else [])]
-        words = [*first, "to", *_read_amount(match["last"], currency, scale, noun, british)]
-    return ["minus", *words] if match["minus"] else words
-
-
-def _speak_money_after(match: re.Match[str], context: Context) -> Words | None:
-    if match["minus"] and not context.allows_minus(match.start()):
-        return None
-    currency = CURRENCIES[match["currency"]]
-    noun = _find_noun(match, context)
-    words = _read_amount(match["amount"], currency, match["scale"], noun, context.british)
+        words = [*first, "to", *_read_amount(last, currency, scale, noun, british)]
     return ["minus", *words] if match["minus"] else words
 
 
@@ -163,10 +156,10 @@ MONEY_RULES = (
     ),
     Rule(
         "money behind",
-        rf"{_MINUS}(?P<amount>{_AMOUNT}){_SCALE}{GAP}?(?P<currency>[$£€¥₹₽₩₿₺]|{_CODES})(?![^\W_]){_NOUN}",
-        _speak_money_after,
+        rf"{_MINUS}(?P<amount>{_AMOUNT}){_SCALE}{GAP}?(?P<currency>[{CURRENCY_SIGNS}]|{_CODES}){END}{_NOUN}",
+        _speak_money,
         "5 €",
     ),
     Rule("cents", rf"(?P<amount>{NUMBER})(?P<name>¢)", _speak_cents, "5¢"),
-    Rule("pence", r"(?P<amount>\d{1,3}(?:\.\d{1,2})?)(?P<name>p)(?![^\W_])", _speak_cents, "50p"),
+    Rule("pence", rf"(?P<amount>\d{{1,3}}(?:\.\d{{1,2}})?)(?P<name>p){END}", _speak_cents, "50p"),
 )

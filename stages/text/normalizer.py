@@ -15,6 +15,7 @@ from stages.text.figures import LEADING, find_figure, read_run
 from stages.text.marks import MarkReader, find_joined
 from stages.text.money import CURRENCIES
 from stages.text.romans import ROMANS, read_roman
+from stages.text.rules import END, Words
 from stages.text.speech import Note, Speech
 from stages.text.symbols import GREEK
 from stages.text.tokens import Token
@@ -23,7 +24,7 @@ _PLAIN = re.compile(r"(\s*+)([A-Za-z]++(?:['’][A-Za-z]++)?)(?=[\s,;!?]|\Z)")
 _WORD = re.compile(r"[A-Za-z]++(?:['’][A-Za-z]++)*+")
 _SPACE = re.compile(r"\s++")
 _OTHER_DIGIT = re.compile(r"(?![0-9])\d")
-_DOTTED = re.compile(r"(?:[A-Za-z]\.){1,8}[A-Za-z](?![^\W_])\.?|(?:[A-Za-z]\.){2,8}(?![^\W_])")
+_DOTTED = re.compile(rf"(?:[A-Za-z]\.){{1,8}}[A-Za-z]{END}\.?|(?:[A-Za-z]\.){{2,8}}{END}")
 _DOTTED_NAME = re.compile(r"(?:Ph\.D|M\.Sc|B\.Sc|Ed\.D|Lt\.Col)\b\.?")
 _ADDRESS = re.compile(r"(?<!\w)\d{1,64}+[A-Za-z.@_-]")
 _INITIAL = re.compile(r"[A-Z]\.(?=[ \u00a0]{1,2}([A-Z][\w'’]{0,20}))")
@@ -97,9 +98,14 @@ class Normalizer:
         if symbol.isdecimal() or symbol in LEADING:
             return self._read_figure(at)
         if symbol in "./\\" and (joined := find_joined(self.text, at)):
-            self.speech.add(joined[0], at, joined[1])
-            return joined[1]
+            return self._say(joined, at)
         return self.marks.read(at)
+
+    def _say(self, found: tuple[Words, int], at: int) -> int:
+        """Say words that are read from `at` on; gives the end of what they read, which comes with them."""
+        words, end = found
+        self.speech.add(words, at, end)
+        return end
 
     def _read_figure(self, at: int) -> int:
         """Read a figure, and the letters that are written close to it (5G); else a mark or a run of digits."""
@@ -114,8 +120,7 @@ class Normalizer:
             if joined is None:
                 return self.marks.read(at)
             figure = joined
-        words, end = figure or read_run(self.text, at)
-        self.speech.add(words, at, end)
+        end = self._say(figure or read_run(self.text, at), at)
         return self._read_suffix(end) if self.text[end - 1].isalnum() else end
 
     def _read_suffix(self, at: int) -> int:
@@ -166,7 +171,7 @@ class Normalizer:
         single = len(word) == 1 and word.isascii()
         joint = behind in {"&", "+"} or behind.isdecimal() or self.speech.touches_word(start)
         if word.strip("'"):
-            self.speech.add_word(word.replace("’", "'"), start, end, "letters" if single and joint else "word")
+            self.speech.add_word(word, start, end, "letters" if single and joint else "word")
 
     def _read_compound(self, word: str, at: int, behind: str) -> int | None:
         """Read a word with a symbol or a digit close behind it: an address, U.S., a version, and/or."""
@@ -175,11 +180,9 @@ class Normalizer:
             if not self.speech.touches_word(at) and (address := find_address(text, at)):
                 return self._add_tokens(*address)
             if behind in "/&+#" and (joined := find_joined(text, at)):
-                self.speech.add(joined[0], at, joined[1])
-                return joined[1]
+                return self._say(joined, at)
             if (behind.isdecimal() or behind in "$.-") and (figure := find_figure(self.speech, at)):
-                self.speech.add(figure[0], at, figure[1])
-                return figure[1]
+                return self._say(figure, at)
         return self._read_dotted(at) if behind == "." else None
 
     def _read_dotted(self, at: int) -> int | None:
@@ -220,8 +223,7 @@ class Normalizer:
             self.speech.add([*numeral[:-1], numeral[-1] + "'s"], start, end)
             return end
         if word in CURRENCIES and (money := find_figure(self.speech, start)):
-            self.speech.add(money[0], start, money[1])
-            return money[1]
+            return self._say(money, start)
         return None
 
 

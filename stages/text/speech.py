@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from stages.text.rules import Context, Words
 from stages.text.symbols import CLOSING, MARKS, OPENING
-from stages.text.tokens import Kind, Token
+from stages.text.tokens import Kind, Token, find_kind
 
 _MARKS = frozenset(MARKS.values())
 
@@ -66,7 +66,7 @@ class Speech(Context):
             if word in _MARKS:
                 self.add_mark(word, start, end)
             else:
-                self.add_word(word, start, end, "letters" if word.isupper() else "word")
+                self.add_word(word, start, end, find_kind(word))
 
     def note(self, start: int, end: int, reason: str) -> None:
         """Tell of a part of the text that is not spoken."""

@@ -23,3 +23,8 @@ class Token(NamedTuple):
     end: int
     spaced: bool = True
     kind: Kind = "word"
+
+
+def find_kind(word: str) -> Kind:
+    """Find the kind of a word that a rule has made: one in capitals is spoken letter by letter."""
+    return "letters" if word.isupper() else "word"

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from stages.text.numbers import read_number
-from stages.text.rules import GAP, NUMBER, Context, Rule, Words, list_words
+from stages.text.rules import END, GAP, NUMBER, Context, Rule, Words, list_words
 
 
 class Unit(NamedTuple):
@@ -290,7 +290,7 @@ UNIT_RULES = (
     Rule("height", r"(?P<feet>\d{1,2})['’′] ?(?P<inches>\d{1,2})(?:\"|″|”|''|(?![\w]))", _speak_height, "5'10\""),
     Rule(
         "count",
-        rf"(?P<number>{NUMBER})(?P<scale>k|K|mn|mln|M|bn|tn|m)(?![^\W_])(?=[ ](?P<noun>[a-z]{{4,11}})\b)?",
+        rf"(?P<number>{NUMBER})(?P<scale>k|K|mn|mln|M|bn|tn|m){END}(?=[ ](?P<noun>[a-z]{{4,11}})\b)?",
         _speak_count,
         "10k",
     ),
