@@ -10,6 +10,8 @@ those that are, by four rules; it never touches a symbol that is in the vocabula
 
 Plain NFC or NFD would not do: the combining tilde is a symbol and so is the composed c with cedilla.
 
+A line in another alphabet, such as espeak-ng's, is read with the table of that alphabet first (`stages.text.espeak`).
+
 This module imports neither TVM nor NumPy, so that splitting and timing a line stay light.
 """
 
@@ -21,7 +23,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import count
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 _TIE_BARS = ("\u0361", "\u035c")
 _LIGATURES = {
@@ -39,28 +41,66 @@ _SPELLED = re.compile(r"(?=.*[aeiouy])(?=.*[^aeiouy])[a-z]{3}", re.IGNORECASE)  
 _ASCII_G = {"g": "ɡ"}
 # characters of a keyboard that are typed for an IPA symbol; the error offers the symbol, nothing replaces it
 _LOOK_ALIKES = {"'": "ˈ", "`": "ˈ", "ε": "ɛ", "‑": "—", "-": "—", "–": "—", "ʹ": "ˈ", "∅": "ø", "[": "(", "]": ")"}
+# symbols of espeak-ng and of dictionaries, and how Kokoro's symbols say the same; the error says so
+_EQUIVALENTS = {
+    "\u0329": "'ᵊ' before the consonant says that it is syllabic",  # n̩ l̩ m̩
+    "ɝ": "'ɜɹ' is this vowel",
+    "ɚ": "'əɹ' is this vowel",
+    "ɫ": "'l' is this consonant",
+    "ɬ": "'l' is the nearest consonant",
+    "ʍ": "'w' is the nearest consonant",
+    "ɱ": "'m' is the nearest consonant",
+    "ɦ": "'h' is the nearest consonant",
+    "ˑ": "'ː' is the only length mark",
+    "\u0361": "no tie is needed, and 'ʧ ʤ ʦ ʣ' are one letter",
+    "\u035c": "no tie is needed, and 'ʧ ʤ ʦ ʣ' are one letter",
+    "\u032f": "no mark says that a vowel is not syllabic: leave it out",
+    "\u032a": "no mark says that a consonant is dental: leave it out",
+}
 
 
 class Symbol(NamedTuple):
-    """One code point, and the column (from 1) where it, or the character that became it, stands in the line."""
+    """A symbol of a line.
+
+    Attributes:
+        text: one code point.
+        column: where it, or what became it, stands in the line (from 1); several symbols may have one column.
+        written: what became it, as the line has it; None for a symbol that the line has itself.
+    """
 
     text: str
     column: int
+    written: str | None = None
 
 
-def normalise(phonemes: str, vocab: Container[str]) -> Iterator[Symbol]:
+class Alphabet(Protocol):
+    """An alphabet of lines, other than the vocabulary."""
+
+    def spell(self, line: str, at: int) -> tuple[str | None, int]:
+        """Spell what is at `at` with symbols of the vocabulary.
+
+        Returns:
+            the spelling, None if the alphabet has none; and how many code points of `line` it stands for.
+        """
+
+
+def normalise(phonemes: str, vocab: Container[str], alphabet: Alphabet | None = None) -> Iterator[Symbol]:
     """Yield the symbols of `phonemes`, each with its column.
 
-    They are in the vocabulary's spelling where one of the rules above applies.
+    They are in the vocabulary's spelling where `alphabet` has one, or one of the rules above applies.
     """
-    if all(text in vocab for text in set(phonemes)):  # no rule applies: a few times as fast
+    if alphabet is None and all(text in vocab for text in set(phonemes)):  # no rule applies: a few times as fast
         yield from map(Symbol, phonemes, count(1))
         return
     at = 0
     while at < len(phonemes):
-        spelling, taken = _spell(phonemes, at, vocab)
+        spelling, taken = (None, 1) if alphabet is None else alphabet.spell(phonemes, at)
+        if spelling is None:
+            spelling, size = _spell(phonemes, at, vocab)
+            taken = max(taken, size)
+        written = phonemes[at : at + taken]
         for text in spelling:
-            yield Symbol(text, at + 1)
+            yield Symbol(text, at + 1, None if text == written else written)
         at += taken
 
 
@@ -100,8 +140,7 @@ def refusal(unknown: Sequence[Symbol], vocab: Mapping[str, int]) -> str:
     It says where the first one is, and which known symbol may be meant.
     """
     first = unknown[0]
-    near = _nearest(first.text, vocab)
-    hint = f"; the nearest known one is {_describe(near)}" if near else ""
+    hint = _hint(first.text, vocab)
     rest = f" (and {len(unknown) - 1} more: {summarise(unknown[1:])})" if len(unknown) > 1 else ""
     return (
         f"column {first.column}: unknown symbol {_describe(first.text)}{hint}{rest}. "
@@ -121,6 +160,15 @@ def _describe(text: str) -> str:
     code = f"U+{ord(text):04X}"
     shown = f"\u25cc{text}" if unicodedata.combining(text) else text
     return f"'{shown}' {code}" if text.isprintable() else code
+
+
+def _hint(text: str, vocab: Mapping[str, int]) -> str:
+    """Say what is meant by `text`; '' if nothing known is like it."""
+    equivalent = _EQUIVALENTS.get(text)
+    if equivalent is not None:
+        return f"; {equivalent}"
+    near = _nearest(text, vocab)
+    return f"; the nearest known one is {_describe(near)}" if near else ""
 
 
 def _nearest(text: str, vocab: Mapping[str, int]) -> str | None:

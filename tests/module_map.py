@@ -17,6 +17,7 @@ FOLDERS = (
     "runner",
     *(f"runner/{room}" for room in ROOMS),
     "stages",
+    "stages/text",
     "stages/layers",
     "stages/kernels",
     "stages/operators",

@@ -37,7 +37,7 @@ PAGE = ROOT / "docs" / "graphs.md"
 _FILE = re.compile(r"`([\w/]+\.(?:yaml|py))`[^`\n]*:\n\n```(?:yaml|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _TIME = re.compile(r" *\d+\.\d+( s\b|$)", re.MULTILINE)
-WORDS = "hɛlˈoʊ."
+WORDS = "həlˈO."
 Command = Callable[..., tuple[int, str, str]]
 
 

@@ -64,6 +64,7 @@ input_options = _combine(
     click.option("--vocab", type=click.Path(path_type=Path), help="vocab.json or config.json with the vocabulary."),
     click.option("--speed", type=click.FloatRange(0.25, 4), callback=no_nan, help="Speed; 1 is that of the voice."),
     click.option("--seed", type=int, help="Seed of the noise in the voice's source."),
+    click.option("--alphabet", metavar="NAME", help="Of the phonemes: kokoro, or espeak, espeak-en-gb, espeak-fr ..."),
     click.option("--skip-unknown", is_flag=True, help="Drop symbols that the model does not know, with a warning."),
 )
 

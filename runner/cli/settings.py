@@ -47,6 +47,7 @@ class Settings:
     vocab: Path | None = None
     speed: float | None = None
     seed: int | None = None
+    alphabet: str | None = None
     skip_unknown: bool = False
     outputs: tuple[str, ...] = ()
     stream: bool = False
@@ -113,7 +114,12 @@ class Settings:
     @property
     def params(self) -> dict[str, object]:
         """The parameters that have options."""
-        given = {"speed": self.speed, "seed": self.seed, "skip_unknown": self.skip_unknown or None}
+        given = {
+            "speed": self.speed,
+            "seed": self.seed,
+            "alphabet": self.alphabet,
+            "skip_unknown": self.skip_unknown or None,
+        }
         return {name: value for name, value in given.items() if value is not None}
 
     @property

@@ -10,20 +10,21 @@ and each chunk then replaces what they gave.
 from __future__ import annotations
 
 import dataclasses
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runner.batch.bulk import PartT
 from runner.batch.row_runner import BaseRowRunner, OutputPart, Piece, make_output_part
 from runner.engine.options import RunOptions
+from runner.errors import RunError
 from runner.graph.selection import Scope, find_needed
 from runner.graph.types import GRAPH_INPUTS, Ref
 from runner.runtime.values import STR
+from runner.speech.line_warnings import LineWarnings
 from runner.speech.model import VOICE_TYPE, model_dims
 from runner.speech.split import Chunk, split
 from stages.dims import END_TOKENS
-from stages.symbols import looks_like_text
+from stages.text.espeak import ESPEAK, KOKORO, Alphabet, find_alphabet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,8 +35,7 @@ if TYPE_CHECKING:
     from runner.graph.types import Graph, StageSpec
 
 PHONEMES = "phonemes"  # the port of a tokenizer that takes the text to be cut
-_WHY_TEXT = "no word has a stress mark or an IPA letter, so each letter is spoken as a phoneme"
-_LOG = logging.getLogger("kokoro_run")
+_ALPHABET = "alphabet"  # the parameter that names the alphabet of the lines
 _VOCABULARY = "vocab"  # the key of config.json that a tokenizer takes
 _DEFAULT = RunOptions()
 
@@ -55,6 +55,13 @@ def find_cut(graph: Graph) -> Ref | None:
     return next(iter(sources)) if len(sources) == 1 else None
 
 
+def _find_alphabet(name: str) -> Alphabet | None:
+    try:
+        return find_alphabet(name)
+    except ValueError as error:
+        raise RunError(f"params.{_ALPHABET}: {error}") from None
+
+
 @dataclass(frozen=True)
 class ChunkPiece(Piece):
     """The run of the graph for one chunk of a line."""
@@ -71,11 +78,13 @@ class LineRunner(BaseRowRunner[PartT]):
         """Find where lines are cut; arguments are those of `BaseRowRunner`.
 
         Raises:
-            RunError: the model is not of a family that speaks.
+            RunError: the model is not of a family that speaks; no alphabet has the name that is asked for.
         """
         super().__init__(pipeline, inputs, lines, options)
         graph = pipeline.graph
-        self._skip_unknown = bool({**graph.params, **options.params}.get("skip_unknown", False))
+        params = {**graph.params, **options.params}
+        self._skip_unknown = bool(params.get("skip_unknown", False))
+        self._alphabet = _find_alphabet(str(params.get(_ALPHABET, KOKORO)))
         self._vocab: Mapping[str, int] = pipeline.config.get(_VOCABULARY, {})
         self._dims = model_dims(pipeline)
         self._cut = find_cut(graph)
@@ -86,21 +95,16 @@ class LineRunner(BaseRowRunner[PartT]):
         # A fixed size is no limit to cut at: cutting would change the audio, and a fixed size promises not to.
         bounds = [] if text is None or text.static else [text.max]
         self._input = None if lines is None else Ref(GRAPH_INPUTS, lines)
-        self._texts, self._first_text = 0, ""  # lines that look like text
+        self._warnings = LineWarnings(KOKORO if self._alphabet is None else ESPEAK)
         self._limit = min([self._dims.text_max, *bounds]) - END_TOKENS
 
     def check(self, row: Row) -> None:
-        if self._cut == self._input and looks_like_text(row.data.decode(errors="replace")):
-            self._texts += 1
-            self._first_text = self._first_text or row.label
+        if self._cut == self._input:
+            self._warnings.look(row)
         super().check(row)
 
     def sum_up(self) -> None:
-        more = self._texts - 1
-        if self._texts:
-            others = f" and {more} more line{'s' if more > 1 else ''} look" if more else " looks"
-            _LOG.warning("%s%s like text, not like phonemes: %s", self._first_text, others, _WHY_TEXT)
-        self._texts, self._first_text = 0, ""
+        self._warnings.tell()
 
     def _checkers(self) -> list[str]:
         """The tokenizers, and the stages that choose a row of a voice."""
@@ -134,7 +138,7 @@ class LineRunner(BaseRowRunner[PartT]):
         return [ChunkPiece({**whole.inputs, self._cut.port: c.phonemes}, chunk=c) for c in self._split(text)]
 
     def _split(self, phonemes: str) -> list[Chunk]:
-        return split(phonemes, self._vocab, self._limit, skip_unknown=self._skip_unknown)
+        return split(phonemes, self._vocab, self._limit, alphabet=self._alphabet, skip_unknown=self._skip_unknown)
 
     def _cut_at(self, row: Row, cut: Ref, text: str, *, checks: bool) -> list[Piece]:
         """Cut the text that a stage gave. One chunk needs no override, unless the stage would run a second time."""

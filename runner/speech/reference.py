@@ -32,6 +32,8 @@ from torch import nn
 from transformers import AlbertConfig
 
 from runner.speech.philox import HARMONICS, harmonic_noise
+from stages.symbols import normalise
+from stages.text.espeak import KOKORO, find_alphabet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -266,9 +268,13 @@ class Reference:
         tensor = torch.from_numpy(np.array(value))
         return tensor.to(self.dtype) if tensor.is_floating_point() else tensor
 
-    def _tokenize(self, phonemes: str, **_skip_unknown: torch.Tensor) -> dict[str, torch.Tensor]:
+    def _tokenize(
+        self, phonemes: str, alphabet: str = KOKORO, **_skip_unknown: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
         """As KModel.forward: what the vocabulary lacks is dropped, whatever the graph wants."""
-        vocabulary = self.config["vocab"]
+        vocabulary, table = self.config["vocab"], find_alphabet(alphabet)
+        if table is not None:  # KModel takes Kokoro's own symbols alone
+            phonemes = "".join(symbol.text for symbol in normalise(phonemes, vocabulary, table))
         ids = torch.tensor([[0, *(vocabulary[symbol] for symbol in phonemes if symbol in vocabulary), 0]])
         length, mask = torch.tensor([ids.shape[1]]), torch.zeros_like(ids, dtype=torch.bool)
         return {"input_ids": ids, "length": length, "text_mask": mask, "attention_mask": (~mask).long()}

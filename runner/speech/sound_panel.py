@@ -13,6 +13,7 @@ from runner.speech.sound_plots import Sound, draw_sound
 from runner.speech.speaker import AUDIO, DURATIONS
 from stages.dims import HALF_FRAMES, SAMPLE_RATE_HZ
 from stages.symbols import normalise
+from stages.text.espeak import KOKORO, find_alphabet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,7 +69,8 @@ def _compute_sound(pipeline: Pipeline, run: KeptRun) -> Sound:
 def _label_tokens(pipeline: Pipeline, run: KeptRun, count: int) -> list[str]:
     """The symbols of the tokens; their numbers if the tokens are not those of the line."""
     vocab = pipeline.config["vocab"]
-    symbols = normalise(str(run.state.inputs.get(PHONEMES, "")), vocab)
+    alphabet = find_alphabet(str(run.state.params.get("alphabet", KOKORO)))
+    symbols = normalise(str(run.state.inputs.get(PHONEMES, "")), vocab, alphabet)
     labels = [_SILENCE, *(symbol.text for symbol in symbols if symbol.text in vocab), _SILENCE]
     return labels if len(labels) == count else [str(number) for number in range(count)]
 

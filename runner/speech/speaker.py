@@ -158,10 +158,11 @@ class Speaker(LineRunner[Part]):
         return frames, frames is not None and (bound is None or not bound.static)
 
     def _spans(self, chunk: Chunk, result: Mapping[str, Array], shift: int, samples: int) -> list[Span]:
-        symbols = [symbol for symbol in normalise(chunk.phonemes, self._vocab) if symbol.text in self._vocab]
+        found = normalise(chunk.phonemes, self._vocab, self._alphabet)
+        symbols = [symbol for symbol in found if symbol.text in self._vocab]
         frame = self._dims.frame_samples * self.rate_hz / SAMPLE_RATE_HZ
-        found = timestamps.time_symbols(symbols, result[DURATIONS], frame, result[self.main].size)
-        return timestamps.move_spans(found, columns=chunk.offset, samples=shift, limit=samples)
+        spans = timestamps.time_symbols(symbols, result[DURATIONS], frame, result[self.main].size)
+        return timestamps.move_spans(spans, columns=chunk.offset, samples=shift, limit=samples)
 
 
 def find_main_audio(graph: Graph) -> str:

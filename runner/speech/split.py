@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from stages.symbols import Symbol
+    from stages.symbols import Alphabet, Symbol
 
     Audio = npt.NDArray[np.float32]
 
@@ -81,7 +81,14 @@ def is_word_symbol(symbol: str) -> bool:
     return unicodedata.category(symbol)[0] not in "PZ"
 
 
-def split(phonemes: str, vocab: Mapping[str, int], limit: int, *, skip_unknown: bool = False) -> list[Chunk]:
+def split(
+    phonemes: str,
+    vocab: Mapping[str, int],
+    limit: int,
+    *,
+    alphabet: Alphabet | None = None,
+    skip_unknown: bool = False,
+) -> list[Chunk]:
     """Cut `phonemes` into chunks of at most `limit` symbols; there is one if it has no more.
 
     Symbols are counted as the vocabulary spells them; spaces at a cut belong to no chunk.
@@ -92,7 +99,7 @@ def split(phonemes: str, vocab: Mapping[str, int], limit: int, *, skip_unknown: 
     """
     if len(phonemes) <= limit // 4:  # no character makes more than four symbols: nothing to count
         return [Chunk(phonemes)]
-    symbols = list(normalise(phonemes, vocab))
+    symbols = list(normalise(phonemes, vocab, alphabet))
     known = [symbol for symbol in symbols if symbol.text in vocab]
     if len(known) <= limit:
         return [Chunk(phonemes)]

@@ -6,8 +6,9 @@
                                            |----|----|
                                            start, end: samples of the file, pauses and joints included
 
-A word is a sequence of symbols that are neither spaces nor marks (`split.is_word_symbol`). The two zero tokens are the
-silence around an utterance and belong to no symbol.
+A span is named as the line has it: where one of its characters became two symbols, both are one span. A word is a
+sequence of symbols that are neither spaces nor marks (`split.is_word_symbol`). The two zero tokens are the silence
+around an utterance and belong to no symbol.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class Timing:
     def words(self) -> Iterator[Span]:
         """Give all words in their order."""
         for chunk in self.chunks:
-            for is_word, symbols in groupby(chunk, lambda span: is_word_symbol(span.text)):
+            for is_word, symbols in groupby(chunk, lambda span: is_word_symbol(span.text[0])):
                 if is_word:
                     spans = list(symbols)
                     text = "".join(span.text for span in spans)
@@ -84,7 +85,7 @@ class Timing:
 def time_symbols(
     symbols: Sequence[Symbol], durations: npt.NDArray[np.int64], frame_samples: float, samples: int
 ) -> list[Span]:
-    """Compute when each of `symbols` is spoken in their audio of `samples`.
+    """Compute when each of `symbols` is spoken in their audio of `samples`; those of one column are one span.
 
     Args:
         durations: frames of each token [1, text]: of the symbols, with a zero token at either end; 0 where padded.
@@ -102,10 +103,12 @@ def time_symbols(
             f"of {tokens} tokens and {samples} samples: they cannot be told apart in time"
         )
     ends = [round(frames * frame_samples) for frames in accumulate(durations[0, : tokens - 1].tolist())]
-    return [
-        Span(symbol.text, symbol.column, start, end)
-        for symbol, start, end in zip(symbols, ends[:-1], ends[1:], strict=True)
-    ]
+    spans: list[Span] = []
+    for symbol, start, end in zip(symbols, ends[:-1], ends[1:], strict=True):
+        goes_on = bool(spans) and spans[-1].column == symbol.column  # one character of the line became both symbols
+        begins = spans.pop().start if goes_on else start
+        spans.append(Span(symbol.text if symbol.written is None else symbol.written, symbol.column, begins, end))
+    return spans
 
 
 def move_spans(spans: Iterable[Span], *, columns: int, samples: int, limit: int) -> list[Span]:

@@ -52,6 +52,7 @@ model:
 devices:
   host: cpu:0
 params:
+  alphabet: kokoro
   skip_unknown: false
 dims:
   text: {max: 512}
@@ -66,6 +67,7 @@ stages:
     device: host
     inputs:
       phonemes: str <- input.phonemes
+      alphabet: str <- params.alphabet
       skip_unknown: bool[] <- params.skip_unknown
     outputs:
       input_ids: int64[1, text]

@@ -42,6 +42,7 @@ stages:
     device: host
     inputs:
       phonemes: str <- input.phonemes
+      alphabet: str <- params.alphabet
       skip_unknown: bool[] <- params.skip_unknown
     outputs:
       input_ids: int64[1, text]
@@ -68,6 +69,7 @@ outputs:
 dims:
   text: {max: 16}
 params:
+  alphabet: kokoro
   skip_unknown: false
 """
 )
@@ -91,6 +93,7 @@ dims:
   text: {max: 16}
   samples: {max: 9600}
 params:
+  alphabet: kokoro
   skip_unknown: false
   speed: 1.0
   seed: 0

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import unicodedata
 from pathlib import Path
 
@@ -47,8 +48,8 @@ UNKNOWN = [
 ]
 
 
-def run(phonemes: str, *, skip: bool = False) -> dict[str, np.ndarray]:
-    return tokenize(phonemes, np.array(skip), vocab=VOCAB, plbert=CONFIG["plbert"])
+def run(phonemes: str, *, skip: bool = False, alphabet: str = "kokoro") -> dict[str, np.ndarray]:
+    return tokenize(phonemes, alphabet, np.array(skip), vocab=VOCAB, plbert=CONFIG["plbert"])
 
 
 def ids(text: str) -> list[int]:
@@ -111,6 +112,33 @@ def test_tokenize_drops_unknown_symbols_when_told_and_says_how_many(caplog: pyte
         ports = run("a%b#c#", skip=True)
     assert ports["input_ids"].tolist() == [ids("abc")]
     assert caplog.messages == ["dropped 3 unknown symbols: '%' U+0025, '#' U+0023 x2"]
+
+
+def test_tokenize_reads_a_line_of_espeaks_when_told(caplog: pytest.LogCaptureFixture) -> None:
+    assert run("(en)həlˈoʊ(fr) (en)tʃ", alphabet="espeak")["input_ids"].tolist() == [ids("həlˈO ʧ")]
+    assert caplog.messages == ["dropped 3 marks of a change of language: (en) (fr) (en)"]
+    assert run("ɡˈəʊ", alphabet="espeak-en-gb")["input_ids"].tolist() == [ids("ɡˈQ")]
+    with pytest.raises(StageError, match="column 2: unknown symbol '%'"):
+        run("ɚ%", alphabet="espeak")
+
+
+def test_tokenize_refuses_an_unknown_alphabet() -> None:
+    with pytest.raises(StageError, match=r"^alphabet: no alphabet 'ipa'; expected one of kokoro, espeak, espeak-en-us"):
+        run("h", alphabet="ipa")
+
+
+@pytest.mark.parametrize(
+    ("phonemes", "hint"),
+    [
+        ("fˈɝ", "column 3: unknown symbol 'ɝ' U+025D; 'ɜɹ' is this vowel. Correct it"),
+        ("ɫ", "column 1: unknown symbol 'ɫ' U+026B; 'l' is this consonant. Correct it"),
+        ("n\u0329l\u0329", "'◌\u0329' U+0329; 'ᵊ' before the consonant says that it is syllabic (and 1 more: "),
+        ("n\u0361m", "'◌\u0361' U+0361; no tie is needed, and 'ʧ ʤ ʦ ʣ' are one letter. Correct it"),
+    ],
+)
+def test_a_refusal_says_how_kokoros_symbols_say_the_same(phonemes: str, hint: str) -> None:
+    with pytest.raises(StageError, match=re.escape(hint)):
+        run(phonemes)
 
 
 @pytest.mark.parametrize(("phonemes", "skip"), [("", False), ("", True), ("%#", True)])

@@ -110,7 +110,7 @@ def test_call_stage_runs_one_stage(pipeline: Pipeline) -> None:
         (lambda p: p.run({"phonemes": 3}), "input.phonemes: expected text, got int"),
         (
             lambda p: p.run({"phonemes": WORD}, RunOptions(params={"skip": 1})),
-            "no parameter is called 'skip'; known: skip_unknown",
+            "no parameter is called 'skip'; known: alphabet, skip_unknown",
         ),
         (
             lambda p: p.run({"phonemes": WORD}, RunOptions(params={"skip_unknown": 1})),

@@ -32,7 +32,7 @@ def test_record_holds_what_was_asked_and_what_ran(recorded: Path) -> None:
     first, second = (record.find(recorded, name) for name in sorted(record.runs(recorded)))
     assert first.rows == [RecordedRow("ipa.txt:1", "h", 1), RecordedRow("ipa.txt:3", "ɛ", 3)]
     assert [one.inputs for one in first.graph_runs] == [{"phonemes": "h"}, {"phonemes": "ɛ"}]
-    assert first.graph_runs[0].params == {"skip_unknown": False, "speed": 1.0, "seed": 2}
+    assert first.graph_runs[0].params == {"alphabet": "kokoro", "skip_unknown": False, "speed": 1.0, "seed": 2}
     assert first.statuses() == {"tokenize": "run", "tones": "run"}
     assert second.statuses() == {"tokenize": "hit", "tones": "run"}
     assert (second.asked["source"], second.asked["outputs"]) == ("ipa.txt", ["b.wav"])

@@ -74,7 +74,7 @@ def test_replay_keeps_the_options_of_the_run(run: Run, tiny_model: Path, tiny_ro
     assert samples("ipa.replay.wav") == samples("ipa.wav")
     assert run("replay", "--set", "params.seed=4")[0] == 0
     params = last(stage_cache).graph_runs[0].params
-    assert params == {"speed": 1.5, "seed": 4, "skip_unknown": True}
+    assert params == {"speed": 1.5, "seed": 4, "alphabet": "kokoro", "skip_unknown": True}
 
 
 def test_replay_takes_the_options_of_run_in_place_of_those_of_the_run(
@@ -84,7 +84,7 @@ def test_replay_takes_the_options_of_run_in_place_of_those_of_the_run(
     assert run(tones_graph, *options)[0] == 0
     assert run("replay", "last", "--speed", "2", "--subtype", "PCM_24", "-o", "b.wav", "-q") == (0, "", "")
     found = last(stage_cache)
-    assert found.graph_runs[0].params == {"speed": 2.0, "seed": 3, "skip_unknown": False}
+    assert found.graph_runs[0].params == {"speed": 2.0, "seed": 3, "alphabet": "kokoro", "skip_unknown": False}
     assert soundfile.info("b.wav").subtype == "PCM_24"
     assert soundfile.read("b.wav")[0].max() == pytest.approx(2 * 0.05 + 0.0003, abs=1e-6)
 
@@ -211,7 +211,7 @@ def test_replay_of_a_replay(run: Run, stage_cache: Path) -> None:
     assert run("replay", "--set", "params.seed=7", "-o", "y.wav")[0] == 0
     found = last(stage_cache)
     assert ran(found) == ["decoder", "trim"]
-    assert found.graph_runs[0].params == {"speed": 1.5, "seed": 7, "skip_unknown": False}
+    assert found.graph_runs[0].params == {"speed": 1.5, "seed": 7, "alphabet": "kokoro", "skip_unknown": False}
 
 
 def test_replay_keeps_ids_and_the_numbers_of_lines(run: Run, tones_graph: Path, stage_cache: Path) -> None:

@@ -144,7 +144,7 @@ CALLS: dict[str, Callable[[Pipeline], object]] = {
     "peek": lambda pipeline: pipeline.peek(pipeline.start(WORD), Ref("tokenize", "input_ids")),
     "call_stage": lambda pipeline: pipeline.call_stage(
         "tokenize",
-        {"phonemes": "hɛ", "skip_unknown": np.array(False)},  # type: ignore[dict-item]
+        {"phonemes": "hɛ", "alphabet": "kokoro", "skip_unknown": np.array(False)},  # type: ignore[dict-item]
     ),
     "evict": lambda pipeline: pipeline.evict(),
 }

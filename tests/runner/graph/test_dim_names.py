@@ -87,7 +87,7 @@ def test_axes_that_have_no_consistent_names_are_refused(
 def test_swapped_axes_of_a_stage_with_a_model_are_found(tmp_path: Path) -> None:
     wire = "t_en: float32[1, hidden, text] <- text_encoder.t_en"
     text = edited((wire, wire.replace("float32[1, hidden, text]", "§float32[1, text, hidden]")))
-    gives = "but text_encoder.t_en gives float32[1, hidden, text] (line 87); the axes are swapped"
+    gives = "but text_encoder.t_en gives float32[1, hidden, text] (line 89); the axes are swapped"
     assert_refused(
         tmp_path,
         text,

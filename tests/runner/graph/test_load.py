@@ -23,7 +23,7 @@ ORDER = ["tokenize", "voice", "bert", "duration", "text_encoder", "align", "f0n"
 def test_the_default_graph_is_sound() -> None:
     graph = load_graph(DEFAULT)
     assert list(graph.stages) == ORDER
-    assert graph.params == {"speed": 1.0, "seed": 0, "skip_unknown": False}
+    assert graph.params == {"speed": 1.0, "seed": 0, "alphabet": "kokoro", "skip_unknown": False}
     assert graph.inputs == {"phonemes": parse_type("str"), "voice": parse_type("voice")}
     assert graph.outputs == {"audio": Ref("trim", "audio")}
     assert (graph.dims["frames"].max, graph.dims["frames"].static) == (5120, False)
@@ -84,8 +84,8 @@ SHAPES = [
     (("graph: 1 ", "graph: §2 "), "graph takes 1, not 2"),
     (("name: kokoro", "§nam: kokoro"), "unknown key 'nam'; did you mean 'name'?"),
     (("seed: int64[] <- params.seed\n", "seed: int64[] <- params.seed\n      §seed: int64[] <- params.seed\n"),
-     "duplicate key 'seed'; it is first written in line 128"),
-    (("  trim:\n", "  §decoder:\n"), "duplicate key 'decoder'; it is first written in line 117"),
+     "duplicate key 'seed'; it is first written in line 130"),
+    (("  trim:\n", "  §decoder:\n"), "duplicate key 'decoder'; it is first written in line 119"),
     (("  phonemes: str\n", "  phonemes: §[str]\n"), "inputs.phonemes takes a string, not a list"),
     (("text: {max: 512}", "text: {max: §lots}"),
      "dims.text takes an integer (a static size) or a map with 'max' alone, not 'lots'"),
@@ -128,7 +128,7 @@ def test_all_mistakes_are_reported_sorted_by_line(tmp_path: Path) -> None:
         load_graph(str(path))
     lines = [int(line.removeprefix(f"{path}:").split(":")[0]) for line in messages(caught.value)]
     assert lines == sorted(lines)
-    assert set(lines) == {14, 27, 54, 87, 95, 97}
+    assert set(lines) == {15, 28, 56, 89, 97, 99}
 
 
 def test_a_mistake_is_shown_with_its_line_and_a_caret(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_a_mistake_is_shown_with_its_line_and_a_caret(tmp_path: Path) -> None:
         load_graph(str(path))
     assert str(caught.value).split("\n") == [
         f"{marked}: stage 'tokenize' has no output 'textmask'; did you mean 'text_mask'?",
-        "   72 |       text_mask: bool[1, text] <- tokenize.textmask",
+        "   74 |       text_mask: bool[1, text] <- tokenize.textmask",
         "      |                                            ^",
     ]
 

@@ -27,7 +27,7 @@ def load(folder: Path, *overlays: str, sets: tuple[str, ...] = ()) -> Graph:
 
 def test_maps_merge_and_later_overlays_win(tmp_path: Path) -> None:
     graph = load(tmp_path, "params: {speed: 1.5}", "params: {speed: 2.0}", "dims: {text: {max: 100}}")
-    assert graph.params == {"speed": 2.0, "seed": 0, "skip_unknown": False}
+    assert graph.params == {"speed": 2.0, "seed": 0, "alphabet": "kokoro", "skip_unknown": False}
     assert (graph.dims["text"].max, graph.dims["text"].static) == (100, False)
 
 

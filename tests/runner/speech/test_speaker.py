@@ -119,6 +119,29 @@ def test_times_skip_what_is_dropped(timed_graph: Path) -> None:
     assert [(span.text, span.column) for span in part.spans] == [("h", 1), ("ɛ", 3)]
 
 
+def test_times_name_the_symbols_of_the_line_in_any_alphabet(timed_graph: Path) -> None:
+    (part,) = speaker(timed_graph, timed=True, alphabet="espeak").run(line("t^ʃˈiː ɚ"))
+    assert [(span.text, span.column, span.start // TOKEN, span.end // TOKEN) for span in part.spans] == [
+        ("t^ʃ", 1, 1, 2),
+        ("ˈ", 4, 2, 3),
+        ("iː", 5, 3, 4),
+        (" ", 7, 4, 5),
+        ("ɚ", 8, 5, 7),  # ə and ɹ
+    ]
+
+
+def test_a_line_of_espeaks_is_cut_where_kokoros_symbols_fit(timed_graph: Path) -> None:
+    fits, too_long = "tʃ" * (LIMIT - 2) + " tʃ", "ɚ" * (LIMIT // 2) + " ɚ"
+    for text, sizes in ((fits, [LIMIT]), (too_long, [LIMIT, 2])):
+        parts = list(speaker(timed_graph, alphabet="espeak").run(line(text)))
+        assert [part.result["audio"].size // TOKEN - 2 for part in parts] == sizes
+
+
+def test_an_unknown_alphabet_is_refused(timed_graph: Path) -> None:
+    with pytest.raises(RunError, match=r"^params.alphabet: no alphabet 'ipa'; expected one of kokoro, espeak, "):
+        speaker(timed_graph, alphabet="ipa")
+
+
 def test_identity_is_that_of_everything_but_the_line(timed_graph: Path) -> None:
     one = speaker(timed_graph).identity(None)
     assert speaker(timed_graph).identity(None) == one

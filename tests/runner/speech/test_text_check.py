@@ -99,6 +99,35 @@ def test_a_bad_line_that_looks_like_text_is_told_so(timed_graph: Path, caplog: p
     assert caplog.messages == [f"text.txt:7 looks {LOOKS}"]
 
 
+ESPEAK = (
+    "like phonemes of espeak-ng, which has two letters where Kokoro has one (eɪ A, oʊ O, tʃ ʧ): "
+    "params.alphabet=espeak reads them"
+)
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["həlˈO"], []),
+        (["hɛlˈoʊ"], [f"ipa.txt:1 looks {ESPEAK}"]),
+        (
+            ["hɛ", "hɛlˈoʊ", "hello hell", "tʃˈiːz"],
+            [f"ipa.txt:3 looks {LOOKS}", f"ipa.txt:2 and 1 more line look {ESPEAK}"],
+        ),
+    ],
+)
+def test_lines_that_look_like_espeaks_are_told_once_unless_they_are_read_so(
+    timed_graph: Path, lines: list[str], told: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [Row(text.encode(), f"ipa.txt:{number}", number) for number, text in enumerate(lines, 1)]
+    bulk.check(Speaker(Pipeline(load_graph(str(timed_graph))), {}, "phonemes"), rows)
+    assert caplog.messages == told
+    caplog.clear()
+    options = RunOptions({"alphabet": "espeak"})
+    bulk.check(Speaker(Pipeline(load_graph(str(timed_graph))), {}, "phonemes", options), rows)
+    assert caplog.messages == [message for message in told if LOOKS in message]
+
+
 def test_text_for_a_stage_in_front_is_no_mistake(speaker: Speaker, caplog: pytest.LogCaptureFixture) -> None:
     bulk.check(speaker, [line("hello hell")])
     assert caplog.messages == ["text.txt:7: spell: spelled hello hell"]
