@@ -1,0 +1,119 @@
+"""The stage of espeak-ng, with the library itself."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.contract import StageError
+from stages.espeak import espeak
+from stages.text import espeak_library
+from stages.text.languages import LANGUAGES
+from stages.text.pieces import divide
+from tests.conftest import ROOT
+
+VOCAB = json.loads((ROOT / "configs/models/kokoro-82m/config.json").read_text("utf-8"))["vocab"]
+needs_espeak = pytest.mark.skipif(
+    importlib.util.find_spec("espeakng_loader") is None, reason="espeakng-loader is not installed: extra [espeak]"
+)
+
+
+@needs_espeak
+def test_the_library_tells_its_version() -> None:
+    assert espeak_library.find_version().split(".")[:2] == ["1", "52"]
+
+
+@needs_espeak
+def test_every_alias_gives_the_same() -> None:
+    for letter, name in zip("abefhip", LANGUAGES, strict=True):
+        assert espeak("uno", letter)["phonemes"] == espeak("uno", name)["phonemes"]
+    assert espeak("un", "fr")["phonemes"] == espeak("un", "fr-fr")["phonemes"]
+    with pytest.raises(StageError, match=r"lang: no language 'xx'; expected one of en-us \(a\), en-gb \(b\), es \(e\)"):
+        espeak("uno", "xx")
+
+
+SPOKEN = {
+    ("fr", "L'eau est bonne, les enfants !"): (
+        "lˈo ɛ bˈɔn, lez ɑ̃fˈɑ̃!",
+        {"L'eau": "lˈo", "est": "ɛ", "bonne": "bˈɔn", "les": "lez", "enfants": "ɑ̃fˈɑ̃"},
+    ),
+    ("fr", "Le week-end à 10:30…"): (
+        "lə wˈiːkˈɛnd a dˈiz ˈœʁ tʁˈɑ̃t…",
+        {"Le": "lə", "week-end": "wˈiːkˈɛnd", "à": "a", "10:30": "dˈiz ˈœʁ tʁˈɑ̃t"},
+    ),
+    ("en-us", "the end of the 25 cats—and"): (
+        "ðɪ ˈɛnd ʌvðə twˈɛnti fˈIv kˈæts—ænd",
+        {"end": "ˈɛnd", "of": "ʌv", "the": "ðə", "25": "twˈɛnti fˈIv", "cats": "kˈæts", "and": "ænd"},
+    ),
+    ("en-gb", "No mother here."): ("nˈQ mˈʌðə hˈɪə.", {"No": "nˈQ", "mother": "mˈʌðə", "here": "hˈɪə"}),
+    ("es", "¿Qué tal, señor?"): ("kˈe tˈal, seɲˈoɾ?", {"Qué": "kˈe", "tal": "tˈal", "señor": "seɲˈoɾ"}),
+    ("it", "La pizza!"): ("la pˈiʦːa!", {"La": "la", "pizza": "pˈiʦːa"}),
+    ("pt-br", "Bom dia, irmã"): ("bˈoŋ ʤˈiæ, iɾəmˈɐ̃", {"Bom": "bˈoŋ", "dia": "ʤˈiæ", "irmã": "iɾəmˈɐ̃"}),
+    ("hi", "नमस्ते, पेड़।"): ("nəmˈʌsteː, pˈeːr.", {"नमस्ते": "nəmˈʌsteː", "पेड़": "pˈeːr"}),
+}
+
+
+@needs_espeak
+@pytest.mark.parametrize(("lang", "text"), SPOKEN)
+def test_text_is_spoken_and_each_word_has_its_place(lang: str, text: str) -> None:
+    phonemes, words = SPOKEN[lang, text]
+    found = espeak(text, lang)
+    assert found["phonemes"] == phonemes
+    assert set(phonemes) <= VOCAB.keys()
+    places = np.asarray(found["words"])
+    assert places.dtype == np.int64
+    assert {text[a:b]: phonemes[c:d] for a, b, c, d in places.tolist()} == words
+
+
+@needs_espeak
+@given(st.text(max_size=40), st.sampled_from(LANGUAGES))
+def test_any_text_is_spoken_with_places_in_order_or_refused(text: str, lang: str) -> None:
+    if not any(token.kind == "word" for token in divide(text)):
+        with pytest.raises(StageError, match="no words"):
+            espeak(text, lang)
+        return
+    found = espeak(text, lang)
+    ends = [0, 0]
+    for start, end, first, last in np.asarray(found["words"]).tolist():
+        assert ends[0] <= start < end <= len(text)
+        assert ends[1] <= first <= last <= len(found["phonemes"])
+        ends = [end, last]
+
+
+@needs_espeak
+@pytest.mark.parametrize("text", ["", " \n", "…!", "«»"])
+def test_a_text_without_words_is_refused(text: str) -> None:
+    with pytest.raises(StageError, match="no words"):
+        espeak(text, "fr")
+
+
+@needs_espeak
+def test_threads_with_several_languages_do_not_disturb_each_other() -> None:
+    alone = {lang: espeak("animal total", lang)["phonemes"] for lang in LANGUAGES}
+    assert len(set(alone.values())) == len(LANGUAGES)
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda lang: (lang, espeak("animal total", lang)["phonemes"]), LANGUAGES * 20))
+    assert all(phonemes == alone[lang] for lang, phonemes in found)
+
+
+@pytest.fixture
+def absent(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A process in which espeakng-loader is not installed."""
+    monkeypatch.setitem(sys.modules, "espeakng_loader", None)
+    espeak_library._load.cache_clear()
+    yield
+    espeak_library._load.cache_clear()
+
+
+@pytest.mark.usefixtures("absent")
+def test_without_the_package_the_command_that_installs_it_is_told() -> None:
+    with pytest.raises(StageError, match=r"^espeak-ng is not installed: pip install espeakng-loader$"):
+        espeak("bonjour", "fr")
