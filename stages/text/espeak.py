@@ -1,4 +1,4 @@
-"""espeak-ng's phonemes as Kokoro's symbols: a table for each dialect, and a look at which of both a line has.
+"""Spells the phonemes of espeak-ng with Kokoro's symbols, by a table for each dialect, and tells which a line has.
 
     espeak   həlˈoʊ wˈɜːld   tʃˈɪɹi   bˈʌʔn̩      two letters a diphthong or affricate, length marks, syllabic marks
     Kokoro   həlˈO  wˈɜɹld   ʧˈɪɹi    bˈʌtn       one letter

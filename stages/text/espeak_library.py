@@ -1,4 +1,4 @@
-"""espeak-ng through ctypes: text to IPA in any of its languages.
+"""Calls espeak-ng through ctypes: text to IPA in any of its languages.
 
 The library and its data are those of the package `espeakng-loader` (the extra `espeak`). espeak-ng is under the
 GPL-3.0; nothing of it is in this project. Its state is global: one lock guards it, and each call sets the language
