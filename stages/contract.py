@@ -254,7 +254,7 @@ class Contract:
     Attributes:
         weights: the checkpoint's parts, by prefix, that the stage reads.
         config: the keys of the model's config.json that a Python stage takes by keyword.
-        files: names of files beside the stage's own that it reads, such as tables and weights: they are a part of its
+        files: paths of files that it reads, relative to its own, such as tables and weights: they are a part of its
             code, and its results and its library are made anew when one changes.
     """
 

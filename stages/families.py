@@ -119,6 +119,7 @@ KOKORO = Family(
         SpareTensor(r"\.(norm[12]|adain[12]\.\d+)\.norm\.bias\Z", 0, _NO_AFFINE),
     ),
 )
+NO_FAMILY = Family(name="", dims_of=lambda _: NoDims(), parts=())  # of weights that belong to a stage, not to a model
 FAMILIES = {family.name: family for family in (KOKORO,)}
 DEFAULT_FAMILY = KOKORO.name  # of a model that names none
 

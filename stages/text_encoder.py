@@ -9,18 +9,14 @@ same as `length`, and is not read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from tvm.relax.frontend import nn
 
-from stages import ops
 from stages.contract import In, Out, stage
 from stages.dims import ModelDims
-from stages.dispatch import padded
 from stages.layers.conv import Conv1d
+from stages.layers.embedding import Embedding
 from stages.layers.lstm import LSTM
 from stages.layers.norm import LayerNorm
-from stages.layers.packing import Array, Packed, Shapes, pad_channels
 from stages.layers.port import to_channel_port
 from stages.layers.signal import Axis, Signal
 
@@ -50,24 +46,6 @@ class TextEncoder(nn.Module):
         for block in self.cnn:
             x = block(x)  # [text, hidden]
         return to_channel_port(self.lstm(x))  # [1, hidden, text]
-
-
-class Embedding(Packed):
-    """The table weight [vocabulary, channels], one row a symbol."""
-
-    def __init__(self, vocabulary: int, channels: int) -> None:
-        self.vocabulary, self.channels = vocabulary, channels
-        self.weight = nn.Parameter((vocabulary, padded(channels)), "float32")
-
-    def forward(self, input_ids: nn.Tensor, text: Axis) -> Signal:
-        data = ops.embedding(ids=input_ids, table=self.weight, length=text.length)
-        return Signal(data, self.channels, text)
-
-    def tensors(self) -> Shapes:
-        return {"weight": (self.vocabulary, self.channels)}
-
-    def pack(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
-        return {"weight": pad_channels(tensors["weight"], axis=1)}
 
 
 class ConvBlock(nn.ModuleList):

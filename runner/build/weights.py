@@ -1,6 +1,9 @@
 """Takes the weights of stages from the checkpoint, packs them for the kernels, and writes them beside the library.
 
 checkpoint --take what the contract's `weights` name--> layers' pack --> parameters in the entry's order --> file
+
+A stage with a `.safetensors` file of its own, which `files` of its contract names, takes all its tensors from that, and
+belongs to no model.
 """
 
 from __future__ import annotations
@@ -17,10 +20,13 @@ from tvm.target import Target
 from runner.build.export import find_class, name_stage_in_errors
 from runner.build.targets import ANY_CPU
 from runner.errors import BuildError
+from runner.graph.contracts import find_data_files, find_stage
 from runner.model.checkpoint import Checkpoint, is_below
 from runner.runtime.manifest import ALIGNMENT, Tensor
-from stages.families import Dims
+from stages.families import NO_FAMILY, Dims
 from stages.layers.packing import Array, list_tensors, list_unpacked, pack_module
+
+_OWN_WEIGHTS = ".safetensors"
 
 
 def check_stages(sources: Iterable[str], checkpoint: Checkpoint | None, dims: Dims) -> dict[str, int]:
@@ -34,7 +40,7 @@ def check_stages(sources: Iterable[str], checkpoint: Checkpoint | None, dims: Di
         the number of parameters of each stage; the time of its compilation grows with them.
 
     Raises:
-        WeightsError: tensors are missing, unexpected or misshapen; all of them are listed.
+        WeightsError: tensors are missing, unexpected or misshapen; all of one file are listed.
         BuildError: a stage needs a tensor that its contract does not name, no layer packs a parameter, or the code of
             a stage raises an error.
     """
@@ -44,10 +50,14 @@ def check_stages(sources: Iterable[str], checkpoint: Checkpoint | None, dims: Di
     for source in dict.fromkeys(sources):
         with name_stage_in_errors(source, target), target:
             module = find_class(source)(dims)
-            if checkpoint is not None:
+            own = _open_own(module, source)
+            taken = own or checkpoint
+            if taken is not None:
                 _refuse_unpacked(source, list_unpacked(module))
                 for name, shape in list_tensors(module):
-                    _take(module, source, checkpoint, name, shape)
+                    _take(module, source, taken, name, shape)
+            if own is not None:
+                own.finish()
             counts[source] = len(list(module.named_parameters()))
             wanted |= dict.fromkeys(module.contract.weights)
     if checkpoint is not None:
@@ -70,7 +80,7 @@ def pack(module: nn.Module, source: str, checkpoint: Checkpoint | None, names: S
     Raises:
         BuildError: the stage takes a tensor that its contract does not name, or no layer packs a parameter.
     """
-    arrays = pack_module(module, partial(_take, module, source, checkpoint))
+    arrays = pack_module(module, partial(_take, module, source, _open_own(module, source) or checkpoint))
     _refuse_unpacked(source, [name for name in names if name not in arrays])
     return {name: arrays[name] for name in names}
 
@@ -81,9 +91,17 @@ def _refuse_unpacked(source: str, names: Sequence[str]) -> None:
         raise BuildError(f"{fact}; a layer with parameters is a `Packed` (stages/layers/packing.py)")
 
 
+def _open_own(module: Any, source: str) -> Checkpoint | None:
+    """Open the weights that lie beside the stage, which `files` of its contract names; None if there are none."""
+    files = find_data_files(find_stage(source), module.contract.files)
+    own = [path for path in files if path.suffix == _OWN_WEIGHTS]
+    return Checkpoint.open(own[0], NO_FAMILY) if own else None
+
+
 def _take(module: Any, source: str, checkpoint: Checkpoint | None, key: str, shape: tuple[int, ...]) -> Array:
     name, weights = getattr(module, "PREFIX", "") + key, module.contract.weights
-    if checkpoint is None or not is_below(name, weights):
+    own = any(file.endswith(_OWN_WEIGHTS) for file in module.contract.files)
+    if checkpoint is None or not (own or is_below(name, weights)):
         named = f"names {', '.join(weights)}" if weights else "names none"
         raise BuildError(f"{source} takes the tensor '{name}', but `weights` of its contract {named}; add it there")
     return checkpoint.take(name, shape, source)

@@ -75,7 +75,8 @@ def _identify_python(spec: StageSpec, graph: Graph, config: Mapping[str, Any], m
 def _digest_files(stage_file: StageFile, files: Sequence[str], memo: Memo) -> dict[str, str]:
     """Digest the files that a Python stage reads; they are named as its modules are."""
     package = stage_file.module.rpartition(".")[0].replace(".", "/") or "."
-    return {f"{package}/{path.name}": memo.file(path) for path in find_data_files(stage_file, files)}
+    paths = find_data_files(stage_file, files)
+    return {f"{package}/{name}": memo.file(path) for name, path in zip(files, paths, strict=True)}
 
 
 def _find_padded(spec: StageSpec, graph: Graph) -> dict[str, int]:

@@ -163,16 +163,16 @@ def read_stage(name: str) -> StageText:
 
 
 def find_data_files(stage_file: StageFile, files: Sequence[str]) -> list[Path]:
-    """Find the files beside that of a stage, which its contract says it reads.
+    """Find the files that the contract of a stage says it reads; their paths are relative to its file.
 
     Raises:
         ContractError: one of them is not there.
     """
-    paths = [stage_file.path.with_name(file) for file in files]
-    for path in paths:
-        if not is_file(path):
-            raise ContractError(f"`files` of its contract names {path.name}, which is not there")
-    return paths
+    folder = stage_file.path.parent
+    for file in files:
+        if not is_file(folder / file):
+            raise ContractError(f"`files` of its contract names {file}, which is not there")
+    return [folder / file for file in files]
 
 
 def read_contract(name: str) -> Contract:

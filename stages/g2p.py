@@ -1,0 +1,62 @@
+"""Joins the phonemes of known and unknown words, and says where each word of the text lies in them.
+
+    parts --------------------------+
+    scores --decode--> unknown ones-+--> "həlˈO, wˈɜɹld."    words: [[0, 5, 0, 5], [7, 12, 7, 13]]
+
+Raises:
+    StageError: a word is in no script that the language is written in; its place is named.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stages.contract import In, Out, StageError, stage
+from stages.text.compounds import Part, complete, join
+from stages.text.english import is_british
+from stages.text.part_port import Parts, list_unknown, read_parts
+from stages.text.spelling import decode
+from stages.text.token_port import read_tokens
+from stages.text.tokens import Token
+
+
+@stage(
+    spoken=In("str", "words and marks, as they are spoken"),
+    tokens=In("int64[tokens, 5]", "where each lies (token_port)"),
+    parts=In("str", "of each token, its parts and their phonemes, as JSON (part_port)"),
+    scores=In("float32[1, letters, 144]", "of each letter of unknown parts, how probable it says each chunk"),
+    lang=In("str", "en-us or en-gb"),
+    phonemes=Out("str", "Kokoro's symbols"),
+    words=Out("int64[words, 4]", "a word a row: start and end in the user's text, start and end in `phonemes`"),
+)
+def g2p(spoken: str, tokens: np.ndarray, parts: str, scores: np.ndarray, lang: str) -> dict[str, object]:
+    british, known = is_british(lang), read_parts(parts)
+    unknown = list_unknown(known)
+    said = dict(zip(unknown, decode(unknown, scores[0].tolist()), strict=True)) if unknown else {}
+    pieces: list[str] = []
+    rows: list[tuple[int, int, int, int]] = []
+    at = 0
+    for token, own in zip(read_tokens(spoken, tokens.tolist()), known, strict=True):
+        sound = _pronounce(token, own, said, british=british)
+        space = " " if token.spaced and at else ""
+        first = at + len(space)
+        at = first + len(sound)
+        pieces += (space, sound)
+        if token.kind != "mark":
+            rows.append((token.start, token.end, first, at))
+    return {"phonemes": "".join(pieces), "words": np.array(rows, np.int64).reshape(-1, 4)}
+
+
+def _pronounce(token: Token, parts: Parts, said: dict[str, str], *, british: bool) -> str:
+    """Return the phonemes of a token: of a mark, itself."""
+    complete_ = [part if part.phonemes is not None else _complete(token, part, said, british=british) for part in parts]
+    return join(complete_) or ""
+
+
+def _complete(token: Token, part: Part, said: dict[str, str], *, british: bool) -> Part:
+    if not said[part.text]:
+        raise StageError(
+            f"column {token.start + 1}: '{token.text}' has no letters of English; leave it out, or say how it sounds, "
+            f"as in [{token.text}](/nˈAm/)"
+        )
+    return complete(part, said[part.text], british)

@@ -1,0 +1,44 @@
+"""Words to phonemes by the lexicon, by rules for homographs, endings and compounds; unknown ones as ids of letters.
+
+    spoken, tokens --> homograph rules --> part of speech --+
+                                                            +--> lexicon, endings, compounds --> parts
+                                                            |                                      |
+                                               words around it                       unknown ones  +--> letters
+
+The stage `letters` says what the unknown ones sound like, and `g2p` joins both.
+
+Raises:
+    StageError: the language is not English.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stages.contract import In, Out, stage
+from stages.text.english import is_british, load_pronouncer
+from stages.text.homographs import choose
+from stages.text.part_port import list_unknown, write_parts
+from stages.text.spelling import encode
+from stages.text.token_port import read_tokens
+from stages.text.utterance import pronounce_tokens
+
+
+@stage(
+    files=("text/english.lexicon",),
+    spoken=In("str", "words and marks, as they are spoken"),
+    tokens=In("int64[tokens, 5]", "where each lies (token_port)"),
+    lang=In("str", "en-us or en-gb"),
+    parts=Out("str", "of each token, its parts and their phonemes, as JSON (part_port)"),
+    letters=Out("int64[1, letters]", "ids of the letters of unknown parts (spelling); a zero if all are known"),
+    length=Out("int64[1]", "how many ids; 0 if all parts are known"),
+)
+def lexicon(spoken: str, tokens: np.ndarray, lang: str) -> dict[str, object]:
+    british = is_british(lang)
+    parts = pronounce_tokens(read_tokens(spoken, tokens.tolist()), load_pronouncer(british=british), choose)
+    ids = encode(list_unknown(parts), british=british)
+    return {
+        "parts": write_parts(parts),
+        "letters": np.array([ids or [0]], np.int64),
+        "length": np.array([len(ids)], np.int64),
+    }

@@ -1,0 +1,23 @@
+"""Joins the words between hyphens: they are one word for the lexicon, which has some as they are (to-day, well-known)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from stages.text.tokens import Token
+
+
+def join_hyphenated(tokens: Iterable[Token]) -> list[Token]:
+    """Join words that one character parts in the user's text, and no space when they are spoken."""
+    joined: list[Token] = []
+    for token in tokens:
+        before = joined[-1] if joined else None
+        if before is not None and before.kind == token.kind == "word" and _touch(before, token):
+            joined[-1] = before._replace(text=f"{before.text}-{token.text}", end=token.end)
+        else:
+            joined.append(token)
+    return joined
+
+
+def _touch(before: Token, token: Token) -> bool:
+    return not token.spaced and before.end + 1 == token.start
