@@ -1,0 +1,141 @@
+"""Reads a row as a script: what is spoken, with which voice, at which rate, after which pause.
+
+    Good [pause:0.5s] morning. [voice:am_adam] [rate:1.2] Hello!
+
+    row --read_script--> segments   "Good"   0.5 s "morning."   am_adam, 1.2: "Hello!"
+
+A mark holds until the next one of its kind, or the end of the row:
+
+    [pause:0.5s] [pause:500ms]    silence of 0 to 60 s; pauses next to each other add up
+    [voice:NAME]                  any specification of voices; [voice:] goes back to the run's
+    [rate:1.1]                    a factor of the run's speed, 0.25 to 4; [rate:1] goes back
+
+Spaces around a mark belong to no segment. A `\\[` begins no mark, and every other bracket is left to the stages. A row
+that begins as an SSML document is read by `runner.speech.ssml`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, NoReturn
+
+from runner.errors import RunError
+from runner.speech.mark_values import name_place, read_pause, read_rate, read_voice, shorten
+from runner.speech.segments import Piece, Places, Segment, cut_literally
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Piece", "Places", "Segment", "is_ssml", "read_script"]
+
+_SPACES = " \t\r\n"
+_SSML = re.compile(r"[ \t\r\n]*+<(?:speak|\?xml)")
+# What is meant as a mark, rightly spelled or not.
+_OPENING = re.compile(
+    r"(?<!\\)\[[ \t]*+(?:(pause|voice|rate)[ \t]*+[:=]|(pause)[ \t]++(?=\.?[0-9]))", re.IGNORECASE | re.ASCII
+)
+_MARK = re.compile(r"\[(pause|voice|rate):([^\[\]]*+)\]")
+_EXAMPLES = {"pause": "[pause:0.5s]", "voice": "[voice:af_heart]", "rate": "[rate:1.1]"}
+
+
+def is_ssml(row: str) -> bool:
+    """Whether a row begins as an SSML document."""
+    return _SSML.match(row) is not None
+
+
+def read_script(row: str, *, phonemes: bool = False) -> list[Segment]:
+    """Read a row as the segments that are spoken one after the other; one of its own text if it has no mark.
+
+    Args:
+        row: a text, an SSML document, or a line of phonemes.
+        phonemes: whether it is a line of phonemes, which is never SSML.
+
+    Raises:
+        RunError: a mark or the document is wrong, or there is nothing to speak; it names the place.
+    """
+    if not phonemes and is_ssml(row):
+        from runner.speech.ssml import read_ssml  # noqa: PLC0415 - an XML parser, which few rows need
+
+        return read_ssml(row)
+    marks = list(_find_marks(row, phonemes=phonemes)) if "[" in row else []
+    return _cut(row, marks, phonemes=phonemes) if marks else [Segment(*cut_literally(row, 0, len(row)))]
+
+
+@dataclass
+class _Delivery:
+    """How the next segment is spoken, by the marks in front of it."""
+
+    voice: str | None = None
+    rate: Fraction = Fraction(1)
+    pause: Fraction = Fraction(0)
+    pause_at: int = 0  # where the first mark of the pause stands
+
+    def apply(self, mark: re.Match[str]) -> None:
+        """Follow a mark.
+
+        Raises:
+            ValueError: its value cannot be read.
+        """
+        kind, value = mark[1], mark[2].strip(_SPACES)
+        if kind == "voice":
+            self.voice = read_voice(value) if value else None
+        elif kind == "rate":
+            self.rate = read_rate(value)
+        else:
+            self.pause_at = self.pause_at if self.pause else mark.start()
+            self.pause += read_pause(value)
+
+    def speak(self, row: str, start: int, end: int) -> Segment:
+        """Make the segment of `start` to `end` of a row; the pause is in front of it, and of no other."""
+        segment = Segment(*cut_literally(row, start, end), self.voice, float(self.rate), float(self.pause))
+        self.pause = Fraction(0)
+        return segment
+
+
+def _cut(row: str, marks: list[re.Match[str]], *, phonemes: bool) -> list[Segment]:
+    """Cut a row into the segments between its marks."""
+    delivery, segments, start = _Delivery(), list[Segment](), 0
+    for mark in marks:
+        segments += _speak_trimmed(delivery, row, start, mark.start())
+        try:
+            delivery.apply(mark)
+        except ValueError as error:
+            _refuse(row, mark.start(), str(error), phonemes=phonemes)
+        start = mark.end()
+    segments += _speak_trimmed(delivery, row, start, len(row))
+    if delivery.pause:
+        segments.append(delivery.speak(row, delivery.pause_at, delivery.pause_at))
+    if not segments:
+        raise RunError("nothing is spoken: got marks alone, expected a text or a pause beside them; add one")
+    return segments
+
+
+def _speak_trimmed(delivery: _Delivery, row: str, start: int, end: int) -> list[Segment]:
+    """Make the segment between two marks, or a mark and an end of the row; none if there are spaces alone."""
+    text = row[start:end]
+    if not text.strip(_SPACES):
+        return []
+    skipped = len(text) - len(text.lstrip(_SPACES)) if start else 0  # spaces at the ends of the row stay
+    kept = len(text.rstrip(_SPACES)) if end < len(row) else len(text)
+    return [delivery.speak(row, start + skipped, start + kept)]
+
+
+def _find_marks(row: str, *, phonemes: bool) -> Iterator[re.Match[str]]:
+    """Find the marks of a row; their values are not read yet."""
+    at = 0
+    while opening := _OPENING.search(row, at):
+        mark = _MARK.match(row, opening.start())
+        if mark is None:
+            example = _EXAMPLES[(opening[1] or opening[2]).lower()]
+            _refuse(row, opening.start(), f"{example}, in small letters and without spaces", phonemes=phonemes)
+        yield mark
+        at = mark.end()
+
+
+def _refuse(row: str, start: int, expected: str, *, phonemes: bool) -> NoReturn:
+    end = row.find("]", start) + 1
+    got = shorten(row[start : end or None]) + ("" if end else " without a ']'")
+    fix = "correct the mark" if phonemes else r"correct the mark, or write \[ if it is no mark but text"
+    raise RunError(f"{name_place(row, start)}: got {got}, expected {expected}; {fix}")
