@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 TextSpan = tuple[str, int, int, int]  # text, its column in the row from 1, first sample, the sample after the last
+ToldSpan = tuple[str, int, int, int, str]  # the same of a word of the row, and its phonemes; a pause has no text
 _ABSENT = -1
 
 
@@ -43,6 +44,7 @@ class Entry:
         file: name and sha256 of the file that holds it alone.
         chunks: of each part, the pieces of text and the samples at which they start and end, from the start of the row:
             [text, column, start, end]; empty if nobody asked for times.
+        told: of each part, the words of a text and the pauses: [text, column, start, end, phonemes].
     """
 
     number: int
@@ -51,6 +53,7 @@ class Entry:
     offset: int = 0
     file: tuple[str, str] | None = None
     chunks: list[list[TextSpan]] = field(default_factory=list)
+    told: list[list[ToldSpan]] = field(default_factory=list)
 
 
 class Journal:
@@ -170,10 +173,10 @@ def _entry(line: bytes) -> Entry | None:
     try:
         fields: Any = json.loads(line)
         chunks = [[(str(t), int(c), int(s), int(e)) for t, c, s, e in chunk] for chunk in fields["chunks"]]
+        told = [[(str(t), int(c), int(s), int(e), str(p)) for t, c, s, e, p in part] for part in fields["told"]]
         file = fields["file"] and (str(fields["file"][0]), str(fields["file"][1]))
-        entry = Entry(
-            int(fields["number"]), str(fields["digest"]), int(fields["samples"]), int(fields["offset"]), file, chunks
-        )
+        numbers = int(fields["samples"]), int(fields["offset"])
+        entry = Entry(int(fields["number"]), str(fields["digest"]), *numbers, file, chunks, told)
     except (ValueError, TypeError, KeyError, IndexError):
         return None
     return entry if 0 < entry.number < 1 << 40 else None

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from runner.batch.bulk import CheckResult, Place
-    from runner.batch.journal import Entry, TextSpan
+    from runner.batch.journal import Entry, TextSpan, ToldSpan
     from runner.batch.rows import Row
     from runner.batch.spool import Spool
     from runner.runtime.values import Array
@@ -65,8 +65,8 @@ class Writer(Protocol[PartT_contra]):
     def check_side(self, path: Path) -> None:
         """Find out whether there is a format for the file beside the output; raises RunError."""
 
-    def unpack(self, part: PartT_contra) -> tuple[Array, Sequence[TextSpan]]:
-        """The signal of a part [samples], and when which text is in it, from the start of the part."""
+    def unpack(self, part: PartT_contra) -> tuple[Array, Sequence[TextSpan], Sequence[ToldSpan]]:
+        """The signal of a part [samples], and when which symbols and words are in it, from the start of the part."""
 
     def write(
         self,

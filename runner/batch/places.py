@@ -25,7 +25,7 @@ from runner.files.digest import file_sha256
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from runner.batch.journal import Journal, TextSpan
+    from runner.batch.journal import Journal, TextSpan, ToldSpan
     from runner.batch.output import Destination, Writer
     from runner.batch.rows import Row
 
@@ -53,8 +53,8 @@ class FolderPlace(Generic[PartT]):
         digest = self._digest(row)
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as unnamed:
             spool = Spool(unnamed, Path(tempfile.gettempdir()))
-            samples, chunks = receive(self._to.writer, parts, spool)
-            entry = Entry(row.number, digest, samples, chunks=chunks)
+            samples, chunks, told = receive(self._to.writer, parts, spool)
+            entry = Entry(row.number, digest, samples, chunks=chunks, told=told)
             written = self._to.writer.write(path, self._to.row_side(path), lambda: [(row, entry)], spool, samples)
         self._journal.add(Entry(row.number, digest, written, file=(path.name, file_sha256(path))))
         self._samples += written
@@ -102,13 +102,13 @@ class FilePlace(Generic[PartT]):
         begin = self._spool.begin()
         try:
             # The size is checked at every part, and not at the end alone: hours may lie between.
-            samples, chunks = receive(self._to.writer, parts, self._spool, begin, self._check_size)
+            samples, chunks, told = receive(self._to.writer, parts, self._spool, begin, self._check_size)
         except BaseException as error:
             self._spool.cut(begin)
             if isinstance(error, SizeError):
                 raise SizeError(f"{error}{self._hand_over()}") from error
             raise
-        entry = Entry(row.number, _digest(row, [self._settings]), samples, begin, chunks=chunks)
+        entry = Entry(row.number, _digest(row, [self._settings]), samples, begin, chunks=chunks, told=told)
         self._journal.add(entry)
         self._count(entry)
         return samples
@@ -160,24 +160,26 @@ def receive(
     spool: Spool,
     begin: int = 0,
     check_size: Callable[[int], None] = lambda _samples: None,
-) -> tuple[int, list[list[TextSpan]]]:
+) -> tuple[int, list[list[TextSpan]], list[list[ToldSpan]]]:
     """Write the parts of a row to the spool, from position `begin` on.
 
     Args:
         check_size: is called with the samples of the row so far, after each part.
 
     Returns:
-        the samples of the row, and the text spans of each part from the start of the row.
+        the samples of the row, and the spans of each part from the start of the row: of symbols, and of words.
     """
     samples = 0
     chunks: list[list[TextSpan]] = []
+    told: list[list[ToldSpan]] = []
     for part in parts:
-        signal, spans = writer.unpack(part)
+        signal, spans, words = writer.unpack(part)
         chunks.append([(text, column, samples + start, samples + end) for text, column, start, end in spans])
+        told.append([(text, column, samples + start, samples + end, said) for text, column, start, end, said in words])
         spool.write(signal, begin + samples)
         samples += signal.size
         check_size(samples)
-    return samples, chunks
+    return samples, chunks, told
 
 
 def _digest(row: Row, settings: list[str | None]) -> str:

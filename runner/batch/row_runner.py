@@ -46,10 +46,14 @@ class Piece:
     Attributes:
         inputs: of the graph, by name.
         override: 'stage.port' -> value in place of what the stage gives.
+        params: in place of those of all rows.
+        runs: whether the graph is run for it; a piece that is a pause is made without.
     """
 
     inputs: dict[str, Any]
     override: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, Any] = field(default_factory=dict)
+    runs: bool = True
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ class BaseRowRunner(Generic[PartT]):
             options: of every run of the graph; the label of a run is that of its row.
         """
         self._pipeline, self._inputs, self._lines, self._options = pipeline, dict(inputs), lines, options
-        self._templates: dict[tuple[str, ...], RunTemplate] = {}
+        self._templates: dict[tuple[tuple[str, ...], str], RunTemplate] = {}
 
     def check(self, row: Row) -> None:
         """Find out whether a row could be run: its values, and what the stages of `_checkers` refuse.
@@ -93,8 +97,9 @@ class BaseRowRunner(Generic[PartT]):
         """
         with name_row(row):
             for piece in self._pieces(row, checks=True):
-                template, values = self._template_of(piece)
-                template.check(values, row.label)
+                if piece.runs:
+                    template, values = self._template_of(piece)
+                    template.check(values, row.label)
 
     def sum_up(self) -> None:
         """Log what the rows that were checked have in common, in place of a warning for each."""
@@ -110,10 +115,14 @@ class BaseRowRunner(Generic[PartT]):
         """
         with name_row(row):
             pieces = self._pieces(row)
+        final = next((piece for piece in reversed(pieces) if piece.runs), None)
         for piece in pieces:
+            if not piece.runs:
+                yield from self._pause(row, piece)
+                continue
             with name_row(row):
                 run = self._pipeline.prepare(piece.inputs, self._options_of(row, piece), warn=False)
-                result = self._pipeline.finish(run, last=last and piece is pieces[-1])
+                result = self._pipeline.finish(run, last=last and piece is final)
                 part = self._part(row, piece, run, result)
             yield part
 
@@ -127,14 +136,14 @@ class BaseRowRunner(Generic[PartT]):
         """
         for row in rows:
             with name_row(row):
-                pairs = [self._template_of(piece) for piece in self._planned_pieces(row)]
+                pairs = [self._template_of(piece) for piece in self._planned_pieces(row) if piece.runs]
                 runs = [template.start(values, row.label) for template, values in pairs]
             for run in runs:
                 yield row.label, run
 
     def count_runs(self, row: Row) -> int:
         """Count the runs of the graph that a row takes which `check` has found good."""
-        return len(self._pieces(row, checks=True))
+        return sum(piece.runs for piece in self._pieces(row, checks=True))
 
     def check_devices(self) -> None:
         """Find out whether this machine has the devices that a row may take.
@@ -208,16 +217,27 @@ class BaseRowRunner(Generic[PartT]):
         """Find the template of a piece's run, and the values that differ from run to run."""
         changed = {name: value for name, value in piece.inputs.items() if value is not self._inputs.get(name)}
         values = {**changed, **piece.override}
-        template = self._templates.get(tuple(values))
+        key = tuple(values), repr(piece.params)
+        template = self._templates.get(key)
         if template is None:
             shared = {name: value for name, value in self._inputs.items() if name not in changed}
-            template = RunTemplate(self._pipeline, shared, changed, self._options, piece.override, self._checkers())
-            self._templates[tuple(values)] = template
+            options = self._with_params(piece)
+            template = RunTemplate(self._pipeline, shared, changed, options, piece.override, self._checkers())
+            self._templates[key] = template
         return template, values
+
+    def _with_params(self, piece: Piece) -> RunOptions:
+        if not piece.params:
+            return self._options
+        return dataclasses.replace(self._options, params={**self._options.params, **piece.params})
 
     def _options_of(self, row: Row, piece: Piece) -> RunOptions:
         override = {**self._options.override, **piece.override}
-        return dataclasses.replace(self._options, label=row.label, override=override)
+        return dataclasses.replace(self._with_params(piece), label=row.label, override=override)
+
+    def _pause(self, row: Row, piece: Piece) -> Iterator[PartT]:  # noqa: ARG002 - of a runner whose output has a length
+        """Make the part of a piece that is a pause, if the output has a use for it."""
+        yield from ()
 
     def _part(self, row: Row, piece: Piece, run: RunState, result: Result) -> PartT:
         """Make a part of the output from what the graph gave for a piece.

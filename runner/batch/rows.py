@@ -1,10 +1,15 @@
-"""Reads the rows of an input: one a line, `#` comments and blank lines aside.
+"""Reads the rows of an input: one a line, `#` comments and blank lines aside; or one a paragraph, of prose.
 
     həlˈO              a row, which is called by the number of its line
     utt1<TAB>həlˈO     a row of an input with ids
 
-Spaces at the end of a line are dropped. Those at its start are kept, so that a column in a message is the line's, or
-counts from the tab; so is a `#` that is not the line's first character.
+    Chapter One        a row of prose, which ends at a blank line; it is called by the number of its first line
+                       ... or, where it begins with `<speak` or `<?xml`, at the line with `</speak>`
+    It was late, and
+    it rained.         the next row
+
+Spaces at the end of a row are dropped. Those at its start are kept, so that a column in a message is the row's, or
+counts from the tab; so is a `#` that is not the line's first character, and any in prose.
 
 An input may be read more than once, with only the line at hand in memory: a pipe is copied to a temporary file first.
 """
@@ -12,6 +17,7 @@ An input may be read more than once, with only the line at hand in memory: a pip
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shutil
 import stat
@@ -19,7 +25,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from runner.errors import RunError, line_label, printable
 from runner.files.errors import reading
@@ -28,19 +34,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 STDIN = "-"
+Layout = Literal["lines", "ids", "paragraphs"]
+LINES: Layout = "lines"
+IDS: Layout = "ids"
+PARAGRAPHS: Layout = "paragraphs"
 _SPACES = " \t\r"  # what Python strips beyond these may be a symbol
 _MAX_ID_BYTES, _SHOWN = 200, 40  # a file's name has at most 255 bytes; characters of an id in messages
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_DOCUMENT_STARTS, _DOCUMENT_END = (b"<speak", b"<?xml"), b"</speak>"
 
 
 @dataclass(frozen=True)
 class Row:
-    """A line of an input.
+    """A line of an input, or a paragraph.
 
     Attributes:
-        data: the line without its id, in UTF-8 unless the file is damaged.
+        data: the line without its id, or the lines of the paragraph, in UTF-8 unless the file is damaged.
         origin: where it was written: `ipa.txt:7`, or the option that gave it.
-        number: of the line in the file, from 1.
+        number: of the line in the file, or of the paragraph's first one, from 1.
         id: names the files of the row in place of the number; None for a row without one.
         fault: of the id; '' for none.
     """
@@ -53,7 +64,7 @@ class Row:
 
     @property
     def text(self) -> str:
-        """The line without its id.
+        """The line without its id, or the paragraph.
 
         Raises:
             RunError: it is not UTF-8, or has no id that can name a file where it should.
@@ -82,8 +93,8 @@ def _decode(data: bytes) -> str:
 class FileRows:
     """The rows of a file, read anew by each loop over them."""
 
-    def __init__(self, file: BinaryIO, name: str, *, ids: bool = False) -> None:
-        self._file, self._name, self._ids = file, name, ids
+    def __init__(self, file: BinaryIO, name: str, layout: Layout = LINES) -> None:
+        self._file, self._name, self._layout = file, name, layout
 
     def __iter__(self) -> Iterator[Row]:
         """Give the rows in their order.
@@ -91,12 +102,13 @@ class FileRows:
         Raises:
             RunError: the file cannot be read.
         """
+        return _read(self._lines(), self._name, self._layout)
+
+    def _lines(self) -> Iterator[bytes]:
         position = 0
-        number = 0
         while line := self._line_at(position):
-            number += 1
             position += len(line)
-            yield from _row(line, number, self._name, ids=self._ids)
+            yield line
 
     def _line_at(self, position: int) -> bytes:
         # Loops over one file may be under way at the same time: each seeks its own place.
@@ -105,13 +117,35 @@ class FileRows:
             return self._file.readline()
 
 
-def _row(line: bytes, number: int, name: str, *, ids: bool) -> Iterator[Row]:
-    """Give the row of a line, if it holds one."""
-    origin = f"{name}:{number}"
-    text = line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
-    stripped = text.removesuffix(b"\n").rstrip(_SPACES.encode())
-    if stripped and not stripped.lstrip(_SPACES.encode()).startswith(b"#"):
-        yield _row_with_id(stripped, origin, number) if ids else Row(stripped, origin, number)
+def _read(lines: Iterable[bytes], name: str, layout: Layout) -> Iterator[Row]:
+    """Read the rows of an input."""
+    numbered = ((n, line.removeprefix(_BYTE_ORDER_MARK) if n == 1 else line) for n, line in enumerate(lines, 1))
+    if layout == PARAGRAPHS:
+        yield from _read_paragraphs(numbered, name)
+        return
+    for number, line in numbered:
+        origin, stripped = f"{name}:{number}", line.removesuffix(b"\n").rstrip(_SPACES.encode())
+        if stripped and not stripped.lstrip(_SPACES.encode()).startswith(b"#"):
+            yield _row_with_id(stripped, origin, number) if layout == IDS else Row(stripped, origin, number)
+
+
+def _read_paragraphs(lines: Iterable[tuple[int, bytes]], name: str) -> Iterator[Row]:
+    held: list[bytes] = []
+    first = 0
+    is_document = False
+    for number, line in lines:
+        is_blank = not line.strip()
+        if not held and is_blank:
+            continue
+        if not held:
+            first, is_document = number, line.lstrip().startswith(_DOCUMENT_STARTS)
+        if not is_blank or is_document:
+            held.append(line)
+        if (_DOCUMENT_END in line) if is_document else is_blank:
+            yield Row(b"".join(held).rstrip(), f"{name}:{first}", first)
+            held = []
+    if held:
+        yield Row(b"".join(held).rstrip(), f"{name}:{first}", first)
 
 
 def _row_with_id(line: bytes, origin: str, number: int) -> Row:
@@ -146,38 +180,38 @@ def _fits(char: str) -> bool:
 
 
 @contextlib.contextmanager
-def open_rows(source: str | None, text: str | None, option: str, *, ids: bool = False) -> Iterator[Iterable[Row]]:
-    """Open the rows of the file `source` or, where it is None, the one row `text`; they may be read repeatedly.
+def open_rows(source: str | None, text: str | None, option: str, layout: Layout = LINES) -> Iterator[Iterable[Row]]:
+    """Open the rows of the file `source` or, where it is None, those of `text`; they may be read repeatedly.
 
     Args:
         option: the option that gave `text`.
-        ids: whether each line of the file is an id, a tab and the row.
+        layout: what a row of the file is: a line, an id with a tab and the rest of a line, or a paragraph.
 
     Raises:
         RunError: as `from_option` and `from_file`.
     """
     if source is None:
-        yield from_option(text or "", option)
+        yield from_option(text or "", option, layout)
         return
-    with from_file(source, ids=ids) as rows:
+    with from_file(source, layout) as rows:
         yield rows
 
 
 @contextlib.contextmanager
-def stream_rows(source: str | None, text: str | None, option: str, *, ids: bool = False) -> Iterator[Iterable[Row]]:
+def stream_rows(source: str | None, text: str | None, option: str, layout: Layout = LINES) -> Iterator[Iterable[Row]]:
     """Open rows as `open_rows` does, but to be read once, each when it is asked for: a pipe may still be written to.
 
     Raises:
         RunError: the file cannot be read, or `text` is blank.
     """
     if source is None:
-        yield from_option(text or "", option)
+        yield from_option(text or "", option, layout)
         return
     name = _name(source)
     with contextlib.ExitStack() as stack:
         with reading(name):
             file = sys.stdin.buffer if source == STDIN else stack.enter_context(Path(source).open("rb"))
-        yield _read_once(file, name, ids=ids)
+        yield _read(_read_once(file, name), name, layout)
 
 
 def _name(path: str) -> str:
@@ -189,34 +223,34 @@ def _name(path: str) -> str:
     return "standard input"
 
 
-def _read_once(file: BinaryIO, name: str, *, ids: bool) -> Iterator[Row]:
-    number = 0
+def _read_once(file: BinaryIO, name: str) -> Iterator[bytes]:
     while True:
         with reading(name):
             line = file.readline()
         if not line:
             return
-        number += 1
-        yield from _row(line, number, name, ids=ids)
+        yield line
 
 
-def from_option(text: str, option: str) -> list[Row]:
-    """The one row that an option gives.
+def from_option(text: str, option: str, layout: Layout = LINES) -> list[Row]:
+    """The one row that an option gives; or its paragraphs.
 
     Raises:
         RunError: it is blank.
     """
-    if not text.strip(_SPACES):
-        raise RunError(f"{option}: is blank; give at least one symbol")
-    return [Row(text.rstrip(_SPACES).encode("utf-8", "surrogateescape"), option)]
+    if not text.strip(None if layout == PARAGRAPHS else _SPACES):
+        raise RunError(f"{option}: is blank; give at least one {'word' if layout == PARAGRAPHS else 'symbol'}")
+    data = text.encode("utf-8", "surrogateescape")
+    rows = list(_read(io.BytesIO(data), option, PARAGRAPHS)) if layout == PARAGRAPHS else []
+    return rows if len(rows) > 1 else [Row(data.rstrip(_SPACES.encode()), option)]
 
 
 @contextlib.contextmanager
-def from_file(path: str, *, ids: bool = False) -> Iterator[FileRows]:
+def from_file(path: str, layout: Layout = LINES) -> Iterator[FileRows]:
     """Open the rows of the UTF-8 file at `path`, or of standard input where `path` is '-'.
 
     Args:
-        ids: whether each line is an id, a tab and the row.
+        layout: as that of `open_rows`.
 
     Raises:
         RunError: the file cannot be read, or has no row.
@@ -229,7 +263,7 @@ def from_file(path: str, *, ids: bool = False) -> Iterator[FileRows]:
                 spooled = stack.enter_context(tempfile.TemporaryFile())
                 shutil.copyfileobj(file, spooled)
                 file = spooled
-        rows = FileRows(file, name, ids=ids)
+        rows = FileRows(file, name, layout)
         if next(iter(rows), None) is None:
-            raise RunError(f"{name}: has no line but blank ones and # comments")
+            raise RunError(f"{name}: has no line but blank ones{'' if layout == PARAGRAPHS else ' and # comments'}")
         yield rows

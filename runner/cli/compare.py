@@ -57,7 +57,7 @@ def compare(a: str, b: str, tolerances: tuple[str, ...], cross: bool, probe: str
 
     A and B are each GRAPH[+OVERLAY][+NAME=VALUE]..., as in default+configs/static.yaml+params.seed=1; a RUN that
     `kokoro-run runs` lists, or `last`, with the same additions; or `reference`, the PyTorch package. Graphs speak the
-    lines of the run they are compared with, unless --input or --phonemes gives others.
+    lines of the run they are compared with, unless --input, --phonemes or --text gives others.
     """
     from runner.cli.compare_sides import SideSpec, check_runs, make_sides, match_cases
     from runner.cli.compare_table import PortTable, print_taps

@@ -144,13 +144,12 @@ def match_cases(sides: tuple[Side, Side], settings: Settings) -> list[tuple[Case
     from runner.inspect.sides import GraphSide
 
     graphs = [side for side in sides if isinstance(side, GraphSide)]
-    if settings.source is not None and settings.phonemes is not None:
-        raise click.UsageError("give one of --input FILE and --phonemes TEXT")
+    settings.check_source()
     if not _has_no_lines(settings):
         return [(case, case) for case in _read_cases(graphs[0], settings)]
     own = [[_apply_options(case, side, settings) for case in side.cases] for side in graphs if side.cases is not None]
     if not own:
-        raise click.UsageError("neither A nor B is a run, so give --input FILE or --phonemes TEXT")
+        raise click.UsageError("neither A nor B is a run, so give --input FILE, --phonemes TEXT or --text TEXT")
     if len({len(cases) for cases in own}) > 1:
         raise RunError(f"{sides[0].name} has {len(own[0])} utterances and {sides[1].name} {len(own[1])}; give --input")
     return list(zip(own[0], own[-1], strict=True))
@@ -158,7 +157,7 @@ def match_cases(sides: tuple[Side, Side], settings: Settings) -> list[tuple[Case
 
 def _has_no_lines(settings: Settings) -> bool:
     """Whether no option gives lines or inputs; a run then uses those of its record."""
-    return settings.source is None and settings.phonemes is None and not settings.inputs
+    return settings.source is settings.phonemes is settings.text is None and not settings.inputs
 
 
 def check_runs(sides: tuple[Side, Side], cases: list[tuple[Case, Case]], settings: Settings, *, computes: bool) -> None:
@@ -193,7 +192,7 @@ def _read_cases(side: GraphSide, settings: Settings) -> list[Case]:
     from runner.inspect.sides import Case
 
     params = settings.params
-    with settings.open_rows() as rows:
+    with settings.open_rows(side.graph) as rows:
         given = GivenInputs(side.graph, settings)
         runner = make_runner(side.pipeline, given, RunOptions(params))
         runs = runner.runs([given.make_row()] if rows is None else rows)

@@ -1,6 +1,6 @@
 """Reads the inputs of a graph from the options: the one that takes lines, and those that all lines share.
 
---input FILE, --phonemes TEXT    the rows of the input that takes lines
+--input FILE, --text TEXT, --phonemes TEXT    the rows of the input that takes lines
 --in NAME=VALUE                  a number, true, false, a list such as [1, 2.5], a text, a voice
 --in NAME=@FILE                  an array from a .npy file, a text from any other
 --voice VOICE                    the input of type voice
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from runner.graph.types import Graph
     from stages.contract import Type
 
-PHONEMES = "phonemes"
+PHONEMES, TEXT = "phonemes", "text"  # the inputs of speech: lines of phonemes, prose
 NO_LINES = "the inputs"  # the origin of the one row of a graph that takes no lines
 _VOICE = "voice"
 
@@ -91,8 +91,8 @@ class GivenInputs:
             )
         if free:
             return PHONEMES if PHONEMES in free else free[0]
-        source = "--input" if self._settings.source is not None else "--phonemes"
-        if self._settings.source is not None or self._settings.phonemes is not None:
+        source = next(iter(self._settings.list_given(("source", "phonemes", "text"))), None)
+        if source is not None:
             if texts:
                 raise click.UsageError(f"{source} and --in give the same text, {texts[0]}; leave one out")
             known = ", ".join(f"{name}: {type_}" for name, type_ in self._graph.inputs.items()) or "none"
@@ -109,9 +109,27 @@ class GivenInputs:
             text = read_text(self._line, self.lines)
             return Row(text.encode("utf-8", "surrogateescape"), f"--in {self.lines}")
         if self.lines is not None:
-            options = "one of --input FILE and --phonemes TEXT" if self.lines == PHONEMES else "--input FILE"
+            own = f" and --{self.lines} TEXT" if self.lines in (PHONEMES, TEXT) else ""
+            options = f"one of --input FILE{own}" if own else "--input FILE"
             raise click.UsageError(f"give {options}, or --in {self.lines}=TEXT")
         return Row(b"", NO_LINES)
+
+
+def takes_prose(graph: Graph) -> bool:
+    """Whether the rows of a graph are paragraphs of text."""
+    return graph.inputs.get(TEXT) == STR and PHONEMES not in graph.inputs
+
+
+def check_option(graph: Graph, settings: Settings) -> None:
+    """Check that the option that gives one utterance is that of the graph.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if settings.text is not None and graph.inputs.get(PHONEMES) == STR:
+        raise click.UsageError(f"{graph.path} takes phonemes, not text: give --phonemes, or a graph such as `text`")
+    if settings.phonemes is not None and takes_prose(graph):
+        raise click.UsageError(f"{graph.path} takes text, not phonemes: give --text, or a graph such as `default`")
 
 
 def find_voices(inputs: Iterable[str], settings: Settings) -> dict[str, str]:

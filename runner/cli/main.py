@@ -72,10 +72,10 @@ def _refuse_misspelled_command(word: str, commands: list[str]) -> None:
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="kokoro-run")
 def cli() -> None:
-    """Run graphs of stages, such as `default`, which speaks phonemes.
+    """Run graphs of stages, such as `text`, which speaks: kokoro-run text --text "Hello world."
 
-    `kokoro-run GRAPH --input ipa.txt` is short for `kokoro-run run GRAPH --input ipa.txt`. GRAPH is a YAML file, or the
-    name of one that comes with the package: `default`.
+    `kokoro-run GRAPH ...` is short for `kokoro-run run GRAPH ...`. GRAPH is a YAML file, or the name of one that comes
+    with the package: `text` speaks English text, `default` phonemes.
     """
 
 
@@ -111,7 +111,7 @@ def run(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: A
     from runner.cli.run import execute, execute_stream
 
     checked = options.load(graph, overlays, sets, cache)
-    with settings.open_rows(once=settings.stream) as lines:
+    with settings.open_rows(checked, once=settings.stream) as lines:
         if settings.stream:
             execute_stream(checked, settings, lines, cache)
         else:

@@ -47,11 +47,13 @@ input_options = _combine(
         "--input",
         "source",
         metavar="FILE",
-        help="Lines for the input that takes them, as phonemes; '-' is standard input.",
+        help="What is spoken: lines of phonemes, or paragraphs of text; '-' is standard input.",
     ),
     click.option(
-        "--ids", is_flag=True, help="Each line of --input is ID, a tab and the phonemes; outputs are called ID."
+        "--ids", is_flag=True, help="Each line of --input is ID, a tab and what is spoken; outputs are called ID."
     ),
+    click.option("--lines", is_flag=True, help="Each line of --input is an utterance, as of phonemes; not paragraphs."),
+    click.option("--text", metavar="TEXT", help="Text to speak, in place of --input; for graphs such as `text`."),
     click.option("--phonemes", metavar="TEXT", help="Phonemes of one utterance, in place of --input."),
     click.option(
         "--in",
@@ -133,9 +135,7 @@ run_options = _combine(
         "--pause",
         type=click.FloatRange(0, 60),
         callback=no_nan,
-        default=0.3,
-        show_default=True,
-        help="Silence between lines [s].",
+        help="Silence between lines or paragraphs [s].  [default: 0.3 between lines, 0.6 between paragraphs]",
     ),
     click.option(
         "--subtype", metavar="NAME", help="How a sample is stored: PCM_16, FLOAT, ...  [default: PCM_16 in a .wav]"

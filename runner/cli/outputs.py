@@ -175,7 +175,7 @@ class OutputPlaces:
         from runner.speech.audio_output import AudioWriter
 
         settings = self._settings
-        writer = AudioWriter(target.name, graph.audio[target.name], settings.subtype, settings.pause)
+        writer = AudioWriter(target.name, graph.audio[target.name], settings.subtype, settings.find_pause(graph))
         side = settings.timestamps if not self._audio else None
         if target.path is not None and is_stream(target.path):
             return make_destination(target.path, writer, side, settings)

@@ -35,7 +35,7 @@ def plan(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: 
     checked = options.load(graph, overlays, sets, cache)
     check_checkpoint_path(checked, settings.build_dir)
     settings.scope.check(checked)
-    with settings.open_rows() as lines:
+    with settings.open_rows(checked) as lines:
         pipeline = make_pipeline(checked, settings, cache)
         inputs = GivenInputs(checked, settings)
         rows = [inputs.make_row()] if lines is None else lines

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from runner.graph.types import Graph
 
+_ROWS = {"source", "phonemes", "text"}  # settings that give rows
 _LEFT_OUT = (  # options of a run that a replay does not take over
     *("speed", "seed", "alphabet", "skip_unknown"),  # the recorded graph holds their values
     *("start", "only", "refresh", "no_resume"),  # they force stages to run
@@ -53,17 +54,17 @@ def replay(name: str | None, overlays: tuple[str, ...], sets: tuple[str, ...], *
     then, rows = take_rows(found)
     inputs, load = (leave_out(getattr(then, name), given.get(name, ())) for name in ("inputs", "load"))
     given |= {name: (*kept, *given[name]) for name, kept in (("inputs", inputs), ("load", load)) if name in given}
-    has_lines = "source" in given or "phonemes" in given
+    has_lines = bool(_ROWS & given.keys())
     if has_lines:
         load = ()  # its arrays are of the lines of the run
-        given = {"source": None, "phonemes": None, "load": load, **given}
+        given = {**dict.fromkeys(_ROWS), "load": load, **given}
     elif gives_lines(graph, given.get("inputs", ())):
-        rows, given = None, {"source": None, "phonemes": None, **given}
+        rows, given = None, {**dict.fromkeys(_ROWS), **given}
     options = ["load", "inputs", *(name for name in ("vocab", "voice") if name not in given)]
     check_inputs(found, graph, options, dataclasses.replace(then, inputs=inputs, load=load))
     settings = _make_settings(found, then, graph, {**given, "overlays": overlays})
     settings.check_source()
-    with settings.open_rows(once=settings.stream) if has_lines else contextlib.nullcontext(rows) as lines:
+    with settings.open_rows(graph, once=settings.stream) if has_lines else contextlib.nullcontext(rows) as lines:
         if settings.stream:
             execute_stream(graph, settings, lines, None if settings.no_cache else cache)
         else:

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from runner.engine.options import RunOptions
     from runner.engine.record import RunRecord
     from runner.graph.selection import Scope
+    from runner.graph.types import Graph
 
 _TUPLES = ("refresh", "load", "overlays", "inputs", "outputs", "sweep")
+_LINE_PAUSE_S, _PARAGRAPH_PAUSE_S = 0.3, 0.6  # besides the silence that an utterance begins and ends with
 _PATHS = ("vocab", "build_dir", "save_tensors", "report", "trace", "cache_dir")
 
 
@@ -41,7 +43,9 @@ class Settings:
 
     source: str | None = None
     ids: bool = False
+    lines: bool = False
     phonemes: str | None = None
+    text: str | None = None
     inputs: tuple[str, ...] = ()
     voice: str | None = None
     vocab: Path | None = None
@@ -51,7 +55,7 @@ class Settings:
     skip_unknown: bool = False
     outputs: tuple[str, ...] = ()
     stream: bool = False
-    pause: float = 0.3
+    pause: float | None = None
     subtype: str | None = None
     threads: int | None = None
     timings: bool = False
@@ -134,31 +138,50 @@ class Settings:
         """Whether every port of a run is wanted."""
         return self.save_tensors is not None or self.report is not None
 
+    def find_pause(self, graph: Graph) -> float:
+        """Find the silence between two rows [s]."""
+        from runner.cli.inputs import takes_prose
+
+        if self.pause is not None:
+            return self.pause
+        return _PARAGRAPH_PAUSE_S if takes_prose(graph) and not (self.ids or self.lines) else _LINE_PAUSE_S
+
     def check_source(self) -> None:
         """Check that no two options give the rows, and that --ids has lines to take them from.
 
         Raises:
             UsageError: two options do, or there are no lines.
         """
-        if self.source is not None and self.phonemes is not None:
-            raise click.UsageError("give one of --input FILE and --phonemes TEXT")
+        if sum(given is not None for given in (self.source, self.phonemes, self.text)) > 1:
+            raise click.UsageError("give one of --input FILE, --phonemes TEXT and --text TEXT")
         if self.ids and self.source is None:
             raise click.UsageError("--ids: the ids are in the lines of --input FILE")
+        if self.lines and self.source is None:
+            raise click.UsageError("--lines: the lines are those of --input FILE")
 
     @contextlib.contextmanager
-    def open_rows(self, *, once: bool = False) -> Iterator[Iterable[Row] | None]:
-        """Open the rows of --input or --phonemes; None if neither is given.
+    def open_rows(self, graph: Graph, *, once: bool = False) -> Iterator[Iterable[Row] | None]:
+        """Open the rows of --input, --phonemes or --text; None if none is given.
 
         Args:
+            graph: takes them; prose is read by paragraphs.
             once: each row is read when it is asked for, and only once: a pipe may still be written to.
+
+        Raises:
+            UsageError: the graph takes text, and the option is for phonemes; or the other way round.
         """
         from runner.batch import rows
+        from runner.cli.inputs import check_option, takes_prose
 
-        if self.source is None and self.phonemes is None:
+        if self.source is None and self.phonemes is None and self.text is None:
             yield None
             return
+        check_option(graph, self)
+        prose = takes_prose(graph) and not self.lines
+        layout = rows.IDS if self.ids else rows.PARAGRAPHS if prose else rows.LINES
+        option, text = ("--phonemes", self.phonemes) if self.text is None else ("--text", self.text)
         open_rows = rows.stream_rows if once else rows.open_rows
-        with open_rows(self.source, self.phonemes, "--phonemes", ids=self.ids) as found:
+        with open_rows(self.source, text, option, layout) as found:
             yield found
 
     def open_cache(self) -> Cache | None:
@@ -211,7 +234,7 @@ class Settings:
 
     def spell_inputs(self) -> str:
         """Spell the options that were given for lines, voice and parameters: `--speed 2 --skip-unknown`."""
-        given = {"input": self.source, "phonemes": self.phonemes, "voice": self.voice, **self.params}
+        given = {"input": self.source, "phonemes": self.phonemes, "text": self.text, "voice": self.voice, **self.params}
         options = ((f"--{name.replace('_', '-')}", value) for name, value in given.items() if value is not None)
         return " ".join(option if value is True else f"{option} {value}" for option, value in options)
 

@@ -59,7 +59,7 @@ def stream(pipeline: Pipeline, settings: Settings, given: GivenInputs, rows: Ite
             f"{pipeline.graph.path}: a graph that is streamed takes lines of phonemes, or makes them of text"
         )
     failed: list[LineError] = []
-    pause = np.zeros(round(settings.pause * speaker.rate_hz), np.float32)
+    pause = np.zeros(round(settings.find_pause(pipeline.graph) * speaker.rate_hz), np.float32)
     first_s = None
     try:
         with PcmWriter(find_output("--stream"), console.OUTPUT, settings.subtype) as writer:

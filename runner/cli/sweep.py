@@ -77,7 +77,7 @@ def sweep(
     outputs = [_place_outputs(point, checked, settings) for point, checked in zip(points, graphs, strict=True)]
     reports: list[tuple[_Point, Report, _Counts, float]] = []
     try:
-        with settings.open_rows() as rows:
+        with settings.open_rows(graphs[0]) as rows:
             for point, checked, places in zip(points, graphs, outputs, strict=True):
                 if not settings.quiet:
                     click.echo(f"{point.name}:", err=True)

@@ -10,13 +10,13 @@ import numpy as np
 from runner.speech import timestamp_files
 from runner.speech.audio_file import AudioFile, choose_format
 from runner.speech.speaker import Part
-from runner.speech.timestamps import Span, Timing
+from runner.speech.timestamps import Span, Timing, WordSpan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from runner.batch.journal import Entry, TextSpan
+    from runner.batch.journal import Entry, TextSpan, ToldSpan
     from runner.batch.row_runner import OutputPart
     from runner.batch.rows import Row
     from runner.batch.spool import Spool
@@ -59,10 +59,11 @@ class AudioWriter:
     def check_side(self, path: Path) -> None:
         timestamp_files.check_format(path)
 
-    def unpack(self, part: Part | OutputPart) -> tuple[Array, list[TextSpan]]:
-        spans = part.spans if isinstance(part, Part) and part.main == self.name else []
+    def unpack(self, part: Part | OutputPart) -> tuple[Array, list[TextSpan], list[ToldSpan]]:
         audio: Array = part.outputs[self.name].reshape(-1)
-        return audio, [(span.text, span.column, span.start, span.end) for span in spans]
+        if not isinstance(part, Part) or part.main != self.name:
+            return audio, [], []
+        return audio, [(span.text, span.column, span.start, span.end) for span in part.spans], list(part.words)
 
     def write(
         self,
@@ -88,7 +89,8 @@ class AudioWriter:
         start = 0
         for row, entry in entries:
             chunks = [[Span(*fields).later(start) for fields in chunk] for chunk in entry.chunks]
-            yield Timing(row.origin, row.text, start, start + entry.samples, chunks, row.id)
+            told = [[WordSpan(*fields).later(start) for fields in part] for part in entry.told]
+            yield Timing(row.origin, row.text, start, start + entry.samples, chunks, row.id, told)
             start += entry.samples + self.gap
 
 

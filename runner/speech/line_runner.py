@@ -1,16 +1,17 @@
 """Runs a graph on lines of phonemes, each of which is cut where it is too long for the model.
 
-    line --> split --> chunks                       the graph's input is phonemes
-    line --> stages in front --> split --> chunks   a stage gives them, from text
+    line --> segments --> split --> chunks                       the graph's input is phonemes
+    text --> segments --> stages in front --> split --> chunks   a stage gives them, from text
 
-The cut is at the text that the tokenizer takes. Where stages in front of it give that text, they run once for the line,
-and each chunk then replaces what they gave.
+Marks in a row (script) part it into segments with a pause before them, a voice or a rate of their own. The cut is at
+the text that the tokenizer takes. Where stages in front of it give that text, they run once for the segment, and each
+chunk then replaces what they gave.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+import logging
 from typing import TYPE_CHECKING, Any
 
 from runner.batch.bulk import PartT
@@ -20,24 +21,33 @@ from runner.errors import RunError
 from runner.graph.selection import Scope, find_needed
 from runner.graph.types import GRAPH_INPUTS, Ref
 from runner.runtime.values import STR
+from runner.speech.error_places import placing_errors
 from runner.speech.line_warnings import LineWarnings
 from runner.speech.model import VOICE_TYPE, model_dims
-from runner.speech.split import Chunk, split
+from runner.speech.pieces import ChunkPiece, PausePiece, put_pauses
+from runner.speech.script import read_script
+from runner.speech.split import Chunk, is_word_symbol, split
+from runner.speech.word_places import PORT, place_words
 from stages.dims import END_TOKENS
 from stages.text.espeak import ESPEAK, KOKORO, Alphabet, find_alphabet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from runner.batch.rows import Row
     from runner.engine.pipeline import Pipeline, Result
     from runner.engine.run_state import RunState
     from runner.graph.types import Graph, StageSpec
+    from runner.speech.script import Segment
 
 PHONEMES = "phonemes"  # the port of a tokenizer that takes the text to be cut
 _ALPHABET = "alphabet"  # the parameter that names the alphabet of the lines
 _VOCABULARY = "vocab"  # the key of config.json that a tokenizer takes
+_SPEED = "speed"  # the parameter that a rate multiplies
 _DEFAULT = RunOptions()
+_LOG = logging.getLogger("kokoro_run")
+_Front = tuple[str, Any]
+"""The phonemes that the stages in front give, and the rows of their port `words`, if they have it and it is wanted."""
 
 
 def find_tokenizers(graph: Graph) -> list[StageSpec]:
@@ -60,13 +70,6 @@ def _find_alphabet(name: str) -> Alphabet | None:
         return find_alphabet(name)
     except ValueError as error:
         raise RunError(f"params.{_ALPHABET}: {error}") from None
-
-
-@dataclass(frozen=True)
-class ChunkPiece(Piece):
-    """The run of the graph for one chunk of a line."""
-
-    chunk: Chunk = dataclasses.field(default_factory=lambda: Chunk(""))
 
 
 class LineRunner(BaseRowRunner[PartT]):
@@ -95,6 +98,9 @@ class LineRunner(BaseRowRunner[PartT]):
         # A fixed size is no limit to cut at: cutting would change the audio, and a fixed size promises not to.
         bounds = [] if text is None or text.static else [text.max]
         self._input = None if lines is None else Ref(GRAPH_INPUTS, lines)
+        words = None if self._cut is None or self._cut.stage == GRAPH_INPUTS else Ref(self._cut.stage, PORT)
+        self._words = words if words is not None and PORT in graph.stages[words.stage].outputs else None
+        self._voices: dict[str, Any] = {}
         self._warnings = LineWarnings(KOKORO if self._alphabet is None else ESPEAK)
         self._limit = min([self._dims.text_max, *bounds]) - END_TOKENS
 
@@ -119,55 +125,140 @@ class LineRunner(BaseRowRunner[PartT]):
         return [self._limit]
 
     def _pieces(self, row: Row, *, checks: bool = False) -> list[Piece]:
-        if self._cut is None or self._cut.stage == GRAPH_INPUTS:
-            return self._planned_pieces(row)
         last = self._options.scope.until or self._options.scope.only
         ends_in_front = any(spec.name == last for spec in self._in_front)
-        if ends_in_front or str(self._cut) in self._options.override:
-            return [ChunkPiece(self._whole(row).inputs)]
-        text = self._check_front(row, self._cut) if checks else self._run_front(row, self._cut)
-        if text is None:
-            return [ChunkPiece(self._whole(row).inputs)]
-        return self._cut_at(row, self._cut, text, checks=checks)
+        if self._cut is None or ends_in_front or str(self._cut) in self._options.override:
+            return self._planned_pieces(row)
+        if self._cut.stage == GRAPH_INPUTS:
+            return self._cut_row(row, lambda segment, _: self._cut_line(row, segment))
+        return self._cut_row(row, lambda segment, begin: self._cut_text(row, segment, begin, checks=checks))
 
     def _planned_pieces(self, row: Row) -> list[Piece]:
+        if self._cut is not None and self._cut.stage == GRAPH_INPUTS:
+            return self._cut_row(row, lambda segment, _: self._cut_line(row, segment))
+        return self._cut_row(row, lambda segment, _: [self._piece_of(row, segment)])
+
+    def _cut_row(self, row: Row, cut: Callable[[Segment, int], list[ChunkPiece]]) -> list[Piece]:
+        """Cut the segments of a row, by a function that is given a segment and the phonemes before it."""
+        if self._lines is None or self._cut is None:
+            return [ChunkPiece(self._whole(row).inputs)]
+        text = row.text
+        pieces: list[Piece] = []
+        begin = 0
+        segments = read_script(text, phonemes=self._cut == self._input)
+        for segment in segments:
+            if segment.pause:
+                pieces.append(PausePiece({}, seconds=segment.pause, column=segment.places.find(0) + 1))
+            if segment.text.strip() or (len(segments) == 1 and not segment.pause):
+                with placing_errors(segment.places, row):
+                    found = cut(segment, begin)
+                pieces += found
+                begin = max([begin, *(piece.chunk.offset + len(piece.chunk.phonemes) + 1 for piece in found)])
+        return put_pauses(pieces)
+
+    def _piece_of(self, row: Row, segment: Segment) -> ChunkPiece:
+        """Make the piece of a whole segment."""
+        assert self._lines is not None
         whole = self._whole(row)
-        if self._cut is None or self._cut.stage != GRAPH_INPUTS:
-            return [ChunkPiece(whole.inputs)]
-        text = str(whole.inputs.get(self._cut.port, ""))
-        return [ChunkPiece({**whole.inputs, self._cut.port: c.phonemes}, chunk=c) for c in self._split(text)]
+        return ChunkPiece(
+            {**whole.inputs, self._lines: segment.text, **self._find_voice(segment)}, params=self._find_params(segment)
+        )
 
     def _split(self, phonemes: str) -> list[Chunk]:
         return split(phonemes, self._vocab, self._limit, alphabet=self._alphabet, skip_unknown=self._skip_unknown)
 
-    def _cut_at(self, row: Row, cut: Ref, text: str, *, checks: bool) -> list[Piece]:
-        """Cut the text that a stage gave. One chunk needs no override, unless the stage would run a second time."""
-        chunks, inputs = self._split(text), self._whole(row).inputs
-        keeps = self._pipeline.stage_cache is not None and all(spec.cache for spec in self._in_front)
-        if len(chunks) == 1 and keeps and not self._forced_in_front and not checks:
-            return [ChunkPiece(inputs, chunk=chunks[0])]
-        return [ChunkPiece(inputs, {str(cut): chunk.phonemes}, chunk) for chunk in chunks]
+    def _cut_line(self, row: Row, segment: Segment) -> list[ChunkPiece]:
+        """Cut a segment that is of phonemes."""
+        assert self._cut is not None
+        whole = self._piece_of(row, segment)
+        chunks = self._split(str(whole.inputs.get(self._cut.port, "")))
+        return [
+            dataclasses.replace(
+                whole,
+                inputs={**whole.inputs, self._cut.port: chunk.phonemes},
+                chunk=dataclasses.replace(chunk, offset=segment.places.find(chunk.offset)),
+            )
+            for chunk in chunks
+        ]
 
-    def _run_front(self, row: Row, cut: Ref) -> str:
-        """Run the stages in front of the cut; gives their text."""
-        options = self._until(self._options_of(row, Piece({})), cut)
-        run = self._pipeline.prepare(self._whole(row).inputs, options, warn=False)
-        return str(self._pipeline.finish(run, announce=False)[str(cut)])
+    def _cut_text(self, row: Row, segment: Segment, begin: int, *, checks: bool) -> list[ChunkPiece]:
+        """Cut the phonemes that stages make of a segment; none if nothing of it is spoken.
 
-    def _check_front(self, row: Row, cut: Ref) -> str | None:
-        """Run the stages in front of the cut; gives their text, or None if one of them needs a library.
-
-        What they give is kept in the cache: without one, they run again for the line.
+        One chunk needs no override, unless the stage would run a second time.
         """
-        options = dataclasses.replace(self._until(self._options_of(row, Piece({})), cut), scope=Scope(until=cut.stage))
-        run = self._pipeline.prepare(self._whole(row).inputs, options)
+        whole, cut = self._piece_of(row, segment), self._cut
+        assert cut is not None
+        front = self._check_front(row, whole, cut) if checks else self._run_front(row, whole, cut)
+        if front is None:
+            return [whole]
+        phonemes, rows = front
+        if not any(map(is_word_symbol, phonemes)):
+            if not checks:
+                _LOG.warning("%s: nothing in it is spoken", row.label)
+            return []
+        words = [] if rows is None else place_words(rows, segment.places, row.text, begin)
+        keeps = self._pipeline.stage_cache is not None and all(spec.cache for spec in self._in_front)
+        chunks = self._split(phonemes)
+        alone = len(chunks) == 1 and keeps and not self._forced_in_front and not checks
+        pieces = []
+        for chunk in chunks:
+            moved = dataclasses.replace(chunk, offset=begin + chunk.offset)
+            last = moved.offset + len(chunk.phonemes)
+            own = [word for word in words if moved.offset <= word.start < last]
+            override = {} if alone else {str(cut): chunk.phonemes}
+            pieces.append(dataclasses.replace(whole, override=override, chunk=moved, words=own))
+        return pieces
+
+    def _run_front(self, row: Row, piece: Piece, cut: Ref) -> _Front:
+        """Run the stages in front of the cut."""
+        run = self._pipeline.prepare(piece.inputs, self._until(self._options_of(row, piece), cut), warn=False)
+        result = self._pipeline.finish(run, announce=False)
+        return str(result[str(cut)]), None if self._words is None else result[str(self._words)]
+
+    def _check_front(self, row: Row, piece: Piece, cut: Ref) -> _Front | None:
+        """Run the stages in front of the cut; None if one of them needs a library.
+
+        What they give is kept in the cache: without one, they run again for the row.
+        """
+        options = dataclasses.replace(self._until(self._options_of(row, piece), cut), scope=Scope(until=cut.stage))
+        run = self._pipeline.prepare(piece.inputs, options)
         found = self._pipeline.peek(run, cut)
-        return None if found is None else str(found)
+        return None if found is None else (str(found), None)
 
     def _until(self, options: RunOptions, cut: Ref) -> RunOptions:
         """Give the options of a run of the stages in front, of which those run anew that were asked to."""
         scope = Scope(until=cut.stage, refresh=self._forced_in_front)
-        return dataclasses.replace(options, scope=scope, keep=False, retain=frozenset([cut]))
+        wanted = [cut] if self._words is None else [cut, self._words]
+        return dataclasses.replace(options, scope=scope, keep=False, retain=frozenset(wanted))
+
+    def _find_voice(self, segment: Segment) -> dict[str, Any]:
+        """Find the voice of a segment that has one of its own, by the name of the input.
+
+        Raises:
+            RunError: the graph takes no voice, or several.
+            WeightsError: the voice is not there, or not one of the model.
+        """
+        if segment.voice is None:
+            return {}
+        named = [name for name, type_ in self._pipeline.graph.inputs.items() if type_ == VOICE_TYPE]
+        if len(named) != 1:
+            raise RunError(f"a voice '{segment.voice}' in the text: the graph takes {len(named)} voices, expected one")
+        if segment.voice not in self._voices:
+            self._voices[segment.voice] = self._pipeline.resolve_inputs({named[0]: segment.voice})[named[0]]
+        return {named[0]: self._voices[segment.voice]}
+
+    def _find_params(self, segment: Segment) -> dict[str, Any]:
+        """Find the parameters of a segment that is spoken at a rate of its own.
+
+        Raises:
+            RunError: the graph has no parameter `speed`.
+        """
+        if segment.rate == 1:
+            return {}
+        params: dict[str, Any] = {**self._pipeline.graph.params, **self._options.params}
+        if _SPEED not in params:
+            raise RunError(f"a rate {segment.rate:g} in the text: the graph has no parameter '{_SPEED}'; leave it out")
+        return {_SPEED: float(params[_SPEED]) * segment.rate}
 
 
 class OutputRunner(LineRunner[OutputPart]):

@@ -111,11 +111,11 @@ class PcmPlace:
     def take(self, row: Row, parts: Iterable[Part | OutputPart]) -> int:
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as unnamed:
             spool = Spool(unnamed, Path(tempfile.gettempdir()))
-            samples, chunks = receive(self._to.writer, parts, spool)
+            samples, chunks, told = receive(self._to.writer, parts, spool)
             if self._pcm.samples:
                 self._pcm.write(np.zeros(self._to.writer.gap, np.float32))
             if self._to.side is not None:
-                self._journal.add(Entry(row.number, "", samples, chunks=chunks))
+                self._journal.add(Entry(row.number, "", samples, chunks=chunks, told=told))
             for block in spool.read(0, samples):
                 self._pcm.write(block)
         return samples

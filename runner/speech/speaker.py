@@ -12,21 +12,25 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from runner.engine.options import RunOptions
+from runner.engine.pipeline import Result
 from runner.errors import RunError
 from runner.graph.types import Graph, Ref
 from runner.speech import timestamps
-from runner.speech.line_runner import ChunkPiece, LineRunner, find_tokenizers
+from runner.speech.line_runner import LineRunner, find_tokenizers
+from runner.speech.pieces import ChunkPiece, PausePiece
 from runner.speech.split import join_edges
+from runner.speech.timestamps import WordSpan
+from runner.speech.word_places import time_words
 from stages.contract import parse_type
 from stages.dims import SAMPLE_RATE_HZ
 from stages.symbols import normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from runner.batch.row_runner import Piece
     from runner.batch.rows import Row
-    from runner.engine.pipeline import Pipeline, Result
+    from runner.engine.pipeline import Pipeline
     from runner.engine.run_state import RunState
     from runner.runtime.values import Array
     from runner.speech.split import Chunk
@@ -48,7 +52,8 @@ class Part:
         outputs: the outputs of the graph; audio [samples] has its edges cut and faded where another part adjoins.
         main: the output that is spoken, of which `spans` are the times.
         spans: when its symbols are spoken, from the start of this part; empty where nobody asked for times.
-        result: what the run of the graph gave for this chunk.
+        words: when the words of a text are spoken, likewise; or the pause that this part is.
+        result: what the run of the graph gave for this chunk; empty for a pause.
     """
 
     origin: str
@@ -56,6 +61,7 @@ class Part:
     main: str
     spans: list[Span]
     result: Result
+    words: Sequence[WordSpan] = ()
 
     @property
     def audio(self) -> Array:
@@ -123,7 +129,19 @@ class Speaker(LineRunner[Part]):
         if not self._is_declared:
             self._check_length(run, result[self.main].size)
         spans = self._spans(piece.chunk, result, shifts[self.main], outputs[self.main].size) if self._timed else []
-        return Part(row.origin, outputs, self.main, spans, result)
+        return Part(row.origin, outputs, self.main, spans, result, list(time_words(piece.words, spans)))
+
+    def _pause(self, row: Row, piece: Piece) -> Iterator[Part]:
+        assert isinstance(piece, PausePiece)
+        graph = self._pipeline.graph
+        silence = {
+            name: np.zeros(round(piece.seconds * rate_hz) - piece.count_edges(rate_hz), np.float32)
+            for name, rate_hz in graph.audio.items()
+            if name in graph.outputs
+        }
+        before, after = (round(edge * self.rate_hz) for edge in (piece.before, piece.after))
+        pause = WordSpan("", piece.column, -before, silence[self.main].size + after)
+        yield Part(row.origin, silence, self.main, [], Result({}, {}), [pause] if self._timed else [])
 
     def _check_length(self, run: RunState, samples: int) -> None:
         """Refuse audio that is not as long as its frames, where the graph does not say at which rate it is.
@@ -162,7 +180,11 @@ class Speaker(LineRunner[Part]):
         symbols = [symbol for symbol in found if symbol.text in self._vocab]
         frame = self._dims.frame_samples * self.rate_hz / SAMPLE_RATE_HZ
         spans = timestamps.time_symbols(symbols, result[DURATIONS], frame, result[self.main].size)
-        return timestamps.move_spans(spans, columns=chunk.offset, samples=shift, limit=samples)
+        before, after = (
+            round(edge * self.rate_hz) if isinstance(edge, float) else 0 for edge in (chunk.before, chunk.after)
+        )
+        moved = {"columns": chunk.offset, "samples": shift, "limit": samples - after, "first": before}
+        return timestamps.move_spans(spans, **moved)
 
 
 def find_main_audio(graph: Graph) -> str:

@@ -58,13 +58,14 @@ class Chunk:
     Attributes:
         phonemes: the part, as it was written.
         offset: characters of the line before it.
-        before, after: the cuts that separate it from its neighbours; None at the ends of the line.
+        before, after: the cuts that separate it from its neighbours, or the silence to leave there [s], which is beside
+            a pause; None at the ends of the line.
     """
 
     phonemes: str
     offset: int = 0
-    before: Boundary | None = None
-    after: Boundary | None = None
+    before: Boundary | float | None = None
+    after: Boundary | float | None = None
 
 
 @dataclass(frozen=True)
@@ -216,9 +217,9 @@ def join_edges(audio: Audio, chunk: Chunk, rate_hz: int = SAMPLE_RATE_HZ) -> tup
     return joined, padding - skipped
 
 
-def _trim(boundary: Boundary | None, quiet: int, rate_hz: int) -> tuple[int, int]:
-    """Give the samples to cut off an edge that is `quiet` for so many, and to add, for half the pause at `boundary`."""
+def _trim(boundary: Boundary | float | None, quiet: int, rate_hz: int) -> tuple[int, int]:
+    """Give the samples to cut off an edge that is `quiet` for so many, and to add, for its part of the pause there."""
     if boundary is None:
         return 0, 0
-    half = round(boundary.value * rate_hz / 2)
-    return max(quiet - half, 0), max(half - quiet, 0)
+    own = round((boundary.value / 2 if isinstance(boundary, Boundary) else boundary) * rate_hz)
+    return max(quiet - own, 0), max(own - quiet, 0)

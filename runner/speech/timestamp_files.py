@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from runner.errors import RunError
 from runner.files.replace import replacing
-from runner.speech.timestamps import Span, Timing
+from runner.speech.timestamps import Span, Timing, WordSpan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -62,19 +62,23 @@ def _write_json(file: TextIO, lines: Lines, samples: int, rate_hz: int) -> None:
         table = {
             "line": line.origin,
             **({} if line.id is None else {"id": line.id}),
+            **({"text": line.text} if line.is_text else {}),
             "phonemes": line.phonemes,
             "start": _seconds(line.start, rate_hz),
             "end": _seconds(line.end, rate_hz),
             "words": [_table(span, rate_hz) for span in line.words()],
+            **({"pauses": pauses} if (pauses := [_table(span, rate_hz) for span in line.pauses()]) else {}),
             "symbols": [_table(span, rate_hz) for span in line.symbols()],
         }
         file.write((",\n" if number else "\n") + json.dumps(table, ensure_ascii=False))
     file.write("\n]}\n")
 
 
-def _table(span: Span, rate_hz: int) -> Mapping[str, object]:
+def _table(span: Span | WordSpan, rate_hz: int) -> Mapping[str, object]:
+    phonemes = span.phonemes if isinstance(span, WordSpan) else ""
     return {
-        "text": span.text,
+        **({"text": span.text} if span.text else {}),
+        **({"phonemes": phonemes} if phonemes else {}),
         "column": span.column,
         "start": _seconds(span.start, rate_hz),
         "end": _seconds(span.end, rate_hz),
@@ -86,8 +90,8 @@ def _write_tsv(file: TextIO, lines: Lines, _samples: int, rate_hz: int) -> None:
     has_ids = first is not None and first.id is not None
     file.write("start\tend\tkind\ttext\tline\tcolumn" + ("\tid\n" if has_ids else "\n"))
     for line in lines():
-        for kind, given in (("utterance", [line.whole()]), ("word", line.words()), ("symbol", line.symbols())):
-            for span in given:
+        for kind, spans in _kinds(line):
+            for span in spans:
                 fields = (
                     _seconds(span.start, rate_hz),
                     _seconds(span.end, rate_hz),
@@ -98,6 +102,13 @@ def _write_tsv(file: TextIO, lines: Lines, _samples: int, rate_hz: int) -> None:
                     *([line.id] if has_ids else []),
                 )
                 file.write("\t".join(str(field).translate(_IN_A_CELL) for field in fields) + "\n")
+
+
+def _kinds(line: Timing) -> Iterator[tuple[str, Iterable[Span | WordSpan]]]:
+    yield "utterance", [line.whole()]
+    yield "word", line.words()
+    yield "pause", line.pauses()
+    yield "symbol", line.symbols()
 
 
 _IN_A_CELL = str.maketrans({"\t": r"\t", "\n": r"\n", "\r": r"\r"})  # with `skip_unknown` a line may hold them
@@ -117,13 +128,13 @@ def _write_vtt(file: TextIO, lines: Lines, _samples: int, rate_hz: int) -> None:
         file.write(f"{_clock(span.start, '.', rate_hz)} --> {_clock(span.end, '.', rate_hz)}\n{text}\n\n")
 
 
-def _words(lines: Lines) -> Iterator[Span]:
+def _words(lines: Lines) -> Iterator[Span | WordSpan]:
     for line in lines():
         yield from line.words()
 
 
 def _write_textgrid(file: TextIO, lines: Lines, samples: int, rate_hz: int) -> None:
-    tiers: dict[str, Callable[[Timing], Iterable[Span]]] = {
+    tiers: dict[str, Callable[[Timing], Iterable[Span | WordSpan]]] = {
         "utterances": lambda line: [line.whole()],
         "words": Timing.words,
         "symbols": Timing.symbols,
@@ -144,7 +155,9 @@ def _write_textgrid(file: TextIO, lines: Lines, samples: int, rate_hz: int) -> N
             )
 
 
-def _tiled(lines: Lines, spans_of: Callable[[Timing], Iterable[Span]], samples: int) -> Iterator[Span]:
+def _tiled(
+    lines: Lines, spans_of: Callable[[Timing], Iterable[Span | WordSpan]], samples: int
+) -> Iterator[Span | WordSpan]:
     """Give the spans with nameless ones between them: Praat wants a tier without gaps and without empty intervals."""
     end = 0
     for span in (span for line in lines() for span in spans_of(line)):

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import accumulate, groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import RunError
 from runner.speech.split import is_word_symbol
@@ -44,32 +44,75 @@ class Span:
         return Span(self.text, self.column, self.start + samples, self.end + samples)
 
 
+class WordSpan(NamedTuple):
+    """A word of a text, its column in the row (from 1), the samples at which it starts and ends, and its phonemes.
+
+    One without text is a pause.
+    """
+
+    text: str
+    column: int
+    start: int
+    end: int
+    phonemes: str = ""
+
+    def later(self, samples: int) -> WordSpan:
+        """The same word, `samples` later."""
+        return self._replace(start=self.start + samples, end=self.end + samples)
+
+
 @dataclass(frozen=True)
 class Timing:
-    """The times of one line.
+    """The times of one row: a line of phonemes, or a text.
 
     Attributes:
-        origin: where the line was written: `ipa.txt:7`.
-        phonemes: the line.
+        origin: where the row was written: `ipa.txt:7`.
+        text: the row.
         start, end: of its audio in the file [samples].
         chunks: the symbols of each chunk, with times of the file.
-        id: of the line; None for a line without one.
+        id: of the row; None for a row without one.
+        told: the words of a text and the pauses, chunk for chunk; no words of a line of phonemes.
     """
 
     origin: str
-    phonemes: str
+    text: str
     start: int
     end: int
     chunks: Sequence[Sequence[Span]]
     id: str | None = None
+    told: Sequence[Sequence[WordSpan]] = ()
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the phonemes were made of the row's text."""
+        return any(word.text for words in self.told for word in words)
+
+    @property
+    def phonemes(self) -> str:
+        """The row, if it is of phonemes; else those that were made of it."""
+        if not self.is_text:
+            return self.text
+        pieces: list[str] = []
+        end = 1
+        for span in self.symbols():
+            pieces += " " * (span.column > end), span.text
+            end = span.column + len(span.text)
+        return "".join(pieces)
 
     def symbols(self) -> Iterator[Span]:
         """Give all symbols in their order."""
         for chunk in self.chunks:
             yield from chunk
 
-    def words(self) -> Iterator[Span]:
+    def pauses(self) -> Iterator[WordSpan]:
+        """Give all pauses that were asked for, in their order."""
+        return (word for words in self.told for word in words if not word.text)
+
+    def words(self) -> Iterator[Span | WordSpan]:
         """Give all words in their order."""
+        if self.is_text:
+            yield from (word for words in self.told for word in words if word.text)
+            return
         for chunk in self.chunks:
             for is_word, symbols in groupby(chunk, lambda span: is_word_symbol(span.text[0])):
                 if is_word:
@@ -79,7 +122,7 @@ class Timing:
 
     def whole(self) -> Span:
         """The line as one piece."""
-        return Span(self.phonemes, 1, self.start, self.end)
+        return Span(self.text, 1, self.start, self.end)
 
 
 def time_symbols(
@@ -111,19 +154,20 @@ def time_symbols(
     return spans
 
 
-def move_spans(spans: Iterable[Span], *, columns: int, samples: int, limit: int) -> list[Span]:
+def move_spans(spans: Iterable[Span], *, columns: int, samples: int, limit: int, first: int = 0) -> list[Span]:
     """Move the spans of a chunk to their times in audio of `limit` samples; what a joint has cut off has no length.
 
     Args:
         columns: characters of the line before the chunk.
         samples: by which they are later there.
+        first: the sample before which nothing is spoken.
     """
     return [
         Span(
             span.text,
             span.column + columns,
-            min(max(span.start + samples, 0), limit),
-            min(max(span.end + samples, 0), limit),
+            min(max(span.start + samples, first), limit),
+            min(max(span.end + samples, first), limit),
         )
         for span in spans
     ]

@@ -1,6 +1,6 @@
 """The parts of words between stages, as JSON: a list for each token, of [letters, phonemes or null, possessive].
 
-    "to-day Zorblax" --> [[["to", "tə", false], ["day", "dˈA", false]], [["Zorblax", null, false]]]
+"to-day Zorblax" --> [[["to", "tə", false], ["day", "dˈA", false]], [["Zorblax", null, false]]]
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class Aligner:
         for some, said in _in_blocks(words, phonemes):
             for lengths, each in zip(self._decode(self._pack(some, said, add=False)), said, strict=True):
                 units = iter(_UNIT.findall(each))
-                found.append(lengths and ["".join(next(units) for _ in range(n)) for n in lengths])
+                found.append(None if lengths is None else ["".join(next(units) for _ in range(n)) for n in lengths])
         return found
 
     def _pack(self, words: Sequence[str], phonemes: Sequence[str], *, add: bool) -> _Words:
@@ -101,8 +101,9 @@ class Aligner:
             for k in range(_KINDS):
                 ahead[at + 1, :, k:] += (ahead[at] * steps[:, :, k])[:, : places - k]
         spelled = (words.letters >= 0).sum(axis=1)
-        whole = np.maximum(ahead[spelled, *ends], 1e-300)
-        behind[letters, *ends] = 1.0
+        each, last = ends
+        whole = np.maximum(ahead[spelled, each, last], 1e-300)
+        behind[letters, each, last] = 1.0
         counts = np.zeros(self.table.shape)
         for at in reversed(range(letters)):
             steps, inside = self._steps(words, at), words.letters[:, at] >= 0

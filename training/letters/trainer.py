@@ -91,6 +91,6 @@ def draw_batches(aligned: Sequence[Aligned], drawing: random.Random) -> Iterator
         for ids, chunks in tensors:
             order = torch.tensor(drawing.sample(range(len(ids)), len(ids)))
             size = max(_FEWEST_WORDS, _LETTERS // ids.shape[1])
-            batches += [(ids[some], chunks[some]) for some in order.split(size)]
+            batches += [(ids[some], chunks[some]) for some in torch.split(order, size)]
         drawing.shuffle(batches)
         yield from batches

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from runner.batch import bulk
-from runner.batch.journal import Entry, TextSpan
+from runner.batch.journal import Entry, TextSpan, ToldSpan
 from runner.batch.listing import Listing
 from runner.batch.output import Destination
 from runner.batch.rows import Row
@@ -61,8 +61,8 @@ class TextWriter:
 
     def check_side(self, path: Path) -> None: ...
 
-    def unpack(self, part: Numbers) -> tuple[Array, list[TextSpan]]:
-        return np.array([part.number], np.float32), []
+    def unpack(self, part: Numbers) -> tuple[Array, list[TextSpan], list[ToldSpan]]:
+        return np.array([part.number], np.float32), [], []
 
     def write(
         self,

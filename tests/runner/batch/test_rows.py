@@ -67,7 +67,7 @@ FAULTS = {
 def test_an_id_stands_in_front_of_a_tab(tmp_path: Path, line: str) -> None:
     path = tmp_path / "ipa.txt"
     path.write_bytes(f"# utt0\tə\n\n{line}".encode() if line[0] != "\ufeff" else line.encode())
-    with rows.from_file(str(path), ids=True) as found:
+    with rows.from_file(str(path), "ids") as found:
         (row,) = found
     assert (row.text, row.id, row.stem(7)) == (*LINES_WITH_IDS[line], LINES_WITH_IDS[line][1])
     assert row.label == f"{path}:{row.number} ({row.id})"
@@ -77,7 +77,7 @@ def test_an_id_stands_in_front_of_a_tab(tmp_path: Path, line: str) -> None:
 def test_a_line_without_a_good_id_is_bad_alone(tmp_path: Path, line: str) -> None:
     path = tmp_path / "ipa.txt"
     path.write_text(f"{line}utt2\tə\n", "utf-8")
-    with rows.from_file(str(path), ids=True) as found:
+    with rows.from_file(str(path), "ids") as found:
         bad, good = found
     assert (good.text, good.id, good.number) == ("ə", "utt2", 2)
     with pytest.raises(RunError) as error:
@@ -87,7 +87,7 @@ def test_a_line_without_a_good_id_is_bad_alone(tmp_path: Path, line: str) -> Non
 
 def test_an_id_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ipa.txt").write_bytes(b"a\xff\th\n")
-    with rows.from_file(str(tmp_path / "ipa.txt"), ids=True) as found:
+    with rows.from_file(str(tmp_path / "ipa.txt"), "ids") as found:
         (bad,) = found
     with pytest.raises(RunError, match=r"^the id is not UTF-8: byte 0xff; save the file as UTF-8$"):
         _ = bad.text

@@ -148,8 +148,8 @@ def test_clipping_is_reported(run: Run, tones_graph: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ((), "give one of --input FILE and --phonemes TEXT"),
-        (("--phonemes", "h", "--input", "ipa.txt"), "give one of --input FILE and --phonemes TEXT"),
+        ((), "give one of --input FILE and --phonemes TEXT, or --in phonemes=TEXT"),
+        (("--phonemes", "h", "--input", "ipa.txt"), "give one of --input FILE, --phonemes TEXT and --text TEXT"),
         (("--input", "none.txt"), "none.txt: cannot be read: No such file or directory"),
         (("--input", "empty.txt"), "empty.txt: has no line but blank ones and # comments"),
         (("--phonemes", " "), "--phonemes: is blank"),

@@ -111,7 +111,10 @@ def test_replay_speaks_other_lines_as_the_run_did(run: Run, tones_graph: Path, s
     assert [round(level * 1000) for level in audio[::600]] == [0, 100, 172, 0, 0, 100, 0]
     assert run("replay", "last", "--phonemes", "ɛ", "-o", "c.wav")[0] == 0
     assert len(soundfile.read("c.wav")[0]) == 3 * 600
-    assert "give one of --input FILE and --phonemes TEXT" in run("replay", "--input", "ipa.txt", "--phonemes", "h")[2]
+    assert (
+        "give one of --input FILE, --phonemes TEXT and --text TEXT"
+        in run("replay", "--input", "ipa.txt", "--phonemes", "h")[2]
+    )
 
 
 def test_replay_runs_another_part_of_the_graph(run: Run, tones_graph: Path, stage_cache: Path) -> None:

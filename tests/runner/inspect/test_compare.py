@@ -249,7 +249,7 @@ def test_arrays_of_a_run_stand_in_its_place_again(run: Run, tones_graph: Path) -
         (("{}+", "{}"), SAY, "expected GRAPH[+OVERLAY][+NAME=VALUE]..., RUN or reference"),
         (("{}", "{}"), (*SAY, "--tolerance", "tone=1"), "no stage or port is called 'tone'; did you mean 'tones'?"),
         (("last", "{}"), ("--no-cache",), "a run is read from the cache, which --no-cache excludes"),
-        (("{}", "{}"), (*SAY, "--input", "x"), "give one of --input FILE and --phonemes TEXT"),
+        (("{}", "{}"), (*SAY, "--input", "x"), "give one of --input FILE, --phonemes TEXT and --text TEXT"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(

@@ -105,7 +105,7 @@ def test_a_part_that_ends_in_front_gives_the_whole_line(run: Run, front: Path, o
 
 def test_every_line_is_checked_before_the_first_is_spoken(run: Run, front: Path) -> None:
     Path("text.txt").write_text(f"3\n4 odd\nseven\n{LIMIT + 1}\n5\n", "utf-8")
-    code, _, err = run(front, "--input", "text.txt", "-o", "a.wav")
+    code, _, err = run(front, "--input", "text.txt", "--lines", "-o", "a.wav")
     assert code == 2
     assert [line.partition(": ")[0] for line in err.splitlines()] == ["text.txt:2", "text.txt:3", "text.txt:4"]
     assert "unknown symbol '%'" in err

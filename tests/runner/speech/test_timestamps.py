@@ -12,7 +12,7 @@ import pytest
 
 from runner.errors import RunError
 from runner.speech import timestamp_files
-from runner.speech.timestamps import Span, Timing, move_spans, time_symbols
+from runner.speech.timestamps import Span, Timing, WordSpan, move_spans, time_symbols
 from stages.symbols import Symbol, normalise
 from tests.conftest import ROOT
 
@@ -27,7 +27,7 @@ def symbols(text: str = LINE) -> list[Symbol]:
     return list(normalise(text, VOCAB))
 
 
-def frames(given: Iterable[Span]) -> list[tuple[str, int, float, float]]:
+def frames(given: Iterable[Span | WordSpan]) -> list[tuple[str, int, float, float]]:
     return [(span.text, span.column, span.start / FRAME, span.end / FRAME) for span in given]
 
 

@@ -1,0 +1,42 @@
+"""Puts the places that a stage's errors name where they are in the user's row.
+
+column 5 of a segment --Places--> column 31 of the row, or line 4, column 12 of a paragraph of several lines
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from typing import TYPE_CHECKING
+
+from runner.errors import RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.batch.rows import Row
+    from runner.speech.script import Places
+
+_COLUMN = re.compile(r"\bcolumn (\d+)\b")
+
+
+@contextlib.contextmanager
+def placing_errors(places: Places, row: Row) -> Iterator[None]:
+    """Move the columns in the message of a RunError from a segment to the row."""
+    try:
+        yield
+    except RunError as error:
+        message = str(error)
+        moved = _COLUMN.sub(lambda match: spell_place(places.find(int(match[1]) - 1), row), message)
+        if moved == message:
+            raise
+        raise RunError(moved) from error
+
+
+def spell_place(offset: int, row: Row) -> str:
+    """Spell a place of a row: its column; in a row of several lines, the line of the file and the column there."""
+    text = row.text
+    begin = text.rfind("\n", 0, offset) + 1
+    column = f"column {offset - begin + 1}"
+    line = row.number + text.count("\n", 0, begin)
+    return f"line {line}, {column}" if "\n" in text else column

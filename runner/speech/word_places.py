@@ -1,0 +1,80 @@
+"""Places the words of a row: in the row as the user wrote it, and in its phonemes.
+
+    row          "It cost $5."                     words of the stage      [0, 2) -> phonemes [0, 2)
+    phonemes     "ɪt kˈɔst fˈIv dˈɑləɹz."                                  [8, 10) -> [9, 13), [8, 10) -> [14, 21)
+    Word         ("$5", column 9, phonemes 9 to 21)
+
+A stage that makes phonemes of text says so with a port `words: int64[words, 4]`, a word a row: start and end in its
+text, start and end in its phonemes. Rows that share a place in the text, as the words of a figure do, are one word.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
+
+from runner.speech.timestamps import WordSpan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from runner.speech.script import Places
+    from runner.speech.timestamps import Span
+
+PORT = "words"
+
+
+class Word(NamedTuple):
+    """A word of a row.
+
+    Attributes:
+        text: as the user wrote it.
+        column: of its first character in the row, from 1.
+        start, end: of its phonemes (offsets).
+    """
+
+    text: str
+    column: int
+    start: int
+    end: int
+
+
+def place_words(rows: npt.NDArray[np.int64], places: Places, text: str, before: int) -> list[Word]:
+    """Place the words that a stage gave.
+
+    Args:
+        rows: [words, 4], of the port.
+        places: where the text of the stage is in the row.
+        text: the row.
+        before: phonemes of the row before those of the stage.
+    """
+    words = []
+    for (start, end), same in groupby(rows.tolist(), lambda row: (row[0], row[1])):
+        found = list(same)
+        first, last = places.find(start), places.find_end(end)
+        words.append(Word(text[first:last], first + 1, before + found[0][2], before + found[-1][3]))
+    return words
+
+
+def time_words(words: Sequence[Word], spans: Sequence[Span]) -> Iterator[WordSpan]:
+    """Find when words are spoken.
+
+    Args:
+        words: in the order of the phonemes.
+        spans: of the symbols of a part, in their order; a word of which it has none is left out.
+    """
+    remaining = iter(spans)
+    span = next(remaining, None)
+    for word in words:
+        while span is not None and span.column <= word.start:
+            span = next(remaining, None)
+        own: list[Span] = []
+        while span is not None and span.column <= word.end:
+            own.append(span)
+            span = next(remaining, None)
+        if own:
+            phonemes = "".join(each.text for each in own)
+            yield WordSpan(word.text, word.column, own[0].start, own[-1].end, phonemes)
