@@ -99,7 +99,8 @@ class BaseRowRunner(Generic[PartT]):
             for piece in self._pieces(row, checks=True):
                 if piece.runs:
                     template, values = self._template_of(piece)
-                    template.check(values, row.label)
+                    with self._placing(row, piece):
+                        template.check(values, row.label)
 
     def sum_up(self) -> None:
         """Log what the rows that were checked have in common, in place of a warning for each."""
@@ -120,7 +121,7 @@ class BaseRowRunner(Generic[PartT]):
             if not piece.runs:
                 yield from self._pause(row, piece)
                 continue
-            with name_row(row):
+            with name_row(row), self._placing(row, piece):
                 run = self._pipeline.prepare(piece.inputs, self._options_of(row, piece), warn=False)
                 result = self._pipeline.finish(run, last=last and piece is final)
                 part = self._part(row, piece, run, result)
@@ -234,6 +235,10 @@ class BaseRowRunner(Generic[PartT]):
     def _options_of(self, row: Row, piece: Piece) -> RunOptions:
         override = {**self._options.override, **piece.override}
         return dataclasses.replace(self._with_params(piece), label=row.label, override=override)
+
+    def _placing(self, row: Row, piece: Piece) -> contextlib.AbstractContextManager[None]:  # noqa: ARG002 - as above
+        """Put the places that errors name where they are in the row."""
+        return contextlib.nullcontext()
 
     def _pause(self, row: Row, piece: Piece) -> Iterator[PartT]:  # noqa: ARG002 - of a runner whose output has a length
         """Make the part of a piece that is a pause, if the output has a use for it."""

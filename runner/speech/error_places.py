@@ -12,22 +12,25 @@ from typing import TYPE_CHECKING
 from runner.errors import RunError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from runner.batch.rows import Row
-    from runner.speech.script import Places
 
 _COLUMN = re.compile(r"\bcolumn (\d+)\b")
 
 
 @contextlib.contextmanager
-def placing_errors(places: Places, row: Row) -> Iterator[None]:
-    """Move the columns in the message of a RunError from a segment to the row."""
+def placing_errors(find: Callable[[int], int], row: Row) -> Iterator[None]:
+    """Move the columns in the message of a RunError from a part of a row to the row.
+
+    Args:
+        find: gives the offset in the row of an offset in the part.
+    """
     try:
         yield
     except RunError as error:
         message = str(error)
-        moved = _COLUMN.sub(lambda match: spell_place(places.find(int(match[1]) - 1), row), message)
+        moved = _COLUMN.sub(lambda match: spell_place(find(int(match[1]) - 1), row), message)
         if moved == message:
             raise
         raise RunError(moved) from error

@@ -10,6 +10,7 @@ chunk then replaces what they gave.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from runner.batch.bulk import PartT
 from runner.batch.row_runner import BaseRowRunner, OutputPart, Piece, make_output_part
 from runner.engine.options import RunOptions
-from runner.errors import RunError
+from runner.errors import RunError, WeightsError
 from runner.graph.selection import Scope, find_needed
 from runner.graph.types import GRAPH_INPUTS, Ref
 from runner.runtime.values import STR
@@ -150,7 +151,7 @@ class LineRunner(BaseRowRunner[PartT]):
             if segment.pause:
                 pieces.append(PausePiece({}, seconds=segment.pause, column=segment.places.find(0) + 1))
             if segment.text.strip() or (len(segments) == 1 and not segment.pause):
-                with placing_errors(segment.places, row):
+                with placing_errors(segment.places.find, row):
                     found = cut(segment, begin)
                 pieces += found
                 begin = max([begin, *(piece.chunk.offset + len(piece.chunk.phonemes) + 1 for piece in found)])
@@ -231,12 +232,16 @@ class LineRunner(BaseRowRunner[PartT]):
         wanted = [cut] if self._words is None else [cut, self._words]
         return dataclasses.replace(options, scope=scope, keep=False, retain=frozenset(wanted))
 
+    def _placing(self, row: Row, piece: Piece) -> contextlib.AbstractContextManager[None]:
+        if not isinstance(piece, ChunkPiece) or not piece.chunk.offset or self._cut != self._input:
+            return super()._placing(row, piece)
+        return placing_errors(lambda column: piece.chunk.offset + column, row)
+
     def _find_voice(self, segment: Segment) -> dict[str, Any]:
         """Find the voice of a segment that has one of its own, by the name of the input.
 
         Raises:
-            RunError: the graph takes no voice, or several.
-            WeightsError: the voice is not there, or not one of the model.
+            RunError: the graph takes no voice, or several; or the voice is not there, or not one of the model.
         """
         if segment.voice is None:
             return {}
@@ -244,7 +249,10 @@ class LineRunner(BaseRowRunner[PartT]):
         if len(named) != 1:
             raise RunError(f"a voice '{segment.voice}' in the text: the graph takes {len(named)} voices, expected one")
         if segment.voice not in self._voices:
-            self._voices[segment.voice] = self._pipeline.resolve_inputs({named[0]: segment.voice})[named[0]]
+            try:
+                self._voices[segment.voice] = self._pipeline.resolve_inputs({named[0]: segment.voice})[named[0]]
+            except WeightsError as error:
+                raise RunError(f"[voice:{segment.voice}]: {error}") from None
         return {named[0]: self._voices[segment.voice]}
 
     def _find_params(self, segment: Segment) -> dict[str, Any]:

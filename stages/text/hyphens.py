@@ -1,4 +1,4 @@
-"""Joins the words between hyphens: they are one word for the lexicon, which has some as they are (to-day, well-known)."""
+"""Joins the words between hyphens: they are one word for the lexicon, which has some so (to-day, well-known)."""
 
 from __future__ import annotations
 
