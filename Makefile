@@ -19,7 +19,7 @@ WEIGHTS := configs/models/kokoro-82m-int8.txt
 LISTENERS := benchmarks/quality/packages.txt
 MUTANTS ?= --sample 300 --seed 1
 
-.PHONY: help run kokoro test test-full test-without-avx512 test-reproducible mutate lint format bench eval-kokoro eval-voice train-voice clean install dev check-tools
+.PHONY: help run kokoro test test-full test-without-avx512 test-reproducible mutate lint format bench eval-kokoro eval-text eval-voice train-voice clean install dev check-tools
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,10 @@ bench: $(VENV)/.bench  ## this project beside PyTorch and ONNX Runtime; writes b
 
 eval-kokoro: $(VENV)/.eval $(VENV)/.bench  ## words and opinion of Kokoro-82M by this project and others; writes docs/quality.md; an hour
 	$(BIN)/python -m benchmarks.quality --page docs/quality.md
+
+SENTENCES ?= tests/stages/text/sentences_us.tsv
+eval-text: $(VENV)/.eval $(VENV)/.kokoro  ## words and speed of text to phonemes, and what Whisper hears of 100 sentences (SENTENCES=FILE)
+	$(BIN)/python -m benchmarks.text $(SENTENCES) --listen 100
 
 eval-voice: $(VENV)/.train  ## the default voices on held-out sentences, beside espeak-ng (needs libespeak-ng1)
 	$(BIN)/python -m training.evaluate --card configs/models/mini/README.md
