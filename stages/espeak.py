@@ -1,6 +1,6 @@
 """Text to phonemes, by espeak-ng: for the languages of Kokoro's voices, and as a second opinion on English.
 
-    text --> divide --> words between marks --> espeak-ng --> its IPA --> Kokoro's symbols --> phonemes, words
+    text --> divide --> words between marks --> espeak-ng --> its IPA --> Kokoro's symbols --> phonemes, words, sources
 
 Marks are kept, as Kokoro's voices breathe at them; espeak-ng is given the words between two of them at once, since
 their sounds depend on each other.
@@ -34,6 +34,7 @@ _KEPT_WORDS = 10_000  # in memory; words come again
     lang=In("str", "en-us, en-gb, es, fr, hi, it or pt-br; or the letter that voices of it begin with: a b e f h i p"),
     phonemes=Out("str", "symbols of the vocabulary"),
     words=Out("int64[words, 4]", "start and end of each word in the text, and in the phonemes"),
+    sources=Out("str", "where the phonemes of each word are from, a space between two: espeak"),
 )
 def espeak(text: str, lang: str) -> dict[str, str | np.ndarray]:
     try:
@@ -55,7 +56,7 @@ def espeak(text: str, lang: str) -> dict[str, str | np.ndarray]:
         phonemes += said
     if not words:
         raise StageError("no words: nothing in the text is spoken; give at least one word")
-    return {"phonemes": phonemes, "words": np.array(words, np.int64)}
+    return {"phonemes": phonemes, "words": np.array(words, np.int64), "sources": " ".join(["espeak"] * len(words))}
 
 
 def _speak(words: Sequence[Token], language: Language) -> tuple[str, list[tuple[int, int]]]:

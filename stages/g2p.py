@@ -2,6 +2,7 @@
 
     parts --------------------------+
     scores --decode--> unknown ones-+--> "həlˈO, wˈɜɹld."    words: [[0, 5, 0, 5], [7, 12, 7, 13]]
+    stress of tokens ---------------+                        sources: "lexicon lexicon"
 
 Raises:
     StageError: a word is in no script that the language is written in; its place is named.
@@ -12,22 +13,28 @@ from __future__ import annotations
 import numpy as np
 
 from stages.contract import In, Out, StageError, stage
-from stages.text.compounds import Part, complete, join
+from stages.text.compounds import Part, complete, find_source, join
 from stages.text.english import is_british
-from stages.text.part_port import Parts, list_unknown, read_parts
+from stages.text.part_port import list_unknown, read_parts
 from stages.text.spelling import decode
+from stages.text.stress import change_stress
 from stages.text.token_port import read_tokens
 from stages.text.tokens import Token
 
 
 @stage(
     spoken=In("str", "words and marks, as they are spoken"),
-    tokens=In("int64[tokens, 5]", "where each lies (token_port)"),
+    tokens=In("int64[tokens, 6]", "where each lies (token_port)"),
     parts=In("str", "of each token, its parts and their phonemes, as JSON (part_port)"),
     scores=In("float32[1, letters, 144]", "of each letter of unknown parts, how probable it says each chunk"),
     lang=In("str", "en-us or en-gb"),
     phonemes=Out("str", "Kokoro's symbols"),
     words=Out("int64[words, 4]", "a word a row: start and end in the user's text, start and end in `phonemes`"),
+    sources=Out(
+        "str",
+        "where the phonemes of each word are from, a space between two: lexicon; rule (endings, compounds, letters by "
+        "name); model (letters of an unknown word); override (markup or a lexicon of the user)",
+    ),
 )
 def g2p(spoken: str, tokens: np.ndarray, parts: str, scores: np.ndarray, lang: str) -> dict[str, object]:
     british, known = is_british(lang), read_parts(parts)
@@ -35,22 +42,23 @@ def g2p(spoken: str, tokens: np.ndarray, parts: str, scores: np.ndarray, lang: s
     said = dict(zip(unknown, decode(unknown, scores[0].tolist()), strict=True)) if unknown else {}
     pieces: list[str] = []
     rows: list[tuple[int, int, int, int]] = []
+    sources: list[str] = []
     at = 0
     for token, own in zip(read_tokens(spoken, tokens.tolist()), known, strict=True):
-        sound = _pronounce(token, own, said, british=british)
+        parts_ = [part if part.phonemes is not None else _complete(token, part, said, british=british) for part in own]
+        sound = change_stress(join(parts_) or "", token.stress)
         space = " " if token.spaced and at else ""
         first = at + len(space)
         at = first + len(sound)
         pieces += (space, sound)
         if token.kind != "mark":
             rows.append((token.start, token.end, first, at))
-    return {"phonemes": "".join(pieces), "words": np.array(rows, np.int64).reshape(-1, 4)}
-
-
-def _pronounce(token: Token, parts: Parts, said: dict[str, str], *, british: bool) -> str:
-    """Return the phonemes of a token: of a mark, itself."""
-    complete_ = [part if part.phonemes is not None else _complete(token, part, said, british=british) for part in parts]
-    return join(complete_) or ""
+            sources.append("override" if token.stress else find_source(parts_))
+    return {
+        "phonemes": "".join(pieces),
+        "words": np.array(rows, np.int64).reshape(-1, 4),
+        "sources": " ".join(sources),
+    }
 
 
 def _complete(token: Token, part: Part, said: dict[str, str], *, british: bool) -> Part:

@@ -27,15 +27,18 @@ from stages.text.utterance import pronounce_tokens
 @stage(
     files=("text/english.lexicon",),
     spoken=In("str", "words and marks, as they are spoken"),
-    tokens=In("int64[tokens, 5]", "where each lies (token_port)"),
+    tokens=In("int64[tokens, 6]", "where each lies (token_port)"),
+    given=In("str", "the phonemes that the user gave, a line for each token of the kind given"),
     lang=In("str", "en-us or en-gb"),
     parts=Out("str", "of each token, its parts and their phonemes, as JSON (part_port)"),
     letters=Out("int64[1, letters]", "ids of the letters of unknown parts (spelling); a zero if all are known"),
     length=Out("int64[1]", "how many ids; 0 if all parts are known"),
 )
-def lexicon(spoken: str, tokens: np.ndarray, lang: str) -> dict[str, object]:
+def lexicon(spoken: str, tokens: np.ndarray, given: str, lang: str) -> dict[str, object]:
     british = is_british(lang)
-    parts = pronounce_tokens(read_tokens(spoken, tokens.tolist()), load_pronouncer(british=british), choose)
+    parts = pronounce_tokens(
+        read_tokens(spoken, tokens.tolist()), load_pronouncer(british=british), choose, given.split("\n")
+    )
     ids = encode(list_unknown(parts), british=british)
     return {
         "parts": write_parts(parts),

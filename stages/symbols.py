@@ -21,7 +21,7 @@ import difflib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Sequence
 from itertools import count
 from typing import NamedTuple, Protocol
 
@@ -134,18 +134,21 @@ def looks_like_text(line: str) -> bool:
     return len(words) > 1 and all(map(str.isascii, words)) and any(map(_SPELLED.search, words))
 
 
-def refusal(unknown: Sequence[Symbol], vocab: Mapping[str, int]) -> str:
+def refusal(unknown: Sequence[Symbol], vocab: Collection[str]) -> str:
     """Return the message that refuses a line with these `unknown` symbols, one at least.
 
     It says where the first one is, and which known symbol may be meant.
     """
-    first = unknown[0]
-    hint = _hint(first.text, vocab)
     rest = f" (and {len(unknown) - 1} more: {summarise(unknown[1:])})" if len(unknown) > 1 else ""
     return (
-        f"column {first.column}: unknown symbol {_describe(first.text)}{hint}{rest}. "
+        f"column {unknown[0].column}: {describe_unknown(unknown[0], vocab)}{rest}. "
         "Correct it, or use `skip_unknown` to drop unknown symbols"
     )
+
+
+def describe_unknown(symbol: Symbol, vocab: Collection[str]) -> str:
+    """Say that a symbol is unknown, and which known one may be meant."""
+    return f"unknown symbol {_describe(symbol.text)}{_hint(symbol.text, vocab)}"
 
 
 def summarise(unknown: Sequence[Symbol]) -> str:
@@ -162,7 +165,7 @@ def _describe(text: str) -> str:
     return f"'{shown}' {code}" if text.isprintable() else code
 
 
-def _hint(text: str, vocab: Mapping[str, int]) -> str:
+def _hint(text: str, vocab: Collection[str]) -> str:
     """Say what is meant by `text`; '' if nothing known is like it."""
     equivalent = _EQUIVALENTS.get(text)
     if equivalent is not None:
@@ -171,7 +174,7 @@ def _hint(text: str, vocab: Mapping[str, int]) -> str:
     return f"; the nearest known one is {_describe(near)}" if near else ""
 
 
-def _nearest(text: str, vocab: Mapping[str, int]) -> str | None:
+def _nearest(text: str, vocab: Collection[str]) -> str | None:
     """Return the symbol most likely meant by `text`.
 
     It is a look-alike, the bare letter, the other case, or the one with the nearest name.

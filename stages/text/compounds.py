@@ -14,7 +14,7 @@ _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")  # iPhone: i
 _VOWEL_LETTERS = frozenset("aeiouAEIOU")
 
 
-Source = Literal["lexicon", "rule", "unknown"]
+Source = Literal["lexicon", "rule", "model", "override", "unknown"]
 
 
 class Part(NamedTuple):
@@ -24,7 +24,7 @@ class Part(NamedTuple):
         text: its letters.
         phonemes: its phonemes, None if they are unknown.
         possessive: whether 's follows an unknown part, which `complete` adds.
-        source: where the phonemes are from: an entry of the lexicon, or a rule.
+        source: where the phonemes are from: an entry of the lexicon, a rule, the model of letters, or the user.
     """
 
     text: str
@@ -35,7 +35,8 @@ class Part(NamedTuple):
 
 def complete(part: Part, phonemes: str, british: bool) -> Part:
     """The unknown part with the phonemes that its letters have."""
-    return Part(part.text, add_ending(phonemes, Ending(part.text, "s"), british) if part.possessive else phonemes)
+    said = add_ending(phonemes, Ending(part.text, "s"), british) if part.possessive else phonemes
+    return Part(part.text, said, source="model")
 
 
 def split(word: str) -> list[str]:
@@ -59,6 +60,13 @@ def join(parts: Sequence[Part]) -> str | None:
         for place in order[: len(known) // 2]:
             known[place] = subordinate(known[place])
     return "".join(known)
+
+
+def find_source(parts: Sequence[Part]) -> Source:
+    """Find where the phonemes of the whole word are from: one part of the model makes the word the model's."""
+    if len(parts) == 1:
+        return parts[0].source
+    return "model" if any(part.source == "model" for part in parts) else "rule"
 
 
 def begins_with_vowel(parts: Sequence[Part], otherwise: bool | None) -> bool | None:

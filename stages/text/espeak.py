@@ -55,6 +55,8 @@ _TABLES: dict[Dialect, dict[str, str]] = {
     },
 }  # fmt: skip
 
+# What phonemes of other alphabets have, of which Kokoro's own have hardly any: `tʃ` in one word of two thousand.
+_IPA_SIGNS = re.compile(r"tʃ|dʒ|ɔɪ(?!ŋ)")
 # What lines of espeak's have and Kokoro's have not: one is enough, of those that Kokoro may have two.
 _SIGNS = re.compile(rf"[eao]ɪ|[ao]ʊ|ə[{_TIES}]?ʊ|ɚ|ɝ|[{_TIES}{_SYLLABIC}]|\(e[{_TIES}]?n\)")
 _HINTS = (re.compile(r"tʃ|dʒ"), re.compile("ː"), re.compile("ɔɪ"))
@@ -150,3 +152,17 @@ def looks_like_espeak(line: str) -> bool:
     if _KOKORO_SIGNS.search(line):
         return False
     return _SIGNS.search(line) is not None or sum(hint.search(line) is not None for hint in _HINTS) > 1
+
+
+def find_alphabet_of(phonemes: str, lang: str) -> Alphabet | None:
+    """Find the alphabet of phonemes that a person wrote for a word or two; None is Kokoro's own.
+
+    They are short, and people have them from dictionaries and espeak-ng, so that one sign is enough, where a line of a
+    corpus needs two: `tʃɪp` is IPA. A length mark is one in American English, whose voices know none.
+    """
+    language = find_language(lang)
+    if _KOKORO_SIGNS.search(phonemes):
+        return None
+    signs = (_SIGNS, _IPA_SIGNS, *(_HINTS[1:2] if language.dialect == "american" else ()))
+    is_other = any(sign.search(phonemes) for sign in signs)
+    return find_alphabet(f"{ESPEAK}-{language.name}") if is_other else None

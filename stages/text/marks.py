@@ -12,6 +12,9 @@ from stages.text.speech import Speech
 from stages.text.symbols import ELISIONS, EMOTICON, JOINED, MARKS, SILENT, SYMBOLS
 from stages.text.units import MEASURED_NOUNS, PER_UNITS, spell
 
+HIDDEN = "\ud800"
+"""Stands for a character that is not to be read: a surrogate, which no text has."""
+
 _DASHES = "-‐‑–—―⸺−"
 _DASH_RUN = re.compile(f"[{_DASHES}]++")
 _DOTS = re.compile(r"\.++|…[.…]*+")
@@ -255,7 +258,7 @@ def _is_known(symbol: str) -> bool:
         or symbol.isalnum()
         or symbol in MARKS
         or symbol in SYMBOLS
-        or symbol in "\"'’‘`" + _DASHES + "_"
+        or symbol in "\"'’‘`" + _DASHES + "_" + HIDDEN
     )
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from stages.text.abbreviations import ABBREVIATIONS, DOTTED, DOTTED_NAMES, ends_sentence, read_abbreviation
 from stages.text.addresses import find_address, find_ending
 from stages.text.figures import LEADING, find_figure, read_run
-from stages.text.marks import MarkReader, find_joined
+from stages.text.marks import HIDDEN, MarkReader, find_joined
 from stages.text.money import CURRENCIES
 from stages.text.romans import ROMANS, read_roman
 from stages.text.rules import END, Words
@@ -41,35 +43,104 @@ _UNENDING = (["for", "example"], ["that", "is"], ["note", "well"], ["PS"])
 _JOINTS = frozenset(".@:/_-&+#~\\")
 
 
-def normalise(text: str, *, british: bool = False, notes: list[Note] | None = None) -> list[Token]:
+class Fixed(NamedTuple):
+    """A part of the text that no rule reads, since it is known what is spoken there.
+
+    Attributes:
+        start, end: its place.
+        words: what is spoken, as a rule gives it; None for the part itself as one word, whose phonemes are given.
+    """
+
+    start: int
+    end: int
+    words: Words | None = None
+
+
+def normalise(
+    text: str, *, british: bool = False, notes: list[Note] | None = None, fixed: Sequence[Fixed] = ()
+) -> list[Token]:
     """Turn a text into what is spoken. Any text is taken.
 
     Args:
         text: English prose, mail, log, ...: everything that people read.
         british: speak British English: "and" in numbers, days before months.
         notes: takes what was left out because it cannot be spoken, such as emoji.
+        fixed: the parts that are not read by rules, in their order, none over another.
 
     Returns:
         Words and marks in the order of the text. Words of other scripts are left as they are.
     """
-    return Normalizer(text, british, [] if notes is None else notes).read()
+    if not text.isascii():  # length and places stay
+        text = _OTHER_DIGIT.sub(lambda match: str(int(match[0])), text)
+    hidden = [part for part in fixed if _touches_word(text, part)]
+    reader = Normalizer(_hide(text, hidden), british)
+    reader.read(text, fixed)
+    if reader.overrun:
+        reader = Normalizer(_hide(text, [*hidden, *reader.overrun]), british)
+        reader.read(text, fixed)
+    if notes is not None:
+        notes += reader.speech.notes
+    return reader.speech.tokens
+
+
+def _touches_word(text: str, part: Fixed) -> bool:
+    return text[part.start - 1 : part.start].isalnum() or text[part.end : part.end + 1].isalnum()
+
+
+def _clip(token: Token, end: int) -> Token:
+    return token._replace(start=min(token.start, end), end=min(token.end, end))
+
+
+def _hide(text: str, parts: Sequence[Fixed]) -> str:
+    """Put as many characters that no rule takes in the place of parts of a text."""
+    pieces, at = list[str](), 0
+    for start, end in sorted({(part.start, part.end) for part in parts}):
+        pieces += text[at:start], HIDDEN * (end - start)
+        at = end
+    return "".join([*pieces, text[at:]])
 
 
 class Normalizer:
-    """Reads one text."""
+    """Reads one text.
 
-    def __init__(self, text: str, british: bool, notes: list[Note]) -> None:
-        if not text.isascii():  # length and places stay
-            text = _OTHER_DIGIT.sub(lambda match: str(int(match[0])), text)
+    Attributes:
+        speech: what has been said.
+        overrun: the fixed parts that a rule before them took along.
+    """
+
+    def __init__(self, text: str, british: bool) -> None:
         self.text = text
-        self.speech = Speech(text, british, notes)
+        self.speech = Speech(text, british, [])
         self.marks = MarkReader(self.speech)
+        self.overrun: list[Fixed] = []
 
-    def read(self) -> list[Token]:
-        """Read the text to its end."""
-        text, length, add_word = self.text, len(self.text), self.speech.add_word
-        at = 0
-        while at < length:
+    def read(self, written: str, fixed: Sequence[Fixed]) -> None:
+        """Read the text to its end.
+
+        Args:
+            written: the text with nothing hidden.
+            fixed: what rules may look at (St. [Ives]), but not take along (5 [km]).
+        """
+        at, tokens = 0, self.speech.tokens
+        for part in fixed:
+            count = len(tokens)
+            if self._read_to(at, part.start) > part.start:
+                self.overrun.append(part)
+                tokens[count:] = [_clip(token, part.start) for token in tokens[count:]]
+            self._say_fixed(written, part)
+            at = part.end
+        self._read_to(at, len(self.text))
+
+    def _say_fixed(self, written: str, part: Fixed) -> None:
+        if part.words is None:
+            self.speech.add_word(written[part.start : part.end], part.start, part.end, "given")
+        else:
+            self.speech.add(part.words, part.start, part.end)
+
+    def _read_to(self, at: int, stop: int) -> int:
+        """Read what begins before `stop`; gives its end, which is behind `stop` if a rule took more."""
+        text, add_word = self.text, self.speech.add_word
+        while at < stop:
             match = _PLAIN.match(text, at)
             if match is None:
                 at = self._read_piece(at)
@@ -77,12 +148,14 @@ class Normalizer:
             space, word = match.groups()
             if "\n" in space:
                 self._end_line(space)
+            if match.start(2) >= stop:
+                return stop
             if word in _SPECIAL or "’" in word:
                 at = self._read_word(match.start(2))
             else:
                 at = match.end()
                 add_word(word, match.start(2), at)
-        return self.speech.tokens
+        return at
 
     def _end_line(self, space: str) -> None:
         if space.count("\n") > 1:

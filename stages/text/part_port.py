@@ -1,6 +1,7 @@
-"""The parts of words between stages, as JSON: a list for each token, of [letters, phonemes or null, possessive].
+"""The parts of words between stages, as JSON: a list a token, of [letters, phonemes or null, possessive, source].
 
-"to-day Zorblax" --> [[["to", "tə", false], ["day", "dˈA", false]], [["Zorblax", null, false]]]
+"Zorblax's" --> [[["Zorblax", null, true, "unknown"]]]
+"to-day"    --> [[["to", "tə", false, "rule"], ["day", "dˈA", false, "rule"]]]
 """
 
 from __future__ import annotations

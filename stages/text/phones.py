@@ -17,8 +17,9 @@ DIAL_WORDS = list_words("call dial ring dialed dialled called calling dialing di
 CALLING_WORDS = PHONE_WORDS | DIAL_WORDS | {"a", "the", "an", "this", "that", "her", "his", "my", "their"}
 
 
-def _read_groups(text: str, context: Context) -> Words:
-    zero = "oh" if context.british else "zero"
+def read_groups(text: str, british: bool) -> Words:
+    """Read groups of digits: each digit by digit, with a pause before the next."""
+    zero = "oh" if british else "zero"
     words: Words = []
     for group in re.findall(r"\d{1,20}", text):
         digits = read_number(group) if group in {"800", "900"} else read_digits(group, zero)
@@ -29,7 +30,7 @@ def _read_groups(text: str, context: Context) -> Words:
 def _speak_groups(match: re.Match[str], context: Context) -> Words | None:
     if context.touches_word(match.start()):
         return None
-    return [*(["plus"] if match[0].startswith("+") else []), *_read_groups(match[0], context)]
+    return [*(["plus"] if match[0].startswith("+") else []), *read_groups(match[0], context.british)]
 
 
 def _speak_international(match: re.Match[str], context: Context) -> Words | None:
@@ -40,12 +41,12 @@ def _speak_local(match: re.Match[str], context: Context) -> Words | None:
     """A number of seven digits, unless it is a range of round numbers (100-1000)."""
     if context.touches_word(match.start()) or (match["first"].endswith("0") and match["second"].endswith("0")):
         return None
-    return _read_groups(match[0], context)
+    return read_groups(match[0], context.british)
 
 
 def _speak_called(match: re.Match[str], context: Context) -> Words | None:
     before = context.find_label(match.start()).lower()
-    return _read_groups(match[0], context) if before in PHONE_WORDS else None
+    return read_groups(match[0], context.british) if before in PHONE_WORDS else None
 
 
 def _speak_emergency(match: re.Match[str], context: Context) -> Words | None:

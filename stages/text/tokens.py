@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-Kind = Literal["word", "mark", "letters"]
+Kind = Literal["word", "mark", "letters", "given"]
 
 
 class Token(NamedTuple):
@@ -15,7 +15,8 @@ class Token(NamedTuple):
         start: offset of its first character in the user's text, in code points.
         end: offset after its last one. Words that one figure became share the figure's place.
         spaced: whether white space is before it when it is spoken.
-        kind: "letters" for a word that is spoken letter by letter.
+        kind: "letters" for a word that is spoken letter by letter, "given" for one whose phonemes the user gave.
+        stress: the steps by which the user raises or lowers its stress (`stages.text.stress.change_stress`).
     """
 
     text: str
@@ -23,6 +24,7 @@ class Token(NamedTuple):
     end: int
     spaced: bool = True
     kind: Kind = "word"
+    stress: int = 0
 
 
 def find_kind(word: str) -> Kind:

@@ -16,7 +16,7 @@ Choose = Callable[[Sequence[Token], int], str | None]
 
 
 def pronounce_tokens(
-    tokens: Sequence[Token], pronouncer: Pronouncer, choose: Choose | None = None
+    tokens: Sequence[Token], pronouncer: Pronouncer, choose: Choose | None = None, given: Sequence[str] = ()
 ) -> list[tuple[Part, ...]]:
     """The parts of each token: of a word, its own with their phonemes; of a mark, itself.
 
@@ -24,16 +24,20 @@ def pronounce_tokens(
         tokens: the words and marks of a text, whole sentences.
         pronouncer: the words of one variety of English.
         choose: gives the part of speech of the word at a place, or None where it does not matter.
+        given: the phonemes of the tokens of the kind "given", in their order.
     """
     spoken: list[tuple[Part, ...]] = [(Part(token.text, token.text),) for token in tokens]
     vowel: bool | None = None
     before_to = False
+    left = list(given)
     for at in range(len(tokens) - 1, -1, -1):
         token = tokens[at]
         if token.kind == "mark":
             vowel, before_to = (None, False) if token.text in PAUSES else (vowel, before_to)
             continue
-        if token.kind == "letters":
+        if token.kind == "given":
+            spoken[at] = (Part(token.text, left.pop(), source="override"),)
+        elif token.kind == "letters":
             spoken[at] = (Part(token.text, pronouncer.spell(token.text), source="rule"),)
         else:
             shouted = token.text.isupper() and len(token.text) > 1 and _is_shouted(tokens, at)
