@@ -9,6 +9,7 @@ import click
 from runner.build.staleness import stale
 from runner.cli import progress
 from runner.cli.runners import find_resolvers
+from runner.cli.user_lexicon import check_lexicon
 from runner.engine.options import RunOptions
 from runner.engine.pipeline import Pipeline
 from runner.graph.selection import find_needed
@@ -27,10 +28,12 @@ def make_pipeline(graph: Graph, settings: Settings, cache: Cache | None) -> Pipe
 
     Raises:
         SpecError: the file of --vocab holds no vocabulary.
-        RunError: config.json cannot be read, or lacks a key that a stage takes.
+        RunError: config.json cannot be read, or lacks a key that a stage takes; a line of the user's lexicon is wrong.
     """
     config, resolvers = settings.read_config(), find_resolvers(graph)
-    return Pipeline(graph, settings.build_dir, settings.threads, config, cache, resolvers)
+    pipeline = Pipeline(graph, settings.build_dir, settings.threads, config, cache, resolvers)
+    check_lexicon(graph, pipeline.config, settings)
+    return pipeline
 
 
 def build_for(pipeline: Pipeline, settings: Settings) -> None:

@@ -108,6 +108,8 @@ def _list_row_files(place: OutputPlaces, rows: Iterable[Row], last: int) -> Iter
 def _list_inputs(graph: Graph, settings: Settings) -> Iterator[Use]:
     if settings.source is not None:
         yield "--input", _STDIN if settings.source == STDIN else Path(settings.source)
+    if settings.lexicon is not None:
+        yield "--lexicon", settings.lexicon
     if settings.vocab is not None:
         yield "--vocab", settings.vocab
     for text in settings.load:

@@ -7,17 +7,21 @@ import gc
 import importlib
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from runner.cli import console, options
 from runner.cli.command import Command
 
+if TYPE_CHECKING:
+    from runner.graph.types import Graph
+
 _DEFAULT_COMMAND = "run"
 _MODULES = {  # commands that have their own modules
     "cache": "runner.cli.cache",
     "compare": "runner.cli.compare",
+    "phonemize": "runner.cli.phonemize",
     "plan": "runner.cli.plan",
     "replay": "runner.cli.replay",
     "runs": "runner.cli.replay",
@@ -120,11 +124,23 @@ def run(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: A
 
 @cli.command(cls=Command)
 @options.graph_options
-def check(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...]) -> None:
-    """List every mistake in a graph; nothing is built or loaded."""
+@options.lexicon
+def check(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], lexicon: Path | None) -> None:
+    """List every mistake in a graph, or the first one in the file of --lexicon; nothing is built or loaded."""
     checked = options.load(graph, overlays, sets)
+    if lexicon is not None:
+        _check_lexicon(checked, lexicon)
     count = len(checked.stages)
     console.echo(f"{checked.path}: {count} {'stage' if count == 1 else 'stages'}, no mistakes")
+
+
+def _check_lexicon(graph: Graph, lexicon: Path) -> None:
+    from runner.cli.settings import Settings
+    from runner.cli.user_lexicon import check_lexicon
+    from runner.errors import RunError
+    from runner.graph.model_config import read_model
+
+    check_lexicon(graph, read_model(graph.model, RunError, None).keys, Settings(lexicon=lexicon))
 
 
 @cli.command(cls=Command)

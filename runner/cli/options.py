@@ -42,6 +42,12 @@ overlay_options = _combine(
 )
 graph_options = _combine(click.argument("graph"), overlay_options)
 
+lexicon = click.option(
+    "--lexicon",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Your own words, for graphs of text: lines of WORD, a tab and its phonemes. They win over every rule.",
+)
 input_options = _combine(
     click.option(
         "--input",
@@ -68,6 +74,7 @@ input_options = _combine(
     click.option("--seed", type=int, help="Seed of the noise in the voice's source."),
     click.option("--alphabet", metavar="NAME", help="Of the phonemes: kokoro, or espeak, espeak-en-gb, espeak-fr ..."),
     click.option("--skip-unknown", is_flag=True, help="Drop symbols that the model does not know, with a warning."),
+    lexicon,
 )
 
 scope_options = _combine(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _ROWS = {"source", "phonemes", "text"}  # settings that give rows
 _LEFT_OUT = (  # options of a run that a replay does not take over
-    *("speed", "seed", "alphabet", "skip_unknown"),  # the recorded graph holds their values
+    *("speed", "seed", "alphabet", "skip_unknown", "lexicon"),  # the recorded graph holds their values
     *("start", "only", "refresh", "no_resume"),  # they force stages to run
     *("outputs", "timestamps", "save_tensors", "report", "trace", "stream"),  # files, which a replay does not replace
     *("as_json", "explain", "timings", "quiet", "cache_dir", "no_cache"),  # of the command itself

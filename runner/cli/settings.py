@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 _TUPLES = ("refresh", "load", "overlays", "inputs", "outputs", "sweep")
 _LINE_PAUSE_S, _PARAGRAPH_PAUSE_S = 0.3, 0.6  # besides the silence that an utterance begins and ends with
-_PATHS = ("vocab", "build_dir", "save_tensors", "report", "trace", "cache_dir")
+_PATHS = ("vocab", "lexicon", "build_dir", "save_tensors", "report", "trace", "cache_dir")
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Settings:
     inputs: tuple[str, ...] = ()
     voice: str | None = None
     vocab: Path | None = None
+    lexicon: Path | None = None
     speed: float | None = None
     seed: int | None = None
     alphabet: str | None = None
@@ -101,6 +103,7 @@ class Settings:
         return dataclasses.replace(
             self,
             vocab=None if self.vocab is None else folder / self.vocab,
+            lexicon=None if self.lexicon is None else folder / self.lexicon,
             build_dir=None if self.build_dir is None else folder / self.build_dir,
             load=tuple(f"{port}={folder / file}" for port, _, file in pairs),
             inputs=tuple(
@@ -123,8 +126,20 @@ class Settings:
             "seed": self.seed,
             "alphabet": self.alphabet,
             "skip_unknown": self.skip_unknown or None,
+            "lexicon": None if self.lexicon is None else self.lexicon_content,
         }
         return {name: value for name, value in given.items() if value is not None}
+
+    @functools.cached_property
+    def lexicon_content(self) -> str:
+        """The content of the file of --lexicon; '' for none.
+
+        Raises:
+            RunError: the file cannot be read, or is not UTF-8.
+        """
+        from runner.cli.user_lexicon import read_lexicon_file
+
+        return "" if self.lexicon is None else read_lexicon_file(self.lexicon)
 
     @property
     def scope(self) -> Scope:
@@ -235,6 +250,7 @@ class Settings:
     def spell_inputs(self) -> str:
         """Spell the options that were given for lines, voice and parameters: `--speed 2 --skip-unknown`."""
         given = {"input": self.source, "phonemes": self.phonemes, "text": self.text, "voice": self.voice, **self.params}
+        given |= {"lexicon": self.lexicon}  # its file, not its content
         options = ((f"--{name.replace('_', '-')}", value) for name, value in given.items() if value is not None)
         return " ".join(option if value is True else f"{option} {value}" for option, value in options)
 

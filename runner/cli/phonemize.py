@@ -1,0 +1,111 @@
+"""`kokoro-run phonemize`: prints the phonemes of texts, so that a person can see and correct them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runner.cli import console, options
+from runner.cli.command import Command
+from runner.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runner.graph.types import Graph
+    from runner.speech.phonemizer import Phonemizer, SpokenRow
+
+_HEAD = ("COLUMN", "WORD", "PHONEMES", "SOURCE")
+
+
+@click.command(cls=Command)
+@click.argument("graph", default="text")
+@options.overlay_options
+@click.option("--text", metavar="TEXT", help="The text, in place of --input.")
+@click.option("--input", "source", metavar="FILE", help="A file of text; '-' is standard input.")
+@options.lexicon
+@click.option("--words", "as_table", is_flag=True, help="Print a table of each row's words, and where each is from.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a row: text, phonemes and words.")
+@options.cache_options
+@options.build_dir
+@options.quiet
+def phonemize(
+    graph: str,
+    overlays: tuple[str, ...],
+    sets: tuple[str, ...],
+    *,
+    text: str | None,
+    source: str | None,
+    as_table: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Print the phonemes of a text, one line for each row of it, as `kokoro-run default --input` takes them.
+
+    GRAPH makes phonemes of text; the stages of its voice do not run.  [default: text]
+
+    With --words, each word has a line: its column in the row, the word, its phonemes, and where they are from: lexicon,
+    rule (an ending, a compound, letters by name), model (the letters of an unknown word), espeak, or override (markup,
+    --lexicon). With --json, each row is a line, an object with line, text, phonemes and words: a list of text, column,
+    phonemes and source. Each row is printed when it is done, so that a pipe may still be written to.
+    """
+    if (text is None) == (source is None):
+        raise click.UsageError("give one of --text TEXT and --input FILE")
+    if as_table and as_json:
+        raise click.UsageError("give one of --words and --json; the objects of --json have the words")
+    from runner.batch.rows import stream_rows
+
+    settings = Settings(**given, source=source, overlays=overlays, as_json=as_json)
+    phonemizer = _make_phonemizer(graph, sets, settings)
+    spell = _spell_json if as_json else _spell_table if as_table else _spell_line
+    _print(phonemizer, spell, stream_rows(source, text, "--text"))
+
+
+def _make_phonemizer(name: str, sets: tuple[str, ...], settings: Settings) -> Phonemizer:
+    """Make what reads rows, once the stages that it needs are built."""
+    import dataclasses
+
+    from runner.build.staleness import stale
+    from runner.cli.building import build_stale, find_covered, make_pipeline
+    from runner.cli.inputs import GivenInputs
+    from runner.speech.phonemizer import Phonemizer, find_phonemes
+
+    cache = settings.open_cache()
+    graph: Graph = options.load(name, settings.overlays, sets, cache)
+    settings = dataclasses.replace(settings, until=find_phonemes(graph).stage)
+    pipeline = make_pipeline(graph, settings, cache)
+    inputs = GivenInputs(graph, settings)
+    reasons = stale(graph, settings.build_dir, find_covered(graph, settings))
+    build_stale(graph, settings.build_dir, reasons, quiet=settings.quiet)
+    return Phonemizer(pipeline, inputs.shared, inputs.lines, settings.make_run_options())
+
+
+def _print(phonemizer: Phonemizer, spell: Callable[[SpokenRow], str], opened: Any) -> None:
+    with opened as rows:
+        for row in rows:
+            console.echo(spell(phonemizer.read(row)))
+
+
+def _spell_line(spoken: SpokenRow) -> str:
+    return spoken.phonemes
+
+
+def _spell_json(spoken: SpokenRow) -> str:
+    row = spoken.row
+    words = None if spoken.words is None else [vars(word) for word in spoken.words]
+    fields = {"line": row.origin, "text": row.text, "phonemes": spoken.phonemes, "words": words}
+    return json.dumps(fields, ensure_ascii=False)
+
+
+def _spell_table(spoken: SpokenRow) -> str:
+    """Spell a row as its origin and a table of its words."""
+    words = spoken.words or []
+    cells = [
+        _HEAD,
+        *((str(word.column), " ".join(word.text.split()), word.phonemes, word.source or "-") for word in words),
+    ]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ("  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)) for line in cells)
+    return "\n".join([f"{spoken.row.label}: {spoken.phonemes}", *(f"  {line.rstrip()}" for line in lines)])
