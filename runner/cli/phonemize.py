@@ -12,8 +12,7 @@ from runner.cli.command import Command
 from runner.cli.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from runner.cache.cache import Cache
     from runner.graph.types import Graph
     from runner.speech.phonemizer import Phonemizer, SpokenRow
 
@@ -24,7 +23,9 @@ _HEAD = ("COLUMN", "WORD", "PHONEMES", "SOURCE")
 @click.argument("graph", default="text")
 @options.overlay_options
 @click.option("--text", metavar="TEXT", help="The text, in place of --input.")
-@click.option("--input", "source", metavar="FILE", help="A file of text; '-' is standard input.")
+@click.option("--input", "source", metavar="FILE", help="Paragraphs of text; '-' is standard input.")
+@click.option("--ids", is_flag=True, help="Each line of --input is ID, a tab and a text; so is what is printed.")
+@click.option("--lines", is_flag=True, help="Each line of --input is a text of its own, not a part of a paragraph.")
 @options.lexicon
 @click.option("--words", "as_table", is_flag=True, help="Print a table of each row's words, and where each is from.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a row: text, phonemes and words.")
@@ -42,28 +43,31 @@ def phonemize(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Print the phonemes of a text, one line for each row of it, as `kokoro-run default --input` takes them.
+    """Print the phonemes of a text, one line for each paragraph, as `kokoro-run default --input` takes them.
 
     GRAPH makes phonemes of text; the stages of its voice do not run.  [default: text]
 
-    With --words, each word has a line: its column in the row, the word, its phonemes, and where they are from: lexicon,
-    rule (an ending, a compound, letters by name), model (the letters of an unknown word), espeak, or override (markup,
-    --lexicon). With --json, each row is a line, an object with line, text, phonemes and words: a list of text, column,
-    phonemes and source. Each row is printed when it is done, so that a pipe may still be written to.
+    With --words, each word has a line: its column in the paragraph, the word, its phonemes, and where they are from:
+    lexicon, rule (an ending, a compound, letters by name), model (the letters of an unknown word), espeak, or override
+    (markup, --lexicon). With --json, each paragraph is a line, an object with line, id, text, phonemes and words: a
+    list of text, column, phonemes and source. Each is printed when it is done, so that a pipe may still be written to.
     """
     if (text is None) == (source is None):
         raise click.UsageError("give one of --text TEXT and --input FILE")
     if as_table and as_json:
         raise click.UsageError("give one of --words and --json; the objects of --json have the words")
-    from runner.batch.rows import stream_rows
-
-    settings = Settings(**given, source=source, overlays=overlays, as_json=as_json)
-    phonemizer = _make_phonemizer(graph, sets, settings)
+    settings = Settings(**given, source=source, text=text, overlays=overlays, as_json=as_json)
+    settings.check_source()
+    cache = settings.open_cache()
+    checked = options.load(graph, overlays, sets, cache)
+    phonemizer = _make_phonemizer(checked, settings, cache)
     spell = _spell_json if as_json else _spell_table if as_table else _spell_line
-    _print(phonemizer, spell, stream_rows(source, text, "--text"))
+    with settings.open_rows(checked, once=True) as rows:
+        for row in rows or ():
+            console.echo(spell(phonemizer.read(row)))
 
 
-def _make_phonemizer(name: str, sets: tuple[str, ...], settings: Settings) -> Phonemizer:
+def _make_phonemizer(graph: Graph, settings: Settings, cache: Cache | None) -> Phonemizer:
     """Make what reads rows, once the stages that it needs are built."""
     import dataclasses
 
@@ -72,8 +76,6 @@ def _make_phonemizer(name: str, sets: tuple[str, ...], settings: Settings) -> Ph
     from runner.cli.inputs import GivenInputs
     from runner.speech.phonemizer import Phonemizer, find_phonemes
 
-    cache = settings.open_cache()
-    graph: Graph = options.load(name, settings.overlays, sets, cache)
     settings = dataclasses.replace(settings, until=find_phonemes(graph).stage)
     pipeline = make_pipeline(graph, settings, cache)
     inputs = GivenInputs(graph, settings)
@@ -82,20 +84,14 @@ def _make_phonemizer(name: str, sets: tuple[str, ...], settings: Settings) -> Ph
     return Phonemizer(pipeline, inputs.shared, inputs.lines, settings.make_run_options())
 
 
-def _print(phonemizer: Phonemizer, spell: Callable[[SpokenRow], str], opened: Any) -> None:
-    with opened as rows:
-        for row in rows:
-            console.echo(spell(phonemizer.read(row)))
-
-
 def _spell_line(spoken: SpokenRow) -> str:
-    return spoken.phonemes
+    return spoken.phonemes if spoken.row.id is None else f"{spoken.row.id}\t{spoken.phonemes}"
 
 
 def _spell_json(spoken: SpokenRow) -> str:
     row = spoken.row
     words = None if spoken.words is None else [vars(word) for word in spoken.words]
-    fields = {"line": row.origin, "text": row.text, "phonemes": spoken.phonemes, "words": words}
+    fields = {"line": row.origin, "id": row.id, "text": row.text, "phonemes": spoken.phonemes, "words": words}
     return json.dumps(fields, ensure_ascii=False)
 
 

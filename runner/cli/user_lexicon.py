@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.errors import RunError, printable
 from runner.files.errors import reading
+from runner.graph.types import PARAMETERS, Ref
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,8 +54,9 @@ def check_lexicon(graph: Graph, config: Mapping[str, Any], settings: Settings) -
     from stages.text.user_lexicon import LexiconError, read_lexicon
 
     name, lang = printable(str(settings.lexicon)), str(graph.params.get(_LANG, _AMERICAN))
-    if LEXICON not in graph.params:
-        fact = f"{graph.path} has no parameter '{LEXICON}'"
+    ref = Ref(PARAMETERS, LEXICON)
+    if not any(wire.ref == ref for spec in graph.stages.values() for wire in spec.inputs.values()):
+        fact = f"no stage of {graph.path} takes params.{LEXICON}"
         raise RunError(f"--lexicon {name}: {fact}; give a graph of English text, such as `text`")
     try:
         find_language(lang)

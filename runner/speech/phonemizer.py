@@ -1,6 +1,10 @@
 """Makes phonemes of texts: runs the stages in front of the tokenizer, and no other.
 
-row of text --> stages up to the text that the tokenizer takes --> phonemes, and each word with its own
+row of text --> segments --> stages up to the text that the tokenizer takes --> phonemes, and each word with its own
+
+    "Hi. [pause:1s] [voice:am_adam] You?"  -->  "hˈI. [pause:1s] [voice:am_adam] jˈu?"
+
+The marks between segments stay, so that the phonemes are spoken as the text is.
 """
 
 from __future__ import annotations
@@ -14,7 +18,10 @@ from runner.engine.options import RunOptions
 from runner.errors import RunError
 from runner.graph.selection import Scope
 from runner.graph.types import GRAPH_INPUTS, Ref
+from runner.speech.error_places import placing_errors
 from runner.speech.line_runner import find_cut
+from runner.speech.script import read_script
+from runner.speech.word_places import PORT
 from stages.contract import parse_type
 
 if TYPE_CHECKING:
@@ -23,8 +30,9 @@ if TYPE_CHECKING:
     from runner.batch.rows import Row
     from runner.engine.pipeline import Pipeline
     from runner.graph.types import Graph
+    from runner.speech.script import Segment
 
-_WORDS, _SOURCES = "words", "sources"
+_SOURCES = "sources"
 _WORDS_TYPE = parse_type("int64[words, 4]")
 _DEFAULT = RunOptions()
 
@@ -35,7 +43,7 @@ class SpokenWord:
 
     Attributes:
         text: as the user wrote it; words that one figure became have the figure.
-        column: where it stands in the row, from 1.
+        column: where it stands in the row, from 1; in a paragraph of several lines, line ends count as one.
         phonemes: its own.
         source: where they are from: lexicon, rule, model, espeak or override; None if the stage does not tell.
     """
@@ -52,7 +60,7 @@ class SpokenRow:
 
     Attributes:
         row: the row.
-        phonemes: of all of it.
+        phonemes: of all of it, with the marks of pauses, voices and rates.
         words: in their order; None if the stage does not tell them.
     """
 
@@ -95,6 +103,7 @@ class Phonemizer:
             raise RunError(f"{graph.path} has no input that takes text")
         self._pipeline, self._inputs, self._lines = pipeline, dict(inputs), lines
         self._port = find_phonemes(graph)
+        self._tells_words = graph.stages[self._port.stage].outputs.get(PORT) == _WORDS_TYPE
         self._options = dataclasses.replace(options, scope=Scope(until=self._port.stage, refresh=options.scope.refresh))
 
     def read(self, row: Row) -> SpokenRow:
@@ -104,21 +113,49 @@ class Phonemizer:
             LineError: a stage refused the row.
         """
         with name_row(row):
-            text = row.text
-            options = dataclasses.replace(self._options, label=row.label)
-            found = self._pipeline.run({**self._inputs, self._lines: text}, options)
-            phonemes = str(found[str(self._port)])
-            return SpokenRow(row, phonemes, self._read_words(text, phonemes, found))
+            pieces: list[str] = []
+            words: list[SpokenWord] = []
+            voice, rate = None, 1.0
+            for segment in read_script(row.text):
+                pieces += _spell_marks(segment, voice, rate)
+                voice, rate = segment.voice, segment.rate
+                if segment.text.strip():
+                    with placing_errors(segment.places, row):
+                        phonemes, own = self._read_segment(row, segment)
+                    pieces.append(phonemes)
+                    words += own
+            return SpokenRow(row, " ".join(filter(None, pieces)), words if self._tells_words else None)
 
-    def _read_words(self, text: str, phonemes: str, found: Mapping[str, Any]) -> list[SpokenWord] | None:
+    def _read_segment(self, row: Row, segment: Segment) -> tuple[str, list[SpokenWord]]:
+        options = dataclasses.replace(self._options, label=row.label)
+        found = self._pipeline.run({**self._inputs, self._lines: segment.text}, options)
+        phonemes = str(found[str(self._port)])
+        return phonemes, self._read_words(row.text, segment, phonemes, found) if self._tells_words else []
+
+    def _read_words(self, text: str, segment: Segment, phonemes: str, found: Mapping[str, Any]) -> list[SpokenWord]:
         outputs = self._pipeline.graph.stages[self._port.stage].outputs
-        if outputs.get(_WORDS) != _WORDS_TYPE:
-            return None
-        places = found[str(Ref(self._port.stage, _WORDS))].tolist()
+        places = found[str(Ref(self._port.stage, PORT))].tolist()
         sources: Iterator[str | None] = iter(
             str(found[str(Ref(self._port.stage, _SOURCES))]).split() if _SOURCES in outputs else [None] * len(places)
         )
-        return [
-            SpokenWord(text[start:end], start + 1, phonemes[first:last], source)
-            for (start, end, first, last), source in zip(places, sources, strict=True)
-        ]
+        words = []
+        for (start, end, first, last), source in zip(places, sources, strict=True):
+            begin = segment.places.find(start)
+            words.append(
+                SpokenWord(text[begin : segment.places.find_end(end)], begin + 1, phonemes[first:last], source)
+            )
+        return words
+
+
+def _spell_marks(segment: Segment, voice: str | None, rate: float) -> Iterator[str]:
+    """Spell the marks in front of a segment.
+
+    Args:
+        voice, rate: of the segment before it.
+    """
+    if segment.pause:
+        yield f"[pause:{segment.pause:g}s]"
+    if segment.voice != voice:
+        yield f"[voice:{segment.voice or ''}]"
+    if segment.rate != rate:
+        yield f"[rate:{segment.rate:g}]"

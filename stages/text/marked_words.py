@@ -7,10 +7,12 @@ Markup wins over the lexicon, and both over all rules. Rules still see the words
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 from stages.contract import StageError
+from stages.text.endings import Ending, add_ending
 from stages.text.english import is_british
 from stages.text.given_phonemes import PhonemeError, read_phonemes
 from stages.text.hyphens import join_hyphenated
@@ -21,6 +23,7 @@ from stages.text.speech import Note
 from stages.text.tokens import Token
 from stages.text.user_lexicon import UserLexicon
 
+_POSSESSIVE = re.compile(r"['’]s(?![^\W_])")
 Placed = TypeVar("Placed", Token, Note)
 
 
@@ -50,8 +53,10 @@ def speak_text(text: str, lang: str, lexicon: UserLexicon, vocab: Collection[str
     marked, notes = read_markup(text), list[Note]()
     parts = list(_fix_parts(marked, lang, lexicon, vocab))
     fixed = [part for part, _ in parts]
-    tokens = join_hyphenated(normalise(marked.text, british=is_british(lang), notes=notes, fixed=fixed))
-    tokens = _change_stress(tokens, [span for span in marked.spans if span.manner == "stress"])
+    stressed = [span for span in marked.spans if span.manner == "stress"]
+    edges = {edge for span in stressed for edge in (span.start, span.end)}
+    tokens = join_hyphenated(normalise(marked.text, british=is_british(lang), notes=notes, fixed=fixed), edges)
+    tokens = _change_stress(tokens, stressed)
     given = [phonemes for part, phonemes in parts if part.words is None]
     if marked.text == text:
         return SpokenText(tokens, given, notes)
@@ -63,28 +68,38 @@ def _fix_parts(
 ) -> Iterator[tuple[Fixed, str]]:
     """Give the parts that markup and the lexicon decide, in their order, each with the phonemes that are given."""
     spans = [span for span in marked.spans if span.manner != "stress"]
+    limits = [*(span.start for span in spans), len(marked.text)][1:] if spans else []
+    parts = [
+        part for span, limit in zip(spans, limits, strict=True) for part in _fix(span, marked.text, limit, lang, vocab)
+    ]
     at = 0
     for start, end, phonemes in lexicon.find(marked.text):
-        while at < len(spans) and spans[at].end <= start:
-            yield _fix(spans[at], marked.text, lang, vocab)
+        while at < len(parts) and parts[at][0].end <= start:
+            yield parts[at]
             at += 1
-        if at == len(spans) or end <= spans[at].start:
+        if at == len(parts) or end <= parts[at][0].start:
             yield Fixed(start, end), phonemes
-    for span in spans[at:]:
-        yield _fix(span, marked.text, lang, vocab)
+    yield from parts[at:]
 
 
-def _fix(span: Span, text: str, lang: str, vocab: Collection[str]) -> tuple[Fixed, str]:
+def _fix(span: Span, text: str, limit: int, lang: str, vocab: Collection[str]) -> Iterator[tuple[Fixed, str]]:
+    """Fix what is spoken of a span, and of 's behind it, which has its place; `limit` is where the next one begins."""
     if span.manner == "phonemes":
         try:
-            return Fixed(span.start, span.end), read_phonemes(span.value, vocab, lang)
+            said = read_phonemes(span.value, vocab, lang)
         except PhonemeError as error:
             phonemes = f"the phonemes /{shorten(span.value)}/"
             refuse(span.column + error.column, f"{phonemes}: {error}", "expected Kokoro's symbols, or IPA")
+        possessive = _POSSESSIVE.match(text, span.end, limit)  # [Kokoro](/kəkˈɔɹO/)'s
+        yield Fixed(span.start, span.end), add_ending(said, Ending("", "s"), is_british(lang)) if possessive else said
+        if possessive:
+            yield Fixed(span.end, possessive.end(), []), ""
+        return
     try:
-        return Fixed(span.start, span.end, read_as(text[span.start : span.end], span.value, is_british(lang))), ""
+        words = read_as(text[span.start : span.end], span.value, is_british(lang))
     except ValueError as error:
         raise StageError(f"column {span.column}: {error}") from None
+    yield Fixed(span.start, span.end, words), ""
 
 
 def _change_stress(tokens: list[Token], spans: Sequence[Span]) -> list[Token]:

@@ -193,6 +193,6 @@ def _read_line(number: int, line: str, symbols: Collection[str], lang: str) -> t
     try:
         said = read_phonemes(phonemes, symbols, lang)
     except PhonemeError as error:
-        column = len(word) + 1 + error.column
-        raise LexiconError(number, f"column {column}: {error} (in the phonemes of '{word.strip()}')") from None
+        place = f"character {len(word) + 1 + error.column}"  # no column of the text that is spoken
+        raise LexiconError(number, f"{place}: {error} (in the phonemes of '{word.strip()}')") from None
     return tuple(piece.text for piece in _divide(word.strip())), said

@@ -47,7 +47,9 @@ SPOKEN = {
     "[tomato](/təˈmeɪtoʊ/) [chip](/tʃɪp/)": [("tomato", "təˈmAtO", "given"), ("chip", "ʧɪp", "given")],
     "the [project](+1) [will](-1)": [("the", "the", "word"), ("project", "project", "+1"), ("will", "will", "-1")],
     "[all of it](+2)": [("all", "all", "+2"), ("of", "of", "+2"), ("it", "it", "+2")],
-    "[well-known](-2) [well](+1)-known": [("well-known", "well-known", "-2"), ("well](+1)-known", "well-known", "+1")],
+    "[well-known](-2) [well](+1)-known": [
+        ("well-known", "well-known", "-2"), ("well", "well", "+1"), ("known", "known", "word"),
+    ],
     "the [WHO](=World Health), Sir": [
         ("the", "the", "word"), ("WHO", "World", "word"), ("WHO", "Health", "word"), ("Sir", "Sir", "word"),
     ],

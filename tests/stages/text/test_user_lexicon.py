@@ -87,11 +87,11 @@ WRONG = {
     "a\tˈA\nb bˈi": "line 2: no tab in 'b bˈi'; expected a word, a tab and its phonemes",
     "\tˈA": "line 1: no word in front of the tab; expected a word, a tab and its phonemes",
     "# x\n\na\t \n": "line 3: no phonemes of 'a' behind the tab",
-    "a\tˈ#": "line 1: column 4: unknown symbol '#' U+0023 (in the phonemes of 'a')",
-    "ab\t 'a": "line 1: column 5: unknown symbol ''' U+0027; the nearest known one is 'ˈ' U+02C8 "
+    "a\tˈ#": "line 1: character 4: unknown symbol '#' U+0023 (in the phonemes of 'a')",
+    "ab\t 'a": "line 1: character 5: unknown symbol ''' U+0027; the nearest known one is 'ˈ' U+02C8 "
     "(in the phonemes of 'ab')",
     "a\tˈA\nb\tbˈi\na\tˈæ": "line 3: 'a' is /ˈæ/ here and /ˈA/ in line 1; leave one out",
-    "a\tˈA\tx": "line 1: column 5: unknown symbol U+0009 (in the phonemes of 'a')",
+    "a\tˈA\tx": "line 1: character 5: unknown symbol U+0009 (in the phonemes of 'a')",
     f"{'a' * 201}\tˈA": "line 1: a word of 201 characters, expected at most 200",
 }
 
