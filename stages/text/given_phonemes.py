@@ -14,7 +14,7 @@ from stages.text.espeak import find_alphabet_of
 
 
 class PhonemeError(ValueError):
-    """A symbol that no voice knows.
+    """A symbol that no voice knows, or none at all.
 
     Attributes:
         column: its place in the phonemes, from 1.
@@ -33,11 +33,13 @@ def read_phonemes(text: str, vocab: Collection[str], lang: str) -> str:
         lang: the language whose dialect IPA is spelled for.
 
     Raises:
-        PhonemeError: a symbol is not in the vocabulary.
+        PhonemeError: a symbol is not in the vocabulary, or nothing is left of them.
     """
     symbols = list(normalise(text.strip(), vocab, find_alphabet_of(text, lang)))
     unknown = next((symbol for symbol in symbols if symbol.text not in vocab), None)
     if unknown is not None:
         skipped = len(text) - len(text.lstrip())
         raise PhonemeError(describe_unknown(unknown, vocab), unknown.column + skipped)
+    if not symbols:
+        raise PhonemeError(f"nothing of '{text}' is spoken", 1)
     return "".join(symbol.text for symbol in symbols)

@@ -26,8 +26,10 @@ Manner = Literal["phonemes", "stress", "alias", "as"]
 LEVELS = ("+2", "+1", "-1", "-2")
 
 _INSIDE = r"(?:[^\[\]\\]|\\.)*+"
+_SOUNDS = r"/(?:[^/()\[\]]|\([^/()\[\]]*+\))*+/(?=\))"  # brackets in pairs, as in (en)
 _MARKUP = re.compile(
-    rf"\\\[|\[(?P<visible>{_INSIDE})\]\((?=/|=|as:|[+-]\d)(?P<target>(?:[^)\[\\]|\\.)*+)(?P<close>\))?", re.DOTALL
+    rf"\\\[|\[(?P<visible>{_INSIDE})\]\((?=/|=|as:|[+-]\d)(?P<target>{_SOUNDS}|(?:[^)\[\\]|\\.)*+)(?P<close>\))?",
+    re.DOTALL,
 )
 _ESCAPED = re.compile(r"\\([\[\]()\\])")
 _PHONEMES = re.compile(r"/([^/]*+)/")

@@ -71,6 +71,7 @@ def test_text_is_spoken_and_each_word_has_its_place(lang: str, text: str) -> Non
     places = np.asarray(found["words"])
     assert places.dtype == np.int64
     assert {text[a:b]: phonemes[c:d] for a, b, c, d in places.tolist()} == words
+    assert str(found["sources"]).split(" ") == ["espeak"] * len(places)
 
 
 @needs_espeak

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.symbols import normalise
-from stages.text.espeak import ALPHABETS, find_alphabet, looks_like_espeak
+from stages.text.espeak import ALPHABETS, find_alphabet, find_alphabet_of, looks_like_espeak
 from tests.conftest import ROOT
 
 VOCAB: dict[str, int] = json.loads((ROOT / "configs/models/kokoro-82m/config.json").read_text("utf-8"))["vocab"]
@@ -128,3 +128,19 @@ def test_lines_of_espeaks_look_like_it(line: str) -> None:
 @pytest.mark.parametrize("line", KOKORO)
 def test_lines_of_kokoros_do_not(line: str) -> None:
     assert not looks_like_espeak(line)
+
+
+@pytest.mark.parametrize("phonemes", ["tʃɪp", "dʒˈʌmp", "bɔɪ", "goʊ", "təmeɪtoʊ", "bˈɚd", "ˈbʌtn\u0329"])
+def test_one_sign_of_ipa_is_enough_in_phonemes_of_a_word(phonemes: str) -> None:
+    assert find_alphabet_of(phonemes, "en-us") is find_alphabet("espeak-en-us")
+    assert find_alphabet_of(phonemes, "b") is find_alphabet("espeak-en-gb")
+
+
+@pytest.mark.parametrize("phonemes", ["kəkˈɔɹO", "fˈɛstʃɹIft", "ˈɔɪŋ", "wˈɜɹd", "ju", ""])
+def test_phonemes_of_kokoro_have_its_own_alphabet(phonemes: str) -> None:
+    assert find_alphabet_of(phonemes, "en-us") is None
+
+
+def test_a_length_mark_is_a_sign_of_ipa_where_voices_know_none() -> None:
+    assert find_alphabet_of("kˈɑː", "en-us") is not None
+    assert find_alphabet_of("kˈɑː", "en-gb") is None

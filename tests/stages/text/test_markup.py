@@ -45,6 +45,7 @@ SPOKEN = {
     "[New York](/nˌu jˈɔɹk/).": [("New York", "nˌu jˈɔɹk", "given")],
     "[a b](/ˈA/)[c](/sˈi/)": [("a b", "ˈA", "given"), ("c", "sˈi", "given")],
     "[tomato](/təˈmeɪtoʊ/) [chip](/tʃɪp/)": [("tomato", "təˈmAtO", "given"), ("chip", "ʧɪp", "given")],
+    "[x](/(en)ɚ/) [x](/a(b)/)": [("x", "əɹ", "given"), ("x", "a(b)", "given")],
     "the [project](+1) [will](-1)": [("the", "the", "word"), ("project", "project", "+1"), ("will", "will", "-1")],
     "[all of it](+2)": [("all", "all", "+2"), ("of", "of", "+2"), ("it", "it", "+2")],
     "[well-known](-2) [well](+1)-known": [
@@ -82,7 +83,8 @@ def test_markup_says_how_its_words_are_spoken(text: str) -> None:
 
 ORDINARY = [
     "[1]", "[sic]", "a [b] c", "f[x](y)", "[text](https://example.com/a)", "[text](#part)", "[docs](/docs/a.html)",
-    "[docs](/docs/a/)", "[x](-5%)", "[x](+)", "[x]( /a/)", "[[x]](+1)", "[x](+1", "[]", "[](", "](+1)",
+    "[docs](/docs/a/)", "[a](/x) and b/)", "[x](-5%)", "[x](+)", "[x]( /a/)", "[[x]](+1)", "[x](+1", "[]", "[](",
+    "](+1)",
 ]  # fmt: skip
 
 
@@ -115,6 +117,7 @@ REFUSED = {
     "ab [x](/wˈ#/)": "column 11: the phonemes /wˈ#/: unknown symbol '#' U+0023; expected Kokoro's symbols, or IPA",
     "[x](/tˈ'a/)": "column 8: the phonemes /tˈ'a/: unknown symbol ''' U+0027; the nearest known one is 'ˈ' U+02C8; "
     "expected Kokoro's symbols, or IPA",
+    "[x](/ʲ͡/)'s": "column 6: the phonemes /ʲ͡/: nothing of 'ʲ͡' is spoken; expected Kokoro's symbols, or IPA",
     "[x](+9)": "column 5: the stress '+9' is no step; expected +2 or +1 to raise it, -1 or -2 to lower it, "
     "as in [word](+1)",
     "[x](+0.5)": "column 5: the stress '+0.5' is no step; expected +2 or +1 to raise it, -1 or -2 to lower it, "
