@@ -14,10 +14,11 @@ from typing import NamedTuple, TypeVar
 from stages.contract import StageError
 from stages.text.endings import Ending, add_ending
 from stages.text.english import is_british
+from stages.text.fixed_parts import Fixed
 from stages.text.given_phonemes import PhonemeError, read_phonemes
 from stages.text.hyphens import join_hyphenated
 from stages.text.markup import MarkedText, Span, read_markup, refuse, shorten
-from stages.text.normalizer import Fixed, normalise
+from stages.text.normalizer import normalise
 from stages.text.say_as import read_as
 from stages.text.speech import Note
 from stages.text.tokens import Token

@@ -6,14 +6,12 @@ import itertools
 import re
 import unicodedata
 
+from stages.text.fixed_parts import HIDDEN
 from stages.text.numbers import read_cardinal
 from stages.text.rules import END
 from stages.text.speech import Speech
 from stages.text.symbols import ELISIONS, EMOTICON, JOINED, MARKS, SILENT, SYMBOLS
 from stages.text.units import MEASURED_NOUNS, PER_UNITS, spell
-
-HIDDEN = "\ud800"
-"""Stands for a character that is not to be read: a surrogate, which no text has."""
 
 _DASHES = "-‐‑–—―⸺−"
 _DASH_RUN = re.compile(f"[{_DASHES}]++")

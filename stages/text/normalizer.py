@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from stages.text.abbreviations import ABBREVIATIONS, DOTTED, DOTTED_NAMES, ends_sentence, read_abbreviation
 from stages.text.addresses import find_address, find_ending
 from stages.text.figures import LEADING, find_figure, read_run
-from stages.text.marks import HIDDEN, MarkReader, find_joined
+from stages.text.fixed_parts import Fixed, hide, touches_word
+from stages.text.marks import MarkReader, find_joined
 from stages.text.money import CURRENCIES
 from stages.text.romans import ROMANS, read_roman
 from stages.text.rules import END, Words
@@ -43,19 +43,6 @@ _UNENDING = (["for", "example"], ["that", "is"], ["note", "well"], ["PS"])
 _JOINTS = frozenset(".@:/_-&+#~\\")
 
 
-class Fixed(NamedTuple):
-    """A part of the text that no rule reads, since it is known what is spoken there.
-
-    Attributes:
-        start, end: its place.
-        words: what is spoken, as a rule gives it; None for the part itself as one word, whose phonemes are given.
-    """
-
-    start: int
-    end: int
-    words: Words | None = None
-
-
 def normalise(
     text: str, *, british: bool = False, notes: list[Note] | None = None, fixed: Sequence[Fixed] = ()
 ) -> list[Token]:
@@ -72,32 +59,19 @@ def normalise(
     """
     if not text.isascii():  # length and places stay
         text = _OTHER_DIGIT.sub(lambda match: str(int(match[0])), text)
-    hidden = [part for part in fixed if _touches_word(text, part)]
-    reader = Normalizer(_hide(text, hidden), british)
+    hidden = [part for part in fixed if touches_word(text, part)]
+    reader = Normalizer(hide(text, hidden), british)
     reader.read(text, fixed)
     if reader.overrun:
-        reader = Normalizer(_hide(text, [*hidden, *reader.overrun]), british)
+        reader = Normalizer(hide(text, [*hidden, *reader.overrun]), british)
         reader.read(text, fixed)
     if notes is not None:
         notes += reader.speech.notes
     return reader.speech.tokens
 
 
-def _touches_word(text: str, part: Fixed) -> bool:
-    return text[part.start - 1 : part.start].isalnum() or text[part.end : part.end + 1].isalnum()
-
-
 def _clip(token: Token, end: int) -> Token:
     return token._replace(start=min(token.start, end), end=min(token.end, end))
-
-
-def _hide(text: str, parts: Sequence[Fixed]) -> str:
-    """Put as many characters that no rule takes in the place of parts of a text."""
-    pieces, at = list[str](), 0
-    for start, end in sorted({(part.start, part.end) for part in parts}):
-        pieces += text[at:start], HIDDEN * (end - start)
-        at = end
-    return "".join([*pieces, text[at:]])
 
 
 class Normalizer:

@@ -58,10 +58,9 @@ class UserLexicon:
 
     def __init__(self, words: dict[tuple[str, ...], str], *, british: bool) -> None:
         self._words, self._british = words, british
-        self._lengths: dict[str, list[int]] = {}  # first piece -> the lengths of words, the longest first
+        self._lengths: dict[str, set[int]] = {}  # first piece -> the numbers of pieces of the words that begin with it
         for word in words:
-            self._lengths.setdefault(word[0], []).append(len(word))
-        self._lengths = {first: sorted({*lengths}, reverse=True) for first, lengths in self._lengths.items()}
+            self._lengths.setdefault(word[0], set()).add(len(word))
 
     def find(self, text: str) -> Iterator[Found]:
         """Find the words of the lexicon in a text, in their order."""
@@ -135,9 +134,8 @@ def _is_glued(pieces: list[_Piece], at: int, step: int) -> bool:
 
 
 def _is_possessive(pieces: list[_Piece], last: int) -> bool:
-    return ([piece.text for piece in pieces[last + 1 : last + 3]] in (["'", "s"], ["'", "S"])) and not _is_glued(
-        pieces, last + 2, 1
-    )
+    behind = "".join(piece.text for piece in pieces[last + 1 : last + 3])
+    return behind in ("'s", "'S") and not _is_glued(pieces, last + 2, 1)
 
 
 def _end_abbreviation(text: str, word: str, end: int) -> int:
