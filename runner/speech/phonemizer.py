@@ -120,7 +120,7 @@ class Phonemizer:
                 pieces += _spell_marks(segment, voice, rate)
                 voice, rate = segment.voice, segment.rate
                 if segment.text.strip():
-                    with placing_errors(segment.places, row):
+                    with placing_errors(segment.places.find, row):
                         phonemes, own = self._read_segment(row, segment)
                     pieces.append(phonemes)
                     words += own

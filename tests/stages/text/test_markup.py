@@ -217,3 +217,13 @@ def test_composed_and_decomposed_words_keep_their_places(form: Literal["NFC", "N
     text = unicodedata.normalize(form, "[Zoë](=Zoé) naïve [é](+1)")
     zoe, naive = unicodedata.normalize(form, "Zoë"), unicodedata.normalize(form, "naïve")
     assert [word for word, _, _ in list_words(text)] == [zoe, naive, unicodedata.normalize(form, "é")]
+
+
+@pytest.mark.parametrize("unit", ["[", "](", "[a](=", "[\\", "[a](/(b)", "5 [km](/a/) ", "a[b](/a/)", "[a](+1) "])
+def test_a_long_text_takes_time_in_proportion(unit: str) -> None:
+    text = unit * (40_000 // len(unit))  # many seconds, if it were with the square
+    if unit == "[a](=":
+        with pytest.raises(StageError, match=r"column 5: the bracket of \[a\]\(= is not closed"):
+            speak(text)
+        return
+    assert speak(text, lexicon="a\tˈA").tokens
