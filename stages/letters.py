@@ -15,7 +15,7 @@ from __future__ import annotations
 from tvm.relax.frontend import nn
 
 from stages.contract import In, Out, stage
-from stages.families import Dims
+from stages.dims import ModelDims
 from stages.layers.conv import Conv1d, Linear
 from stages.layers.embedding import Embedding
 from stages.layers.norm import LayerNorm
@@ -38,7 +38,7 @@ LEAKY = 0.1
 class Letters(nn.Module):
     """letters_forward(letters, length) -> scores. Its sizes are its own: it belongs to no model of speech."""
 
-    def __init__(self, dims: Dims) -> None:
+    def __init__(self, dims: ModelDims) -> None:
         self.embedding = Embedding(IDS, CHANNELS)
         self.blocks = nn.ModuleList([Block() for _ in range(LAYERS)])
         self.norm = LayerNorm(CHANNELS, EPS)

@@ -16,8 +16,9 @@ from runner.speech.voice_spec import parse_spec
 
 LONGEST_PAUSE_S = 60
 LOWEST_RATE, HIGHEST_RATE = Fraction(1, 4), Fraction(4)
-_LENGTH = re.compile(r"\+?([0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})(ms|s)")
-_NUMBER = re.compile(r"\+?(?:[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})")
+NUMBER = r"[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9}"
+"""The pattern of a plain number: no sign, no exponent."""
+_NUMBER, _LENGTH = re.compile(NUMBER), re.compile(rf"\+?({NUMBER})(ms|s)")
 _SHOWN = 40  # characters of a user's text in a message
 
 
@@ -40,15 +41,18 @@ def read_rate(text: str) -> Fraction:
     Raises:
         ValueError: it is no number, or outside of the limits.
     """
-    rate = read_number(text)
+    return check_rate(Fraction(text) if _NUMBER.fullmatch(text) else None)
+
+
+def check_rate(rate: Fraction | None) -> Fraction:
+    """Check that a factor of the speed is inside of the limits.
+
+    Raises:
+        ValueError: it is not, or there is none.
+    """
     if rate is None or not LOWEST_RATE <= rate <= HIGHEST_RATE:
         raise ValueError(f"a number from {float(LOWEST_RATE):g} to {float(HIGHEST_RATE):g}, such as 1.1")
     return rate
-
-
-def read_number(text: str) -> Fraction | None:
-    """Read a plain number; None if it is none."""
-    return Fraction(text) if _NUMBER.fullmatch(text) else None
 
 
 def read_voice(text: str) -> str:

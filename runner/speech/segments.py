@@ -41,18 +41,17 @@ class Places:
     def find(self, offset: int) -> int:
         """Find where the character at `offset` of the text begins in the row; behind the last one, where that ends."""
         piece = self._piece(offset)
-        inside = min(max(0, offset - piece.start), piece.size)
-        if piece.size == piece.taken or inside == piece.size:
-            return piece.at + min(inside, piece.taken) if piece.size == piece.taken else piece.at + piece.taken
-        return piece.at
+        inside = offset - piece.start
+        if inside >= piece.size:
+            return piece.at + piece.taken
+        return piece.at + inside if piece.size == piece.taken else piece.at
 
     def find_end(self, offset: int) -> int:
         """Find where the text in front of `offset` ends in the row: before tags and spaces that the text leaves out."""
         if offset <= 0:
             return self.find(0)
         piece = self._piece(offset - 1)
-        inside = min(offset - piece.start, piece.size)
-        return piece.at + (inside if piece.size == piece.taken else piece.taken)
+        return piece.at + (min(offset - piece.start, piece.size) if piece.size == piece.taken else piece.taken)
 
     def _piece(self, offset: int) -> Piece:
         return self.pieces[max(0, bisect_right(self.pieces, offset, key=lambda piece: piece.start) - 1)]

@@ -92,25 +92,25 @@ class Aligner:
         """Count how often each letter says each chunk, each way weighted by its probability."""
         count, letters = words.letters.shape
         places = words.chunks.shape[1]
-        ahead = np.zeros((letters + 1, count, places))
+        ahead: Floats = np.zeros((letters + 1, count, places))
         ahead[0, :, 0] = 1.0
-        behind = np.zeros((letters + 1, count, places + LONGEST))
-        ends = np.arange(count), words.sizes
+        behind: Floats = np.zeros((letters + 1, count, places + LONGEST))
         for at in range(letters):
             steps = self._steps(words, at)
             for k in range(_KINDS):
                 ahead[at + 1, :, k:] += (ahead[at] * steps[:, :, k])[:, : places - k]
         spelled = (words.letters >= 0).sum(axis=1)
-        each, last = ends
-        whole = np.maximum(ahead[spelled, each, last], 1e-300)
+        each, last = np.arange(count), words.sizes
+        whole: Floats = np.maximum(ahead[spelled, each, last], 1e-300)
         behind[letters, each, last] = 1.0
         counts = np.zeros(self.table.shape)
         for at in reversed(range(letters)):
-            steps, inside = self._steps(words, at), words.letters[:, at] >= 0
+            steps, inside = self._steps(words, at), np.flatnonzero(words.letters[:, at] >= 0)
             ways = np.stack([steps[:, :, k] * behind[at + 1, :, k : k + places] for k in range(_KINDS)], axis=2)
-            behind[at, :, :places] = np.where(inside[:, None], ways.sum(axis=2), behind[at + 1, :, :places])
+            behind[at, :, :places] = behind[at + 1, :, :places]
+            behind[at, inside, :places] = ways[inside].sum(axis=2)
             shares = (ahead[at, :, :, None] * ways / whole[:, None, None])[inside]
-            where = words.letters[inside, at, None, None] * counts.shape[1] + words.chunks[inside]
+            where = words.letters[inside, at][:, None, None] * counts.shape[1] + words.chunks[inside]
             where[words.chunks[inside] < 0] = counts.shape[1] - 1
             counts += np.bincount(where.ravel(), shares.ravel(), counts.size).reshape(counts.shape)
         return counts

@@ -51,11 +51,8 @@ def test_a_pause_is_as_long_as_it_says(run: Run, timed_graph: Path, mark: str, s
 def test_pauses_at_both_ends_of_a_row_are_as_long_as_they_say(run: Run, timed_graph: Path) -> None:
     audio = speak(run, timed_graph, "[pause:1s] h [pause:2s]")
     loud = np.flatnonzero(audio)
-    assert (audio.size, int(loud[0]), audio.size - 1 - int(loud[-1])) == (
-        3 * RATE_HZ + TOKEN,
-        pytest.approx(RATE_HZ, abs=4),
-        pytest.approx(2 * RATE_HZ, abs=4),
-    )
+    assert audio.size == 3 * RATE_HZ + TOKEN
+    assert [int(loud[0]), audio.size - 1 - int(loud[-1])] == pytest.approx([RATE_HZ, 2 * RATE_HZ], abs=4)
 
 
 def test_a_row_may_be_a_pause_alone(run: Run, timed_graph: Path) -> None:
@@ -68,7 +65,7 @@ def test_a_rate_multiplies_the_speed(run: Run, timed_graph: Path) -> None:
     line = "h [pause:1s] [rate:1.5] h [pause:1s] [rate:1] h"
     audio = speak(run, timed_graph, line, "--speed", "2", "--subtype", "FLOAT")
     first, second, third = (float(part.max()) for part in np.split(audio, [RATE_HZ // 2, RATE_HZ * 3 // 2]))
-    assert (second / first, third / first) == (pytest.approx(1.5), pytest.approx(1))
+    assert [second / first, third / first] == pytest.approx([1.5, 1])
 
 
 def test_a_stream_has_the_same_samples(run: Run, timed_graph: Path) -> None:
