@@ -256,6 +256,8 @@ class Contract:
         config: the keys of the model's config.json that a Python stage takes by keyword.
         files: paths of files that it reads, relative to its own, such as tables and weights: they are a part of its
             code, and its results and its library are made anew when one changes.
+        packages: names of other packages that a Python stage calls, as pip knows them: its results are made anew when
+            the installed version of one changes.
     """
 
     inputs: dict[str, Port]
@@ -263,6 +265,7 @@ class Contract:
     weights: tuple[str, ...] = ()
     config: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
 
 
 def stage(
@@ -270,6 +273,7 @@ def stage(
     weights: tuple[str, ...] = (),
     config: tuple[str, ...] = (),
     files: tuple[str, ...] = (),
+    packages: tuple[str, ...] = (),
     **ports: In | Out | tuple[In, Out],
 ) -> Callable[[Definition], Definition]:
     """Attach a contract to a stage: to the function of a Python stage, to the `nn.Module` class of a compiled one.
@@ -280,7 +284,7 @@ def stage(
     Raises:
         TypeSyntaxError: a port's type is misspelled; the message names the port.
     """
-    contract = Contract({}, {}, weights, config, files)
+    contract = Contract({}, {}, weights, config, files, packages)
     for name, given in ports.items():
         for port in given if isinstance(given, tuple) else (given,):
             side = contract.inputs if isinstance(port, In) else contract.outputs

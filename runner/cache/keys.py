@@ -1,6 +1,6 @@
 """Makes the key of a stage's results, the digest of all that they depend on, and describes how two keys differ.
 
-    identity(stage)      code, entry, weights, device, target, runtime, config ---+
+    identity(stage)      code, packages, entry, weights, device, target, ... -----+
     params, by port      {"speed": 1.2} ------------------------------------------+--> components --> key
     inputs, by port      {"d": "9f3c...", "t_en": "07aa..."}, digests of content -+                   align/41d0...
 
@@ -16,6 +16,7 @@ import platform
 from typing import TYPE_CHECKING, Any
 
 from runner.cache.digest import Memo, canonical, module_digests, value_digest
+from runner.cache.packages import find_version
 from runner.errors import RunError
 from runner.graph.contracts import ContractError, StageFile, find_data_files, find_stage
 from runner.runtime import manifest as manifests
@@ -69,6 +70,7 @@ def _identify_python(spec: StageSpec, graph: Graph, config: Mapping[str, Any], m
         "runtime": f"Python {'.'.join(platform.python_version_tuple()[:2])}, NumPy {np.__version__}",
         "config": {key: value_digest(value) for key, value in config.items()},
         "padded": _find_padded(spec, graph),
+        **({"packages": {name: find_version(name) for name in spec.packages}} if spec.packages else {}),
     }
 
 
@@ -169,6 +171,8 @@ def _describe_component(name: str, old: Any, new: Any, refs: Mapping[str, str]) 
         return [f"input {port} {_describe_input(old, new, port)}" for port in parts]
     if name == "padded":
         return [f"fixed size of {dim} {_to_text(old, dim)} -> {_to_text(new, dim)}" for dim in parts]
+    if name == "packages":
+        return [f"package {part} {_to_text(old, part)} -> {_to_text(new, part)}" for part in parts]
     if name == "target":
         return [f"target {part} {_to_text(old, part)} -> {_to_text(new, part)}" for part in parts]
     return [f"{'config.json' if name == 'config' else name} changed ({', '.join(parts)})"]

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 ENTRY_POINTS = "kokoro_run.stages"
 _PACKAGE = "stages"
-_NOT_PORTS = ("weights", "config", "files")
+_NOT_PORTS = ("weights", "config", "files", "packages")
 _PROTECTED = {"stages", "runner", "kokoro_run"}  # a folder that holds the project itself does not hide it
 _PARSING = threading.Lock()
 
@@ -261,6 +261,8 @@ def _evaluate_contract(decorator: ast.Call) -> Contract:
         parts = value if isinstance(value, tuple) else (value,)
         if name is None or not all(isinstance(part, str if name in _NOT_PORTS else In | Out) for part in parts):
             raise _literal_error(decorator)
+        if name in _NOT_PORTS and not isinstance(value, tuple):
+            raise ContractError(f'line {decorator.lineno}: `{name}` is a tuple: ("{value}",)')
 
     @stage(**given)  # type: ignore[arg-type]
     def carrier() -> None:

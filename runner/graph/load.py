@@ -173,6 +173,7 @@ def _make_stage(
         config=() if contract is None or entry.entry is not None else contract.config,
         weights=() if contract is None else contract.weights,
         files=() if contract is None or entry.entry is not None else contract.files,
+        packages=() if contract is None or entry.entry is not None else contract.packages,
         renamed={} if contract is None else find_names(draft, contract, fixed),
     )
 

@@ -57,6 +57,7 @@ def _stage_fields(spec: StageSpec) -> dict[str, Any]:
         "config": list(spec.config),
         "weights": list(spec.weights),
         "files": list(spec.files),
+        "packages": list(spec.packages),
         "renamed": spec.renamed,
     }
 
@@ -103,7 +104,8 @@ def _read_stage(fields: dict[str, Any]) -> StageSpec:
             "outputs": outputs,
             "config": tuple(fields["config"]),
             "weights": tuple(fields["weights"]),
-            "files": tuple(fields.get("files", ())),  # records of earlier versions have none
+            "files": tuple(fields.get("files", ())),  # records of earlier versions have none, and no packages
+            "packages": tuple(fields.get("packages", ())),
         }
     )
 

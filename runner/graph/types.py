@@ -177,6 +177,7 @@ class StageSpec:
         config: keys of the model's config.json that a Python stage takes.
         weights: prefixes of the checkpoint's tensors that the stage takes, by the contract of its `source`.
         files: names of files beside a Python stage's own that it reads.
+        packages: names of other packages that a Python stage calls.
         renamed: dims that have another name in the graph than in the contract: contract's name -> graph's name.
     """
 
@@ -193,6 +194,7 @@ class StageSpec:
     config: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
     renamed: dict[str, str] = field(default_factory=dict)
 
     @property

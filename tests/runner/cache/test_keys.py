@@ -32,6 +32,7 @@ BASE: Components = {
     "params": {"speed": 1.0},
     "inputs": {"d": A, "logits": B},
 }
+CALLING: Components = {**BASE, "packages": {"odd": "1"}}
 LIBRARY: Components = {
     "format": 1,
     "stage": "decoder",
@@ -59,6 +60,8 @@ CHANGES = [
     (BASE, {"runtime": "Python 3.12, NumPy 2.4.0"}, "runtime Python 3.11, NumPy 2.4.0 -> Python 3.12, NumPy 2.4.0"),
     (BASE, {"padded": {"text": 512}}, "fixed size of text nothing -> 512"),
     (BASE, {"params": {"speed": 2.0}, "inputs": {"d": B, "logits": B}}, "params.speed 1.0 -> 2.0; input d changed"),
+    (CALLING, {"packages": {"odd": "2"}}, 'package odd "1" -> "2"'),
+    (CALLING, {"packages": {"odd": "1", "even": "none"}}, 'package even nothing -> "none"'),
     (LIBRARY, {"code": {"decoder.so": "9" * 64}}, "code changed (decoder.so)"),
     (LIBRARY, {"entry": "main"}, "entry decoder_forward -> main"),
     (LIBRARY, {"weights": "9" * 64}, "weights changed"),
@@ -119,6 +122,17 @@ def test_the_identity_of_a_python_stage_is_its_code_and_config(graph: Graph) -> 
     assert found["config"] == {"vocab": value_digest({"a": 1})}
     assert found["runtime"] == f"Python {sys.version_info.major}.{sys.version_info.minor}, NumPy {np.__version__}"
     assert found["padded"] == {}
+    assert "packages" not in found
+
+
+def test_the_identity_of_a_python_stage_has_the_versions_of_the_packages_that_it_calls(
+    graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calling = dataclasses.replace(graph.stages["tokenize"], packages=("NumPy", "odd-package"))
+    assert identity(calling, graph, {})["packages"] == {"NumPy": np.__version__, "odd-package": "none"}
+    (tmp_path / "odd_package-1.2.dist-info").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert identity(calling, graph, {})["packages"]["odd-package"] == "1.2"
 
 
 def test_the_identity_of_a_python_stage_has_the_sizes_that_it_is_padded_to(graph: Graph) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from runner.engine.run_state import Status
 from runner.engine.run_template import RunTemplate
 from runner.errors import GraphError, RunError
 from runner.graph.load import load_graph
+from runner.graph.serialize import from_fields, to_fields
 from tests.runner.graphs import edit_limited, write
 
 X = {"x": np.array([1, 2], np.float32)}
@@ -118,6 +120,32 @@ def test_file_that_the_contract_names_and_that_is_absent_is_a_mistake_of_the_gra
     message = r"graph.yaml:13:13: .*limit.py: `files` of its contract names offset.txt, which is not there"
     with pytest.raises(GraphError, match=message):
         load_graph(str(graph))
+
+
+def call_package(graph: Path) -> None:
+    """Let the contract of the stage name a package that it calls."""
+    stage = graph.with_name("limit.py")
+    stage.write_text(stage.read_text("utf-8").replace("@stage(", '@stage(packages=("odd-package",), '), "utf-8")
+
+
+def test_other_version_of_a_package_that_the_contract_names_runs_the_stage_again(
+    run: Run, graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call_package(graph)
+    monkeypatch.syspath_prepend(tmp_path)
+    for version, again in ((None, True), ("1", True), ("1", False), ("2", True), ("1", False)):
+        for other in tmp_path.glob("*.dist-info"):
+            other.rmdir()
+        if version is not None:
+            (tmp_path / f"odd_package-{version}.dist-info").mkdir()
+        assert has_run(run(graph)) == again
+
+
+def test_packages_of_a_contract_are_kept_with_the_checked_graph(graph: Path) -> None:
+    call_package(graph)
+    loaded = load_graph(str(graph))
+    assert loaded.stages["limit"].packages == ("odd-package",)
+    assert from_fields(json.loads(json.dumps(to_fields(loaded)))) == loaded
 
 
 def test_folder_that_is_moved_keeps_its_results(run: Run, graph: Path, tmp_path: Path) -> None:

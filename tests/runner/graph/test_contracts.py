@@ -11,7 +11,10 @@ import pytest
 import stages
 from runner.graph.contracts import ContractError, StageFile, find_stage, list_stages, read_contract
 
-NAMES = ["align", "bert", "decoder", "duration", "f0n", "text_encoder", "tokenize", "trim", "voice"]
+NAMES = [
+    *("align", "bert", "decoder", "duration", "espeak", "f0n", "g2p", "letters", "lexicon", "normalize"),
+    *("text_encoder", "tokenize", "trim", "voice"),
+]
 GOOD = (
     "from stages.contract import In, Out, stage\n\n@stage(x=In('str', 'a'), y=Out('int64[]', 'b'))\ndef odd(x): ...\n"
 )
@@ -45,6 +48,7 @@ UNREADABLE = [
     ("@stage(**PORTS)\ndef odd(x): ...\n", "stages.odd: line 1: a contract is literal"),
     ("@stage(x='float32[]')\ndef odd(x): ...\n", "stages.odd: line 1: a contract is literal"),
     ("@stage(weights=In('str', ''))\ndef odd(x): ...\n", "stages.odd: line 1: a contract is literal"),
+    ("@stage(packages=('a'))\ndef odd(x): ...\n", "stages.odd: line 1: `packages` is a tuple: (\"a\",)"),
     ("@stage(x=In('flot32[]', 'a'))\ndef odd(x): ...\n", "stages.odd: port x: 'flot32[]': unknown dtype 'flot32'"),
     ("@stage(\ndef odd(x): ...\n", "stages.odd: '(' was never closed"),
     ("@stage(x=In('str', 'a'))\ndef odd(x): ...\n\0", "stages.odd: source code string cannot contain null bytes"),
@@ -69,6 +73,12 @@ def test_a_changed_file_is_read_again(odd: Path) -> None:
     assert list(read_contract("stages.odd").inputs) == ["x"]
     odd.write_text(GOOD.replace("x=In", "renamed=In"), encoding="utf-8")
     assert list(read_contract("stages.odd").inputs) == ["renamed"]
+
+
+def test_names_of_a_contract_that_are_no_ports_are_read(odd: Path) -> None:
+    odd.write_text(GOOD.replace("@stage(", "@stage(weights=('a', 'b'), packages=('c-d',), "), encoding="utf-8")
+    contract = read_contract("stages.odd")
+    assert (contract.weights, contract.packages, list(contract.inputs)) == (("a", "b"), ("c-d",), ["x"])
 
 
 def test_stages_of_other_packages_come_by_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
