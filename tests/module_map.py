@@ -17,7 +17,6 @@ FOLDERS = (
     "runner",
     *(f"runner/{room}" for room in ROOMS),
     "stages",
-    "stages/text",
     "stages/layers",
     "stages/kernels",
     "stages/operators",

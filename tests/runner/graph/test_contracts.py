@@ -48,7 +48,7 @@ UNREADABLE = [
     ("@stage(**PORTS)\ndef odd(x): ...\n", "stages.odd: line 1: a contract is literal"),
     ("@stage(x='float32[]')\ndef odd(x): ...\n", "stages.odd: line 1: a contract is literal"),
     ("@stage(weights=In('str', ''))\ndef odd(x): ...\n", "stages.odd: line 1: a contract is literal"),
-    ("@stage(packages=('a'))\ndef odd(x): ...\n", "stages.odd: line 1: `packages` is a tuple: (\"a\",)"),
+    ("@stage(packages=('a'))\ndef odd(x): ...\n", 'stages.odd: line 1: `packages` is a tuple: ("a",)'),
     ("@stage(x=In('flot32[]', 'a'))\ndef odd(x): ...\n", "stages.odd: port x: 'flot32[]': unknown dtype 'flot32'"),
     ("@stage(\ndef odd(x): ...\n", "stages.odd: '(' was never closed"),
     ("@stage(x=In('str', 'a'))\ndef odd(x): ...\n\0", "stages.odd: source code string cannot contain null bytes"),
