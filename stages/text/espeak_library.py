@@ -13,23 +13,12 @@ import threading
 
 from stages.contract import StageError
 
-_PACKAGE = "espeakng-loader"
-_INSTALL = f"pip install {_PACKAGE}"
+_INSTALL = "pip install 'kokoro-run[espeak]', of which it needs the package espeakng-loader"
+_REINSTALL = "pip install --force-reinstall espeakng-loader"
 _RETRIEVAL, _DONT_EXIT = 1, 0x8000  # of espeak_Initialize: no sound card; an error of the data does not end the process
 _UTF8 = 1
 _IPA_TIED = 0x02 | 0x80 | ord("^") << 8  # the phoneme mode of espeak_TextToPhonemes: IPA, `^` within a phoneme
 _LOCK = threading.Lock()
-
-
-def find_version() -> str:
-    """Find the version of espeak-ng, such as `1.52.0`, which decides what phonemes a text has.
-
-    Raises:
-        StageError: it is not installed.
-    """
-    with _LOCK:
-        version: bytes = _load().espeak_Info(None)
-    return version.decode().partition(" ")[0]
 
 
 def transcribe(text: str, voice: str) -> str:
@@ -71,11 +60,10 @@ def _load() -> ctypes.CDLL:
     except ImportError:
         raise StageError(f"espeak-ng is not installed: {_INSTALL}") from None
     except (OSError, RuntimeError) as error:
-        raise StageError(f"espeak-ng cannot be loaded: {error}; reinstall it: {_INSTALL}") from None
-    library.espeak_Info.restype = ctypes.c_char_p
+        raise StageError(f"espeak-ng cannot be loaded: {error}; reinstall it: {_REINSTALL}") from None
     library.espeak_TextToPhonemes.restype = ctypes.c_char_p
     library.espeak_TextToPhonemes.argtypes = (ctypes.POINTER(ctypes.c_void_p), ctypes.c_int, ctypes.c_int)
     library.espeak_SetVoiceByName.argtypes = (ctypes.c_char_p,)
     if library.espeak_Initialize(_RETRIEVAL, 0, data.encode(), _DONT_EXIT) <= 0:
-        raise StageError(f"espeak-ng does not start with the data in {data}; reinstall it: {_INSTALL}")
+        raise StageError(f"espeak-ng does not start with the data in {data}; reinstall it: {_REINSTALL}")
     return library

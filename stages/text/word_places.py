@@ -26,12 +26,26 @@ def place_words(phonemes: str, alone: Sequence[str]) -> list[tuple[int, int]]:
     groups = [match.span() for match in _GROUP.finditer(phonemes)]
     if len(groups) == len(alone) and all(len(word.split()) == 1 for word in alone):
         return groups
-    places = _find_owners(phonemes, alone)
-    found: list[tuple[int, int]] = []
-    for word in range(len(alone)):
-        own = [at for at, owner in places if owner == word]
+    found = _match_start(phonemes, alone)
+    start = found[-1][1] if found else 0
+    owners = _find_owners(phonemes[start:], alone[len(found) :])
+    for word in range(len(alone) - len(found)):
+        own = [start + at for at, owner in owners if owner == word]
         before = found[-1][1] if found else 0
         found.append((own[0], own[-1] + 1) if own else (before, before))
+    return found
+
+
+def _match_start(phonemes: str, alone: Sequence[str]) -> list[tuple[int, int]]:
+    """Find the places of the first words, as many as sound as they do alone: that takes no alignment."""
+    found: list[tuple[int, int]] = []
+    at = 0
+    for word in alone:
+        end = at + len(word)
+        if not phonemes.startswith(word, at) or phonemes[end : end + 1] not in ("", _SPACE):
+            break
+        found.append((at, end))
+        at = end + 1
     return found
 
 
