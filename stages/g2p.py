@@ -33,7 +33,7 @@ from stages.text.tokens import Token
     sources=Out(
         "str",
         "where the phonemes of each word are from, a space between two: lexicon; rule (endings, compounds, letters by "
-        "name); model (letters of an unknown word); override (markup or a lexicon of the user)",
+        "name); model (letters of an unknown word); espeak; override (markup or a lexicon of the user)",
     ),
 )
 def g2p(spoken: str, tokens: np.ndarray, parts: str, scores: np.ndarray, lang: str) -> dict[str, object]:

@@ -14,7 +14,7 @@ _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")  # iPhone: i
 _VOWEL_LETTERS = frozenset("aeiouAEIOU")
 
 
-Source = Literal["lexicon", "rule", "model", "override", "unknown"]
+Source = Literal["lexicon", "rule", "model", "espeak", "override", "unknown"]
 
 
 class Part(NamedTuple):
@@ -24,7 +24,7 @@ class Part(NamedTuple):
         text: its letters.
         phonemes: its phonemes, None if they are unknown.
         possessive: whether 's follows an unknown part, which `complete` adds.
-        source: where the phonemes are from: an entry of the lexicon, a rule, the model of letters, or the user.
+        source: where the phonemes are from: the lexicon, a rule, the model of letters, espeak-ng, or the user.
     """
 
     text: str
@@ -63,10 +63,10 @@ def join(parts: Sequence[Part]) -> str | None:
 
 
 def find_source(parts: Sequence[Part]) -> Source:
-    """Find where the phonemes of the whole word are from: one part of the model makes the word the model's."""
+    """Find where the phonemes of the whole word are from: one part of the model, or espeak-ng, is enough."""
     if len(parts) == 1:
         return parts[0].source
-    return "model" if any(part.source == "model" for part in parts) else "rule"
+    return next((part.source for part in parts if part.source in ("model", "espeak")), "rule")
 
 
 def begins_with_vowel(parts: Sequence[Part], otherwise: bool | None) -> bool | None:

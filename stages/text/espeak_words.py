@@ -8,12 +8,13 @@ The sounds of words depend on their neighbours, so espeak-ng is given several at
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from stages.symbols import normalise
+from stages.text.compounds import Part, complete
 from stages.text.espeak import find_alphabet
 from stages.text.espeak_library import transcribe
-from stages.text.languages import Language
+from stages.text.languages import Language, find_language
 from stages.text.word_places import place_words
 
 _KEPT_WORDS = 10_000  # in memory; words come again
@@ -61,3 +62,16 @@ def _spell(text: str, language: Language) -> str:
 
 speak_word = functools.lru_cache(_KEPT_WORDS)(_spell)
 """Speak one word alone."""
+
+
+def speak_unknown(tokens: Iterable[Sequence[Part]], lang: str) -> list[tuple[Part, ...]]:
+    """Speak the parts of English words whose phonemes are not known; those that espeak-ng is silent at stay unknown."""
+    language = find_language(lang)
+    return [tuple(part if part.phonemes is not None else _complete(part, language) for part in own) for own in tokens]
+
+
+def _complete(part: Part, language: Language) -> Part:
+    phonemes = speak_word(part.text, language)
+    if not phonemes:
+        return part
+    return complete(part, phonemes, british=language.dialect == "british")._replace(source="espeak")

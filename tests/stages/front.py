@@ -38,7 +38,7 @@ def run_front(
 ) -> Front:
     """Run the stages; by default every letter of an unknown word says its own name in small letters."""
     said: Any = normalize(text, lang, lexicon_, vocab=vocab)
-    known: Any = lexicon(said["spoken"], said["tokens"], said["given"], lang)
+    known: Any = lexicon(said["spoken"], said["tokens"], said["given"], lang, "letters")
     scores = (score or say_letters)(known["letters"])
     found: Any = g2p(said["spoken"], said["tokens"], known["parts"], scores, lang)
     rows = found["words"].tolist()

@@ -19,7 +19,7 @@ from tests.stages.front import VOCAB
 
 def run(text: str, lang: str = "en-us", own: str = "") -> tuple[list[list[Part]], list[int], int]:
     said: Any = normalize(text, lang, own, vocab=VOCAB)
-    found: Any = lexicon(said["spoken"], said["tokens"], said["given"], lang)
+    found: Any = lexicon(said["spoken"], said["tokens"], said["given"], lang, "letters")
     assert found["letters"].dtype == found["length"].dtype == np.int64
     assert found["letters"].shape == (1, max(1, found["length"][0]))
     return read_parts(found["parts"]), found["letters"][0].tolist(), int(found["length"][0])
@@ -27,7 +27,7 @@ def run(text: str, lang: str = "en-us", own: str = "") -> tuple[list[list[Part]]
 
 def test_contract_has_the_ports_of_the_text_graph_and_names_the_lexicon_s_file() -> None:
     contract = read_contract("stages.lexicon")
-    assert list(contract.inputs) == ["spoken", "tokens", "given", "lang"]
+    assert list(contract.inputs) == ["spoken", "tokens", "given", "lang", "unknown"]
     assert {name: str(port.type) for name, port in contract.outputs.items()} == {
         "parts": "str",
         "letters": "int64[1, letters]",
@@ -88,4 +88,4 @@ def test_british_words_are_british() -> None:
 
 def test_another_language_is_refused() -> None:
     with pytest.raises(StageError, match="lang is 'it', expected en-us or en-gb"):
-        lexicon("", np.zeros((0, 6), np.int64), "", "it")
+        lexicon("", np.zeros((0, 6), np.int64), "", "it", "letters")

@@ -35,8 +35,8 @@ TEXTS = {
 
 @pytest.fixture(scope="module")
 def root(cache_folder: Path) -> Path:
-    """A build root that holds what the graph needs: not the stage of letters."""
-    build(Graph.load("text", OVERLAY), cache_folder / "build")
+    """A build root that holds what the graph of text needs."""
+    build(Graph.load("text"), cache_folder / "build")
     return cache_folder / "build"
 
 
@@ -68,6 +68,15 @@ def test_each_word_has_its_place_and_its_source() -> None:
     assert result["g2p.sources"] == "espeak espeak espeak"
 
 
+def test_english_words_of_no_lexicon_are_spoken_by_espeak_if_asked(root: Path) -> None:
+    pipeline = Pipeline(Graph.load("text", sets=["params.unknown=espeak"]), root)
+    text = {"text": "Zorble's cat met half-flombats."}
+    result = pipeline.run(text, RunOptions(scope=Scope(until="g2p")))
+    assert result["g2p.phonemes"] == "zˈɔɹbᵊlz kˈæt mˈɛt hˌæfflˈɑmbæts."
+    assert result["g2p.sources"] == "espeak lexicon lexicon espeak"
+    assert pipeline.run(text, RunOptions(scope=Scope(until="lexicon")))["lexicon.length"].tolist() == [0]
+
+
 def test_other_version_of_the_library_speaks_again(
     stage_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,9 +95,10 @@ def test_other_version_of_the_library_speaks_again(
     [
         ((), "fr", "lang is 'fr', expected en-us or en-gb; other languages are spoken with `-c espeak`"),
         (("-c", "espeak"), "klingon", "lang: no language 'klingon'; expected one of en-us (a), en-gb (b), es (e)"),
+        (("--set", "params.unknown=guess"), "en-us", "unknown is 'guess', expected letters or espeak"),
     ],
 )
-def test_a_language_that_is_not_spoken_is_refused(
+def test_what_is_not_spoken_is_refused(
     run: Callable[..., tuple[int, str, str]], root: Path, overlay: tuple[str, ...], lang: str, message: str
 ) -> None:
     code, _, err = run("text", *overlay, "--set", f"params.lang={lang}", "--text", "Oui.", "--build-dir", root)
