@@ -28,9 +28,9 @@ ALPHABETS = (KOKORO, ESPEAK, *(f"{ESPEAK}-{name}" for name in LANGUAGES))
 _SYLLABIC, _SCHWA = "\u0329", "ᵊ"
 _VOWELS = "aeiouyøœæɐɑɒɔəɚɛɜɝɤɨɪɯʊʌᵻ"
 _TIES = "\u0361\u035c\u200d^"  # IPA's above and below, the joiner of `--ipa=3`, and that of `--tie=^`
-_FLAG = re.compile(
-    rf"\((?:[{_TIES}]?[a-z]){{2,3}}(?:[{_TIES}]?-[{_TIES}a-z0-9]+)*\)"
-)  # `(en)weekend(fr)`: another language
+_FLAG = re.compile(  # `(en)weekend(fr)`: another language
+    rf"\((?:[{_TIES}]?[a-z]){{2,3}}(?:[{_TIES}]?-(?:[{_TIES}]?[a-z0-9])+)*\)"
+)
 _DROPPED = f"{_TIES}_-"  # beside a dialect's own: the mark between phonemes (`--sep=_`), and that of a liaison
 
 # `^` is a tie, which may be missing in the line, `=` one that must be there. (x) is the symbol that follows, (W) a

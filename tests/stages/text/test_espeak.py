@@ -120,6 +120,14 @@ def test_a_long_line_takes_time_in_proportion() -> None:
     assert len(list(normalise(line, VOCAB, find_alphabet("espeak")))) == 95_000
 
 
+def test_a_mark_of_a_language_that_does_not_end_is_read_once() -> None:
+    line = "(en" + "-a^" * 60 + "!"  # for ever, if a tie could be read in two ways
+    alphabet = find_alphabet("espeak")
+    assert alphabet is not None
+    assert alphabet.find_flags(line) == []
+    assert alphabet.find_flags("(en-u^s)h(^e^n^-^g^b)") == ["(en-u^s)", "(^e^n^-^g^b)"]
+
+
 @pytest.mark.parametrize("line", ESPEAK)
 def test_lines_of_espeaks_look_like_it(line: str) -> None:
     assert looks_like_espeak(line)
