@@ -1,25 +1,21 @@
 """Joins the phonemes of known and unknown words, and says where each word of the text lies in them.
 
-    parts --------------------------+
-    scores --decode--> unknown ones-+--> "həlˈO, wˈɜɹld."    words: [[0, 5, 0, 5], [7, 12, 7, 13]]
-    stress of tokens ---------------+                        sources: "lexicon lexicon"
-
-Raises:
-    StageError: a word is in no script that the language is written in; its place is named.
+parts --------------------------+
+scores --decode--> unknown ones-+--> "həlˈO, wˈɜɹld."    words: [[0, 5, 0, 5], [7, 12, 7, 13]]
+stress of tokens ---------------+                        sources: "lexicon lexicon"
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from stages.contract import In, Out, StageError, stage
-from stages.text.compounds import Part, complete, find_source, join
+from stages.contract import In, Out, stage
+from stages.text.compounds import complete, find_source, join
 from stages.text.english import is_british
 from stages.text.part_port import list_unknown, read_parts
-from stages.text.spelling import decode
+from stages.text.spelling import SPOKEN, decode
 from stages.text.stress import change_stress
 from stages.text.token_port import read_tokens
-from stages.text.tokens import Token
 
 
 @stage(
@@ -39,13 +35,14 @@ from stages.text.tokens import Token
 def g2p(spoken: str, tokens: np.ndarray, parts: str, scores: np.ndarray, lang: str) -> dict[str, object]:
     british, known = is_british(lang), read_parts(parts)
     unknown = list_unknown(known)
-    said = dict(zip(unknown, decode(unknown, scores[0].tolist()), strict=True)) if unknown else {}
+    found = decode(unknown, scores[0].tolist()) if unknown else []
+    said = {word: phonemes.translate(SPOKEN) for word, phonemes in zip(unknown, found, strict=True)}
     pieces: list[str] = []
     rows: list[tuple[int, int, int, int]] = []
     sources: list[str] = []
     at = 0
     for token, own in zip(read_tokens(spoken, tokens.tolist()), known, strict=True):
-        parts_ = [part if part.phonemes is not None else _complete(token, part, said, british=british) for part in own]
+        parts_ = [part if part.phonemes is not None else complete(part, said[part.text], british) for part in own]
         sound = change_stress(join(parts_) or "", token.stress)
         space = " " if token.spaced and at else ""
         first = at + len(space)
@@ -59,12 +56,3 @@ def g2p(spoken: str, tokens: np.ndarray, parts: str, scores: np.ndarray, lang: s
         "words": np.array(rows, np.int64).reshape(-1, 4),
         "sources": " ".join(sources),
     }
-
-
-def _complete(token: Token, part: Part, said: dict[str, str], *, british: bool) -> Part:
-    if not said[part.text]:
-        raise StageError(
-            f"column {token.start + 1}: '{token.text}' has no letters of English; leave it out, or say how it sounds, "
-            f"as in [{token.text}](/nˈAm/)"
-        )
-    return complete(part, said[part.text], british)

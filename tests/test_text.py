@@ -117,6 +117,12 @@ def test_bad_text_is_a_message_that_names_its_place(speak: Command, text: str) -
     assert not Path("a.wav").exists()
 
 
+def test_every_paragraph_is_checked_before_the_first_is_spoken(speak: Command) -> None:
+    Path("story.txt").write_text("Fine.\n\nSay 日本.\n\n[x](/%/) is bad.\n", "utf-8")
+    code, _, err = speak("--input", "story.txt", "-o", "a.wav")
+    assert (code, [line.partition(": ")[0] for line in err.splitlines()]) == (2, ["story.txt:3", "story.txt:5"])
+
+
 def test_phonemes_are_for_another_graph(speak: Command) -> None:
     code, _, err = speak("--phonemes", "həlˈO")
     assert (code, "takes text, not phonemes: give --text" in err) == (2, True)

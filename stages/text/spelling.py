@@ -18,6 +18,9 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz'-"
 GAP = 2
 """Zeros between two words, and at most as many as a convolution of the model reaches."""
 
+SPOKEN = str.maketrans({"ɾ": "T", "ʔ": "t"})
+"""How Kokoro was trained to say the flap and the glottal stop of the lexicons."""
+
 IDS = 64
 _BRITISH = 32  # the ids of a British word lie this much higher
 _PLAIN = str.maketrans(

@@ -110,7 +110,8 @@ class Aligner:
             behind[at, :, :places] = behind[at + 1, :, :places]
             behind[at, inside, :places] = ways[inside].sum(axis=2)
             shares = (ahead[at, :, :, None] * ways / whole[:, None, None])[inside]
-            where = words.letters[inside, at][:, None, None] * counts.shape[1] + words.chunks[inside]
+            letter: Integers = words.letters[inside, at]
+            where: Integers = letter.reshape(-1, 1, 1) * counts.shape[1] + words.chunks[inside]
             where[words.chunks[inside] < 0] = counts.shape[1] - 1
             counts += np.bincount(where.ravel(), shares.ravel(), counts.size).reshape(counts.shape)
         return counts

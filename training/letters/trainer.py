@@ -20,7 +20,7 @@ from training.letters.prepare import DEVELOPMENT, Aligned, read_aligned, read_en
 from training.letters.tagger import Tagger
 from training.muon import optimisers
 
-STEPS = 6000
+STEPS = 4000
 _LETTERS = 2304  # of a batch: 256 words of nine
 _FEWEST_WORDS = 16
 _RATE, _BETAS, _DECAY = 4e-3, (0.9, 0.98), 0.01
@@ -63,6 +63,7 @@ def train(folder: Path, steps: int, threads: int, seed: int) -> None:
             spent = time.process_time()
             sys.stdout.write(f"step {step + 1}: {spent:.0f} s of CPU, loss {loss.item():.3f}, development {errors}\n")
             sys.stdout.flush()
+            torch.save(model.state_dict(), folder / _STATE)
     torch.save(model.state_dict(), folder / _STATE)
 
 
