@@ -103,15 +103,14 @@ class Aligner:
         each, last = np.arange(count), words.sizes
         whole: Floats = np.maximum(ahead[spelled, each, last], 1e-300)
         behind[letters, each, last] = 1.0
-        counts = np.zeros(self.table.shape)
+        counts: Floats = np.zeros(self.table.shape)
         for at in reversed(range(letters)):
             steps, inside = self._steps(words, at), np.flatnonzero(words.letters[:, at] >= 0)
             ways = np.stack([steps[:, :, k] * behind[at + 1, :, k : k + places] for k in range(_KINDS)], axis=2)
             behind[at, :, :places] = behind[at + 1, :, :places]
             behind[at, inside, :places] = ways[inside].sum(axis=2)
             shares = (ahead[at, :, :, None] * ways / whole[:, None, None])[inside]
-            letter: Integers = words.letters[inside, at]
-            where: Integers = letter.reshape(-1, 1, 1) * counts.shape[1] + words.chunks[inside]
+            where = words.letters[inside, at, None, None] * counts.shape[1] + words.chunks[inside]
             where[words.chunks[inside] < 0] = counts.shape[1] - 1
             counts += np.bincount(where.ravel(), shares.ravel(), counts.size).reshape(counts.shape)
         return counts
