@@ -73,8 +73,12 @@ def shorten(text: str) -> str:
     return printable(f"'{text}'" if len(text) <= _SHOWN else f"'{text[:_SHOWN]}...'")
 
 
-def name_place(row: str, offset: int, *, lines: bool | None = None) -> str:
-    """Name a place in messages: `column 7`; in a row of several lines, or where `lines` says so, `line 2, column 7`."""
+def name_place(row: str, offset: int, line: int, *, lines: bool = False) -> str:
+    """Name a place in messages: `column 7`; in a row of several lines, or where `lines` says so, `line 2, column 7`.
+
+    Args:
+        line: number of the row's first line.
+    """
     begin = row.rfind("\n", 0, offset) + 1
     column = f"column {offset - begin + 1}"
-    return f"line {row.count(chr(10), 0, offset) + 1}, {column}" if lines or (lines is None and "\n" in row) else column
+    return f"line {line + row.count(chr(10), 0, begin)}, {column}" if lines or "\n" in row else column

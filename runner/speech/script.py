@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from runner.errors import RunError
 from runner.speech.mark_values import name_place, read_pause, read_rate, read_voice, shorten
@@ -45,12 +45,13 @@ def is_ssml(row: str) -> bool:
     return _SSML.match(row) is not None
 
 
-def read_script(row: str, *, phonemes: bool = False) -> list[Segment]:
+def read_script(row: str, *, phonemes: bool = False, line: int = 1) -> list[Segment]:
     """Read a row as the segments that are spoken one after the other; one of its own text if it has no mark.
 
     Args:
         row: a text, an SSML document, or a line of phonemes.
         phonemes: whether it is a line of phonemes, which is never SSML.
+        line: number of the row's first line, for messages.
 
     Raises:
         RunError: a mark or the document is wrong, or there is nothing to speak; it names the place.
@@ -58,9 +59,10 @@ def read_script(row: str, *, phonemes: bool = False) -> list[Segment]:
     if not phonemes and is_ssml(row):
         from runner.speech.ssml import read_ssml  # noqa: PLC0415 - an XML parser, which few rows need
 
-        return read_ssml(row)
-    marks = list(_find_marks(row, phonemes=phonemes)) if "[" in row else []
-    return _cut(row, marks, phonemes=phonemes) if marks else [Segment(*cut_literally(row, 0, len(row)))]
+        return read_ssml(row, line)
+    marked = _MarkedRow(row, line, phonemes)
+    marks = list(marked.find_marks()) if "[" in row else []
+    return marked.cut(marks) if marks else [Segment(*cut_literally(row, 0, len(row)))]
 
 
 @dataclass
@@ -94,48 +96,58 @@ class _Delivery:
         return segment
 
 
-def _cut(row: str, marks: list[re.Match[str]], *, phonemes: bool) -> list[Segment]:
-    """Cut a row into the segments between its marks."""
-    delivery, segments, start = _Delivery(), list[Segment](), 0
-    for mark in marks:
-        segments += _speak_trimmed(delivery, row, start, mark.start())
-        try:
-            delivery.apply(mark)
-        except ValueError as error:
-            _refuse(row, mark.start(), str(error), phonemes=phonemes)
-        start = mark.end()
-    segments += _speak_trimmed(delivery, row, start, len(row))
-    if delivery.pause:
-        segments.append(delivery.speak(row, delivery.pause_at, delivery.pause_at))
-    if not segments:
-        raise RunError("nothing is spoken: got marks alone, expected a text or a pause beside them; add one")
-    return segments
+class _MarkedRow(NamedTuple):
+    """A row with marks.
 
+    Attributes:
+        row: a text, or a line of phonemes.
+        line: number of its first line.
+        phonemes: whether it is a line of phonemes.
+    """
 
-def _speak_trimmed(delivery: _Delivery, row: str, start: int, end: int) -> list[Segment]:
-    """Make the segment between two marks, or a mark and an end of the row; none if there are spaces alone."""
-    text = row[start:end]
-    if not text.strip(_SPACES):
-        return []
-    skipped = len(text) - len(text.lstrip(_SPACES)) if start else 0  # spaces at the ends of the row stay
-    kept = len(text.rstrip(_SPACES)) if end < len(row) else len(text)
-    return [delivery.speak(row, start + skipped, start + kept)]
+    row: str
+    line: int
+    phonemes: bool
 
+    def find_marks(self) -> Iterator[re.Match[str]]:
+        """Find the marks of the row; their values are not read yet."""
+        at = 0
+        while opening := _OPENING.search(self.row, at):
+            mark = _MARK.match(self.row, opening.start())
+            if mark is None:
+                example = _EXAMPLES[(opening[1] or opening[2]).lower()]
+                self._refuse(opening.start(), f"{example}, in small letters and without spaces")
+            yield mark
+            at = mark.end()
 
-def _find_marks(row: str, *, phonemes: bool) -> Iterator[re.Match[str]]:
-    """Find the marks of a row; their values are not read yet."""
-    at = 0
-    while opening := _OPENING.search(row, at):
-        mark = _MARK.match(row, opening.start())
-        if mark is None:
-            example = _EXAMPLES[(opening[1] or opening[2]).lower()]
-            _refuse(row, opening.start(), f"{example}, in small letters and without spaces", phonemes=phonemes)
-        yield mark
-        at = mark.end()
+    def cut(self, marks: list[re.Match[str]]) -> list[Segment]:
+        """Cut the row into the segments between its marks."""
+        delivery, segments, start = _Delivery(), list[Segment](), 0
+        for mark in marks:
+            segments += self._speak(delivery, start, mark.start())
+            try:
+                delivery.apply(mark)
+            except ValueError as error:
+                self._refuse(mark.start(), str(error))
+            start = mark.end()
+        segments += self._speak(delivery, start, len(self.row))
+        if delivery.pause:
+            segments.append(delivery.speak(self.row, delivery.pause_at, delivery.pause_at))
+        if not segments:
+            raise RunError("nothing is spoken: got marks alone, expected a text or a pause beside them; add one")
+        return segments
 
+    def _speak(self, delivery: _Delivery, start: int, end: int) -> list[Segment]:
+        """Make the segment between two marks, or a mark and an end of the row; none if there is white space alone."""
+        text = self.row[start:end]
+        if not text.strip(_SPACES if self.phonemes else None):
+            return []
+        skipped = len(text) - len(text.lstrip(_SPACES)) if start else 0  # spaces at the ends of the row stay
+        kept = len(text.rstrip(_SPACES)) if end < len(self.row) else len(text)
+        return [delivery.speak(self.row, start + skipped, start + kept)]
 
-def _refuse(row: str, start: int, expected: str, *, phonemes: bool) -> NoReturn:
-    end = row.find("]", start) + 1
-    got = shorten(row[start : end or None]) + ("" if end else " without a ']'")
-    fix = "correct the mark" if phonemes else r"correct the mark, or write \[ if it is no mark but text"
-    raise RunError(f"{name_place(row, start)}: got {got}, expected {expected}; {fix}")
+    def _refuse(self, start: int, expected: str) -> NoReturn:
+        end = self.row.find("]", start) + 1
+        got = shorten(self.row[start : end or None]) + ("" if end else " without a ']'")
+        fix = "correct the mark" if self.phonemes else r"correct the mark, or write \[ if it is no mark but text"
+        raise RunError(f"{name_place(self.row, start, self.line)}: got {got}, expected {expected}; {fix}")

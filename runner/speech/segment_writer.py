@@ -60,7 +60,7 @@ class SegmentWriter:
 
     def write_character(self, character: str, at: int, taken: int) -> None:
         """Write a character for which the row has `taken` characters at `at`."""
-        if character in " \t\r\n":
+        if character in " \t\r\n" or self._skips(character):
             self.write_space(at, taken)
             return
         self._prepare(at)
@@ -114,6 +114,9 @@ class SegmentWriter:
 
     def _write_words(self, words: str, at: int) -> None:
         """Write words, some of whose symbols are escaped."""
+        if self._skips(words):
+            self.write_space(at, len(words))
+            return
         self._prepare(at)
         start = 0
         for symbol in (_MARKUP_SYMBOL if self._in_markup else _BRACKET).finditer(words):
@@ -123,6 +126,15 @@ class SegmentWriter:
         self._append(words[start:], at + start, len(words) - start)
         self._look_at_end(words)
 
+    def _skips(self, words: str) -> bool:
+        """Whether there are no words in it, only white space such as no-break spaces, where words would begin."""
+        return words.isspace() and (self._opens or self._begins())
+
+    def _begins(self) -> bool:
+        """Whether a segment begins with the next word."""
+        changed = self._delivery[:2] != (self.voice, self.rate)
+        return not self._texts or changed or bool(self._pause) or self._paragraph
+
     def _look_at_end(self, words: str) -> None:
         last = words.rstrip(_CLOSERS)
         if last:
@@ -130,8 +142,7 @@ class SegmentWriter:
 
     def _prepare(self, at: int) -> None:
         """Begin a segment, write a space, or begin markup, where one is due in front of a word."""
-        changed = self._delivery[:2] != (self.voice, self.rate) or self._pause or self._paragraph
-        if not self._texts or changed:
+        if self._begins():
             self._close()
             pause = self._pause + (PARAGRAPH_PAUSE_S if self._paragraph else 0)
             self._delivery = _Delivery(self.voice, self.rate, pause)

@@ -18,20 +18,10 @@ from xml.parsers.expat import ExpatError, errors
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
-from runner.errors import RunError
-from runner.speech.mark_values import name_place, shorten
+from runner.speech.mark_values import shorten
 from runner.speech.segment_writer import SegmentWriter
-from runner.speech.ssml_tags import (
-    MARKUP,
-    NAMESPACE,
-    Tag,
-    check_version,
-    read_break,
-    read_markup,
-    read_prosody,
-    read_voice_name,
-    refuse,
-)
+from runner.speech.ssml_tags import MARKUP, NAMESPACE, Tag, refuse
+from runner.speech.ssml_values import check_version, read_break, read_markup, read_prosody, read_voice_name
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -57,13 +47,16 @@ _MISTAKES = {  # message of expat -> what is expected, how it is corrected
 }
 
 
-def read_ssml(row: str) -> list[Segment]:
+def read_ssml(row: str, line: int = 1) -> list[Segment]:
     """Read a row that is an SSML document.
+
+    Args:
+        line: number of the row's first line, for messages.
 
     Raises:
         RunError: it is not well-formed, not of the subset, or has nothing to speak; it names the place.
     """
-    return _Reader(row).read()
+    return _Reader(row, line).read()
 
 
 class _Element(NamedTuple):
@@ -78,8 +71,8 @@ class _Element(NamedTuple):
 class _Reader:
     """Reads one document."""
 
-    def __init__(self, row: str) -> None:
-        self._row = row
+    def __init__(self, row: str, line: int) -> None:
+        self._row, self._line = row, line
         self._start = len(row) - len(row.lstrip(_SPACES))
         self._data = row[self._start :].encode("utf-8", "surrogatepass")  # a lone surrogate is refused by expat
         self._ascii = len(self._data) == len(row) - self._start
@@ -106,15 +99,11 @@ class _Reader:
             self._refuse(error)
         except DefusedXmlException:
             at = self._row.rfind("<!DOCTYPE", 0, self._here() + len("<!DOCTYPE"))
-            refuse(
-                self._row, max(at, 0), "<!DOCTYPE", "no DTD", "take it out, and write &#160; and the like as they are"
-            )
+            fix = "take it out, and write the texts of its entities themselves"
+            refuse(self._row, self._line, max(at, 0), "<!DOCTYPE", "no DTD", fix)
         segments = self._writer.finish()
         if not segments:
-            place = name_place(self._row, self._start, lines=True)
-            raise RunError(
-                f"{place}: nothing is spoken: got a document without text, expected words or a break; add some"
-            )
+            refuse(self._row, self._line, self._start, "a document without text", "words or a break in it", "add some")
         return segments
 
     def _here(self) -> int:
@@ -128,7 +117,7 @@ class _Reader:
         return self._offset
 
     def _begin(self, name: str, attributes: dict[str, str]) -> None:
-        tag = Tag(self._row, self._here(), name.removeprefix(NAMESPACE + "}"), attributes)
+        tag = Tag(self._row, self._line, self._here(), name.removeprefix(NAMESPACE + "}"), attributes)
         tag.check([element.tag for element in self._open])
         writer, markup = self._writer, ""
         around = writer.voice, writer.rate
@@ -171,7 +160,7 @@ class _Reader:
         at, row = self._here(), self._row
         tag = self._open[-1].tag
         if tag.name == "break" and text.strip(_SPACES):
-            refuse(row, at, shorten(text), f"nothing inside of {tag.shown}", "write the text behind it")
+            refuse(row, self._line, at, shorten(text), f"nothing inside of {tag.shown}", "write the text behind it")
         if row[at] == "&" and not self._in_cdata:
             self._writer.write_character(text, at, row.index(";", at) + 1 - at)
         elif row[at] == "\r":
@@ -193,4 +182,4 @@ class _Reader:
         else:
             expected, fix = _MISTAKES.get(message, (f"well-formed XML ({message})", "correct it"))
         got = _GOT.match(self._row, at)
-        refuse(self._row, at, shorten(got[0]) if got else "the end of the document", expected, fix)
+        refuse(self._row, self._line, at, shorten(got[0]) if got else "the end of the document", expected, fix)
