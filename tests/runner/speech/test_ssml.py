@@ -142,8 +142,8 @@ EMPTY = "line 1, column 1: got a document without text, expected words or a brea
 REFUSED = {
     "<speak/>": EMPTY,
     "<speak> <s/> <p>\n</p> <!-- x --><p>&#160;</p></speak>": EMPTY,
-    "<speak><sub alias='x'>&#160;</sub></speak>": "line 1, column 8: got <sub> without text, expected the words that "
-    "it is about; write them inside of it",
+    "<speak>a <sub alias='x'>&#160;</sub></speak>": "line 1, column 10: got <sub> without text, expected the words "
+    "that it is about; write them inside of it",
     # not well-formed
     "<speak>\n<p>a": "line 2, column 5: got the end of the document, expected </p>; add it",
     "<?xml version='1.0'?>": "line 1, column 22: got the end of the document, expected <speak>...</speak>; add it",
