@@ -6,7 +6,7 @@ Marks are kept, as Kokoro's voices breathe at them; espeak-ng is given the words
 their sounds depend on each other. The overlay `espeak` puts this stage in the place of `g2p`.
 
 Raises:
-    StageError: an unknown language; espeak-ng is not installed; nothing in the text is spoken.
+    StageError: an unknown language; espeak-ng is not installed; nothing in the text is spoken; markup of English.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 from stages.contract import In, Out, StageError, stage
 from stages.text.espeak_words import speak_words
 from stages.text.languages import find_language
+from stages.text.markup import read_markup, refuse
 from stages.text.pieces import divide
 
 
@@ -34,8 +35,11 @@ def espeak(text: str, lang: str) -> dict[str, object]:
         language = find_language(lang)
     except ValueError as error:
         raise StageError(f"lang: {error}") from None
+    marked = read_markup(text)
+    for span in marked.spans:
+        refuse(span.column, f"markup of {span.manner} is for English", "give other words, as in [GIF](=giffe)")
     phonemes, words = "", []
-    for kind, tokens in groupby(divide(text), lambda token: token.kind):
+    for kind, tokens in groupby(divide(marked.text), lambda token: token.kind):
         group = list(tokens)
         if kind == "mark":
             phonemes += "".join(" " * (token.spaced and bool(phonemes)) + token.text for token in group)
@@ -43,7 +47,7 @@ def espeak(text: str, lang: str) -> dict[str, object]:
         phonemes += " " * (group[0].spaced and bool(phonemes))
         said, places = speak_words([token.text for token in group], language)
         words += [
-            (token.start, token.end, len(phonemes) + start, len(phonemes) + end)
+            (*marked.find_place(token.start, token.end), len(phonemes) + start, len(phonemes) + end)
             for token, (start, end) in zip(group, places, strict=True)
         ]
         phonemes += said

@@ -40,7 +40,13 @@ def test_wheel_carries_every_graph_and_config_unchanged(wheel: dict[str, bytes])
 
 @pytest.mark.parametrize(
     "name",
-    ["graphs/default.yaml", "graphs/ipa.txt", "configs/models/mini.yaml", "configs/models/mini/model.safetensors"],
+    [
+        "graphs/text.yaml",
+        "graphs/default.yaml",
+        "graphs/ipa.txt",
+        "configs/models/mini.yaml",
+        "configs/models/mini/model.safetensors",
+    ],
 )
 def test_wheel_carries_what_a_first_run_needs(wheel: dict[str, bytes], name: str) -> None:
     assert wheel[DATA + name]
@@ -53,8 +59,8 @@ def test_wheel_carries_every_module(wheel: dict[str, bytes]) -> None:
     assert wheel["kokoro_run/__init__.py"] == (ROOT / "kokoro_run.py").read_bytes()
 
 
-def test_wheel_carries_the_lexicon(wheel: dict[str, bytes]) -> None:
-    name = "stages/text/english.lexicon"
+@pytest.mark.parametrize("name", ["stages/text/english.lexicon", "stages/letters.safetensors"])
+def test_wheel_carries_what_stages_read(wheel: dict[str, bytes], name: str) -> None:
     assert wheel[name] == (ROOT / name).read_bytes()
 
 

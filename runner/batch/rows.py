@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import shutil
 import stat
 import sys
@@ -41,7 +42,8 @@ PARAGRAPHS: Layout = "paragraphs"
 _SPACES = " \t\r"  # what Python strips beyond these may be a symbol
 _MAX_ID_BYTES, _SHOWN = 200, 40  # a file's name has at most 255 bytes; characters of an id in messages
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_DOCUMENT_STARTS, _DOCUMENT_END = (b"<speak", b"<?xml"), b"</speak>"
+_DOCUMENT_STARTS = (b"<speak", b"<?xml")
+_DOCUMENT_END = re.compile(rb"</speak\s*>|<speak\s*/>")
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ def _read_paragraphs(lines: Iterable[tuple[int, bytes]], name: str) -> Iterator[
             first, is_document = number, line.lstrip().startswith(_DOCUMENT_STARTS)
         if not is_blank or is_document:
             held.append(line)
-        if (_DOCUMENT_END in line) if is_document else is_blank:
+        if _DOCUMENT_END.search(line) if is_document else is_blank:
             yield Row(b"".join(held).rstrip(), f"{name}:{first}", first)
             held = []
     if held:

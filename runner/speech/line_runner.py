@@ -146,7 +146,7 @@ class LineRunner(BaseRowRunner[PartT]):
         text = row.text
         pieces: list[Piece] = []
         begin = 0
-        segments = read_script(text, phonemes=self._cut == self._input)
+        segments = read_script(text, phonemes=self._cut == self._input, line=row.number)
         for segment in segments:
             if segment.pause:
                 pieces.append(PausePiece({}, seconds=segment.pause, column=segment.places.find(0) + 1))

@@ -10,9 +10,11 @@ text, start and end in its phonemes. Rows that share a place in the text, as the
 
 from __future__ import annotations
 
+import html
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
+from runner.speech.script import is_ssml
 from runner.speech.timestamps import WordSpan
 
 if TYPE_CHECKING:
@@ -51,11 +53,12 @@ def place_words(rows: npt.NDArray[np.int64], places: Places, text: str, before: 
         text: the row.
         before: phonemes of the row before those of the stage.
     """
+    read = html.unescape if is_ssml(text) else str
     words = []
     for (start, end), same in groupby(rows.tolist(), lambda row: (row[0], row[1])):
         found = list(same)
         first, last = places.find(start), places.find_end(end)
-        words.append(Word(text[first:last], first + 1, before + found[0][2], before + found[-1][3]))
+        words.append(Word(read(text[first:last]), first + 1, before + found[0][2], before + found[-1][3]))
     return words
 
 

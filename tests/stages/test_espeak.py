@@ -92,7 +92,7 @@ def test_many_words_between_two_marks_are_placed_in_groups() -> None:
 
 
 @needs_espeak
-@given(st.text(max_size=40), st.sampled_from(LANGUAGES))
+@given(st.text(max_size=40).filter(lambda text: "\\[" not in text and "](" not in text), st.sampled_from(LANGUAGES))
 def test_any_text_is_spoken_with_places_in_order_or_refused(text: str, lang: str) -> None:
     if not any(token.kind == "word" for token in divide(text)):
         with pytest.raises(StageError, match="no words"):
@@ -121,6 +121,24 @@ def test_threads_with_several_languages_do_not_disturb_each_other() -> None:
     with ThreadPoolExecutor(4) as threads:
         found = list(threads.map(lambda lang: (lang, speak("animal total", lang)[0]), LANGUAGES * 20))
     assert all(phonemes == alone[lang] for lang, phonemes in found)
+
+
+@needs_espeak
+def test_other_words_in_place_of_one_have_its_place() -> None:
+    text = r"Le [W3C](=double v), \[la]."
+    phonemes, places, _ = speak(text, "fr")
+    assert phonemes == "lə dˈubl vˈe, (lˈa)."
+    found = [(text[a:b], phonemes[c:d]) for a, b, c, d in places]
+    assert found == [("Le", "lə"), ("W3C", "dˈubl"), ("W3C", "vˈe"), ("la", "lˈa")]
+
+
+@needs_espeak
+@pytest.mark.parametrize(
+    ("text", "manner", "column"), [("Un [mot](/mo/).", "phonemes", 10), ("Un [mot](+1).", "stress", 10)]
+)
+def test_markup_of_english_is_refused_with_its_column(text: str, manner: str, column: int) -> None:
+    with pytest.raises(StageError, match=rf"column {column}: markup of {manner} is for English; give other words"):
+        espeak(text, "fr")
 
 
 @pytest.fixture

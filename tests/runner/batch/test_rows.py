@@ -161,6 +161,7 @@ PROSE = {
     "A\r\nB\r\n\r\nC\r\n": [(1, "A\r\nB"), (4, "C")],
     "<speak>a\n\nb</speak>\n\nC\n": [(1, "<speak>a\n\nb</speak>"), (5, "C")],
     "<?xml version='1.0'?>\n\n<speak>a\n</speak>\nC\n": [(1, "<?xml version='1.0'?>\n\n<speak>a\n</speak>"), (5, "C")],
+    "<speak/>\nC\n": [(1, "<speak/>"), (2, "C")],
     "<speak>never\n\nclosed\n": [(1, "<speak>never\n\nclosed")],
 }
 
