@@ -109,13 +109,16 @@ def _read_modules(dotted: str, memo: Memo) -> dict[str, tuple[str, Path]]:
         roots |= {name: folder / name for name in list_own_modules(folder)}
     digests: dict[str, tuple[str, Path]] = {}
     pending = [(found.module or found.path.stem, found.path)]
+    asked = set[str]()  # most modules are imported by several
     while pending:
         module, path = pending.pop()
         name = _file_name(module, path, folder)
         if name not in digests:
             digest, imported = memo.source(module, path)
             digests[name] = digest, path
-            pending += [(other, file) for other in imported for file in _find_files(other, roots)]
+            new = [other for other in imported if other not in asked]
+            asked.update(new)
+            pending += [(other, file) for other in new for file in _find_files(other, roots)]
     return dict(sorted(digests.items()))
 
 

@@ -85,7 +85,8 @@ HOST = re.compile(
     rf"{_LAST}{_TAIL}"
 )
 FILE = re.compile(rf"(?:[A-Za-z0-9_-]{{1,64}}\.){{1,3}}(?P<ending>{_FILE}){_LAST}")
-_ENDING = re.compile(rf"(?<![^\s(\"“]).(?P<ending>{_FILE}){_LAST}")
+_ENDING = re.compile(rf"(?<![^\s(\"“*]).(?P<ending>{_FILE}){_LAST}")
+_PATH = re.compile(r"(?:~|\.{1,2})?/\.?[A-Za-z_][\w.-]{0,63}(?:/[\w.-]{1,64}){0,20}/?")
 _PARTS = re.compile(r"[A-Za-z]++|\d++|[^\w\s]|_|[^\W\d_a-zA-Z]++")
 _TRAILING = ".,;:!?)]}'’\"”*"
 
@@ -101,6 +102,14 @@ def find_address(text: str, start: int) -> tuple[list[Token], int] | None:
     if match := FILE.match(text, start):
         return _read(text, start, match.end(), match["ending"])
     return None
+
+
+def find_path(text: str, start: int) -> tuple[list[Token], int] | None:
+    """The words of the path of a file that begins at `start` (~/.app/), and its end."""
+    if start and text[start - 1] not in " \t\n(\"'`“‘=":
+        return None
+    match = _PATH.match(text, start)
+    return _read(text, start, _trim(text, start, match.end()), "") if match else None
 
 
 def find_ending(text: str, start: int) -> tuple[list[str], int] | None:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import re
 
-from stages.text.numbers import make_plural, read_cardinal, read_number, read_ordinal, read_whole, read_year
+from stages.text.numbers import (
+    make_plural,
+    read_below_hundred,
+    read_cardinal,
+    read_number,
+    read_ordinal,
+    read_whole,
+    read_year,
+)
 from stages.text.rules import END, GAP, Context, Rule, Words, list_words
 
 # Months: their names, and the abbreviations that are written with or without a dot.
@@ -33,6 +41,7 @@ WEEKDAYS = (
     ("Sunday", ("Sun",)),
 )
 SHORT_NAMES = {short: name for name, shorts in (*MONTHS, *WEEKDAYS) for short in shorts}
+DAYS_AND_MONTHS = frozenset(name for name, _ in (*MONTHS, *WEEKDAYS))
 _NAMES = {name for name, _ in MONTHS}
 # Words before a day or a year.
 DATING_WORDS = frozenset({*(name.lower() for name in _NAMES), "ad", "ce"})
@@ -48,7 +57,11 @@ COUNTED_NOUNS = list_words("people men women children feet fish sheep cattle dat
 # Words on -s that are not counted nouns: four digits before them may be a year (1984 was).
 UNCOUNTED_WORDS = list_words("was is has as its his this us does yes thus perhaps always sees saw's")
 
-_MONTH = "(?:" + "|".join(form for name, shorts in MONTHS for form in (name, *shorts)) + ")"
+# Months that are words too in small letters.
+WORD_MONTHS = frozenset({"may", "march", "mar"})
+_FORMS = [form for name, shorts in MONTHS for form in (name, *shorts)]
+_FORMS += [form.upper() for form in _FORMS] + [form.lower() for form in _FORMS if form.lower() not in WORD_MONTHS]
+_MONTH = "(?:" + "|".join(sorted({*_FORMS, "(?:may|march)(?= [12][0-9]{3})"}, key=len, reverse=True)) + ")"
 _MONTH_OF_DAY = re.compile(rf"[ -]{_MONTH}\b")
 _NEXT_WORD = re.compile(rf"{GAP}([a-z]{{2,20}})\b")
 
@@ -65,9 +78,14 @@ def _is_date(day: int, month: int) -> bool:
     return 1 <= day <= 31 and 1 <= month <= 12
 
 
-def _complete_year(digits: str) -> int:
-    """The year of four digits or of two: 00 to 49 are of this century."""
-    return int(digits) if len(digits) == 4 else int(digits) + (2000 if int(digits) < 50 else 1900)
+def _read_written_year(digits: str, british: bool) -> Words:
+    """Read a year of four digits or of two: 00 to 29 are of this century, and none is said before 30 to 69."""
+    if len(digits) == 4:
+        return read_year(int(digits), british)
+    short = int(digits)
+    if 30 <= short < 70:
+        return read_below_hundred(short)
+    return read_year(short + (2000 if short < 30 else 1900), british)
 
 
 def _speak_iso(match: re.Match[str], context: Context) -> Words | None:
@@ -90,7 +108,7 @@ def _speak_slashed(match: re.Match[str], context: Context) -> Words | None:
     if not _is_date(day, month):
         return None
     before = context.find_before(match.start()).lower()
-    return [*read_day(day, month, context, before), *read_year(_complete_year(match["year"]), context.british)]
+    return [*read_day(day, month, context, before), *_read_written_year(match["year"], context.british)]
 
 
 def _speak_days(match: re.Match[str], context: Context) -> Words | None:
@@ -117,10 +135,13 @@ def _speak_day_before_month(match: re.Match[str], context: Context) -> Words | N
 
 def _speak_day_after_month(match: re.Match[str], context: Context) -> Words | None:
     day, last = int(match["day"]), match["last"]
-    if context.find_before(match.start()) not in _NAMES or not 1 <= day <= 31:
+    before = context.find_before(match.start())
+    if before.capitalize() not in _NAMES or (before in WORD_MONTHS and not match["year"]) or not 1 <= day <= 31:
         return None
     article = ["the"] if context.british else []
     words = [*article, *read_ordinal(day)]
+    if match["year"]:
+        return [*words, *read_year(int(match["year"]), context.british)]
     return [*words, "to", *article, *read_ordinal(int(last))] if last else words
 
 
@@ -128,7 +149,8 @@ def _speak_decade(match: re.Match[str], context: Context) -> Words | None:
     digits = match["decade"]
     if match["short"] is None and len(digits) == 2:
         before = context.find_before(match.start()).lower()
-        if before not in DECADE_WORDS or digits == "10":
+        ranged = context.text[match.start() - 2 : match.start()] in {"s-", "s–"}
+        if (before not in DECADE_WORDS and not ranged) or digits == "10":
             return None
     if digits == "00":
         return ["two", "thousands"]
@@ -173,7 +195,9 @@ def _speak_era(match: re.Match[str], context: Context) -> Words | None:
 
 
 _ST = "(?:st|nd|rd|th)?"
-_DAYS = rf"(?P<day>\d{{1,2}}){_ST}(?:{GAP}?[-–]{GAP}?(?P<last>\d{{1,2}}){_ST})?"  # one, or a range
+_DAYS = (
+    rf"(?P<day>\d{{1,2}}){_ST}(?:{GAP}?[-–]{GAP}?(?P<last>\d{{1,2}}){_ST}(?!{GAP}?[ap]\.?m\b|\d))?"  # one, or a range
+)
 # name, pattern, reading, example. Tried in this order.
 FIGURE_DATE_RULES = (
     Rule(
@@ -188,6 +212,12 @@ FIGURE_DATE_RULES = (
         _speak_iso,
         "2025-03-04",
     ),
+    Rule(
+        "iso",
+        r"(?P<year>(?:1[5-9]|20)\d{2})-(?P<month>\d{1,2})-(?P<day>\d{1,2})(?P<time>(?!))?(?![\w-])",
+        _speak_iso,
+        "2025-3-4",
+    ),
     Rule("iso", r"(?P<year>\d{4})/(?P<month>\d{2})/(?P<day>\d{2})(?P<time>(?!))?(?![\w/])", _speak_iso, "2025/03/04"),
     Rule(
         "slashed",
@@ -199,7 +229,7 @@ FIGURE_DATE_RULES = (
 NAMED_DATE_RULES = (
     Rule(
         "month day",
-        rf"{_DAYS}(?![\w:%°/]|[.,]\d)",
+        rf"{_DAYS}(?:[ -](?P<year>(?:1[1-9]|20)\d{{2}}){END})?(?![\w:%°/]|[.,]\d)",
         _speak_day_after_month,
         "March 4",
     ),
@@ -215,7 +245,10 @@ DATE_RULES = (
     Rule("decade", rf"(?P<short>['’])?(?P<decade>\d00|\d{{3}}0|\d0)['’]?s{END}", _speak_decade, "the 1980s"),
     Rule("short year", rf"['’](?P<year>\d{{2}}){END}", _speak_short_year, "the summer of ’69"),
     Rule(
-        "years", r"(?P<first>(?:1[0-9]|20)\d{2})(?P<mark>[-–/])(?P<second>\d{2})(?![\w/-])", _speak_year_pair, "1939-45"
+        "years",
+        r"(?P<first>(?:1[0-9]|20)\d{2})(?P<mark>[-–/])['’]?(?P<second>\d{2}|(?<=['’])\d)(?![\w/-])",
+        _speak_year_pair,
+        "1939-45",
     ),
     Rule("era", rf"(?P<year>\d{{1,4}})(?={GAP}?(?:AD|BC|BCE|CE|A\.D\.|B\.C\.)(?!\w))", _speak_era, "44 BC"),
     Rule("year", rf"(?P<year>\d{{4}}){END}(?![.,]\d|{GAP}?[%°])", _speak_year, "in 1984"),

@@ -9,6 +9,7 @@ from stages.text.codes import CODE_RULES, INTERNET_RULES, NAME_RULES, NAMING_WOR
 from stages.text.dates import DATE_RULES, DATING_WORDS, FIGURE_DATE_RULES, NAMED_DATE_RULES
 from stages.text.fractions import FRACTION_RULES, VULGAR
 from stages.text.money import CURRENCY_SIGNS, MONEY_RULES
+from stages.text.notations import NOTATION_RULES
 from stages.text.numbers import read_digits
 from stages.text.phones import CALLED_RULES, CALLING_WORDS, PHONE_RULES
 from stages.text.rules import Context, Rule, Words
@@ -19,6 +20,7 @@ from stages.text.units import UNIT_RULES
 # rules, the words of which one must be before their figures (None: any or none)
 CLASSES: tuple[tuple[tuple[Rule, ...], frozenset[str] | None], ...] = (
     ((*FIGURE_DATE_RULES, *INTERNET_RULES), None),
+    (NOTATION_RULES, None),
     (CALLED_RULES, CALLING_WORDS),
     (PHONE_RULES, None),
     ((*CODE_RULES, *TIME_RULES), None),
@@ -30,11 +32,18 @@ CLASSES: tuple[tuple[tuple[Rule, ...], frozenset[str] | None], ...] = (
     (UNIT_RULES, None),
     (NUMBER_RULES, None),
 )
+# The rules of these classes whose figures may begin with a dash: a minus sign, or a dash between two figures.
+_DASHES = frozenset("-–—−")
+_DASHED = tuple(
+    (dashed, words)
+    for rules, words in CLASSES
+    if (dashed := tuple(rule for rule in rules if rule.pattern.startswith(("(?P<minus>", "(?P<dash>", "(?P<sign>[-"))))
+)
 # What may be the first character of a figure, beside digits.
 LEADING = frozenset(CURRENCY_SIGNS + "+-–—−(.'’#№~" + VULGAR)
 _BEGINNING = re.compile(
     rf"[^\W_]|[{CURRENCY_SIGNS}{VULGAR}]"
-    r"|[-−–—] ?[$€£.−-]?\d|[-−][$€£]|\(\d{3}|#[A-Z]{1,3}-?\d|[+.'’#№~][$€£]?[\da-fA-F]"
+    r"|[-−–—] ?[$€£.−-]?\d|[-−][$€£]|\(\d{3}|#[A-Z]{1,3}-?\d|\+ \d|[+.'’#№~][$€£]?[\da-fA-F]"
 )
 _DIGITS = re.compile(r"\d++")
 
@@ -45,7 +54,7 @@ def find_figure(context: Context, at: int) -> tuple[Words, int] | None:
     if _BEGINNING.match(text, at) is None:
         return None
     before = context.find_label(at).lower()
-    for rules, words_before in CLASSES:
+    for rules, words_before in _DASHED if text[at] in _DASHES else CLASSES:
         if words_before is not None and before not in words_before:
             continue
         first = _compile_class(rules).match(text, at)

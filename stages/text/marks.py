@@ -6,18 +6,29 @@ import itertools
 import re
 import unicodedata
 
+from stages.text.dates import DAYS_AND_MONTHS, SHORT_NAMES
 from stages.text.fixed_parts import HIDDEN
 from stages.text.numbers import read_cardinal
 from stages.text.rules import END
 from stages.text.speech import Speech
-from stages.text.symbols import ELISIONS, EMOTICON, JOINED, MARKS, SILENT, SYMBOLS
-from stages.text.units import MEASURED_NOUNS, PER_UNITS, spell
+from stages.text.symbols import ELISIONS, EMOTICON, JOINED, MARKS, SILENT, SYMBOLS, TEMPERATURES
+from stages.text.unit_table import MEASURED_NOUNS, PER_UNITS
+from stages.text.units import spell
 
 _DASHES = "-‐‑–—―⸺−"
 _DASH_RUN = re.compile(f"[{_DASHES}]++")
-_DOTS = re.compile(r"\.++|…[.…]*+")
-_PER = re.compile(r"/(?P<unit>[a-zA-Z]{1,8}[²³2]?)(?![\w])")
+# A day or a month, also cut short.
+_DAY = re.compile(rf"(?:{'|'.join((*DAYS_AND_MONTHS, *SHORT_NAMES))})\b(\.?[ \u00a0]?\d{{1,2}}\b)?")
+_SCALE = re.compile(r"[°º]([CF])\b")
+_OPTION = re.compile(r"-([A-Za-z])(?= |\Z)")
+# Symbols that draw a line where three or more of them stand.
+_REPEATED = frozenset("=+#*_~/\\<>|&^%@$")
+_RUN = re.compile(r"(.)\1{2,}+")
+_DOTS = re.compile(r"\.(?:[ \u00a0]\.){2,3}|\.++|…[.…]*+")
+# Behind the unit a dot that ends no sentence is a part of it ($5/lb. or less).
+_PER = re.compile(r"/(?P<unit>[a-zA-Z]{1,8}[²³2]?)(?![\w])(?:\.(?=[ \n]{1,2}[a-z(\d]|[,;)]))?")
 _TAG_WORD = re.compile(r"[A-Z]{1,40}(?![a-z])|[A-Z]?[a-z]{1,40}|[^\W\d_A-Za-z]++")
+_CODE = re.compile(r"`[^`\s](?:[^`\n]{0,200}[^`\s])?`")
 _ELIDED = re.compile(r"['’‘]([A-Za-z]{1,6})(?![A-Za-z])(['’](?=\W))?")
 _JOINED = re.compile("|".join(re.escape(key) + END for key in sorted(JOINED, key=len, reverse=True)))
 _NOUN = re.compile(r"[ -]([A-Za-z]{2,9})\b")
@@ -33,11 +44,13 @@ class MarkReader:
     Attributes:
         double: whether a straight or curly double quote is open.
         single: whether a single quote is.
+        code_end: offset of the grave accent that ends a piece of code; the pair says nothing.
     """
 
     def __init__(self, speech: Speech) -> None:
         self.speech, self.text = speech, speech.text
         self.double = self.single = False
+        self.code_end = -1
 
     def end_paragraph(self) -> None:
         """Close the quotes: an open one is closed at the end of its paragraph, as novels leave it."""
@@ -89,6 +102,8 @@ class MarkReader:
     def _read_single(self, at: int) -> int:
         """Read an apostrophe or a single quote."""
         symbol = self.text[at]
+        if symbol == "`" and self._reads_code(at):
+            return at + 1
         begins, behind = self._begins(at), self._behind(at + 1)
         if begins and (end := self._read_elision(at)):
             return end
@@ -101,6 +116,15 @@ class MarkReader:
         else:
             self._elide(at)
         return at + 1
+
+    def _reads_code(self, at: int) -> bool:
+        """Whether a grave accent begins or ends a piece of code, rather than a quote."""
+        if self.code_end == at:
+            self.code_end = -1
+            return True
+        if code := _CODE.match(self.text, at):
+            self.code_end = code.end() - 1
+        return code is not None
 
     def _read_elision(self, at: int) -> int | None:
         """Read a word that begins with an apostrophe: 'tis, 'em, and 'n', which ends with one too."""
@@ -131,13 +155,19 @@ class MarkReader:
         match = _DASH_RUN.match(self.text, at)
         end = match.end() if match else at + 1
         run, before, behind = self.text[at:end], self._before(at), self._behind(end)
+        if before.isspace() and not self._begins_line(at) and (option := _OPTION.match(self.text, at)):
+            self.speech.add(["dash"], at, end)
+            self.speech.add_word(option[1], end, option.end(), "letters")
+            return option.end()
         if self._behind(at + 1) == ">" and end == at + 1:
             self.speech.add(["to"], at, at + 2)
             return at + 2
         if len(run) > 3 or (self._begins_line(at) and behind.isspace()):
             return end
         hyphen = run in {"-", "‐", "‑"} or (run == "–" and before.isalnum() and behind.isalnum())
-        if hyphen and before.isalnum() and behind.isalnum():
+        if _is_between_days(self.speech, at, end):
+            self.speech.add(["to"], at, end)
+        elif hyphen and before.isalnum() and behind.isalnum():
             if self.speech.follows_plain_word(at) and behind.isalpha():
                 self.speech.close_at = end
         elif (
@@ -159,9 +189,14 @@ class MarkReader:
         if symbol in ".…":
             match = _DOTS.match(self.text, at)
             end = match.end() if match else at + 1
-            self.speech.add_mark("." if end == at + 1 and symbol == "." else "…", at, end)
+            if end == at + 1 and behind_is_code(self.text, at):
+                self.speech.add(["dot"], at, end)
+            elif end > at + 1 or symbol != "." or self._behind(end) not in ",;:":  # the dot of an abbreviation
+                self.speech.add_mark("." if end == at + 1 and symbol == "." else "…", at, end)
             return end
         mark = MARKS[symbol]
+        if symbol == "”" and not self.double and self._before(at).isdecimal():
+            return self._read_double(at)
         if mark in "“”":
             self.double = mark == "“"
         if mark == "!" and self._behind(at + 1) == "=":
@@ -172,17 +207,18 @@ class MarkReader:
 
     def _read_symbol(self, at: int) -> int:
         text, symbol = self.text, self.text[at]
-        end = at + 1
-        while end < len(text) and text[end] == symbol:
-            end += 1
-        if end > at + 2 and symbol in "=+#*_~/\\<>|&^%@$":
-            return end
+        if symbol in _REPEATED and (run := _RUN.match(text, at)):
+            return run.end()
+        end = at + 2 if text[at + 1 : at + 2] == symbol else at + 1
         if symbol == "#" and self._behind(at + 1).isalpha():
             return self._read_tag(at + 1)
         if symbol == "/" and (per := _PER.match(text, at)) and self._is_rate(per["unit"], at):
             unit = [spell(word, self.speech.british) for word in PER_UNITS[per["unit"]].split()]
             self.speech.add(["per", *unit], at, per.end())
             return per.end()
+        if symbol in "§¶" and end == at + 2:
+            self.speech.add([SYMBOLS[symbol] + "s"], at, end)
+            return end
         if text[at : at + 2] in _ARROWS:
             self.speech.add(_ARROWS[text[at : at + 2]].split(), at, at + 2)
             return at + 2
@@ -207,8 +243,13 @@ class MarkReader:
         before, behind = self._before(at), self._behind(end)
         if symbol == "|" and before.isspace() and behind.isspace():
             self.speech.add_mark(",", at, end)
+        elif symbol == "#" and end == at + 1 and before.isspace() and not self._begins_line(at):
+            self.speech.add(["number"], at, end)
+        elif symbol in "°º" and (scale := _SCALE.match(self.text, at)):
+            self.speech.add(["degrees", TEMPERATURES[scale[1]]], at, scale.end())
+            end = scale.end()
         elif symbol in SYMBOLS and self._is_spoken(symbol, at, before, behind):
-            self.speech.add(SYMBOLS[symbol].split(), at, end)
+            self.speech.add(_drop_verb(self.speech, SYMBOLS[symbol]).split(), at, end)
             if symbol in "&+" and behind.isalpha() and not self._behind(end + 1).isalpha():
                 self.speech.add_word(behind, end, end + 1, "letters")
                 end += 1
@@ -247,6 +288,26 @@ class MarkReader:
         if any(unicodedata.category(symbol) not in _UNHEARD for symbol in text[at:end]):
             self.speech.note(at, end, f"no words for {_name(text[at])}")
         return end
+
+
+def _is_between_days(speech: Speech, at: int, end: int) -> bool:
+    """Whether a dash is between two days or months (Mon.-Fri.), which is "to"."""
+    last = speech.tokens[-1] if speech.tokens else None
+    if last is None or at != last.end:
+        return False
+    day = _DAY.match(speech.text, end)
+    return day is not None and (last.text in DAYS_AND_MONTHS or (day[1] is not None and speech.follows_figure(at)))
+
+
+def _drop_verb(speech: Speech, spoken: str) -> str:
+    """Leave out the verb of a comparison that has nothing before it: (>5)."""
+    begins = not speech.tokens or speech.tokens[-1].kind == "mark"
+    return spoken.removeprefix("is ") if begins else spoken
+
+
+def behind_is_code(text: str, at: int) -> bool:
+    """Whether the dot at `at` is inside a name of code (np.array): small letters are close on both sides."""
+    return at > 0 and text[at - 1].islower() and text[at + 1 : at + 2].islower()
 
 
 def _is_known(symbol: str) -> bool:

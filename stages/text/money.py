@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from stages.text.numbers import read_number
-from stages.text.rules import END, GAP, NUMBER, Context, Rule, Words, list_words
+from stages.text.rules import END, GAP, NUMBER, PARTICLES, Context, Rule, Words, list_words
 
 
 class Currency(NamedTuple):
@@ -65,7 +65,8 @@ MAGNITUDES = {
 DESCRIBED_NOUNS = list_words(
     "bill bills note notes coin coins deal fine fines bet bonus prize reward ticket tickets gift budget loan loans "
     "fee deposit discount house home project investment lawsuit contract film movie question meal lunch coffee "
-    "increase raise check cheque tip voucher coupon company business industry fund package bailout refund"
+    "increase raise check cheque tip voucher coupon company business industry fund package bailout refund "
+    "shortfall surplus"
 )
 
 # Lines of a video, before p: 720p is no money.
@@ -75,25 +76,39 @@ CURRENCY_SIGNS = "".join(name for name in CURRENCIES if len(name) == 1)
 _SYMBOLS = "|".join(re.escape(name) for name in sorted(CURRENCIES, key=len, reverse=True) if not name.isalpha())
 _CODES = "|".join(name for name in CURRENCIES if name.isalpha())
 _SCALE = (
-    rf"(?:[ \u00a0-]?(?P<scale>hundred|thousand|million|billion|trillion|{GAP}?(?:m|bn|mn|tn|k)"
+    rf"(?:(?:(?P<hyphen>-)|[ \u00a0])?(?P<scale>[Hh]undred|[Tt]housand|[Mm]illion|[Bb]illion|[Tt]rillion"
+    rf"|{GAP}?(?:m|bn|mn|tn|k)"
     rf"|(?:{'|'.join(sorted(MAGNITUDES, key=len, reverse=True))}))(?![^\W_]|['’]))?"
 )
 # An amount, also with a decimal comma (49,99), which is clear beside a currency.
-_AMOUNT = rf"(?:\d{{1,3}}(?:\.\d{{3}}){{0,4}},\d{{2}}(?![\d,])|{NUMBER}|\.\d{{1,2}})"
-_NOUN = r"(?=[ -](?P<noun>[a-z]{2,14})\b)?"
+_AMOUNT = rf"(?:\d{{1,3}}(?:\.\d{{3}}){{0,4}},\d{{2}}(?![\d,])|{NUMBER}|\.\d{{1,15}}(?!\d))"
+_NOUN = r"(?=[ -](?P<noun>[A-Za-z]{2,14})\b)?"
 _MINUS = r"(?P<minus>[-−])?"
 
 
 DESCRIBED = "a noun"
+_OWNING = list_words("the its his her their our your my whose another's")
+_NO_NOUNS = list_words(
+    "spent paid lost won made sold bought raised owed cost went came goes costs will there between he she they we"
+)
 
 
 def _find_noun(match: re.Match[str], context: Context) -> str | None:
     """The noun that the amount describes."""
-    return DESCRIBED if context.describes(match.start(), match["noun"]) else match["noun"]
+    noun = match["noun"]
+    if context.describes(match.start(), noun):
+        return DESCRIBED
+    if noun is None and context.find_before(match.start()).lower() in {"a", "an"} and match.end() < len(context.text):
+        return DESCRIBED if context.text[match.end()] == "," else None  # a $70M, 4-year deal
+    if noun and match["hyphen"] and noun not in PARTICLES:
+        return DESCRIBED
+    if noun and context.find_before(match.start()).lower() in _OWNING and not noun.endswith(("ed", "ing")):
+        return DESCRIBED if noun not in PARTICLES | _NO_NOUNS else noun
+    return noun
 
 
 def _name(currency: Currency, amount: str, scale: str | None, noun: str | None) -> Words:
-    single = noun in DESCRIBED_NOUNS or noun == DESCRIBED or (amount == "1" and not scale)
+    single = (noun or "").lower() in DESCRIBED_NOUNS or noun == DESCRIBED or (amount == "1" and not scale)
     return (currency.one if single else currency.many).split()
 
 
@@ -103,7 +118,7 @@ def _read_amount(amount: str, currency: Currency, scale: str | None, noun: str |
         amount = amount[:-3].replace(".", "") + "." + amount[-2:]
     whole, _, cents = amount.partition(".")
     if scale:
-        scale = MAGNITUDES.get(scale.strip(), scale.strip())
+        scale = MAGNITUDES.get(scale.strip(), scale.strip().lower())
     elif len(cents) == 2 and currency.cents:
         return _read_cents(whole, cents, currency, noun, british)
     return [*read_number(amount, british), *([scale] if scale else []), *_name(currency, amount, scale, noun)]
@@ -145,8 +160,23 @@ def _speak_cents(match: re.Match[str], context: Context) -> Words | None:
     return [*read_number(match["amount"], context.british), one if match["amount"] == "1" else many]
 
 
+def _speak_old_money(match: re.Match[str], context: Context) -> Words | None:
+    """Shillings and pence."""
+    words: Words = []
+    for name, one in (("pounds", "pound"), ("shillings", "shilling"), ("pence", "penny")):
+        if number := match[name]:
+            words += [*read_number(number), one if number == "1" else "pence" if name == "pence" else one + "s"]
+    return words
+
+
 # name, pattern, reading, example. Tried in this order.
 MONEY_RULES = (
+    Rule(
+        "old money",
+        r"£(?P<pounds>\d{1,4}) (?P<shillings>\d{1,2})s\.?(?: (?P<pence>\d{1,2})d)?(?!\w)",
+        _speak_old_money,
+        "£3 10s",
+    ),
     Rule(
         "money",
         rf"{_MINUS}(?P<currency>{_SYMBOLS}|(?:{_CODES})(?={GAP}?\d)){GAP}?(?P<amount>{_AMOUNT})"
@@ -159,6 +189,12 @@ MONEY_RULES = (
         rf"{_MINUS}(?P<amount>{_AMOUNT}){_SCALE}{GAP}?(?P<currency>[{CURRENCY_SIGNS}]|{_CODES}){END}{_NOUN}",
         _speak_money,
         "5 €",
+    ),
+    Rule(
+        "old money without pounds",
+        r"(?P<pounds>(?!))?(?P<shillings>\d{1,2})s\.? ?(?P<pence>\d{1,2})d(?:\.(?=[ \n]{1,2}[a-z(\d]|[,;)]))?(?!\w)",
+        _speak_old_money,
+        "2s. 6d.",
     ),
     Rule("cents", rf"(?P<amount>{NUMBER})(?P<name>¢)", _speak_cents, "5¢"),
     Rule("pence", rf"(?P<amount>\d{{1,3}}(?:\.\d{{1,2}})?)(?P<name>p){END}", _speak_cents, "50p"),

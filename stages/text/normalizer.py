@@ -10,17 +10,19 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from stages.text.abbreviations import ABBREVIATIONS, DOTTED, DOTTED_NAMES, ends_sentence, read_abbreviation
-from stages.text.addresses import find_address, find_ending
+from stages.text.abbreviation_table import ABBREVIATIONS, DOTTED, DOTTED_NAMES
+from stages.text.abbreviations import ends_sentence, read_abbreviation
+from stages.text.addresses import find_address, find_ending, find_path
 from stages.text.figures import LEADING, find_figure, read_run
 from stages.text.fixed_parts import Fixed, hide, touches_word
 from stages.text.marks import MarkReader, find_joined
 from stages.text.money import CURRENCIES
-from stages.text.romans import ROMANS, read_roman
+from stages.text.romans import ROMANS, SMALL_ROMANS, begins_heading, read_roman, read_small_roman
 from stages.text.rules import END, Words
 from stages.text.speech import Note, Speech
 from stages.text.symbols import GREEK
 from stages.text.tokens import Token
+from stages.text.units import find_rate
 
 _PLAIN = re.compile(r"(\s*+)([A-Za-z]++(?:['’][A-Za-z]++)?)(?=[\s,;!?]|\Z)")
 _WORD = re.compile(r"[A-Za-z]++(?:['’][A-Za-z]++)*+")
@@ -28,18 +30,22 @@ _SPACE = re.compile(r"\s++")
 _OTHER_DIGIT = re.compile(r"(?![0-9])\d")
 _DOTTED = re.compile(rf"(?:[A-Za-z]\.){{1,8}}[A-Za-z]{END}\.?|(?:[A-Za-z]\.){{2,8}}{END}")
 _DOTTED_NAME = re.compile(r"(?:Ph\.D|M\.Sc|B\.Sc|Ed\.D|Lt\.Col)\b\.?")
+_POSSESSIVE = re.compile(r"(?<=[0-9A-Za-z%])['’]s(?!\w)")
 _ADDRESS = re.compile(r"(?<!\w)\d{1,64}+[A-Za-z.@_-]")
-_INITIAL = re.compile(r"[A-Z]\.(?=[ \u00a0]{1,2}([A-Z][\w'’]{0,20}))")
+_INITIAL = re.compile(r"[A-Z]\.(?=[ \u00a0]{1,2}(?:[A-Z][\w'’]{0,20}|[a-z]{2}|\d{1,3}(?:st|nd|rd|th)\b))")
 # Words that are not always spoken as they are written.
 _SPECIAL = (
     frozenset(ABBREVIATIONS)
     | frozenset(ROMANS)
+    | SMALL_ROMANS
     | frozenset(f"{roman}'s" for roman in ROMANS)
     | frozenset(name for name in CURRENCIES if name.isalpha())
     | {"x"}
 )
 # Dotted abbreviations that no sentence ends with.
 _UNENDING = (["for", "example"], ["that", "is"], ["note", "well"], ["PS"])
+# Signs of transliteration that are letters to Unicode; they have no sound in English.
+_HALF_RINGS = frozenset("ʿʾʻˈ")
 _JOINTS = frozenset(".@:/_-&+#~\\")
 
 
@@ -142,11 +148,23 @@ class Normalizer:
             return match.end()
         if symbol.isalpha():
             return self._read_word(at)
+        if symbol in "~./" and not self.speech.follows_figure(at) and (path := find_path(self.text, at)):
+            return self._add_tokens(*path)
+        if symbol == "." and self._begins_name(at):
+            self.speech.add(["dot"], at, at + 1)
+            return at + 1
         if symbol.isdecimal() or symbol in LEADING:
             return self._read_figure(at)
         if symbol in "./\\" and (joined := find_joined(self.text, at)):
             return self._say(joined, at)
         return self.marks.read(at)
+
+    def _begins_name(self, at: int) -> bool:
+        """Whether the dot at `at` begins the name of a file or a part of code (.env, *.txt)."""
+        text = self.text
+        if find_joined(text, at) or find_ending(text, at):
+            return False
+        return (at == 0 or text[at - 1] in " \t\n(\"'“‘*`") and text[at + 1 : at + 3].isalpha()
 
     def _say(self, found: tuple[Words, int], at: int) -> int:
         """Say words that are read from `at` on; gives the end of what they read, which comes with them."""
@@ -168,7 +186,17 @@ class Normalizer:
                 return self.marks.read(at)
             figure = joined
         end = self._say(figure or read_run(self.text, at), at)
+        if _POSSESSIVE.match(self.text, end):
+            return self._own(end)
         return self._read_suffix(end) if self.text[end - 1].isalnum() else end
+
+    def _own(self, at: int) -> int:
+        """Read the 's of a figure (Flight 370's engine) as an ending of its last word."""
+        last = self.speech.tokens[-1]
+        if last.kind == "mark":
+            return at
+        self.speech.tokens[-1] = last._replace(text=last.text + "'s")
+        return at + 2
 
     def _read_suffix(self, at: int) -> int:
         match = _WORD.match(self.text, at)
@@ -223,9 +251,13 @@ class Normalizer:
     def _read_compound(self, word: str, at: int, behind: str) -> int | None:
         """Read a word with a symbol or a digit close behind it: an address, U.S., a version, and/or."""
         text = self.text
-        if behind not in ".@:_-" or not text[at + len(word) + 1 : at + len(word) + 2].isspace():
+        after = text[at + len(word) + 1 : at + len(word) + 2]
+        ends = not after or after.isspace() or (behind == "." and after in "\"”’')]")
+        if behind not in ".@:_-" or not ends:
             if not self.speech.touches_word(at) and (address := find_address(text, at)):
                 return self._add_tokens(*address)
+            if behind == "/" and not self.speech.follows_figure(at) and (rate := find_rate(text, at)):
+                return self._say(rate, at)
             if behind in "/&+#" and (joined := find_joined(text, at)):
                 return self._say(joined, at)
             if (behind.isdecimal() or behind in "$.-") and (figure := find_figure(self.speech, at)):
@@ -241,6 +273,10 @@ class Normalizer:
             letters = match[0].rstrip(".")
             spoken = DOTTED.get(letters.lower())
             return self._say_dotted(spoken.split() if spoken else [letters.replace(".", "").upper()], at, match.end())
+        if begins_heading(text, at, at + 1) or (
+            text[at] in ABBREVIATIONS and read_abbreviation(text[at], at, at + 1, self.speech)
+        ):
+            return None
         if _INITIAL.match(text, at) and not ends_sentence(text, at + 2):
             self.speech.add_word(text[at], at, at + 2, "letters")
             return at + 2
@@ -263,6 +299,9 @@ class Normalizer:
             if words[-1] == ".":
                 self.speech.add_mark(".", after - 1, after)
             return after
+        if word in SMALL_ROMANS and (numeral := read_small_roman(word, start, self.speech)):
+            self.speech.add(numeral, start, end)
+            return end
         if word in ROMANS and (numeral := read_roman(word, start, end, self.speech)):
             self.speech.add(numeral, start, end)
             return end
@@ -282,7 +321,9 @@ def _belongs(symbol: str) -> bool:
 def _compose(word: str) -> str:
     """Compose the letters of a word, without characters that only say how it is set."""
     word = (
-        "".join(symbol for symbol in word if unicodedata.category(symbol) != "Cf").replace("ʼ", "'").replace("’", "'")
+        "".join(symbol for symbol in word if unicodedata.category(symbol) != "Cf" and symbol not in _HALF_RINGS)
+        .replace("ʼ", "'")
+        .replace("’", "'")
     )
     plain = unicodedata.normalize("NFKC", word)
     return plain if all(_belongs(symbol) or symbol == "'" for symbol in plain) else unicodedata.normalize("NFC", word)

@@ -34,6 +34,8 @@ def _speak_groups(match: re.Match[str], context: Context) -> Words | None:
 
 
 def _speak_international(match: re.Match[str], context: Context) -> Words | None:
+    if match[0][1] == " " and context.follows_figure(match.start()):
+        return None  # a sum
     return _speak_groups(match, context) if sum(symbol.isdecimal() for symbol in match[0]) >= 8 else None
 
 
@@ -42,6 +44,11 @@ def _speak_local(match: re.Match[str], context: Context) -> Words | None:
     if context.touches_word(match.start()) or (match["first"].endswith("0") and match["second"].endswith("0")):
         return None
     return read_groups(match[0], context.british)
+
+
+def _speak_vanity(match: re.Match[str], context: Context) -> Words | None:
+    """The beginning of a number whose rest is words."""
+    return [*read_groups(match[0], context.british), ","]
 
 
 def _speak_called(match: re.Match[str], context: Context) -> Words | None:
@@ -59,20 +66,22 @@ def _speak_emergency(match: re.Match[str], context: Context) -> Words | None:
 PHONE_RULES = (
     Rule(
         "international",
-        r"\+\d{1,3}(?:[ .-]?\(\d{1,5}\)|[ .-]\d{1,12}(?!\d)|(?<=\))\d{1,12}(?!\d)){1,6}(?![\w%])",
+        r"\+ ?\d{1,3}(?:[ .-]?\(\d{1,5}\)|[ .-]\d{1,12}(?!\d)|(?<=\))\d{1,12}(?!\d)){1,6}(?![\w%])",
         _speak_international,
         "+1 212 555 0199",
     ),
     Rule("international", r"\+\d{9,15}(?!\w)", _speak_international, "+442079460958"),
     Rule(
         "american",
-        r"(?:\+?1[ .-])?(?:\(\d{3}\)[ ]?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\w-])",
+        r"(?:\+?1[ .-])?(?:\(\d{3}\)[ -]?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\w-])",
         _speak_groups,
         "(212) 555-0199",
     ),
     Rule(
         "british", r"(?:\(0\d{2,4}\)|0\d{2,4})[ -]\d{3,7}(?:[ -]\d{3,4}){0,2}(?![\w-])", _speak_groups, "020 7946 0958"
     ),
+    Rule("vanity", r"1-8\d\d-(?=[A-Z0-9-]{4,12}\b)", _speak_vanity, "1-800-FLOWERS"),
+    Rule("pairs", r"0\d(?:[ .-]\d{2}){4}(?![\w-])", _speak_groups, "06 40 49 49 49"),
     Rule("card", r"\d{4}(?:[ -]\d{4}){3}(?![\w-])", _speak_groups, "4111 1111 1111 1111"),
     Rule("identity", r"\d{3}-\d{2}-\d{4}(?![\w-])", _speak_groups, "078-05-1120"),
     Rule("isbn", r"97[89](?:-\d{1,7}){3}-\d(?![\w-])", _speak_groups, "978-0-306-40615-7"),

@@ -22,6 +22,8 @@ def write_roman(number: int) -> str:
 ROMANS = {write_roman(number): number for number in range(1, 90)}
 # Numerals that no one takes for a word or an abbreviation: these are numbers behind any name (Apollo XI, Rocky II).
 CLEAR_ROMANS = frozenset(roman for roman, number in ROMANS.items() if number < 40 and len(roman) > 1) - {"XX", "XXX"}
+# Numerals in small letters that are no words; they are read behind the name of a part (Act III, Scene ii).
+SMALL_ROMANS = frozenset(roman.lower() for roman in ROMANS if len(roman) > 1 and ROMANS[roman] <= 20) - {"xx"}
 # Words before a numeral that is a cardinal: Chapter IV is "chapter four".
 PART_WORDS = list_words(
     "act appendix article book canto chapter class column division episode factor figure generation grade group "
@@ -42,8 +44,9 @@ RULER_NAMES = list_words(
     "Urban Umberto Valdemar Victor Vittorio Wilhelm William Xerxes"
 )
 _CENTURY = re.compile(r"(?:th)?[ -](?:century|centuries|Century|dynasty|Dynasty|Olympiad)\b")
+_HEADING = re.compile(r"\. [A-Z]{3,}")
 _CLOSED = re.compile(
-    r"['’]s\b|[.,;:!?)\]”\"’—–]|\s+(?:of|was|is|had|has|and|in|to|who|by|ruled|died|became|on|at|for|as)\b|\s*\Z"
+    r"['’]s\b|\s?[(\[]|[.,;:!?)\]”\"’—–]|\s+(?:of|was|is|had|has|and|in|to|who|by|ruled|died|became|on|at|for|as)\b|\s*\Z"
 )
 
 
@@ -57,11 +60,20 @@ def read_roman(word: str, start: int, end: int, context: Context) -> Words | Non
         return read_cardinal(number, context.british)
     if _is_ruler(word, start, end, context):
         return ["the", *read_ordinal(number, context.british)]
+    if begins_heading(context.text, start, end):
+        return read_cardinal(number, context.british)
     if word not in CLEAR_ROMANS or not (
         (before[:1].isupper() and len(before) > 2) or _begins_line(start, end, context)
     ):
         return None
     return read_cardinal(number, context.british)
+
+
+def read_small_roman(word: str, start: int, context: Context) -> Words | None:
+    """Read a word of small letters that may be a Roman numeral; None where it is none."""
+    if context.find_before(start).lower() not in PART_WORDS:
+        return None
+    return read_cardinal(ROMANS[word.upper()], context.british)
 
 
 def _is_ruler(word: str, start: int, end: int, context: Context) -> bool:
@@ -73,6 +85,11 @@ def _is_ruler(word: str, start: int, end: int, context: Context) -> bool:
     if not titled and word == "I" and (len(context.tokens) == 1 or context.tokens[-2].kind == "mark"):
         return True  # the sentence begins with the name: James I reigned
     return word in CLEAR_ROMANS or word in {"V", "X", "L"} or _CLOSED.match(context.text, end) is not None
+
+
+def begins_heading(text: str, start: int, end: int) -> bool:
+    """Whether a numeral numbers a heading in capitals (I. BACKGROUND)."""
+    return text[max(0, start - 1) : start] in {"", "\n"} and _HEADING.match(text, end) is not None
 
 
 def _begins_line(start: int, end: int, context: Context) -> bool:

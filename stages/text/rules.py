@@ -27,6 +27,8 @@ def list_words(text: str) -> frozenset[str]:
 
 # Words before a quantity that describes the noun behind it, and words that are no such noun.
 ARTICLES = list_words("a an another every each this that")
+# Words on 's that are two words, not an owner's name.
+CLIPPED = list_words("it's that's he's she's there's here's what's who's let's where's how's one's everyone's")
 PARTICLES = list_words(
     "a an the in of to for on at and or but per from by with as is was are were be been has had have will would could "
     "can may if so he she it we they you I not more less each off away long wide high deep tall old apart later ago "
@@ -57,6 +59,13 @@ class Context:
             return ""
         return "" if self.tokens[-back].kind == "mark" else self.tokens[-back].text
 
+    def find_before_comma(self, at: int) -> str:
+        """The word before a comma before `at` (Tues., 3/12), as it was said; "" where there is none."""
+        tokens = self.tokens
+        if len(tokens) < 2 or tokens[-1].text != "," or at - tokens[-1].end != 1:
+            return ""
+        return tokens[-2].text
+
     def find_label(self, at: int) -> str:
         """The word that says of what the figure at `at` is the number: before it, or before "is" or a colon."""
         back, tokens = 1, self.tokens
@@ -68,7 +77,9 @@ class Context:
 
     def describes(self, start: int, noun: str | None) -> bool:
         """Whether a quantity at `start` describes the noun behind it, as in "a 5 km run": an article is before it."""
-        return noun is not None and noun not in PARTICLES and self.find_before(start).lower() in ARTICLES
+        before = self.find_before(start)
+        owner = before.endswith("'s") and before.lower() not in CLIPPED
+        return noun is not None and noun not in PARTICLES and (owner or before.lower() in ARTICLES)
 
     def follows_figure(self, at: int) -> bool:
         """Whether a figure is before `at`, with at most a space between."""
@@ -85,7 +96,7 @@ class Context:
     def touches_letter(self, at: int) -> bool:
         """Whether a letter is directly before `at`, other than one between two figures (4x4, the T of a time)."""
         text = self.text
-        return at > 0 and text[at - 1].isalpha() and not (text[at - 1] in "xT" and text[at - 2 : at - 1].isdecimal())
+        return at > 0 and text[at - 1].isalpha() and not (text[at - 1] in "xXT" and text[at - 2 : at - 1].isdecimal())
 
     def touches_word(self, at: int) -> bool:
         """Whether a letter or a digit is directly before `at`."""

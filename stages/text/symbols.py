@@ -28,6 +28,7 @@ SYMBOLS = {
     "\\": "backslash", "±": "plus or minus", "×": "times", "÷": "divided by", "−": "minus",
     "≈": "is about", "≃": "is about",
     "≠": "is not equal to", "<": "is less than", ">": "is greater than", "≤": "is at most", "≥": "is at least",
+    "≦": "is at most", "≧": "is at least",
     "→": "to", "⇒": "implies", "↔": "to and from", "∞": "infinity", "√": "the square root of", "∑": "the sum of",
     "∏": "the product of", "∫": "the integral of", "∂": "partial", "∆": "delta", "∇": "nabla", "∈": "in",
     "∉": "not in",
@@ -39,6 +40,8 @@ SYMBOLS = {
     "^": "to the power of",
     "⅓": "one third",
 }  # fmt: skip
+# Behind the sign of degrees -> spoken
+TEMPERATURES = {"C": "Celsius", "F": "Fahrenheit"}
 # Greek letters that stand alone (the angle α) -> spoken
 GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta",

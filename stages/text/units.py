@@ -3,204 +3,27 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
-from stages.text.numbers import read_number
-from stages.text.rules import END, GAP, NUMBER, Context, Rule, Words, list_words
-
-
-class Unit(NamedTuple):
-    """A unit: its name in the singular and the plural, and whether a space may stand between number and unit."""
-
-    one: str
-    many: str
-    gap: bool = True
-
-
-# abbreviation -> singular, plural, whether "5 xx" with a space is a quantity too
-UNITS = {
-    # length
-    "mm": Unit("millimeter", "millimeters"),
-    "cm": Unit("centimeter", "centimeters"),
-    "m": Unit("meter", "meters"),
-    "km": Unit("kilometer", "kilometers"),
-    "nm": Unit("nanometer", "nanometers"),
-    "µm": Unit("micrometer", "micrometers"),
-    "in": Unit("inch", "inches", gap=False),
-    "in.": Unit("inch", "inches"),
-    "ft": Unit("foot", "feet"),
-    "yd": Unit("yard", "yards"),
-    "yds": Unit("yard", "yards"),
-    "mi": Unit("mile", "miles"),
-    "″": Unit("inch", "inches"),
-    # area and volume
-    "m²": Unit("square meter", "square meters"),
-    "m2": Unit("square meter", "square meters"),
-    "km²": Unit("square kilometer", "square kilometers"),
-    "km2": Unit("square kilometer", "square kilometers"),
-    "cm²": Unit("square centimeter", "square centimeters"),
-    "ft²": Unit("square foot", "square feet"),
-    "m³": Unit("cubic meter", "cubic meters"),
-    "m3": Unit("cubic meter", "cubic meters"),
-    "cm³": Unit("cubic centimeter", "cubic centimeters"),
-    "cc": Unit("cubic centimeter", "cubic centimeters"),
-    "ha": Unit("hectare", "hectares"),
-    "l": Unit("liter", "liters"),
-    "L": Unit("liter", "liters"),
-    "dl": Unit("deciliter", "deciliters"),
-    "cl": Unit("centiliter", "centiliters"),
-    "ml": Unit("milliliter", "milliliters"),
-    "mL": Unit("milliliter", "milliliters"),
-    "gal": Unit("gallon", "gallons"),
-    "qt": Unit("quart", "quarts"),
-    "tsp": Unit("teaspoon", "teaspoons"),
-    "tbsp": Unit("tablespoon", "tablespoons"),
-    # weight
-    "mcg": Unit("microgram", "micrograms"),
-    "µg": Unit("microgram", "micrograms"),
-    "mg": Unit("milligram", "milligrams"),
-    "g": Unit("gram", "grams"),
-    "kg": Unit("kilogram", "kilograms"),
-    "kgs": Unit("kilogram", "kilograms"),
-    "t": Unit("ton", "tons"),
-    "oz": Unit("ounce", "ounces"),
-    "lb": Unit("pound", "pounds"),
-    "lbs": Unit("pound", "pounds"),
-    # time
-    "ns": Unit("nanosecond", "nanoseconds"),
-    "µs": Unit("microsecond", "microseconds"),
-    "us": Unit("microsecond", "microseconds", gap=False),
-    "ms": Unit("millisecond", "milliseconds"),
-    "s": Unit("second", "seconds"),
-    "sec": Unit("second", "seconds"),
-    "secs": Unit("second", "seconds"),
-    "min": Unit("minute", "minutes"),
-    "mins": Unit("minute", "minutes"),
-    "h": Unit("hour", "hours"),
-    "hr": Unit("hour", "hours"),
-    "hrs": Unit("hour", "hours"),
-    "d": Unit("day", "days", gap=False),
-    "wk": Unit("week", "weeks"),
-    "wks": Unit("week", "weeks"),
-    "yr": Unit("year", "years"),
-    "yrs": Unit("year", "years"),
-    # speed and rate
-    "mph": Unit("mile per hour", "miles per hour"),
-    "kph": Unit("kilometer per hour", "kilometers per hour"),
-    "km/h": Unit("kilometer per hour", "kilometers per hour"),
-    "kmh": Unit("kilometer per hour", "kilometers per hour"),
-    "kt": Unit("knot", "knots"),
-    "kts": Unit("knot", "knots"),
-    "mpg": Unit("mile per gallon", "miles per gallon"),
-    "m/s²": Unit("meter per second squared", "meters per second squared"),
-    "rpm": Unit("RPM", "RPM"),
-    "fps": Unit("frame per second", "frames per second"),
-    "bpm": Unit("beat per minute", "beats per minute"),
-    # temperature and angle
-    "°C": Unit("degree Celsius", "degrees Celsius"),
-    "°F": Unit("degree Fahrenheit", "degrees Fahrenheit"),
-    "ºC": Unit("degree Celsius", "degrees Celsius"),
-    "ºF": Unit("degree Fahrenheit", "degrees Fahrenheit"),
-    "℃": Unit("degree Celsius", "degrees Celsius"),
-    "℉": Unit("degree Fahrenheit", "degrees Fahrenheit"),
-    "C": Unit("degree Celsius", "degrees Celsius", gap=False),
-    "F": Unit("degree Fahrenheit", "degrees Fahrenheit", gap=False),
-    "°": Unit("degree", "degrees"),
-    "º": Unit("degree", "degrees"),
-    # electricity, energy, sound, pressure
-    "A": Unit("amp", "amps", gap=False),  # only before a noun that it describes
-    "V": Unit("volt", "volts"),
-    "kV": Unit("kilovolt", "kilovolts"),
-    "mA": Unit("milliamp", "milliamps"),
-    "mAh": Unit("milliamp hour", "milliamp hours"),
-    "Ah": Unit("amp hour", "amp hours"),
-    "W": Unit("watt", "watts"),
-    "kW": Unit("kilowatt", "kilowatts"),
-    "MW": Unit("megawatt", "megawatts"),
-    "GW": Unit("gigawatt", "gigawatts"),
-    "Wh": Unit("watt hour", "watt hours"),
-    "kWh": Unit("kilowatt hour", "kilowatt hours"),
-    "MWh": Unit("megawatt hour", "megawatt hours"),
-    "GWh": Unit("gigawatt hour", "gigawatt hours"),
-    "J": Unit("joule", "joules"),
-    "kJ": Unit("kilojoule", "kilojoules"),
-    "cal": Unit("calorie", "calories"),
-    "kcal": Unit("kilocalorie", "kilocalories"),
-    "hp": Unit("horsepower", "horsepower"),
-    "Ω": Unit("ohm", "ohms"),
-    "Hz": Unit("hertz", "hertz"),
-    "kHz": Unit("kilohertz", "kilohertz"),
-    "MHz": Unit("megahertz", "megahertz"),
-    "GHz": Unit("gigahertz", "gigahertz"),
-    "dB": Unit("decibel", "decibels"),
-    "Pa": Unit("pascal", "pascals"),
-    "kPa": Unit("kilopascal", "kilopascals"),
-    "hPa": Unit("hectopascal", "hectopascals"),
-    "mbar": Unit("millibar", "millibars"),
-    "psi": Unit("PSI", "PSI"),
-    # data and pictures
-    "kB": Unit("kilobyte", "kilobytes"),
-    "KB": Unit("kilobyte", "kilobytes"),
-    "MB": Unit("megabyte", "megabytes"),
-    "GB": Unit("gigabyte", "gigabytes"),
-    "TB": Unit("terabyte", "terabytes"),
-    "PB": Unit("petabyte", "petabytes"),
-    "KiB": Unit("kibibyte", "kibibytes"),
-    "MiB": Unit("mebibyte", "mebibytes"),
-    "GiB": Unit("gibibyte", "gibibytes"),
-    "kbps": Unit("kilobit per second", "kilobits per second"),
-    "Mbps": Unit("megabit per second", "megabits per second"),
-    "Gbps": Unit("gigabit per second", "gigabits per second"),
-    "px": Unit("pixel", "pixels"),
-    "MP": Unit("megapixel", "megapixels"),
-    "dpi": Unit("DPI", "DPI"),
-    "ppm": Unit("part per million", "parts per million"),
-    # shares
-    "%": Unit("percent", "percent"),
-    "‰": Unit("per mille", "per mille"),
-    "pc": Unit("percent", "percent", gap=False),
-    "pp": Unit("percentage point", "percentage points", gap=False),
-}
-# Magnitudes without a currency (10k, 5bn), directly behind the number.
-COUNTS = {
-    "k": "thousand",
-    "K": "thousand",
-    "mn": "million",
-    "mln": "million",
-    "M": "million",
-    "bn": "billion",
-    "tn": "trillion",
-}
-# Nouns behind "5m" that make millions of it.
-COUNTED_IN_MILLIONS = list_words(
-    "residents citizens students pupils patients adults cars vehicles units tourists migrants refugees cases "
-    "deaths doses listeners readers fans accounts records rows lines items messages tweets visits clicks streams "
-    "sales acres hectares people users customers viewers subscribers followers jobs homes households barrels "
-    "tonnes tons copies shares dollars pounds euros downloads views passengers visitors workers children voters "
-    "members years"
+from stages.text.abbreviations import ends_sentence
+from stages.text.numbers import read_below_hundred, read_number
+from stages.text.rules import END, GAP, NUMBER, Context, Rule, Words
+from stages.text.unit_table import (
+    BRITISH_SPELLING,
+    COUNTED_IN_MILLIONS,
+    COUNTS,
+    MEASURED_NOUNS,
+    PER_UNITS,
+    POWERS,
+    UNITS,
+    Unit,
 )
-# Nouns that a quantity may describe; it is in the singular before them ("a twenty megapixel camera").
-MEASURED_NOUNS = list_words(
-    "fuse plug socket adapter adaptor pan camera battery screen display monitor TV tv telly laptop tablet race "
-    "run walk hike drive cake tin dish skillet lens engine motor bulb bottle bag pack can box tank cable wall "
-    "fence pool ruler disk card charger radius limit zone gun nail board pipe hose rope knife blade telescope"
-)
-# What stands behind a slash or "per" -> the unit in the singular ($5/mo, 3 kg/day).
-PER_UNITS = {
-    "s": "second", "sec": "second", "min": "minute", "h": "hour", "hr": "hour", "hour": "hour", "d": "day",
-    "day": "day", "wk": "week", "week": "week", "mo": "month", "mth": "month", "month": "month", "y": "year",
-    "yr": "year", "year": "year", "night": "night", "kg": "kilogram", "g": "gram", "lb": "pound", "oz": "ounce",
-    "l": "liter", "L": "liter", "gal": "gallon", "mile": "mile", "km": "kilometer", "m": "meter", "m²": "square meter",
-    "m2": "square meter", "m³": "cubic meter", "ha": "hectare", "person": "person", "pp": "person", "ml": "milliliter",
-    "item": "item", "piece": "piece", "unit": "unit", "user": "user", "share": "share", "barrel": "barrel",
-    "kWh": "kilowatt hour", "MWh": "megawatt hour", "game": "game", "student": "student", "head": "head",
-}  # fmt: skip
-# Before the abbreviation of a length -> the kind of unit it makes (sq ft)
-POWERS = {"sq": "square", "cu": "cubic"}
-# American spelling -> British spelling, where the lexicons differ.
-BRITISH_SPELLING = {"meter": "metre", "liter": "litre", "ton": "tonne"}
 
-
+# Units that are none without their dot, because they are words or letters too.
+DOTTED_UNITS = frozenset({"in", "pt", "c"})
+# A dot in a sentence behind a capital: the letter is an initial, or a point of the compass (12 W. Pine St.).
+_INITIAL = re.compile(r"\.[ ]")
+# Parts of an inch behind whole ones -> spoken
+_PARTS = {"½": "and a half", "¼": "and a quarter", "¾": "and three quarters"}
 _SECONDS = re.compile(r" ?\d{1,2}(?:\.\d{1,3})?s\b")
 
 
@@ -215,43 +38,62 @@ def spell(word: str, british: bool) -> str:
     return word
 
 
-def _find_unit(written: str) -> Unit | None:
+def find_unit(written: str) -> Unit | None:
     """The unit that is written so: one of the table, or two of it with a slash between them."""
+    if written[:1] in {"°", "º"}:
+        written = written.replace(" ", "").replace("\u00a0", "")
     if written in UNITS:
         return UNITS[written]
-    if len(written) > 1 and written.lower() in UNITS:
+    if len(written) > 1 and (written.isupper() or written[1:].islower()) and written.lower() in UNITS:
         return UNITS[written.lower()]
     kind, name = POWERS.get(written[:2]), written[2:].lstrip(". ")
     if kind and name in UNITS:
         return Unit(f"{kind} {UNITS[name].one}", f"{kind} {UNITS[name].many}")
-    first, _, second = written.partition("/")
-    if first not in UNITS or second not in PER_UNITS:
+    first, *others = written.split("/")
+    if first not in UNITS or not others or any(each not in PER_UNITS for each in others):
         return None
     one, many, gap = UNITS[first]
-    return Unit(f"{one} per {PER_UNITS[second]}", f"{many} per {PER_UNITS[second]}", gap)
+    per = "".join(f" per {PER_UNITS[each]}" for each in others)
+    return Unit(one + per, many + per, gap)
 
 
 def _speak_quantity(match: re.Match[str], context: Context) -> Words | None:
     number, written = match["number"], match["unit"].replace("μ", "µ").replace("\u2126", "Ω")
-    if written == "in" and match["dot"]:
-        written = "in."
-    unit = _find_unit(written)
+    if match["dot"] and written in DOTTED_UNITS:
+        written += "."
+    unit = find_unit(written)
     if unit is None or (match["gap"] and not unit.gap) or context.touches_letter(match.start()):
         return None
     if match["minus"] and not context.allows_minus(match.start()):
         return None
     if match["gap"] == "-" and written in {"in", "a", "s", "d"}:
         return None
+    if match["gap"] and written.isupper() and len(written) == 1 and _is_initial(context.text, match.end("unit")):
+        return None
     if written == "m" and _counts_minutes(match, context):
         unit = UNITS["min"]
     noun = match["noun"]
     described = (noun or "").removesuffix("s") in MEASURED_NOUNS or context.describes(match.start(), noun)
+    if written == "t" and match["gap"] and not context.british:
+        return None  # a teaspoon in recipes
     if written == "A" and not described:
         return None
-    one = number == "1" or match["gap"] == "-" or described
+    one = (number == "1" and not match["scale"]) or match["gap"] == "-" or described
     name = [spell(word, context.british) for word in (unit.one if one else unit.many).split()]
-    words = [*read_number(number, context.british), *name]
+    words = [*read_count(number, context.british), *([match["scale"]] if match["scale"] else []), *name]
     return ["minus", *words] if match["minus"] else words
+
+
+def _is_initial(text: str, end: int) -> bool:
+    return _INITIAL.match(text, end) is not None and not ends_sentence(text, end + 1)
+
+
+def read_count(number: str, british: bool) -> Words:
+    """Read a number of things: "fifteen hundred" where it is written 1500."""
+    hundreds, zeros = number[:2], number[2:]
+    if len(number) == 4 and zeros == "00" and hundreds.isdecimal() and hundreds[1] != "0" and hundreds < "30":
+        return [*read_below_hundred(int(hundreds)), "hundred"]
+    return read_number(number, british)
 
 
 def _counts_minutes(match: re.Match[str], context: Context) -> bool:
@@ -271,7 +113,21 @@ def _speak_count(match: re.Match[str], context: Context) -> Words | None:
 
 def _speak_height(match: re.Match[str], context: Context) -> Words | None:
     words = [*read_number(match["feet"]), "foot"]
-    return [*words, *read_number(match["inches"])] if match["inches"] else words
+    part = _PARTS[match["part"]].split() if match["part"] else []
+    return [*words, *read_number(match["inches"]), *part]
+
+
+def _speak_times(match: re.Match[str], context: Context) -> Words | None:
+    """How often, or by what factor."""
+    return None if context.touches_word(match.start()) else [*read_number(match["number"]), "times"]
+
+
+def _speak_feet(match: re.Match[str], context: Context) -> Words | None:
+    """Feet without inches, where a size is written: 5' x 3'."""
+    behind = context.tokens and context.tokens[-1].text == "by"
+    if not (behind or match["size"] or match[0].endswith("′")):
+        return None
+    return [*read_number(match["feet"]), "foot" if match["feet"] == "1" else "feet"]
 
 
 def _speak_arc(match: re.Match[str], context: Context) -> Words | None:
@@ -279,6 +135,20 @@ def _speak_arc(match: re.Match[str], context: Context) -> Words | None:
     return [*words, *read_number(str(int(match["seconds"]))), "seconds"] if match["seconds"] else words
 
 
+def find_rate(text: str, start: int) -> tuple[Words, int] | None:
+    """The words of a unit with a rate and no number before it (mg/day), and its end."""
+    match = _RATE.match(text, start)
+    unit = find_unit(match[0].replace("μ", "µ")) if match else None
+    return (unit.many.split(), match.end()) if match and unit else None
+
+
+_RATE = re.compile(
+    r"(?:[mkµμn]?g|[kcm]?m|[mµμdk]?[lL]|[mµμn]?mol|[KMGT]B|cal|kcal|ng|pg)(?:/[a-zA-Z]{1,7}){1,2}(?![\w/])"
+)
+UNIT = (
+    r"[°º][ \u00a0]?[CF](?![^\W_])|(?:sq|cu)\.?[ ]?(?:ft|mi|in|yd|km|cm|m)"
+    r"|[a-zA-ZµμΩ\u2126%‰°º℃℉″][a-zA-Z0-9]{0,4}[²³]?(?:/[a-zA-Z]{1,7}(?:[²³2]|\^2)?){0,2}"
+)
 # name, pattern, reading, example. Tried in this order.
 UNIT_RULES = (
     Rule(
@@ -287,7 +157,24 @@ UNIT_RULES = (
         _speak_arc,
         "40°42′",
     ),
-    Rule("height", r"(?P<feet>\d{1,2})['’′] ?(?P<inches>\d{1,2})(?:\"|″|”|''|(?![\w]))", _speak_height, "5'10\""),
+    Rule(
+        "height",
+        r"(?P<feet>\d{1,2})['’′] ?(?P<inches>\d{1,2})(?P<part>[½¼¾])?(?:\"|″|”|''|(?![\w]))",
+        _speak_height,
+        "5'10\"",
+    ),
+    Rule(
+        "times",
+        r"(?P<number>\d{1,4}(?:\.\d{1,2})?)x(?=/| (?:a|per|as|daily|weekly|faster|slower|more|less|the|zoom)\b)",
+        _speak_times,
+        "2x a day",
+    ),
+    Rule(
+        "feet",
+        r"(?P<feet>\d{1,3})(?:′|['’](?!\w))(?=(?P<size> ?[x×]| (?:by|tall|long|high|wide|deep)\b)?)",
+        _speak_feet,
+        "a 3' board",
+    ),
     Rule(
         "count",
         rf"(?P<number>{NUMBER})(?P<scale>k|K|mn|mln|M|bn|tn|m){END}(?=[ ](?P<noun>[a-z]{{4,11}})\b)?",
@@ -296,12 +183,12 @@ UNIT_RULES = (
     ),
     Rule(
         "quantity",
-        rf"(?P<minus>[-−])?(?P<number>{NUMBER}|\.\d{{1,9}})(?P<gap>{GAP}|-)?"
-        r"(?P<unit>(?:sq|cu)\.?[ ]?(?:ft|mi|in|yd|km|cm|m)"
-        r"|[a-zA-ZµμΩ\u2126%‰°º℃℉″][a-zA-Z0-9]{0,4}[²³]?(?:/[a-zA-Z]{1,7}[²³2]?)?)"
-        r"(?![^\W_]|['’][a-z])"
+        rf"(?P<minus>[-−])?(?P<number>{NUMBER}|\.\d{{1,9}})"
+        rf"(?: (?P<scale>thousand|million|billion|trillion))?(?P<gap>{GAP}|-)?"
+        rf"(?P<unit>{UNIT})"
+        r"(?![^\W_]|['’][a-z]|\.[A-Za-z])"
         r"(?P<dot>\.(?=[ \n]{1,2}[a-z(\d]|[,;)]))?"
-        r"(?=(?:[ ](?P<noun>[A-Za-z]{2,9})\b)?)",
+        r"(?=(?:[ ](?P<noun>[A-Za-z][A-Za-z0-9]{1,8})\b)?)",
         _speak_quantity,
         "5 km",
     ),

@@ -17,7 +17,8 @@ import unicodedata
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from stages.text.abbreviations import ABBREVIATIONS, ends_sentence, ends_text
+from stages.text.abbreviation_table import ABBREVIATIONS
+from stages.text.abbreviations import ends_sentence, ends_text
 from stages.text.endings import Ending, add_ending
 from stages.text.given_phonemes import PhonemeError, read_phonemes
 from stages.text.languages import find_language

@@ -1,4 +1,4 @@
-"""Variants of homographs of which the lexicon has only one, American and British; they go before its entries."""
+"""Variants of homographs of which the lexicon has only one, and titles that it lacks; they go before its entries."""
 
 from __future__ import annotations
 
@@ -39,6 +39,8 @@ aged     DEFAULT  ˈAʤd        ˈAʤd
 aged     ADJ      ˈAʤᵻd       ˈAʤɪd
 cursed   DEFAULT  kˈɜɹsəd     kˈɜːsɪd
 cursed   VERB     kˈɜɹst      kˈɜːst
+Ms       DEFAULT  mˈɪz        mˈɪz
+Messrs   DEFAULT  mˈɛsəɹz     mˈɛsəz
 """
 
 
