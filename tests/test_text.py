@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -115,6 +116,18 @@ def test_bad_text_is_a_message_that_names_its_place(speak: Command, text: str) -
     assert (code, out) == (2, "")
     assert ERRORS[text] in err
     assert not Path("a.wav").exists()
+
+
+def test_what_a_text_takes_is_built_by_its_first_run(build_root: Path, speak: Command, tmp_path: Path) -> None:
+    fresh = tmp_path / "fresh"
+    shutil.copytree(build_root, fresh)
+    for library in fresh.rglob("letters.*"):
+        library.unlink()
+    Path("story.txt").write_text("Say it.\n\nSay 日本.\n", "utf-8")
+    assert speak("--input", "story.txt", "-o", "a.wav", "--build-dir", str(fresh))[0] == 2
+    assert not list(fresh.rglob("letters.so"))  # a bad text is found before that
+    code, _, err = speak("--text", "Say zorblatt.", "-o", "a.wav", "--build-dir", str(fresh))
+    assert (code, "letters: built" in err) == (0, True)
 
 
 def test_every_paragraph_is_checked_before_the_first_is_spoken(speak: Command) -> None:

@@ -93,6 +93,7 @@ class LineRunner(BaseRowRunner[PartT]):
         self._dims = model_dims(pipeline)
         self._cut = find_cut(graph)
         self._in_front = [] if self._cut is None else find_needed(graph, [self._cut], ())
+        self._builds_in_front = any(spec.is_library for spec in self._in_front)
         forced = options.scope.find_forced(graph)
         self._forced_in_front = forced.intersection(spec.name for spec in self._in_front)
         text = graph.dims.get(next((spec.dim("text") for spec in find_tokenizers(graph)), "text"))
@@ -114,13 +115,14 @@ class LineRunner(BaseRowRunner[PartT]):
         self._warnings.tell()
 
     def _checkers(self) -> list[str]:
-        """The tokenizers, and the stages that choose a row of a voice."""
+        """The tokenizers, the stages that choose a row of a voice, and those in front that nothing else has checked."""
         voiced = [
             spec.name
             for spec in self._pipeline.graph.stages.values()
             if any(wire.type == VOICE_TYPE for wire in spec.inputs.values())
         ]
-        return [*(spec.name for spec in find_tokenizers(self._pipeline.graph)), *voiced]
+        front = [spec.name for spec in self._in_front] if self._builds_in_front else []
+        return [*(spec.name for spec in find_tokenizers(self._pipeline.graph)), *voiced, *front]
 
     def _settings(self) -> list[Any]:
         return [self._limit]
@@ -161,9 +163,8 @@ class LineRunner(BaseRowRunner[PartT]):
         """Make the piece of a whole segment."""
         assert self._lines is not None
         whole = self._whole(row)
-        return ChunkPiece(
-            {**whole.inputs, self._lines: segment.text, **self._find_voice(segment)}, params=self._find_params(segment)
-        )
+        inputs = {**whole.inputs, self._lines: segment.text, **self._find_voice(segment)}
+        return ChunkPiece(inputs, params=self._find_params(segment), places=segment.places)
 
     def _split(self, phonemes: str) -> list[Chunk]:
         return split(phonemes, self._vocab, self._limit, alphabet=self._alphabet, skip_unknown=self._skip_unknown)
@@ -217,10 +218,12 @@ class LineRunner(BaseRowRunner[PartT]):
         return str(result[str(cut)]), None if self._words is None else result[str(self._words)]
 
     def _check_front(self, row: Row, piece: Piece, cut: Ref) -> _Front | None:
-        """Run the stages in front of the cut; None if one of them needs a library.
+        """Run the stages in front of the cut; None if one of them needs a library, which may not be built yet.
 
         What they give is kept in the cache: without one, they run again for the row.
         """
+        if self._builds_in_front:
+            return None
         options = dataclasses.replace(self._until(self._options_of(row, piece), cut), scope=Scope(until=cut.stage))
         run = self._pipeline.prepare(piece.inputs, options)
         found = self._pipeline.peek(run, cut)
@@ -233,9 +236,11 @@ class LineRunner(BaseRowRunner[PartT]):
         return dataclasses.replace(options, scope=scope, keep=False, retain=frozenset(wanted))
 
     def _placing(self, row: Row, piece: Piece) -> contextlib.AbstractContextManager[None]:
-        if not isinstance(piece, ChunkPiece) or not piece.chunk.offset or self._cut != self._input:
-            return super()._placing(row, piece)
-        return placing_errors(lambda column: piece.chunk.offset + column, row)
+        if isinstance(piece, ChunkPiece) and self._cut == self._input:
+            return placing_errors(lambda column: piece.chunk.offset + column, row)
+        if isinstance(piece, ChunkPiece) and piece.places is not None and not piece.override:
+            return placing_errors(piece.places.find, row)
+        return super()._placing(row, piece)
 
     def _find_voice(self, segment: Segment) -> dict[str, Any]:
         """Find the voice of a segment that has one of its own, by the name of the input.

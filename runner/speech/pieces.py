@@ -16,6 +16,7 @@ from runner.speech.split import Chunk
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from runner.speech.script import Places
     from runner.speech.word_places import Word
 
 _EDGE_S = 0.1
@@ -27,10 +28,12 @@ class ChunkPiece(Piece):
 
     Attributes:
         words: those of the row's text whose phonemes the chunk has.
+        places: of the text that the stages in front take, in the row.
     """
 
     chunk: Chunk = dataclasses.field(default_factory=lambda: Chunk(""))
     words: Sequence[Word] = ()
+    places: Places | None = None
 
 
 @dataclass(frozen=True)
