@@ -173,3 +173,15 @@ def test_a_paragraph_in_two_files_is_computed_once(speak: Command) -> None:
     assert (code, "decoder" in err) == (0, True)  # of the title
     code, _, err = speak("--text", "The same words.", "-o", "a.wav", "--timings")
     assert (code, "decoder" in err, "g2p" in err) == (0, False, False)
+
+
+def test_a_text_is_compared_with_the_reference(
+    build_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("tests.reference", reason="the PyTorch reference is not installed: `make test` installs it")
+    options = ("--build-dir", build_root, "--cache-dir", tmp_path, "--text", "Hello Zorblatt.")
+    code, out, err = run_command(monkeypatch, capsys, "compare", "text", "reference", *options)
+    assert (code, err) == (0, "")
+    rows = {line.split()[0]: line.split() for line in out.splitlines()[2:] if line}
+    assert [rows[port][-1] for port in ("letters.scores", "g2p.phonemes", "tokenize.input_ids")] == ["equal"] * 3
+    assert "duration.logits" in rows

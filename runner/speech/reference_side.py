@@ -8,9 +8,11 @@ import numpy as np
 
 from runner.errors import RunError
 from runner.files.locate import install_command
+from runner.graph.selection import find_needed
 from runner.inspect.sides import choose_inputs
 from runner.model.checkpoint import Checkpoint
 from runner.model.packages import find_checkpoint
+from runner.speech.line_runner import find_cut
 from stages.families import find_family
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ class ReferenceSide:
     """kokoro's own PyTorch classes in float64, under the wires of a graph.
 
     What goes from stage to stage is rounded as the graph's edges are, so that a stage of the other side that is given
-    the same numbers is measured for its own arithmetic.
+    the same numbers is measured for its own arithmetic. Stages that make phonemes of text are those of the graph.
     """
 
     name = "reference"
@@ -47,7 +49,10 @@ class ReferenceSide:
             raise RunError(f"{other.graph.path}: the graph has no model, and the reference is one of a model")
         shapes = reference.checkpoint_keys(reference.build_model(config))
         self._reference = reference.Reference(config, read_weights(model, shapes))
-        unknown = [name for name, spec in self.graph.stages.items() if not self._reference.has(_source(spec))]
+        cut = find_cut(self.graph)
+        self._front = {spec.name for spec in ([] if cut is None else find_needed(self.graph, [cut], ()))}
+        stages = {name: spec for name, spec in self.graph.stages.items() if name not in self._front}
+        unknown = [name for name, spec in stages.items() if not self._reference.has(_source(spec))]
         if unknown:
             raise RunError(f"{self.graph.path}: the reference has no stage that is {', '.join(unknown)}")
 
@@ -68,6 +73,8 @@ class ReferenceSide:
         return exact
 
     def call(self, stage: str, inputs: Mapping[str, Any]) -> dict[str, Array]:
+        if stage in self._front:
+            return self._other.call(stage, inputs)
         return self._reference.stage(_source(self.graph.stages[stage]), **inputs)
 
 
