@@ -102,6 +102,12 @@ def test_a_separator_is_a_pause(speak: Command) -> None:
     assert [soundfile.info(path).frames > 0 for path in sorted(Path("out").glob("*.wav"))] == [True, False, True]
 
 
+def test_a_full_stop_behind_a_mark_is_no_reason_to_warn(speak: Command) -> None:
+    document = '<speak>She says <prosody rate="slow">no</prosody>.</speak>'
+    assert speak("--text", document, "-o", "a.wav")[2].count("nothing") == 0
+    assert speak("--text", "The end [pause:1s].", "-o", "b.wav")[2].count("nothing") == 0
+
+
 ERRORS = {
     "Fine.\nBut 日本 is not.": "line 2, column 5: '日本' has no letters of English",
     "One [pause:x] two": "column 5: got '[pause:x]'",

@@ -134,7 +134,10 @@ class LineRunner(BaseRowRunner[PartT]):
             return self._planned_pieces(row)
         if self._cut.stage == GRAPH_INPUTS:
             return self._cut_row(row, lambda segment, _: self._cut_line(row, segment))
-        return self._cut_row(row, lambda segment, begin: self._cut_text(row, segment, begin, checks=checks))
+        pieces = self._cut_row(row, lambda segment, begin: self._cut_text(row, segment, begin, checks=checks))
+        if not pieces and not checks:
+            _LOG.warning("%s: nothing in it is spoken", row.label)
+        return pieces
 
     def _planned_pieces(self, row: Row) -> list[Piece]:
         if self._cut is not None and self._cut.stage == GRAPH_INPUTS:
@@ -195,8 +198,6 @@ class LineRunner(BaseRowRunner[PartT]):
             return [whole]
         phonemes, rows = front
         if not any(map(is_word_symbol, phonemes)):
-            if not checks:
-                _LOG.warning("%s: nothing in it is spoken", row.label)
             return []
         words = [] if rows is None else place_words(rows, segment.places, row.text, begin)
         keeps = self._pipeline.stage_cache is not None and all(spec.cache for spec in self._in_front)

@@ -21,6 +21,7 @@ from runner.graph.types import GRAPH_INPUTS, Ref
 from runner.speech.error_places import placing_errors
 from runner.speech.line_runner import find_cut
 from runner.speech.script import read_script
+from runner.speech.split import is_word_symbol
 from runner.speech.word_places import PORT
 from stages.contract import parse_type
 
@@ -122,7 +123,8 @@ class Phonemizer:
                 if segment.text.strip():
                     with placing_errors(segment.places.find, row):
                         phonemes, own = self._read_segment(row, segment)
-                    pieces.append(phonemes)
+                    if any(map(is_word_symbol, phonemes)):  # no other segment is spoken
+                        pieces.append(phonemes)
                     words += own
             return SpokenRow(row, " ".join(filter(None, pieces)), words if self._tells_words else None)
 

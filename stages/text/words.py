@@ -101,7 +101,10 @@ class Pronouncer:
         if _DOTTED.fullmatch(word):
             return self._known.spell(word)
         known = next(filter(None, (self._known.pronounce(each, key, context) for each in _readings(word))), None)
-        return known or (self._known.spell(word) if _CONSONANTS.fullmatch(word) else None)
+        if known or not _CONSONANTS.fullmatch(word):
+            return known
+        title = self._known.pronounce(f"{word}.", key, context) if word.istitle() else None  # the lexicon has "Ms."
+        return title or self._known.spell(word)
 
 
 def _choose_tag(piece: str, outer: bool, key: str | None) -> str | None:

@@ -52,6 +52,10 @@ def test_phonemes_of_a_text_are_printed_and_nothing_else_is_built(phonemize: Pho
     assert not list(Path().iterdir())
 
 
+def test_marks_without_a_word_are_not_printed_as_they_are_not_spoken(phonemize: Phonemize) -> None:
+    assert phonemize("--text", "Hello [pause:1s].")[1] == "həlˈO [pause:1s]\n"
+
+
 def test_each_paragraph_is_a_line(phonemize: Phonemize) -> None:
     story = write("story.txt", STORY)
     assert phonemize("--input", story)[1].splitlines() == SPOKEN

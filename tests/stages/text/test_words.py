@@ -61,6 +61,7 @@ WORDS = """
     U.S.             jˌuˈɛs                   jˌuːˈɛs
     Ph.D.            pˌiˌAʧdˈi                pˌiːˌAʧdˈiː
     pdf              pˌidˌiˈɛf                pˌiːdˌiːˈɛf
+    Ms               mˈɪz                     mˈɪz
     B                bˈi                      bˈiː
     g                ʤˈi                      ʤˈiː
 
