@@ -245,8 +245,9 @@ class Normalizer:
             word = "by"  # 60 x H 85 cm
         single = len(word) == 1 and word.isascii()
         joint = behind in {"&", "+"} or behind.isdecimal() or self.speech.touches_word(start)
+        code = len(word) == 2 and word.isascii() and word.isupper() and behind.isdigit()  # CO2, also with a small 2
         if word.strip("'"):
-            self.speech.add_word(word, start, end, "letters" if single and joint else "word")
+            self.speech.add_word(word, start, end, "letters" if (single and joint) or code else "word")
 
     def _read_compound(self, word: str, at: int, behind: str) -> int | None:
         """Read a word with a symbol or a digit close behind it: an address, U.S., a version, and/or."""

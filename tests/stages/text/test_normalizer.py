@@ -158,6 +158,13 @@ def test_letters_are_told_from_words() -> None:
     assert [word for word, kind in kinds.items() if kind == "letters"] == ["US", "PM", "G", "WWW", "A"]
 
 
+def test_two_capitals_before_a_digit_are_letters() -> None:
+    for text in ("CO2 is", "CO₂ is"):
+        token = normalise(text)[0]
+        assert (token.text, token.kind) == ("CO", "letters")
+    assert [token.kind for token in normalise("GO 2")] == ["word", "word"]
+
+
 def test_emoji_are_left_out_with_a_note() -> None:
     notes: list[Note] = []
     assert speak(normalise("Well done 👍🏽👍 all", notes=notes)) == "Well done all"
