@@ -1,4 +1,7 @@
-"""Variants of homographs of which the lexicon has only one, and titles that it lacks; they go before its entries."""
+"""Words that go before the entries of the lexicon, American and British.
+
+They are the variants of homographs of which it has only one, and words that it has not, or only without their accent.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +44,28 @@ cursed   DEFAULT  kˈɜɹsəd     kˈɜːsɪd
 cursed   VERB     kˈɜɹst      kˈɜːst
 Ms       DEFAULT  mˈɪz        mˈɪz
 Messrs   DEFAULT  mˈɛsəɹz     mˈɛsəz
+cliché   DEFAULT  klˌiʃˈA     klˈiːʃA
+fiancé   DEFAULT  fˌiˌɑnsˈA   fiˈɒnsA
+fiancée  DEFAULT  fˌiˌɑnsˈA   fiˈɒnsA
+résumé   DEFAULT  ɹˈɛzəmˌA    ɹˈɛzjʊmˌA
+resumé   DEFAULT  ɹˈɛzəmˌA    ɹˈɛzjʊmˌA
+rosé     DEFAULT  ɹˌOzˈA      ɹˈQzA
+touché   DEFAULT  tˌuʃˈA      tuːʃˈA
+blasé    DEFAULT  blˌɑzˈA     blˈɑːzA
+sauté    DEFAULT  sˌɔtˈA      sˈQtA
+exposé   DEFAULT  ˌɛkspəzˈA   ɛkspˈQzA
+soufflé  DEFAULT  sˌuflˈA     sˈuːflA
+risqué   DEFAULT  ɹˌɪskˈA     ɹˈɪskA
+passé    DEFAULT  pˌæsˈA      pˈasA
+attaché  DEFAULT  ˌæTəʃˈA     ətˈaʃA
+protégé  DEFAULT  pɹˈOTəʒˌA   pɹˈɒtɪʒˌA
+protégée DEFAULT  pɹˈOTəʒˌA   pɹˈɒtɪʒˌA
+entrée   DEFAULT  ˈɑntɹˌA     ˈɒntɹA
+José     DEFAULT  hˌOzˈA      hQzˈA
+André    DEFAULT  ˈɑndɹˌA     ˈɒndɹA
+Chloé    DEFAULT  klˈOi       klˈQi
+Beyoncé  DEFAULT  biˈɑnsA     biˈɒnsA
+Pokémon  DEFAULT  pˈOkəmˌɑn   pˈQkɪmˌɒn
 """
 
 

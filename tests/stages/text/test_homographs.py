@@ -150,7 +150,7 @@ def test_every_list_is_used_and_every_rule_can_be_reached() -> None:
 
 
 def test_variants_have_a_default_in_both_varieties() -> None:
-    vocabulary = set("AIOQWYabdfhijklmnpstuvwzæðŋɐɑɒɔəɛɜɡɪɹɾʃʊʌʒʤʧˈˌːθᵊᵻ")
+    vocabulary = set("AIOQTWYabdfhijklmnpstuvwzæðŋɐɑɒɔəɛɜɡɪɹɾʃʊʌʒʤʧˈˌːθᵊᵻ")
     for line in VARIANTS.strip().split("\n"):
         word = line.split()[0]
         for british in (False, True):
