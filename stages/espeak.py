@@ -6,7 +6,7 @@ Marks are kept, as Kokoro's voices breathe at them; espeak-ng is given the words
 their sounds depend on each other. The overlay `espeak` puts this stage in the place of `g2p`.
 
 Raises:
-    StageError: an unknown language; espeak-ng is not installed; nothing in the text is spoken; markup of English.
+    StageError: an unknown language; espeak-ng is not installed; markup of English.
 """
 
 from __future__ import annotations
@@ -51,6 +51,5 @@ def espeak(text: str, lang: str) -> dict[str, object]:
             for token, (start, end) in zip(group, places, strict=True)
         ]
         phonemes += said
-    if not words:
-        raise StageError("no words: nothing in the text is spoken; give at least one word")
-    return {"phonemes": phonemes, "words": np.array(words, np.int64), "sources": " ".join(["espeak"] * len(words))}
+    rows = np.array(words, np.int64).reshape(-1, 4)
+    return {"phonemes": phonemes, "words": rows, "sources": " ".join(["espeak"] * len(words))}

@@ -103,3 +103,13 @@ def test_what_is_not_spoken_is_refused(
 ) -> None:
     code, _, err = run("text", *overlay, "--set", f"params.lang={lang}", "--text", "Oui.", "--build-dir", root)
     assert (code, message in err) == (2, True)
+
+
+def test_a_full_stop_behind_a_mark_is_no_error(
+    run: Callable[..., tuple[int, str, str]], root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = ("-c", "espeak", "--set", "params.lang=fr", "--build-dir", root, "-o", "a.wav")
+    code, _, err = run("text", *options, "--text", "Fin [pause:1s].")
+    assert code == 0
+    assert "nothing" not in err
