@@ -6,20 +6,24 @@ Marks are kept, as Kokoro's voices breathe at them; espeak-ng is given the words
 their sounds depend on each other. The overlay `espeak` puts this stage in the place of `g2p`.
 
 Raises:
-    StageError: an unknown language; espeak-ng is not installed; markup of English.
+    StageError: an unknown language; espeak-ng is not installed; markup of English; a word in another script, whose
+        place is named.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import groupby
 
 import numpy as np
 
-from stages.contract import In, Out, StageError, stage
+from stages.contract import In, Out, StageError, stage, warn
 from stages.text.espeak_words import speak_words
-from stages.text.languages import find_language
-from stages.text.markup import read_markup, refuse
+from stages.text.languages import Language, find_language
+from stages.text.markup import MarkedText, read_markup, refuse
 from stages.text.pieces import divide
+from stages.text.scripts import is_foreign, is_silent
+from stages.text.tokens import Token
 
 
 @stage(
@@ -39,7 +43,7 @@ def espeak(text: str, lang: str) -> dict[str, object]:
     for span in marked.spans:
         refuse(span.column, f"markup of {span.manner} is for English", "give other words, as in [GIF](=giffe)")
     phonemes, words = "", []
-    for kind, tokens in groupby(divide(marked.text), lambda token: token.kind):
+    for kind, tokens in groupby(_choose_spoken(marked, language), lambda token: token.kind):
         group = list(tokens)
         if kind == "mark":
             phonemes += "".join(" " * (token.spaced and bool(phonemes)) + token.text for token in group)
@@ -53,3 +57,21 @@ def espeak(text: str, lang: str) -> dict[str, object]:
         phonemes += said
     rows = np.array(words, np.int64).reshape(-1, 4)
     return {"phonemes": phonemes, "words": rows, "sources": " ".join(["espeak"] * len(words))}
+
+
+def _choose_spoken(marked: MarkedText, language: Language) -> Iterator[Token]:
+    """Choose the words and marks that are spoken; symbols that say nothing are left out, emoji with a warning."""
+    left_out: list[str] = []
+    for token in divide(marked.text):
+        if token.kind == "word" and is_silent(token.text):
+            left_out += [token.text] if not token.text.isascii() else []
+            continue
+        if token.kind == "word" and is_foreign(token.text, language.script):
+            start, _ = marked.find_place(token.start, token.end)
+            fact = f"'{token.text}' is not in the script of {language.name}"
+            raise StageError(
+                f"column {start + 1}: {fact}; leave it out, or give other words, as in [{token.text}](=nom)"
+            )
+        yield token
+    if left_out:
+        warn(f"left out what cannot be spoken: {', '.join(left_out[:3])}{' ...' if len(left_out) > 3 else ''}")

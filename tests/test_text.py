@@ -99,6 +99,9 @@ def test_a_separator_is_a_pause(speak: Command) -> None:
     code, _, err = speak("--input", "story.txt", "-o", "out/")
     assert code == 0
     assert "story.txt:3: nothing in it is spoken" in err
+    assert speak("--input", "story.txt", "-o", "a.wav", "--timestamps", ".json")[0] == 0
+    told = json.loads(Path("a.json").read_text("utf-8"))["utterances"]
+    assert [(row["text"], row["phonemes"] != "") for row in told] == [("One.", True), ("* * *", False), ("Two.", True)]
     assert [soundfile.info(path).frames > 0 for path in sorted(Path("out").glob("*.wav"))] == [True, False, True]
 
 
@@ -111,7 +114,7 @@ def test_a_full_stop_behind_a_mark_is_no_reason_to_warn(speak: Command) -> None:
 ERRORS = {
     "Fine.\nBut 日本 is not.": "line 2, column 5: '日本' has no letters of English",
     "One [pause:x] two": "column 5: got '[pause:x]'",
-    "One [voice:nobody] two": "[voice:nobody]: voice 'nobody': not in",
+    "One [voice:nobody] two": "column 20: what [voice:nobody] speaks: voice 'nobody': not in",
     "One [rate:4] two [rate:0.1]": "column 18: got '[rate:0.1]'",
 }
 

@@ -10,6 +10,7 @@ import click
 from runner.cli import console, options
 from runner.cli.command import Command
 from runner.cli.settings import Settings
+from runner.errors import LineError, RunError
 
 if TYPE_CHECKING:
     from runner.cache.cache import Cache
@@ -50,7 +51,8 @@ def phonemize(
     With --words, each word has a line: its column in the paragraph, the word, its phonemes, and where they are from:
     lexicon, rule (an ending, a compound, letters by name), model (the letters of an unknown word), espeak, or override
     (markup, --lexicon). With --json, each paragraph is a line, an object with line, id, text, phonemes and words: a
-    list of text, column, phonemes and source. Each is printed when it is done, so that a pipe may still be written to.
+    list of text, column, phonemes and source. Each is printed when it is done, so that a pipe may still be written to;
+    those that cannot be spoken are listed at the end, and the command exits with 2.
     """
     if (text is None) == (source is None):
         raise click.UsageError("give one of --text TEXT and --input FILE")
@@ -63,8 +65,17 @@ def phonemize(
     phonemizer = _make_phonemizer(checked, settings, cache)
     spell = _spell_json if as_json else _spell_table if as_table else _spell_line
     with settings.open_rows(checked, once=True) as rows:
+        count, failed = 0, list[LineError]()
         for row in rows or ():
-            console.echo(spell(phonemizer.read(row)))
+            count += 1
+            try:
+                console.echo(spell(phonemizer.read(row)))
+            except LineError as error:
+                failed.append(error.copy())
+    if failed:
+        raise RunError("\n".join(map(str, failed)))
+    if not count:
+        raise RunError(f"{source}: has no text but blank lines")
 
 
 def _make_phonemizer(graph: Graph, settings: Settings, cache: Cache | None) -> Phonemizer:

@@ -39,7 +39,7 @@ class AudioWriter:
     default_name = "speech.wav"
     unlimited = ".w64"
 
-    def __init__(self, name: str, rate_hz: int, subtype: str | None, pause: float) -> None:
+    def __init__(self, name: str, rate_hz: int, subtype: str | None, pause: float, *, is_text: bool = False) -> None:
         """Choose how audio is stored.
 
         Args:
@@ -47,11 +47,12 @@ class AudioWriter:
             rate_hz: its sample rate.
             subtype: of a sample: 'PCM_16', 'FLOAT', ...; None for the format's default.
             pause: silence between two lines of one file [s].
+            is_text: whether rows are texts, and not phonemes.
         """
         self.name, self.rate_hz = name, rate_hz
         self.settings = [subtype, str(rate_hz)]
         self.gap = round(pause * rate_hz)
-        self._subtype = subtype
+        self._subtype, self._is_text = subtype, is_text
 
     def check(self, path: Path, samples: int = 0) -> None:
         choose_format(path, self._subtype, samples)
@@ -90,7 +91,7 @@ class AudioWriter:
         for row, entry in entries:
             chunks = [[Span(*fields).later(start) for fields in chunk] for chunk in entry.chunks]
             told = [[WordSpan(*fields).later(start) for fields in part] for part in entry.told]
-            yield Timing(row.origin, row.text, start, start + entry.samples, chunks, row.id, told)
+            yield Timing(row.origin, row.text, start, start + entry.samples, chunks, row.id, told, self._is_text)
             start += entry.samples + self.gap
 
 

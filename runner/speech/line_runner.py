@@ -66,6 +66,12 @@ def find_cut(graph: Graph) -> Ref | None:
     return next(iter(sources)) if len(sources) == 1 else None
 
 
+def makes_phonemes(graph: Graph) -> bool:
+    """Whether stages of the graph make the phonemes, of rows that are text."""
+    cut = find_cut(graph)
+    return cut is not None and cut.stage != GRAPH_INPUTS
+
+
 def _find_alphabet(name: str) -> Alphabet | None:
     try:
         return find_alphabet(name)
@@ -103,11 +109,11 @@ class LineRunner(BaseRowRunner[PartT]):
         words = None if self._cut is None or self._cut.stage == GRAPH_INPUTS else Ref(self._cut.stage, PORT)
         self._words = words if words is not None and PORT in graph.stages[words.stage].outputs else None
         self._voices: dict[str, Any] = {}
-        self._warnings = LineWarnings(KOKORO if self._alphabet is None else ESPEAK)
+        self._warnings = LineWarnings(KOKORO if self._alphabet is None else ESPEAK, phonemes=not makes_phonemes(graph))
         self._limit = min([self._dims.text_max, *bounds]) - END_TOKENS
 
     def check(self, row: Row) -> None:
-        if self._cut == self._input:
+        if self._input is not None and (self._cut == self._input or makes_phonemes(self._pipeline.graph)):
             self._warnings.look(row)
         super().check(row)
 
@@ -258,7 +264,7 @@ class LineRunner(BaseRowRunner[PartT]):
             try:
                 self._voices[segment.voice] = self._pipeline.resolve_inputs({named[0]: segment.voice})[named[0]]
             except WeightsError as error:
-                raise RunError(f"[voice:{segment.voice}]: {error}") from None
+                raise RunError(f"column 1: what [voice:{segment.voice}] speaks: {error}") from None
         return {named[0]: self._voices[segment.voice]}
 
     def _find_params(self, segment: Segment) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from runner.speech.script import looks_like_ssml
 from stages.symbols import looks_like_text
 from stages.text.espeak import KOKORO, looks_like_espeak
 
@@ -19,6 +20,9 @@ _ESPEAK = (
     "phonemes of espeak-ng, which has two letters where Kokoro has one (eɪ A, oʊ O, tʃ ʧ): "
     "params.alphabet=espeak reads them"
 )
+
+
+_SSML = "SSML, but it does not begin with <speak>, so its tags are spoken as text"
 
 
 class _Suspicion:
@@ -43,9 +47,18 @@ class _Suspicion:
 
 
 class LineWarnings:
-    """Looks at each line that a tokenizer takes as it is."""
+    """Looks at each row."""
 
-    def __init__(self, alphabet: str) -> None:
+    def __init__(self, alphabet: str, *, phonemes: bool = True) -> None:
+        """Look for nothing yet.
+
+        Args:
+            alphabet: of the phonemes.
+            phonemes: whether the tokenizer takes rows as they are; they are texts otherwise.
+        """
+        if not phonemes:
+            self._suspicions = [_Suspicion(_SSML, looks_like_ssml)]
+            return
         self._suspicions = [_Suspicion(_TEXT, looks_like_text)]
         if alphabet == KOKORO:
             self._suspicions.append(_Suspicion(_ESPEAK, looks_like_espeak))

@@ -10,6 +10,7 @@ The marks between segments stay, so that the phonemes are spoken as the text is.
 from __future__ import annotations
 
 import dataclasses
+import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from runner.graph.selection import Scope
 from runner.graph.types import GRAPH_INPUTS, Ref
 from runner.speech.error_places import placing_errors
 from runner.speech.line_runner import find_cut
-from runner.speech.script import read_script
+from runner.speech.script import is_ssml, read_script
 from runner.speech.split import is_word_symbol
 from runner.speech.word_places import PORT
 from stages.contract import parse_type
@@ -117,7 +118,7 @@ class Phonemizer:
             pieces: list[str] = []
             words: list[SpokenWord] = []
             voice, rate = None, 1.0
-            for segment in read_script(row.text):
+            for segment in read_script(row.text, line=row.number):
                 pieces += _spell_marks(segment, voice, rate)
                 voice, rate = segment.voice, segment.rate
                 if segment.text.strip():
@@ -140,11 +141,12 @@ class Phonemizer:
         sources: Iterator[str | None] = iter(
             str(found[str(Ref(self._port.stage, _SOURCES))]).split() if _SOURCES in outputs else [None] * len(places)
         )
+        spell = html.unescape if is_ssml(text) else str
         words = []
         for (start, end, first, last), source in zip(places, sources, strict=True):
             begin = segment.places.find(start)
             words.append(
-                SpokenWord(text[begin : segment.places.find_end(end)], begin + 1, phonemes[first:last], source)
+                SpokenWord(spell(text[begin : segment.places.find_end(end)]), begin + 1, phonemes[first:last], source)
             )
         return words
 

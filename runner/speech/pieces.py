@@ -43,7 +43,7 @@ class PausePiece(Piece):
     Attributes:
         seconds: of silence between the speech before it and that after it.
         before, after: of these, what lies in the chunks beside it.
-        column: where it was asked for.
+        column: of what is spoken behind it.
     """
 
     runs: bool = False

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Piece", "Places", "Segment", "is_ssml", "read_script"]
 
 _SPACES = " \t\r\n"
+_ELEMENT = re.compile(r"<(?:break|emphasis|phoneme|prosody|say-as|sub)\b[^<>]*+>")
 _SSML = re.compile(r"[ \t\r\n]*+<(?:speak|\?xml)")
 # What is meant as a mark, rightly spelled or not.
 _OPENING = re.compile(
@@ -43,6 +44,11 @@ _EXAMPLES = {"pause": "[pause:0.5s]", "voice": "[voice:af_heart]", "rate": "[rat
 def is_ssml(row: str) -> bool:
     """Whether a row begins as an SSML document."""
     return _SSML.match(row) is not None
+
+
+def looks_like_ssml(row: str) -> bool:
+    """Whether a text has an element of SSML, and is no document of it."""
+    return not is_ssml(row) and _ELEMENT.search(row) is not None
 
 
 def read_script(row: str, *, phonemes: bool = False, line: int = 1) -> list[Segment]:

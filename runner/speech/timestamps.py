@@ -72,6 +72,7 @@ class Timing:
         chunks: the symbols of each chunk, with times of the file.
         id: of the row; None for a row without one.
         told: the words of a text and the pauses, chunk for chunk; no words of a line of phonemes.
+        is_text: whether the row is a text, of which stages made phonemes.
     """
 
     origin: str
@@ -81,11 +82,7 @@ class Timing:
     chunks: Sequence[Sequence[Span]]
     id: str | None = None
     told: Sequence[Sequence[WordSpan]] = ()
-
-    @property
-    def is_text(self) -> bool:
-        """Whether the phonemes were made of the row's text."""
-        return any(word.text for words in self.told for word in words)
+    is_text: bool = False
 
     @property
     def phonemes(self) -> str:
@@ -110,7 +107,7 @@ class Timing:
 
     def words(self) -> Iterator[Span | WordSpan]:
         """Give all words in their order."""
-        if self.is_text:
+        if any(word.text for words in self.told for word in words):
             yield from (word for words in self.told for word in words if word.text)
             return
         for chunk in self.chunks:

@@ -15,12 +15,14 @@ class Language(NamedTuple):
         letter: the one that its voices begin with: `ff_siwis` is French.
         voice: espeak-ng's name of it.
         dialect: which table of `stages.text.espeak` spells it.
+        script: of its letters, as Unicode calls it, beside Latin.
     """
 
     name: str
     letter: str
     voice: str
     dialect: Dialect = "other"
+    script: str = "LATIN"
 
 
 _LANGUAGES = (
@@ -28,12 +30,13 @@ _LANGUAGES = (
     Language("en-gb", "b", "en", "british"),
     Language("es", "e", "es"),
     Language("fr", "f", "fr"),
-    Language("hi", "h", "hi"),
+    Language("hi", "h", "hi", script="DEVANAGARI"),
     Language("it", "i", "it"),
     Language("pt-br", "p", "pt-br"),
 )
 _BY_NAME = {name: each for each in _LANGUAGES for name in (each.letter, each.name)}
 _BY_NAME["fr-fr"] = _BY_NAME["fr"]  # Kokoro's own name
+_BY_NAME["en"] = _BY_NAME["en-us"]
 LANGUAGES = tuple(each.name for each in _LANGUAGES)
 
 

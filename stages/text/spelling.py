@@ -9,6 +9,7 @@ exactly one primary stress; so has every decoded one, on the letter that loses l
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 
@@ -21,6 +22,7 @@ GAP = 2
 SPOKEN = str.maketrans({"ɾ": "T", "ʔ": "t"})
 """How Kokoro was trained to say the flap and the glottal stop of the lexicons."""
 
+_TWICE = re.compile("([bdfɡhkmnpstvzʃʒʤʧθðlɹ])\\1")  # both letters of "Russell" said their consonant
 IDS = 64
 _BRITISH = 32  # the ids of a British word lie this much higher
 _PLAIN = str.maketrans(
@@ -74,4 +76,4 @@ def _decode_word(rows: Sequence[Sequence[float]]) -> str:
         said.append(CHUNKS[STRESSED + low.index(plain)])
         if plain - best < least:
             stressed, place, least = CHUNKS[high.index(best)], at, plain - best
-    return "".join([*said[:place], stressed, *said[place + 1 :]])
+    return _TWICE.sub(r"\1", "".join([*said[:place], stressed, *said[place + 1 :]]))

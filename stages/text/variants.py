@@ -5,6 +5,8 @@ They are the variants of homographs of which it has only one, and words that it 
 
 from __future__ import annotations
 
+from stages.text.names import NAMES
+
 VARIANTS = """
 lead     DEFAULT  lˈid        lˈiːd
 lead     METAL    lˈɛd        lˈɛd
@@ -66,12 +68,26 @@ André    DEFAULT  ˈɑndɹˌA     ˈɒndɹA
 Chloé    DEFAULT  klˈOi       klˈQi
 Beyoncé  DEFAULT  biˈɑnsA     biˈɒnsA
 Pokémon  DEFAULT  pˈOkəmˌɑn   pˈQkɪmˌɒn
+sh       DEFAULT  ʃ           ʃ
+ssh      DEFAULT  ʃ           ʃ
+shh      DEFAULT  ʃ           ʃ
+psst     DEFAULT  psˈɪst      psˈɪst
+tsk      DEFAULT  tˈɪsk       tˈɪsk
+brr      DEFAULT  bˈɜɹ        bˈɜː
+grr      DEFAULT  ɡˈɜɹ        ɡˈɜː
+zz       DEFAULT  zˈɪz        zˈɪz
+hm       DEFAULT  hˈʌm        hˈʌm
+hmm      DEFAULT  hˈʌm        hˈʌm
+mm       DEFAULT  ˈʌm         ˈʌm
+aah      DEFAULT  ˈɑ          ˈɑː
+argh     DEFAULT  ˈɑɹɡ        ˈɑːɡ
 """
 
 
 def find_variants(word: str, *, british: bool) -> dict[str, str] | None:
-    """Find the variants of a word, in its capitals and then in lower case: phonemes by key."""
-    return TABLE[british].get(word) or TABLE[british].get(word.lower())
+    """Find the variants of a word, in its capitals and then in lower case, or of a name in any: phonemes by key."""
+    found = TABLE[british].get(word) or TABLE[british].get(word.lower())
+    return found or _NAMES[british].get(word.lower())
 
 
 def _read(column: int) -> dict[str, dict[str, str]]:
@@ -81,4 +97,10 @@ def _read(column: int) -> dict[str, dict[str, str]]:
     return table
 
 
+def _read_names(column: int) -> dict[str, dict[str, str]]:
+    rows = (row.split() for row in NAMES.strip().split("\n"))
+    return {name.lower(): {"DEFAULT": phonemes[column]} for name, *phonemes in rows}
+
+
 TABLE = (_read(0), _read(1))
+_NAMES = (_read_names(0), _read_names(1))

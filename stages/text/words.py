@@ -30,6 +30,8 @@ _LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "Œ": "Oe", "Æ": "Ae", "ß"
 _BRITISH_S = re.compile(r"(?<=i)s(?=(?:e[drs]?|ers|ing|ations?)(?:'s?)?$)")  # civilisation
 _CONSONANTS = re.compile(r"[b-df-hj-np-tv-xz]{2,5}", re.IGNORECASE)  # nobody can say pdf
 
+_DRAWN_OUT = re.compile(r"([a-z])\1{2,}+", re.IGNORECASE)  # Noooo
+_DRAWN_OUT_CAPITALS = re.compile(r"(?=(.).*(?!\1).)\w*?(\w)\2{2}\w*")  # AAAH and SHHH, not AAA and WWW
 _LONGEST_RUN = 7  # pieces and hyphens of a word that the lexicon has as one: stick-in-the-mud
 
 
@@ -100,11 +102,10 @@ class Pronouncer:
             return phonemes
         if _DOTTED.fullmatch(word):
             return self._known.spell(word)
+        if word.isupper() and _DRAWN_OUT_CAPITALS.fullmatch(word):
+            word = word.lower()
         known = next(filter(None, (self._known.pronounce(each, key, context) for each in _readings(word))), None)
-        if known or not _CONSONANTS.fullmatch(word):
-            return known
-        title = self._known.pronounce(f"{word}.", key, context) if word.istitle() else None  # the lexicon has "Ms."
-        return title or self._known.spell(word)
+        return known or (self._known.spell(word) if _CONSONANTS.fullmatch(word) else None)
 
 
 def _choose_tag(piece: str, outer: bool, key: str | None) -> str | None:
@@ -128,8 +129,15 @@ def _fold(word: str) -> str:
 
 
 def _readings(word: str) -> Iterator[str]:
-    """The spellings under which `word` may be known: its own, without apostrophes at its ends, without accents."""
+    """The spellings under which `word` may be known.
+
+    Its own, without apostrophes at its ends, without accents, with letters that are drawn out (Noooo) once or twice.
+    """
     yield word
+    drawn = _DRAWN_OUT.search(word)
+    if drawn:
+        yield _DRAWN_OUT.sub(r"\1\1", word).lower()
+        yield _DRAWN_OUT.sub(r"\1", word).lower()
     if word.endswith("'"):
         yield word[:-1]
     if word.startswith("'"):

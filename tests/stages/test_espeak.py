@@ -16,11 +16,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.contract import StageError
+from stages.contract import StageError, handle_warnings
 from stages.espeak import espeak
 from stages.text import espeak_library
-from stages.text.languages import LANGUAGES
+from stages.text.languages import LANGUAGES, find_language
 from stages.text.pieces import divide
+from stages.text.scripts import is_foreign, is_silent
 from tests.conftest import ROOT
 
 VOCAB = json.loads((ROOT / "configs/models/kokoro-82m/config.json").read_text("utf-8"))["vocab"]
@@ -94,8 +95,13 @@ def test_many_words_between_two_marks_are_placed_in_groups() -> None:
 @needs_espeak
 @given(st.text(max_size=40).filter(lambda text: "\\[" not in text and "](" not in text), st.sampled_from(LANGUAGES))
 def test_any_text_is_spoken_with_places_in_order(text: str, lang: str) -> None:
+    words = [token for token in divide(text) if token.kind == "word" and not is_silent(token.text)]
+    if any(is_foreign(word.text, find_language(lang).script) for word in words):
+        with pytest.raises(StageError, match=r"^column \d+: '.*' is not in the script of"):
+            espeak(text, lang)
+        return
     phonemes, places, sources = speak(text, lang)
-    assert bool(places) == any(token.kind == "word" for token in divide(text))
+    assert bool(places) == bool(words)
     ends = [0, 0]
     for start, end, first, last in places:
         assert ends[0] <= start < end <= len(text)
@@ -109,7 +115,18 @@ def test_any_text_is_spoken_with_places_in_order(text: str, lang: str) -> None:
 def test_a_text_without_words_has_marks_alone(text: str) -> None:
     phonemes, places, sources = speak(text, "fr")
     assert not any(map(str.isalpha, phonemes))
-    assert places == sources == []
+    assert (places, sources) == ([], [])
+
+
+@needs_espeak
+def test_symbols_are_left_out_and_other_scripts_refused_with_their_column() -> None:
+    warnings: list[str] = []
+    with handle_warnings(warnings.append):
+        assert speak("Bonjour 😀 * * * Paul & moi.", "fr")[0] == "bɔ̃ʒˈuʁ pˈɔl e mwˈa."
+    assert warnings == ["left out what cannot be spoken: 😀"]
+    with pytest.raises(StageError, match="column 5: '日本' is not in the script of fr; leave it out"):
+        espeak("Dis 日本.", "fr")
+    assert speak("नमस्ते", "hi")[0]
 
 
 @needs_espeak

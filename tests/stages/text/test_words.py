@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from stages.text.compounds import Part, complete, join, split
 from stages.text.lexicon import Lexicon
+from stages.text.names import NAMES
 from stages.text.weak_forms import Context
 from stages.text.words import Pronouncer
 from tests.stages.text.test_lexicon import FILE
@@ -208,3 +212,23 @@ def test_spelling_stresses_the_last_letter(american: Pronouncer) -> None:
     assert american.spell("R.S.V.P.") == "ˌɑɹˌɛsvˌipˈi"
     assert american.spell("a1") is None
     assert american.spell("") is None
+
+
+@pytest.mark.parametrize(
+    ("word", "phonemes"),
+    [
+        ("Naomi", "nAˈOmi"), ("NAOMI", "nAˈOmi"), ("Naomi's", "nAˈOmiz"), ("Robinsons", "ɹˈɑbənsᵊnz"), ("Shhh", "ʃ"),
+        ("Noooo", "nˈO"), ("sooo", "sˌO"), ("AAAH", "ˈɑ"), ("AAA", "ˌAˌAˈA"), ("XXX", "ˌɛksˌɛksˈɛks"), ("Brrr", "bˈɜɹ"),
+    ],
+)  # fmt: skip
+def test_names_and_cries_sound_as_they_are_said(american: Pronouncer, word: str, phonemes: str) -> None:
+    assert american.pronounce(word) == phonemes
+
+
+def test_tables_of_words_are_spelled_with_the_models_symbols(repository: Path) -> None:
+    vocabulary = json.loads((repository / "configs/models/kokoro-82m/config.json").read_text("utf-8"))["vocab"]
+    rows = [row.split() for row in NAMES.strip().splitlines()]
+    assert {len(row) for row in rows} == {3}
+    assert [row[0] for row in rows] == sorted((row[0] for row in rows), key=str.casefold)
+    assert {symbol for _, *phonemes in rows for said in phonemes for symbol in said} <= set(vocabulary)
+    assert all("ˈ" in said for _, *phonemes in rows for said in phonemes)
