@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
 from runner.batch.bulk import PartT
@@ -209,11 +210,11 @@ class LineRunner(BaseRowRunner[PartT]):
         keeps = self._pipeline.stage_cache is not None and all(spec.cache for spec in self._in_front)
         chunks = self._split(phonemes)
         alone = len(chunks) == 1 and keeps and not self._forced_in_front and not checks
+        starts = [word.start for word in words]
         pieces = []
         for chunk in chunks:
             moved = dataclasses.replace(chunk, offset=begin + chunk.offset)
-            last = moved.offset + len(chunk.phonemes)
-            own = [word for word in words if moved.offset <= word.start < last]
+            own = words[bisect_left(starts, moved.offset) : bisect_left(starts, moved.offset + len(chunk.phonemes))]
             override = {} if alone else {str(cut): chunk.phonemes}
             pieces.append(dataclasses.replace(whole, override=override, chunk=moved, words=own))
         return pieces
