@@ -32,7 +32,7 @@ _CODE = re.compile(r",?[ \u00a0]\d{5}(?!\d)")
 _LETTER = re.compile(r"[ \u00a0][A-Z](?![\w.])")
 _NAMES = "|".join((*SHORT_NAMES, *sorted(DAYS_AND_MONTHS)))
 _DATE = re.compile(
-    rf"\.?(?:-(?=\d{1, 2}\b)|,?[ \u00a0])(?:\d|(?:{_NAMES})\.?[ \u00a0]\d)|\.?[-–](?:{'|'.join(SHORT_NAMES)})\b"
+    rf"\.?(?:-(?=\d{{1,2}}\b)|,?[ \u00a0])(?:\d|(?:{_NAMES})\.?[ \u00a0]\d)|\.?[-–](?:{'|'.join(SHORT_NAMES)})\b"
 )
 
 

@@ -11,7 +11,8 @@ from stages.text.tokens import Token
 # Fragments of patterns. Every repeat is bounded, so that no rule looks further than a few hundred characters:
 # a rule that fails has cost a constant, and the normaliser takes linear time on any text.
 NUMBER = (
-    r"(?:\d{1,3}(?:[,\u00a0\u2009\u202f]\d{3}){1,6}|\d{1,2}(?:,\d{2}){1,4},\d{3}|\d{1,18})"  # 1,234,567; 1,00,000; 12
+    r"(?:\d{1,3}(?:[,\u00a0\u2009\u202f]\d{3}){1,6}|\d{1,2}(?:,\d{2}){1,4},\d{3}"  # 1,234,567; 1,00,000
+    r"|[1-9]\d{0,2}(?:[ ]\d{3}){0,5}[ ]000(?![ ]\d)|\d{1,18})"  # 10 000, as only round figures are surely one; 12
     r"(?:\.\d{1,15})?(?![\d]|[.,]\d)"
 )
 GAP = r"[ \t\u00a0\u2009\u202f]"  # a space inside a line
