@@ -22,7 +22,9 @@ from numpy.typing import NDArray
 from training.errors import TrainingError
 
 _LIBRARY = "libespeak-ng.so.1"
+_FOLDERS = ("/usr/local/lib", "/usr/lib", "/usr/lib64", "/usr/lib/*-linux-gnu*")
 _RETRIEVAL, _PHONEME_EVENTS, _PHONEME_IPA = 1, 1, 2  # espeak_AUDIO_OUTPUT, and the options of espeak_Initialize
+_DONT_EXIT = 1 << 15  # of the process, where its data are missing
 _POSITION_IN_CHARACTERS, _UTF8 = 1, 1
 _IPA, _SEPARATED = 0x02, ord("_") << 8  # the phoneme mode of espeak_TextToPhonemes
 _WORD, _PHONEME = 1, 7  # of espeak_EVENT_TYPE
@@ -184,12 +186,18 @@ _loaded: tuple[ctypes.CDLL, int, Path] | None = None
 _in_use: Espeak | None = None
 
 
+def _find_library() -> str:
+    """Find the library of the system; by its name alone a process is given another copy, if it has loaded one."""
+    found = sorted(str(path) for folder in _FOLDERS for path in Path("/").glob(f"{folder[1:]}/{_LIBRARY}"))
+    return found[0] if found else _LIBRARY
+
+
 def _library() -> tuple[ctypes.CDLL, int, Path]:
     """The library, initialised once a process, its sample rate in Hz and the folder of its data."""
     global _loaded  # noqa: PLW0603 - the library's own state is global, and a second initialisation leaks
     if _loaded is None:
         try:
-            library = ctypes.CDLL(_LIBRARY)
+            library = ctypes.CDLL(_find_library())
         except OSError as error:
             raise TrainingError(f"{_LIBRARY}: {error}; training speech comes from it. {_INSTALL}") from None
         library.espeak_TextToPhonemes.restype = ctypes.c_char_p
@@ -198,7 +206,7 @@ def _library() -> tuple[ctypes.CDLL, int, Path]:
             ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int, ctypes.c_uint, ctypes.c_uint,
             ctypes.c_void_p, ctypes.c_void_p,
         )  # fmt: skip
-        sample_rate = library.espeak_Initialize(_RETRIEVAL, 0, None, _PHONEME_EVENTS | _PHONEME_IPA)
+        sample_rate = library.espeak_Initialize(_RETRIEVAL, 0, None, _PHONEME_EVENTS | _PHONEME_IPA | _DONT_EXIT)
         if sample_rate <= 0:
             raise TrainingError(f"{_LIBRARY}: espeak_Initialize gave {sample_rate}, expected a sample rate. {_INSTALL}")
         data = ctypes.c_char_p()

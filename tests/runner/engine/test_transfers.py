@@ -27,7 +27,7 @@ from tests.runner.graphs import on_devices
 
 Run = Callable[..., tuple[int, str, str]]
 Away = Callable[..., Pipeline]
-WORDS = "hɛlˈoʊ"
+WORDS = "hɛlˈO"
 COMPILED = ("bert", "duration", "text_encoder", "f0n", "decoder")
 
 

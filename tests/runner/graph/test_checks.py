@@ -43,12 +43,12 @@ def test_a_source_that_is_not_there_is_refused(tmp_path: Path, edit: tuple[str, 
 TYPES = [
     (
         (D_EN, "d_en: §float32[1, text, hidden] <- bert.d_en"),
-        f"duration.d_en takes float32[1, text, hidden] but bert.d_en gives float32[1, hidden, text] (line 61){SWAPPED}",
+        f"duration.d_en takes float32[1, text, hidden] but bert.d_en gives float32[1, hidden, text] (line 63){SWAPPED}",
         f"stages.duration declares input 'd_en' as float32[1, hidden, text], not float32[1, text, hidden]{SWAPPED}",
     ),
     (
         (DURATION_MASK, "text_mask: §int8[1, text] <- tokenize.text_mask"),
-        f"duration.text_mask takes int8[1, text] but tokenize.text_mask gives bool[1, text] (line 39); {MASK}",
+        f"duration.text_mask takes int8[1, text] but tokenize.text_mask gives bool[1, text] (line 41); {MASK}",
         f"stages.duration declares input 'text_mask' as bool[1, text], not int8[1, text]; {MASK}",
     ),
     (
@@ -58,32 +58,32 @@ TYPES = [
     ),
     (
         (D_EN, "d_en: §float32[hidden, text] <- bert.d_en"),
-        f"duration.d_en takes float32[hidden, text] but bert.d_en gives float32[1, hidden, text] (line 61){RANKS}",
+        f"duration.d_en takes float32[hidden, text] but bert.d_en gives float32[1, hidden, text] (line 63){RANKS}",
         f"stages.duration declares input 'd_en' as float32[1, hidden, text], not float32[hidden, text]{RANKS}",
     ),
     (
         (D_EN, "d_en: §float32[1, style, text] <- bert.d_en"),
-        "duration.d_en takes float32[1, style, text] but bert.d_en gives float32[1, hidden, text] (line 61)",
+        "duration.d_en takes float32[1, style, text] but bert.d_en gives float32[1, hidden, text] (line 63)",
         "stages.duration declares input 'd_en' as float32[1, hidden, text], not float32[1, style, text]",
     ),
     (
         (D_EN, "d_en: §float32[1, bins, text] <- bert.d_en"),
-        "duration.d_en takes float32[1, bins, text] but bert.d_en gives float32[1, hidden, text] (line 61)",
+        "duration.d_en takes float32[1, bins, text] but bert.d_en gives float32[1, hidden, text] (line 63)",
         "stages.duration declares input 'd_en' as float32[1, hidden, text], not float32[1, bins, text]",
     ),
     (
         ("f0: float32[1, 2*frames] <-", "f0: §float32[1, 3*frames] <-"),
-        "decoder.f0 takes float32[1, 3*frames] but f0n.f0 gives float32[1, 2*frames] (line 114)",
+        "decoder.f0 takes float32[1, 3*frames] but f0n.f0 gives float32[1, 2*frames] (line 116)",
         "stages.decoder declares input 'f0' as float32[1, 2*frames], not float32[1, 3*frames]",
     ),
     (
         ("voice: voice <-", "voice: §str <-"),
-        "voice.voice takes str but input.voice gives voice (line 24)",
+        "voice.voice takes str but input.voice gives voice (line 25)",
         "stages.voice declares input 'voice' as voice, not str",
     ),
     (
         ("phonemes: str <-", "phonemes: §float32[text] <-"),
-        "tokenize.phonemes takes float32[text] but input.phonemes gives str (line 23)",
+        "tokenize.phonemes takes float32[text] but input.phonemes gives str (line 24)",
         "stages.tokenize declares input 'phonemes' as str, not float32[text]",
     ),
 ]

@@ -64,8 +64,8 @@ def test_mistake_in_a_pipe_is_shown_with_its_line(run: Run, tones_graph: Path, p
     path = pipe(tones_graph.read_bytes().replace(b"tones.audio", b"tones.audi"))
     code, _, err = run("check", path)
     where, line, caret = err.splitlines()
-    assert (code, where.startswith(f"{path}:37:16: stage 'tones' has no output 'audi'")) == (2, True)
-    assert (line, caret) == ("   37 |   audio: tones.audi", "      |                ^")
+    assert (code, where.startswith(f"{path}:38:16: stage 'tones' has no output 'audi'")) == (2, True)
+    assert (line, caret) == ("   38 |   audio: tones.audi", "      |                ^")
 
 
 def test_named_pipe_is_read_once_and_its_paths_start_in_its_folder(run: Run, tones_graph: Path) -> None:

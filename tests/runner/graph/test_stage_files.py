@@ -15,7 +15,10 @@ MODULE = "module: ./limit.py"
 TWO = LIMIT + LIMIT.replace("def limit", "def other")
 KNOWN = ", ".join(
     f"stages.{name}"
-    for name in ("align", "bert", "decoder", "duration", "f0n", "text_encoder", "tokenize", "trim", "voice")
+    for name in (
+        *("align", "bert", "decoder", "duration", "espeak", "f0n", "g2p", "letters", "lexicon", "normalize"),
+        *("text_encoder", "tokenize", "trim", "voice"),
+    )
 )
 NEVER = "; no other module is imported: put a file beside the graph, ./NAME.py, or offer an entry point"
 
