@@ -242,7 +242,7 @@ def test_arrays_of_a_run_stand_in_its_place_again(run: Run, tones_graph: Path) -
 @pytest.mark.parametrize(
     ("sides", "options", "expected"),
     [
-        (("{}", "{}"), (), "neither A nor B is a run, so give --input FILE or --phonemes TEXT"),
+        (("{}", "{}"), (), "neither A nor B is a run, so give --input FILE, --phonemes TEXT or --text TEXT"),
         (("nosuch", "{}"), SAY, "'nosuch' is neither a graph nor a run:"),
         (("reference", "reference"), SAY, "the reference takes model and graph from the other side"),
         (("{}", "reference+params.speed=2"), SAY, "nothing can be laid over the reference"),
