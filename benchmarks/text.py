@@ -14,7 +14,6 @@ import argparse
 import difflib
 import json
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -29,9 +28,8 @@ import numpy as np
 
 from benchmarks import machine
 from kokoro_run import Graph, Pipeline, RunError, RunOptions, Scope
-from training.lexicon.measure import read_sentences
+from training.lexicon.measure import read_sentences, split_words
 
-_MARKS = re.compile(r"[;:,.!?—…\"()“”\s]+")
 _ROUNDS = 9
 _TOGETHER = 20  # sentences of a paragraph
 _FRONT = ("normalize", "lexicon", "g2p")
@@ -76,7 +74,7 @@ def count_words(sentences: Sentences, ours: Sequence[str]) -> dict[str, Any]:
     """Count the words, and those that are equal; list the most frequent of the others."""
     words, different = 0, Counter[str]()
     for (_, theirs), mine in zip(sentences, ours, strict=True):
-        one, other = (_MARKS.sub(" ", each).split() for each in (mine, theirs))
+        one, other = (split_words(each) for each in (mine, theirs))
         words += len(other)
         different.update(_list_differences(one, other))
     share = 100 * (1 - different.total() / words)

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.errors import TrainingError
+from training.errors import TrainingError, reporting
 
 _TRAINERS = ("predictor", "decoder")
 
@@ -30,23 +30,19 @@ def _run(command: Sequence[str]) -> None:
         raise TrainingError(f"{' '.join(command[3:])}: ended with status {status}; give the command again to go on")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; 0, or 2 with a message."""
+@reporting
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__.partition("\n")[0])
     parser.add_argument("out", type=Path, nargs="?", default=Path("build/voice"), help="working folder (%(default)s)")
     parser.add_argument("--export", type=Path, help="folder for the model; default: the shipped model's own")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(arguments)
     corpus, out = given.out / "corpus", given.out / "model"
-    try:
-        _run(_command("corpus", corpus, "--seed", given.seed))
-        for trainer in _TRAINERS:
-            _run(_command(trainer, corpus, out, "--seed", given.seed))
-        _run(_command("export", out, *([given.export] if given.export else [])))
-    except TrainingError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
-    return 0
+    _run(_command("corpus", corpus, "--seed", given.seed))
+    for trainer in _TRAINERS:
+        _run(_command(trainer, corpus, out, "--seed", given.seed))
+    _run(_command("export", out, *([given.export] if given.export else [])))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from training.alignment import frames_of
-from training.errors import TrainingError
+from training.errors import reporting
 from training.features import at_24_khz, pitch
 from training.measures import ratio, word_errors
 from training.recogniser import Recogniser, words
@@ -57,8 +57,9 @@ def judged(speaker: Speaker, sentences: Sequence[str], recogniser: Recogniser) -
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; 0, or 2 with a message where espeak-ng is missing."""
+@reporting
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
     parser = argparse.ArgumentParser(prog="python -m training.candidates", description="Score espeak-ng voices.")
     parser.add_argument("--sentences", type=int, default=len(heldout()), help="the first so many held-out ones")
     parser.add_argument("names", nargs="*", help="candidates (default: all)")
@@ -66,15 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     recogniser = Recogniser()
     sys.stdout.write("| voice | variant | rate | mean F0, Hz | 5 to 95 % | word error rate | 95 % interval |\n")
     sys.stdout.write("| --- | --- | --- | --- | --- | --- | --- |\n")
-    try:
-        for speaker in CANDIDATES:
-            if not given.names or speaker.name in given.names:
-                sys.stdout.write(judged(speaker, heldout()[: given.sentences], recogniser) + "\n")
-                sys.stdout.flush()
-    except TrainingError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
-    return 0
+    for speaker in CANDIDATES:
+        if not given.names or speaker.name in given.names:
+            sys.stdout.write(judged(speaker, heldout()[: given.sentences], recogniser) + "\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

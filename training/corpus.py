@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 
 from training import features
 from training.alignment import FRAME_SAMPLES, SAMPLE_RATE, Segment, align, frames_of, segments
-from training.errors import TrainingError
+from training.errors import TrainingError, reporting
 from training.espeak import Espeak
 from training.sentences import sentences
 from training.speakers import SPEAKERS, Speaker
@@ -199,7 +199,8 @@ def build(
                 yield _gather([shard for shard in shards if shard.audio or not audio], path)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@reporting
+def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; 0, or 2 with a message where the corpus cannot be made."""
     parser = argparse.ArgumentParser(prog="python -m training.corpus", description="Make the training speech.")
     parser.add_argument("out", type=Path, help="folder for the files, one a voice")
@@ -208,14 +209,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2, help="processes (%(default)s)")
     given = parser.parse_args(arguments)
-    try:
-        for line in build(given.out, given.hours, given.predictor_hours, given.seed, given.workers):
-            sys.stdout.write(line + "\n")
-            sys.stdout.flush()
-    except TrainingError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
-    return 0
+    for line in build(given.out, given.hours, given.predictor_hours, given.seed, given.workers):
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

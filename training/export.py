@@ -22,7 +22,7 @@ from safetensors.numpy import save
 from runner.speech.reference import checkpoint_keys
 from training import decoder, model, predictor
 from training.checkpoint import load_mean
-from training.errors import TrainingError
+from training.errors import TrainingError, reporting
 
 # Symbols of the vocabulary that the corpus has not, and what they are read as: people paste some of them.
 UNHEARD = {
@@ -96,23 +96,19 @@ def _replace(path: Path, data: bytes) -> None:
     part.replace(path)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; 0, or 2 with a message."""
+@reporting
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
     parser = argparse.ArgumentParser(prog="python -m training.export", description="Export the trained model.")
     parser.add_argument("out", type=Path, help="the folder that the trainers wrote to")
     parser.add_argument("folder", type=Path, nargs="?", default=model.config_path().parent)
     given = parser.parse_args(arguments)
-    try:
-        digest = write(trained(given.out), given.folder)
-    except TrainingError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
+    digest = write(trained(given.out), given.folder)
     described = given.folder.with_suffix(".yaml")
     if described.exists():
         text = described.read_text(encoding="utf-8")
         described.write_text(re.sub(r"sha256: [0-9a-f]{64}", f"sha256: {digest}", text), encoding="utf-8")
     sys.stdout.write(f"{given.folder}: model.safetensors, sha256 {digest}; voices {', '.join(model.VOICES)}\n")
-    return 0
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ _FULL_SCALE = 0.999
 
 
 def word_errors(wanted: Sequence[str], heard: Sequence[str]) -> int:
-    """Words to substitute, insert and delete in `heard` to get `wanted`."""
+    """Words, or symbols of a word, to substitute, insert and delete in `heard` to get `wanted`."""
     counted = jiwer.process_words(" ".join(wanted), " ".join(heard))
     return int(counted.substitutions + counted.insertions + counted.deletions)
 

@@ -20,7 +20,7 @@ from safetensors.numpy import load_file
 from runner.speech.reference import checkpoint_keys
 from training import decoder, model, predictor
 from training.checkpoint import State
-from training.errors import TrainingError
+from training.errors import TrainingError, reporting
 
 
 def exported(folder: Path) -> Any:
@@ -60,20 +60,16 @@ def write(parts: Any, out: Path, steps: dict[str, int]) -> None:
         state.save()
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; 0, or 2 with a message."""
+@reporting
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
     parser = argparse.ArgumentParser(prog="python -m training.start", description="Go on from an exported model.")
     parser.add_argument("out", type=Path, help="the folder that the trainers are given")
     parser.add_argument("folder", type=Path, nargs="?", default=model.config_path().parent)
     parser.add_argument("--decoder", type=int, default=0, help="the step its decoder stands at (%(default)s)")
     parser.add_argument("--predictor", type=int, default=0, help="the step its predictor stands at (%(default)s)")
     given = parser.parse_args(arguments)
-    try:
-        write(exported(given.folder), given.out, {decoder.FILE: given.decoder, predictor.FILE: given.predictor})
-    except TrainingError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
-    return 0
+    write(exported(given.folder), given.out, {decoder.FILE: given.decoder, predictor.FILE: given.predictor})
 
 
 if __name__ == "__main__":

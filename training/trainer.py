@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
-from training.errors import TrainingError
+from training.errors import reporting
 
 Train = Callable[[Path, Path, int, int, torch.device], None]
 """`train(corpus, out, steps, seed, device)`"""
 
 
-def main(name: str, train: Train, steps: int, arguments: Sequence[str] | None) -> int:
+@reporting
+def main(name: str, train: Train, steps: int, arguments: Sequence[str] | None) -> None:
     """Train on the GPU, where there is one, or on the CPU; 0, or 2 with a message."""
     parser = argparse.ArgumentParser(prog=f"python -m training.{name}", description=f"Train the {name}.")
     parser.add_argument("corpus", type=Path)
@@ -27,9 +27,4 @@ def main(name: str, train: Train, steps: int, arguments: Sequence[str] | None) -
     torch.set_num_threads(given.threads)
     given.out.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        train(given.corpus, given.out, given.steps, given.seed, device)
-    except TrainingError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
-    return 0
+    train(given.corpus, given.out, given.steps, given.seed, device)

@@ -14,6 +14,7 @@ from runner.graph.contracts import read_contract
 from stages.text.chunks import CHUNKS
 from stages.text.spelling import GAP, LETTERS, decode, encode
 from tests.stages.spelled import build_letters, run_ids, score
+from training.measures import word_errors
 
 STAGE = "stages.letters"
 SAMPLE = Path(__file__).parent / "text" / "heldout_words.tsv"
@@ -70,21 +71,11 @@ def test_words_held_out_of_training_are_within_the_bars(letters: Pipeline) -> No
         for want, got in zip(
             expected, decode(words, score(letters, words, british=dialect == "gb").tolist()), strict=True
         ):
-            edits += count_edits(want, got)
+            edits += word_errors(want, got)
             wrong += want != got
             symbols += len(want)
     assert edits / symbols <= PHONEME_BAR
     assert wrong / len(rows) <= WORD_BAR
-
-
-def count_edits(expected: str, got: str) -> int:
-    """Count the least edits, by their definition: those of the shorter beginnings, and one or none more."""
-    table = {(i, j): i + j for i in range(len(expected) + 1) for j in range(len(got) + 1)}
-    for i, symbol in enumerate(expected, 1):
-        for j, other in enumerate(got, 1):
-            change = table[i - 1, j - 1] + (symbol != other)
-            table[i, j] = min(change, table[i - 1, j] + 1, table[i, j - 1] + 1)
-    return table[len(expected), len(got)]
 
 
 def test_weights_are_small() -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from training.letters.alignment import Aligner
-from training.letters.evaluate import count_edits, measure
+from training.letters.evaluate import measure
 from training.letters.lexicon import Entry
 from training.letters.stems import hold_out, stems
+from training.measures import word_errors
 
 WORDS = {
     "cat": "kˈæt", "act": "ˈækt", "tack": "tˈæk", "phase": "fˈAz", "phone": "fˈOn", "graph": "ɡɹˈæf", "tax": "tˈæks",
@@ -67,7 +68,7 @@ def test_no_stem_of_a_word_held_out_is_learned() -> None:
     [("kˈæt", "kˈæt", 0), ("kˈæt", "kæt", 1), ("kˈæt", "", 4), ("ab", "ba", 2), ("", "ab", 2)],
 )
 def test_edits_are_counted(expected: str, got: str, edits: int) -> None:
-    assert count_edits(expected, got) == edits
+    assert word_errors(expected, got) == edits
 
 
 def test_errors_are_shares_of_phonemes_and_of_words() -> None:

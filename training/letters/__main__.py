@@ -13,14 +13,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.errors import TrainingError
+from training.errors import reporting
 from training.letters import evaluate, export, prepare, trainer
 
 _FOLDER = Path("build/letters")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; 0, or 2 with a message."""
+@reporting
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
     parser = argparse.ArgumentParser(prog="python -m training.letters", description=__doc__.partition("\n")[0])
     parser.add_argument("step", choices=["prepare", "train", "evaluate", "export"])
     parser.add_argument("--folder", type=Path, default=_FOLDER, help="working folder (%(default)s)")
@@ -29,19 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=1, help="of training (%(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(arguments)
-    try:
-        if given.step == "prepare":
-            prepare.prepare(given.wheel or Path("misaki-0.9.4-py3-none-any.whl"), given.folder, given.seed)
-        elif given.step == "train":
-            trainer.train(given.folder, given.steps, given.threads, given.seed)
-        elif given.step == "evaluate":
-            sys.stdout.write(evaluate.report(trainer.load(given.folder), given.folder))
-        else:
-            export.export(trainer.load(given.folder), given.folder)
-    except TrainingError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
-    return 0
+    if given.step == "prepare":
+        prepare.prepare(given.wheel or Path("misaki-0.9.4-py3-none-any.whl"), given.folder, given.seed)
+    elif given.step == "train":
+        trainer.train(given.folder, given.steps, given.threads, given.seed)
+    elif given.step == "evaluate":
+        sys.stdout.write(evaluate.report(trainer.load(given.folder), given.folder))
+    else:
+        export.export(trainer.load(given.folder), given.folder)
 
 
 if __name__ == "__main__":

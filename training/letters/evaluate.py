@@ -17,6 +17,7 @@ from stages.text.spelling import decode, encode
 from training.letters.lexicon import Entry
 from training.letters.prepare import HELD_OUT, read_entries
 from training.letters.tagger import Tagger
+from training.measures import word_errors
 
 NAMES = Path(__file__).with_name("names.txt")
 _STRESS = re.compile("[ˈˌ]")
@@ -44,18 +45,8 @@ def measure(entries: Sequence[Entry], said: Sequence[str]) -> Errors:
 
 
 def _rates(pairs: Sequence[tuple[str, str]]) -> tuple[float, float]:
-    edits = [count_edits(expected, got) for expected, got in pairs]
+    edits = [word_errors(expected, got) for expected, got in pairs]  # a symbol in place of a word
     return sum(edits) / sum(len(expected) for expected, _ in pairs), sum(map(bool, edits)) / len(edits)
-
-
-def count_edits(expected: str, got: str) -> int:
-    """Count the symbols to insert, delete or replace between the two, at the least."""
-    row = list(range(len(got) + 1))
-    for i, symbol in enumerate(expected, 1):
-        diagonal, row[0] = row[0], i
-        for j, other in enumerate(got, 1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (symbol != other))
-    return row[-1]
 
 
 @torch.no_grad()

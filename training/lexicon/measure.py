@@ -53,6 +53,11 @@ def read_sentences(path: Path) -> list[tuple[str, str]]:
     return [(text, phonemes) for text, _, phonemes in (each.partition("\t") for each in lines if each[:1] != "#")]
 
 
+def split_words(phonemes: str) -> list[str]:
+    """Split phonemes into those of words."""
+    return _MARKS.sub(" ", phonemes).split()
+
+
 def tokenise(text: str) -> list[Token]:
     """The words and marks of a text without figures."""
     return [
@@ -71,7 +76,7 @@ def compare(sentences: Sequence[tuple[str, str]], pronouncer: Pronouncer, choose
         pairs = zip(tokens, spoken, strict=True)
         ours = [(token.text, join(parts) or UNKNOWN) for token, parts in pairs if token.kind != "mark"]
         words += len(ours)
-        differences.update(_differences(ours, _MARKS.sub(" ", phonemes).split()))
+        differences.update(_differences(ours, split_words(phonemes)))
     return Comparison(words, differences)
 
 
