@@ -17,7 +17,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from runner.batch.rows import Row
+    from runner.batch.rows import Layout, Row
     from runner.cache.cache import Cache
     from runner.engine.options import RunOptions
     from runner.engine.record import RunRecord
@@ -155,11 +155,20 @@ class Settings:
 
     def find_pause(self, graph: Graph) -> float:
         """Find the silence between two rows [s]."""
-        from runner.cli.inputs import takes_prose
+        from runner.batch.rows import PARAGRAPHS
 
         if self.pause is not None:
             return self.pause
-        return _PARAGRAPH_PAUSE_S if takes_prose(graph) and not (self.ids or self.lines) else _LINE_PAUSE_S
+        return _PARAGRAPH_PAUSE_S if self._find_layout(graph) == PARAGRAPHS else _LINE_PAUSE_S
+
+    def _find_layout(self, graph: Graph) -> Layout:
+        """Find what a row is."""
+        from runner.batch import rows
+        from runner.cli.inputs import takes_prose
+
+        if self.ids:
+            return rows.IDS
+        return rows.PARAGRAPHS if takes_prose(graph) and not self.lines else rows.LINES
 
     def check_source(self) -> None:
         """Check that no two options give the rows, and that --ids has lines to take them from.
@@ -186,17 +195,15 @@ class Settings:
             UsageError: the graph takes text, and the option is for phonemes; or the other way round.
         """
         from runner.batch import rows
-        from runner.cli.inputs import check_option, takes_prose
+        from runner.cli.inputs import check_option
 
         if self.source is None and self.phonemes is None and self.text is None:
             yield None
             return
         check_option(graph, self)
-        prose = takes_prose(graph) and not self.lines
-        layout = rows.IDS if self.ids else rows.PARAGRAPHS if prose else rows.LINES
         option, text = ("--phonemes", self.phonemes) if self.text is None else ("--text", self.text)
         open_rows = rows.stream_rows if once else rows.open_rows
-        with open_rows(self.source, text, option, layout) as found:
+        with open_rows(self.source, text, option, self._find_layout(graph)) as found:
             yield found
 
     def open_cache(self) -> Cache | None:
