@@ -51,11 +51,10 @@ def check_stages(sources: Iterable[str], checkpoint: Checkpoint | None, dims: Di
         with name_stage_in_errors(source, target), target:
             module = find_class(source)(dims)
             own = _open_own(module, source)
-            taken = own or checkpoint
-            if taken is not None:
+            if own is not None or checkpoint is not None:
                 _refuse_unpacked(source, list_unpacked(module))
                 for name, shape in list_tensors(module):
-                    _take(module, source, taken, name, shape)
+                    _take(module, source, checkpoint, own, name, shape)
             if own is not None:
                 own.finish()
             counts[source] = len(list(module.named_parameters()))
@@ -80,7 +79,7 @@ def pack(module: nn.Module, source: str, checkpoint: Checkpoint | None, names: S
     Raises:
         BuildError: the stage takes a tensor that its contract does not name, or no layer packs a parameter.
     """
-    arrays = pack_module(module, partial(_take, module, source, _open_own(module, source) or checkpoint))
+    arrays = pack_module(module, partial(_take, module, source, checkpoint, _open_own(module, source)))
     _refuse_unpacked(source, [name for name in names if name not in arrays])
     return {name: arrays[name] for name in names}
 
@@ -98,10 +97,13 @@ def _open_own(module: Any, source: str) -> Checkpoint | None:
     return Checkpoint.open(own[0], NO_FAMILY) if own else None
 
 
-def _take(module: Any, source: str, checkpoint: Checkpoint | None, key: str, shape: tuple[int, ...]) -> Array:
+def _take(
+    module: Any, source: str, checkpoint: Checkpoint | None, own: Checkpoint | None, key: str, shape: tuple[int, ...]
+) -> Array:
     name, weights = getattr(module, "PREFIX", "") + key, module.contract.weights
-    own = any(file.endswith(_OWN_WEIGHTS) for file in module.contract.files)
-    if checkpoint is None or not (own or is_below(name, weights)):
+    if own is not None:
+        return own.take(name, shape, source)
+    if checkpoint is None or not is_below(name, weights):
         named = f"names {', '.join(weights)}" if weights else "names none"
         raise BuildError(f"{source} takes the tensor '{name}', but `weights` of its contract {named}; add it there")
     return checkpoint.take(name, shape, source)
