@@ -13,7 +13,8 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
-from runner.speech.segments import Piece, Places, Segment
+from runner.speech.segments import Segment
+from stages.text.text_places import Piece, Places
 
 PARAGRAPH_PAUSE_S = Fraction(4, 5)
 _WORDS = re.compile(r"[^ \t\r\n]++(?: [^ \t\r\n]++)*+")  # with single spaces: nothing to collapse
@@ -160,7 +161,7 @@ class SegmentWriter:
         if not text:
             return
         last = self._pieces[-1] if self._pieces else None
-        if last is not None and last.size == last.taken and len(text) == taken and at == last.at + last.taken:
+        if last is not None and last.is_literal and len(text) == taken and at == last.at + last.taken:
             self._pieces[-1] = Piece(last.start, last.size + taken, last.at, last.taken + taken)
         else:
             self._pieces.append(Piece(self._length, len(text), at, taken))

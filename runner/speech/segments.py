@@ -8,53 +8,9 @@ A text may differ from what the row has: references are resolved, white space is
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-
-class Piece(NamedTuple):
-    """A piece of a text, and what it stands for in the row.
-
-    Attributes:
-        start, size: its characters in the text, at least one.
-        at, taken: its characters in the row. Equal sizes say that it stands there literally; it was added if there is
-            none.
-    """
-
-    start: int
-    size: int
-    at: int
-    taken: int
-
-
-@dataclass(frozen=True)
-class Places:
-    """The places of a text in the row that it is from.
-
-    Attributes:
-        pieces: in the order of the text, and of the row.
-    """
-
-    pieces: tuple[Piece, ...]
-
-    def find(self, offset: int) -> int:
-        """Find where the character at `offset` of the text begins in the row; behind the last one, where that ends."""
-        piece = self._piece(offset)
-        inside = offset - piece.start
-        if inside >= piece.size:
-            return piece.at + piece.taken
-        return piece.at + inside if piece.size == piece.taken else piece.at
-
-    def find_end(self, offset: int) -> int:
-        """Find where the text in front of `offset` ends in the row: before tags and spaces that the text leaves out."""
-        if offset <= 0:
-            return self.find(0)
-        piece = self._piece(offset - 1)
-        return piece.at + (min(offset - piece.start, piece.size) if piece.size == piece.taken else piece.taken)
-
-    def _piece(self, offset: int) -> Piece:
-        return self.pieces[max(0, bisect_right(self.pieces, offset, key=lambda piece: piece.start) - 1)]
+from stages.text.text_places import Piece, Places
 
 
 @dataclass(frozen=True)

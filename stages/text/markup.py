@@ -16,11 +16,11 @@ The text is read once; a pattern stops at the next bracket, so the time is linea
 
 from __future__ import annotations
 
-import bisect
 import re
 from typing import Literal, NamedTuple, NoReturn
 
 from stages.contract import StageError
+from stages.text.text_places import Piece, Places
 
 Manner = Literal["phonemes", "stress", "alias", "as"]
 LEVELS = ("+2", "+1", "-1", "-2")
@@ -54,54 +54,36 @@ class Span(NamedTuple):
     column: int
 
 
-class _Piece(NamedTuple):
-    """A part of the plain text: characters of the user's text as they are, or other ones in place of `begin` to `end`.
-
-    Attributes:
-        start: its offset in the plain text.
-        begin, end: its place in the user's text.
-        replaced: whether the characters are other ones.
-    """
-
-    start: int
-    begin: int
-    end: int
-    replaced: bool
-
-
 class MarkedText:
     """A plain text with the spans that markup is about, and the places of both in the user's text.
 
     Attributes:
         text: what is spoken, without markup.
         spans: in their order, none over another.
+        places: of the plain text in the user's.
     """
 
     def __init__(self) -> None:
         self.text, self.spans = "", list[Span]()
+        self.places = Places(())
         self._texts: list[str] = []
-        self._pieces: list[_Piece] = []
-        self._starts: list[int] = []
+        self._pieces: list[Piece] = []
         self._length = 0
 
     def find_place(self, start: int, end: int) -> tuple[int, int]:
         """Find the place in the user's text of what is at `start` to `end` in the plain text."""
-        first, last = self._find_piece(start), self._find_piece(max(start, end - 1))
-        return (
-            first.begin if first.replaced else first.begin + start - first.start,
-            last.end if last.replaced else last.begin + end - last.start,
-        )
-
-    def _find_piece(self, offset: int) -> _Piece:
-        return self._pieces[bisect.bisect_right(self._starts, offset) - 1]
+        return self.places.find(start), self.places.find_end(end)
 
     def _add(self, text: str, begin: int, end: int, *, replaced: bool = False) -> None:
         """Add characters that stand for `begin` to `end` of the user's text."""
         if text:
-            self._pieces.append(_Piece(self._length, begin, end, replaced))
-            self._starts.append(self._length)
+            self._pieces.append(Piece(self._length, len(text), begin, end - begin, replaced))
             self._texts.append(text)
             self._length += len(text)
+
+    def _finish(self) -> None:
+        self.text = "".join(self._texts)
+        self.places = Places(tuple(self._pieces) or (Piece(0, 0, 0, 0),))
 
 
 def read_markup(text: str) -> MarkedText:
@@ -122,9 +104,7 @@ def read_markup(text: str) -> MarkedText:
             _add_span(marked, found, *read)
             at = found.end()
     marked._add(text[at:], at, len(text))
-    marked.text = "".join(marked._texts)
-    if not marked._pieces:
-        marked._pieces, marked._starts = [_Piece(0, 0, 0, False)], [0]
+    marked._finish()
     return marked
 
 

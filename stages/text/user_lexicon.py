@@ -22,6 +22,7 @@ from stages.text.abbreviations import ends_sentence, ends_text
 from stages.text.endings import Ending, add_ending
 from stages.text.given_phonemes import PhonemeError, read_phonemes
 from stages.text.languages import find_language
+from stages.text.markup import shorten
 
 _KEPT = 4  # lexicons in memory
 _LONGEST = 200  # characters of a word
@@ -30,7 +31,6 @@ _NO_PLURALS = frozenset({"does"})
 _RUN = re.compile(r"\s+|(?:[^\W_][\u0300-\u036f]*)+|.", re.DOTALL)
 _APOSTROPHES = str.maketrans("’‘ʼ", "'''")
 _GLUE = frozenset("@_")  # symbols that make one name of what is beside them
-_WORDS_SHOWN = 40
 
 
 class LexiconError(ValueError):
@@ -180,9 +180,8 @@ def read_lexicon(content: str, symbols: str, lang: str) -> UserLexicon:
 def _read_line(number: int, line: str, symbols: Collection[str], lang: str) -> tuple[tuple[str, ...], str]:
     """Read a word and its phonemes."""
     word, tab, phonemes = line.partition("\t")
-    shown = line if len(line) <= _WORDS_SHOWN else f"{line[:_WORDS_SHOWN]}…"
     if not tab:
-        raise LexiconError(number, f"no tab in '{shown}'; expected a word, a tab and its phonemes")
+        raise LexiconError(number, f"no tab in '{shorten(line)}'; expected a word, a tab and its phonemes")
     if not word.strip():
         raise LexiconError(number, "no word in front of the tab; expected a word, a tab and its phonemes")
     if len(word) > _LONGEST:
