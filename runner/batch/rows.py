@@ -17,6 +17,7 @@ An input may be read more than once, with only the line at hand in memory: a pip
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import re
@@ -64,7 +65,7 @@ class Row:
     id: str | None = None
     fault: str = ""
 
-    @property
+    @functools.cached_property
     def text(self) -> str:
         """The line without its id, or the paragraph.
 

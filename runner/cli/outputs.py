@@ -173,12 +173,12 @@ class OutputPlaces:
 
     def _make_audio(self, graph: Graph, target: Target, is_only: bool) -> Destination[Any] | PcmDestination:
         from runner.speech.audio_output import AudioWriter
-        from runner.speech.line_runner import makes_phonemes
+        from runner.speech.line_runner import find_front
 
         settings = self._settings
         writer = AudioWriter(
             *(target.name, graph.audio[target.name], settings.subtype, settings.find_pause(graph)),
-            is_text=makes_phonemes(graph),
+            is_text=bool(find_front(graph)),
         )
         side = settings.timestamps if not self._audio else None
         if target.path is not None and is_stream(target.path):

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from runner.errors import RunError
+from runner.speech.mark_values import name_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,16 +31,7 @@ def placing_errors(find: Callable[[int], int], row: Row) -> Iterator[None]:
         yield
     except RunError as error:
         message = str(error)
-        moved = _COLUMN.sub(lambda match: spell_place(find(int(match[1]) - 1), row), message)
+        moved = _COLUMN.sub(lambda match: name_place(row.text, find(int(match[1]) - 1), row.number), message)
         if moved == message:
             raise
         raise RunError(moved) from error
-
-
-def spell_place(offset: int, row: Row) -> str:
-    """Spell a place of a row: its column; in a row of several lines, the line of the file and the column there."""
-    text = row.text
-    begin = text.rfind("\n", 0, offset) + 1
-    column = f"column {offset - begin + 1}"
-    line = row.number + text.count("\n", 0, begin)
-    return f"line {line}, {column}" if "\n" in text else column

@@ -27,9 +27,9 @@ from runner.speech.error_places import placing_errors
 from runner.speech.line_warnings import LineWarnings
 from runner.speech.model import VOICE_TYPE, model_dims
 from runner.speech.pieces import ChunkPiece, PausePiece, put_pauses
+from runner.speech.row_words import find_words, place_words
 from runner.speech.script import read_script
 from runner.speech.split import Chunk, is_word_symbol, split
-from runner.speech.word_places import PORT, place_words
 from stages.dims import END_TOKENS
 from stages.text.espeak import ESPEAK, KOKORO, Alphabet, find_alphabet
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from runner.engine.pipeline import Pipeline, Result
     from runner.engine.run_state import RunState
     from runner.graph.types import Graph, StageSpec
-    from runner.speech.script import Segment
+    from runner.speech.segments import Segment
 
 PHONEMES = "phonemes"  # the port of a tokenizer that takes the text to be cut
 _ALPHABET = "alphabet"  # the parameter that names the alphabet of the lines
@@ -67,10 +67,10 @@ def find_cut(graph: Graph) -> Ref | None:
     return next(iter(sources)) if len(sources) == 1 else None
 
 
-def makes_phonemes(graph: Graph) -> bool:
-    """Whether stages of the graph make the phonemes, of rows that are text."""
+def find_front(graph: Graph) -> list[StageSpec]:
+    """Find the stages that make the phonemes, of rows that are text; none where the graph takes phonemes."""
     cut = find_cut(graph)
-    return cut is not None and cut.stage != GRAPH_INPUTS
+    return [] if cut is None else find_needed(graph, [cut], ())
 
 
 def _find_alphabet(name: str) -> Alphabet | None:
@@ -99,7 +99,7 @@ class LineRunner(BaseRowRunner[PartT]):
         self._vocab: Mapping[str, int] = pipeline.config.get(_VOCABULARY, {})
         self._dims = model_dims(pipeline)
         self._cut = find_cut(graph)
-        self._in_front = [] if self._cut is None else find_needed(graph, [self._cut], ())
+        self._in_front = find_front(graph)
         self._builds_in_front = any(spec.is_library for spec in self._in_front)
         forced = options.scope.find_forced(graph)
         self._forced_in_front = forced.intersection(spec.name for spec in self._in_front)
@@ -107,14 +107,13 @@ class LineRunner(BaseRowRunner[PartT]):
         # A fixed size is no limit to cut at: cutting would change the audio, and a fixed size promises not to.
         bounds = [] if text is None or text.static else [text.max]
         self._input = None if lines is None else Ref(GRAPH_INPUTS, lines)
-        words = None if self._cut is None or self._cut.stage == GRAPH_INPUTS else Ref(self._cut.stage, PORT)
-        self._words = words if words is not None and PORT in graph.stages[words.stage].outputs else None
+        self._words = None if self._cut is None else find_words(graph, self._cut)
         self._voices: dict[str, Any] = {}
-        self._warnings = LineWarnings(KOKORO if self._alphabet is None else ESPEAK, phonemes=not makes_phonemes(graph))
+        self._warnings = LineWarnings(KOKORO if self._alphabet is None else ESPEAK, phonemes=not self._in_front)
         self._limit = min([self._dims.text_max, *bounds]) - END_TOKENS
 
     def check(self, row: Row) -> None:
-        if self._input is not None and (self._cut == self._input or makes_phonemes(self._pipeline.graph)):
+        if self._input is not None and (self._in_front or self._cut == self._input):
             self._warnings.look(row)
         super().check(row)
 
@@ -137,10 +136,8 @@ class LineRunner(BaseRowRunner[PartT]):
     def _pieces(self, row: Row, *, checks: bool = False) -> list[Piece]:
         last = self._options.scope.until or self._options.scope.only
         ends_in_front = any(spec.name == last for spec in self._in_front)
-        if self._cut is None or ends_in_front or str(self._cut) in self._options.override:
+        if not self._in_front or ends_in_front or str(self._cut) in self._options.override:
             return self._planned_pieces(row)
-        if self._cut.stage == GRAPH_INPUTS:
-            return self._cut_row(row, lambda segment, _: self._cut_line(row, segment))
         pieces = self._cut_row(row, lambda segment, begin: self._cut_text(row, segment, begin, checks=checks))
         if not pieces and not checks:
             _LOG.warning("%s: nothing in it is spoken", row.label)
@@ -148,8 +145,8 @@ class LineRunner(BaseRowRunner[PartT]):
 
     def _planned_pieces(self, row: Row) -> list[Piece]:
         if self._cut is not None and self._cut.stage == GRAPH_INPUTS:
-            return self._cut_row(row, lambda segment, _: self._cut_line(row, segment))
-        return self._cut_row(row, lambda segment, _: [self._piece_of(row, segment)])
+            return self._cut_row(row, lambda segment, _: self._cut_line(segment))
+        return self._cut_row(row, lambda segment, _: [self._piece_of(segment)])
 
     def _cut_row(self, row: Row, cut: Callable[[Segment, int], list[ChunkPiece]]) -> list[Piece]:
         """Cut the segments of a row, by a function that is given a segment and the phonemes before it."""
@@ -169,20 +166,19 @@ class LineRunner(BaseRowRunner[PartT]):
                 begin = max([begin, *(piece.chunk.offset + len(piece.chunk.phonemes) + 1 for piece in found)])
         return put_pauses(pieces)
 
-    def _piece_of(self, row: Row, segment: Segment) -> ChunkPiece:
+    def _piece_of(self, segment: Segment) -> ChunkPiece:
         """Make the piece of a whole segment."""
         assert self._lines is not None
-        whole = self._whole(row)
-        inputs = {**whole.inputs, self._lines: segment.text, **self._find_voice(segment)}
+        inputs = {**self._inputs, self._lines: segment.text, **self._find_voice(segment)}
         return ChunkPiece(inputs, params=self._find_params(segment), places=segment.places)
 
     def _split(self, phonemes: str) -> list[Chunk]:
         return split(phonemes, self._vocab, self._limit, alphabet=self._alphabet, skip_unknown=self._skip_unknown)
 
-    def _cut_line(self, row: Row, segment: Segment) -> list[ChunkPiece]:
+    def _cut_line(self, segment: Segment) -> list[ChunkPiece]:
         """Cut a segment that is of phonemes."""
         assert self._cut is not None
-        whole = self._piece_of(row, segment)
+        whole = self._piece_of(segment)
         chunks = self._split(str(whole.inputs.get(self._cut.port, "")))
         return [
             dataclasses.replace(
@@ -198,7 +194,7 @@ class LineRunner(BaseRowRunner[PartT]):
 
         One chunk needs no override, unless the stage would run a second time.
         """
-        whole, cut = self._piece_of(row, segment), self._cut
+        whole, cut = self._piece_of(segment), self._cut
         assert cut is not None
         front = self._check_front(row, whole, cut) if checks else self._run_front(row, whole, cut)
         if front is None:

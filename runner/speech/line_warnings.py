@@ -20,8 +20,6 @@ _ESPEAK = (
     "phonemes of espeak-ng, which has two letters where Kokoro has one (eɪ A, oʊ O, tʃ ʧ): "
     "params.alphabet=espeak reads them"
 )
-
-
 _SSML = "SSML, but it does not begin with <speak>, so its tags are spoken as text"
 
 

@@ -10,7 +10,6 @@ The marks between segments stay, so that the phonemes are spoken as the text is.
 from __future__ import annotations
 
 import dataclasses
-import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +20,9 @@ from runner.graph.selection import Scope
 from runner.graph.types import GRAPH_INPUTS, Ref
 from runner.speech.error_places import placing_errors
 from runner.speech.line_runner import find_cut
-from runner.speech.script import is_ssml, read_script
+from runner.speech.row_words import cut_word, find_words
+from runner.speech.script import read_script
 from runner.speech.split import is_word_symbol
-from runner.speech.word_places import PORT
-from stages.contract import parse_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,10 +30,9 @@ if TYPE_CHECKING:
     from runner.batch.rows import Row
     from runner.engine.pipeline import Pipeline
     from runner.graph.types import Graph
-    from runner.speech.script import Segment
+    from runner.speech.segments import Segment
 
 _SOURCES = "sources"
-_WORDS_TYPE = parse_type("int64[words, 4]")
 _DEFAULT = RunOptions()
 
 
@@ -105,7 +102,7 @@ class Phonemizer:
             raise RunError(f"{graph.path} has no input that takes text")
         self._pipeline, self._inputs, self._lines = pipeline, dict(inputs), lines
         self._port = find_phonemes(graph)
-        self._tells_words = graph.stages[self._port.stage].outputs.get(PORT) == _WORDS_TYPE
+        self._words = find_words(graph, self._port)
         self._options = dataclasses.replace(options, scope=Scope(until=self._port.stage, refresh=options.scope.refresh))
 
     def read(self, row: Row) -> SpokenRow:
@@ -127,28 +124,22 @@ class Phonemizer:
                     if any(map(is_word_symbol, phonemes)):  # no other segment is spoken
                         pieces.append(phonemes)
                     words += own
-            return SpokenRow(row, " ".join(filter(None, pieces)), words if self._tells_words else None)
+            return SpokenRow(row, " ".join(filter(None, pieces)), None if self._words is None else words)
 
     def _read_segment(self, row: Row, segment: Segment) -> tuple[str, list[SpokenWord]]:
         options = dataclasses.replace(self._options, label=row.label)
         found = self._pipeline.run({**self._inputs, self._lines: segment.text}, options)
         phonemes = str(found[str(self._port)])
-        return phonemes, self._read_words(row.text, segment, phonemes, found) if self._tells_words else []
+        return phonemes, [] if self._words is None else list(self._read_words(row.text, segment, found))
 
-    def _read_words(self, text: str, segment: Segment, phonemes: str, found: Mapping[str, Any]) -> list[SpokenWord]:
-        outputs = self._pipeline.graph.stages[self._port.stage].outputs
-        places = found[str(Ref(self._port.stage, PORT))].tolist()
-        sources: Iterator[str | None] = iter(
-            str(found[str(Ref(self._port.stage, _SOURCES))]).split() if _SOURCES in outputs else [None] * len(places)
-        )
-        spell = html.unescape if is_ssml(text) else str
-        words = []
-        for (start, end, first, last), source in zip(places, sources, strict=True):
-            begin = segment.places.find(start)
-            words.append(
-                SpokenWord(spell(text[begin : segment.places.find_end(end)]), begin + 1, phonemes[first:last], source)
-            )
-        return words
+    def _read_words(self, text: str, segment: Segment, found: Mapping[str, Any]) -> Iterator[SpokenWord]:
+        outputs, phonemes = self._pipeline.graph.stages[self._port.stage].outputs, str(found[str(self._port)])
+        rows = found[str(self._words)].tolist()
+        sources: list[str | None] = [None] * len(rows)
+        if _SOURCES in outputs:
+            sources = [*str(found[str(Ref(self._port.stage, _SOURCES))]).split()]
+        for (start, end, first, last), source in zip(rows, sources, strict=True):
+            yield SpokenWord(*cut_word(text, segment.places, start, end), phonemes[first:last], source)
 
 
 def _spell_marks(segment: Segment, voice: str | None, rate: float) -> Iterator[str]:

@@ -16,8 +16,8 @@ from runner.speech.split import Chunk
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runner.speech.script import Places
-    from runner.speech.word_places import Word
+    from runner.speech.row_words import Word
+    from stages.text.text_places import Places
 
 _EDGE_S = 0.1
 

@@ -8,11 +8,10 @@ import numpy as np
 
 from runner.errors import RunError
 from runner.files.locate import install_command
-from runner.graph.selection import find_needed
 from runner.inspect.sides import choose_inputs
 from runner.model.checkpoint import Checkpoint
 from runner.model.packages import find_checkpoint
-from runner.speech.line_runner import find_cut
+from runner.speech.line_runner import find_front
 from stages.families import find_family
 
 if TYPE_CHECKING:
@@ -49,8 +48,7 @@ class ReferenceSide:
             raise RunError(f"{other.graph.path}: the graph has no model, and the reference is one of a model")
         shapes = reference.checkpoint_keys(reference.build_model(config))
         self._reference = reference.Reference(config, read_weights(model, shapes))
-        cut = find_cut(self.graph)
-        self._front = {spec.name for spec in ([] if cut is None else find_needed(self.graph, [cut], ()))}
+        self._front = {spec.name for spec in find_front(self.graph)}
         stages = {name: spec for name, spec in self.graph.stages.items() if name not in self._front}
         unknown = [name for name, spec in stages.items() if not self._reference.has(_source(spec))]
         if unknown:

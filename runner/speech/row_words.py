@@ -14,8 +14,10 @@ import html
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
+from runner.graph.types import Ref
 from runner.speech.script import is_ssml
 from runner.speech.timestamps import WordSpan
+from stages.contract import parse_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,10 +25,12 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from runner.speech.script import Places
+    from runner.graph.types import Graph
     from runner.speech.timestamps import Span
+    from stages.text.text_places import Places
 
-PORT = "words"
+_PORT = "words"
+_TYPE = parse_type("int64[words, 4]")
 
 
 class Word(NamedTuple):
@@ -44,6 +48,25 @@ class Word(NamedTuple):
     end: int
 
 
+def find_words(graph: Graph, phonemes: Ref) -> Ref | None:
+    """Find the port that tells the words of `phonemes`, which its stage gives beside them; None if there is none."""
+    stage = graph.stages.get(phonemes.stage)
+    return Ref(phonemes.stage, _PORT) if stage is not None and stage.outputs.get(_PORT) == _TYPE else None
+
+
+def cut_word(text: str, places: Places, start: int, end: int) -> tuple[str, int]:
+    """Cut a word out of a row, as a person reads it; gives its column, too.
+
+    Args:
+        text: the row.
+        places: of the stage's text in it.
+        start, end: of the word in the stage's text.
+    """
+    first = places.find(start)
+    word = text[first : places.find_end(end)]
+    return html.unescape(word) if is_ssml(text) else word, first + 1
+
+
 def place_words(rows: npt.NDArray[np.int64], places: Places, text: str, before: int) -> list[Word]:
     """Place the words that a stage gave.
 
@@ -53,12 +76,10 @@ def place_words(rows: npt.NDArray[np.int64], places: Places, text: str, before: 
         text: the row.
         before: phonemes of the row before those of the stage.
     """
-    read = html.unescape if is_ssml(text) else str
     words = []
-    for (start, end), same in groupby(rows.tolist(), lambda row: (row[0], row[1])):
+    for place, same in groupby(rows.tolist(), lambda row: (row[0], row[1])):
         found = list(same)
-        first, last = places.find(start), places.find_end(end)
-        words.append(Word(read(text[first:last]), first + 1, before + found[0][2], before + found[-1][3]))
+        words.append(Word(*cut_word(text, places, *place), before + found[0][2], before + found[-1][3]))
     return words
 
 

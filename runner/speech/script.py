@@ -23,12 +23,10 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from runner.errors import RunError
 from runner.speech.mark_values import name_place, read_pause, read_rate, read_voice, shorten
-from runner.speech.segments import Piece, Places, Segment, cut_literally
+from runner.speech.segments import Segment, cut_literally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-__all__ = ["Piece", "Places", "Segment", "is_ssml", "read_script"]
 
 _SPACES = " \t\r\n"
 _ELEMENT = re.compile(r"<(?:break|emphasis|phoneme|prosody|say-as|sub)\b[^<>]*+>")

@@ -18,9 +18,9 @@ from runner.graph.types import Graph, Ref
 from runner.speech import timestamps
 from runner.speech.line_runner import LineRunner, find_tokenizers
 from runner.speech.pieces import ChunkPiece, PausePiece
+from runner.speech.row_words import time_words
 from runner.speech.split import join_edges
 from runner.speech.timestamps import WordSpan
-from runner.speech.word_places import time_words
 from stages.contract import parse_type
 from stages.dims import SAMPLE_RATE_HZ
 from stages.symbols import normalise
@@ -112,6 +112,8 @@ class Speaker(LineRunner[Part]):
         found = _durations(graph)
         super().__init__(pipeline, inputs, lines, dataclasses.replace(options, retain=options.retain | set(found)))
         self._timed = timed
+        if not timed:
+            self._words = None  # of which nobody asks the times
         self._durations = found[0] if len(found) == 1 else None
         self._is_declared = graph.tree.get("outputs", self.main, "rate") is not None
 

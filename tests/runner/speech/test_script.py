@@ -10,7 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runner.errors import RunError
-from runner.speech.script import Segment, is_ssml, read_script
+from runner.speech.script import is_ssml, read_script
+from runner.speech.segments import Segment
 
 SPOKEN: dict[str, list[tuple[str, str | None, float, float]]] = {  # row -> text, voice, rate, pause
     "": [("", None, 1, 0)],

@@ -12,7 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runner.errors import RunError
-from runner.speech.script import Segment, read_script
+from runner.speech.script import read_script
+from runner.speech.segments import Segment
 from runner.speech.ssml_tags import ATTRIBUTES
 from runner.speech.ssml_values import MANNERS, RATES, STRENGTHS
 
