@@ -1,7 +1,7 @@
 """The places of a text in the one that it was made of: markup is taken out, references are resolved, words replaced.
 
-    user's text   Say [Kokoro](/kəkˈɔɹO/), Fish &amp; chips
-    text          Say Kokoro, Fish & chips                       Kokoro: 5 to 11, &: 30 to 35
+user's text   Say [Kokoro](/kəkˈɔɹO/), Fish &amp; chips
+text          Say Kokoro, Fish & chips                       Kokoro: 5 to 11, &: 30 to 35
 """
 
 from __future__ import annotations
