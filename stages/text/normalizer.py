@@ -17,6 +17,7 @@ from stages.text.figures import LEADING, find_figure, read_run
 from stages.text.fixed_parts import Fixed, hide, touches_word
 from stages.text.marks import MarkReader, find_joined
 from stages.text.money import CURRENCIES
+from stages.text.numbers import spell_digits
 from stages.text.romans import ROMANS, SMALL_ROMANS, begins_heading, read_roman, read_small_roman
 from stages.text.rules import END, Words
 from stages.text.speech import Note, Speech
@@ -27,7 +28,6 @@ from stages.text.units import find_rate
 _PLAIN = re.compile(r"(\s*+)([A-Za-z]++(?:['’][A-Za-z]++)?)(?=[\s,;!?]|\Z)")
 _WORD = re.compile(r"[A-Za-z]++(?:['’][A-Za-z]++)*+")
 _SPACE = re.compile(r"\s++")
-_OTHER_DIGIT = re.compile(r"(?![0-9])\d")
 _DOTTED = re.compile(rf"(?:[A-Za-z]\.){{1,8}}[A-Za-z]{END}\.?|(?:[A-Za-z]\.){{2,8}}{END}")
 _DOTTED_NAME = re.compile(r"(?:Ph\.D|M\.Sc|B\.Sc|Ed\.D|Lt\.Col)\b\.?")
 _POSSESSIVE = re.compile(r"(?<=[0-9A-Za-z%])['’]s(?!\w)")
@@ -63,8 +63,7 @@ def normalise(
     Returns:
         Words and marks in the order of the text. Words of other scripts are left as they are.
     """
-    if not text.isascii():  # length and places stay
-        text = _OTHER_DIGIT.sub(lambda match: str(int(match[0])), text)
+    text = spell_digits(text)
     hidden = [part for part in fixed if touches_word(text, part)]
     reader = Normalizer(hide(text, hidden), british)
     reader.read(text, fixed)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+_OTHER_DIGIT = re.compile(r"(?![0-9])\d")
 # The numbers below twenty have names of their own; the place in the table is the number.
 ONES = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
@@ -18,6 +21,11 @@ ORDINALS = {
 }  # fmt: skip
 
 LONGEST = 3 * len(SCALES)  # digits: a longer number is read digit by digit
+
+
+def spell_digits(text: str) -> str:
+    """Spell the digits of every script as 0 to 9; all characters keep their places."""
+    return text if text.isascii() else _OTHER_DIGIT.sub(lambda match: str(int(match[0])), text)
 
 
 def read_cardinal(number: int, british: bool = False) -> list[str]:

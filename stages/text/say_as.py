@@ -17,7 +17,7 @@ from collections.abc import Callable
 from stages.text.addresses import ADDRESS_SYMBOLS
 from stages.text.dates import FIGURE_DATE_RULES, MONTHS
 from stages.text.normalizer import normalise
-from stages.text.numbers import LONGEST, ONES, read_digits, read_number, read_ordinal, read_year
+from stages.text.numbers import LONGEST, ONES, read_digits, read_number, read_ordinal, read_year, spell_digits
 from stages.text.phones import read_groups
 from stages.text.rules import Context, Words
 from stages.text.symbols import GREEK, SYMBOLS
@@ -96,12 +96,7 @@ def read_as(text: str, kind: str, british: bool) -> Words:
         hint = f"did you mean as:{close[0]}?" if close else f"expected one of {', '.join(READERS)}"
         raise ValueError(f"no kind 'as:{kind}'; {hint}")
     read, expected = READERS[kind]
-    words = read(_spell_digits(text), british)
+    words = read(spell_digits(text), british)
     if not words:
         raise ValueError(f"'{text}' is not of the kind 'as:{kind}'; expected {expected}")
     return words
-
-
-def _spell_digits(text: str) -> str:
-    """Spell the digits of every script as 0 to 9."""
-    return "".join(str(int(symbol)) if symbol.isdecimal() else symbol for symbol in text)

@@ -74,6 +74,20 @@ def test_a_text_sounds_as_its_phonemes_do(run: Run, front: Path, timed_graph: Pa
     assert np.array_equal(soundfile.read("a.wav")[0], soundfile.read("b.wav")[0])
 
 
+def test_a_port_of_words_that_is_no_table_of_places_tells_none(run: Run, front: Path) -> None:
+    front.write_text(
+        front.read_text("utf-8").replace("      phonemes: str\n  tok", "      phonemes: str\n      words: str\n  tok"),
+        "utf-8",
+    )
+    code = CODE.replace(
+        'phonemes=Out("str", "as many symbols for each"))', 'phonemes=Out("str", "as many"), words=Out("str", ""))'
+    )
+    front.with_name("front.py").write_text(code.replace("return {", 'return {"words": text, '), "utf-8")
+    assert run(front, "--in", "text=3 4", "-o", "a.wav", "--timestamps", ".json")[0] == 0
+    (line,) = json.loads(Path("a.json").read_text("utf-8"))["utterances"]
+    assert (line["text"], [word["text"] for word in line["words"]]) == ("3 4", ["hhh", "hhhh"])
+
+
 def test_a_text_that_is_longer_than_its_phonemes_is_not_cut(run: Run, front: Path) -> None:
     assert run(front, "--in", f"text=1{' ' * 3 * LIMIT}2", "-o", "a.wav")[0] == 0
     assert soundfile.info("a.wav").frames == TOKEN * (len("h hh") + 2)
