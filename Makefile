@@ -19,7 +19,7 @@ WEIGHTS := configs/models/kokoro-82m-int8.txt
 LISTENERS := benchmarks/quality/packages.txt
 MUTANTS ?= --sample 300 --seed 1
 
-.PHONY: help run kokoro test test-full test-without-avx512 test-reproducible mutate lint format bench eval-kokoro eval-text eval-voice train-voice clean install dev check-tools
+.PHONY: help run kokoro test test-full search test-without-avx512 test-reproducible mutate lint format bench eval-kokoro eval-text eval-voice train-voice clean install dev check-tools
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ test: dev $(VENV)/.mutate $(VENV)/.eval  ## every test but those of `make test-f
 
 test-full: dev $(VENV)/.eval  ## more and longer utterances of Kokoro itself, and the longest of the other tests
 	$(BIN)/python -m pytest -m full
+
+search: dev  ## the tests of any input with new random examples, ten times as many (CI has the same ones each time)
+	HYPOTHESIS_PROFILE=search $(BIN)/python -m pytest $$(grep -rl "@given" tests --include="*.py")
 
 test-without-avx512: dev  ## the tests as on a CPU without AVX-512 and AMX (as root: hides them in /proc/cpuinfo)
 	mkdir -p build

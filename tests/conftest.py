@@ -19,9 +19,11 @@ from tests.parity import FIGURES, table
 # Torch's threads spin while they wait for each other: beside another busy process a layer takes three times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-# A machine that is shared may be slow at making examples; that says nothing of the code.
-settings.register_profile("shared", suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("shared")
+# A machine that is shared may be slow; that says nothing of the code. The examples are the same in each run, so that a
+# change answers for what it breaks itself; `make search` makes others.
+settings.register_profile("shared", suppress_health_check=[HealthCheck.too_slow], deadline=None, derandomize=True)
+settings.register_profile("search", settings.get_profile("shared"), derandomize=False, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "shared"))
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = "the PyTorch reference is not installed: `make test` installs it"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from stages.text.codes import spell_out
+from stages.text.fixed_parts import HIDDEN
 from stages.text.numbers import read_as_name
 from stages.text.rules import list_words
 from stages.text.tokens import Token, find_kind
@@ -74,12 +75,13 @@ SPELLED = list_words("io ai uk eu ie au es de fr ca se api url html pdf id faq u
 
 _TOP = "|".join(sorted(TOP_LEVELS, key=len, reverse=True))
 _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})"
-_TAIL = r"(?::\d{1,5}(?!\d))?(?:[/?#][^\s<>\"“”]*+)?"
+_SIGN = rf"[^\s<>\"“”{HIDDEN}]"
+_TAIL = rf"(?::\d{{1,5}}(?!\d))?(?:[/?#]{_SIGN}*+)?"
 _FILE = "|".join(sorted(FILE_ENDINGS, key=len, reverse=True))
 _LAST = r"(?![A-Za-z0-9_@-]|\.[A-Za-z0-9])"  # no further part of a name follows
 # name -> pattern. The tail of an address has no bound: once it is reached the match succeeds and takes it all.
 MAIL = re.compile(rf"(?:mailto:)?[A-Za-z0-9._%+-]{{1,64}}+@(?:{_LABEL}\.){{1,5}}[A-Za-z]{{2,24}}(?![\w@])")
-WEB = re.compile(r"(?P<scheme>[Hh]ttps?|[Ff]tp|[Ff]ile|[Ss]sh|[Gg]it)://(?P<rest>[^\s<>\"“”]++)")
+WEB = re.compile(rf"(?P<scheme>[Hh]ttps?|[Ff]tp|[Ff]ile|[Ss]sh|[Gg]it)://(?P<rest>{_SIGN}++)")
 HOST = re.compile(
     rf"(?:localhost(?=:\d)|www\.(?:{_LABEL}\.){{1,4}}[A-Za-z]{{2,24}}|(?:{_LABEL}\.){{1,4}}(?:{_TOP}))"
     rf"{_LAST}{_TAIL}"
@@ -119,7 +121,9 @@ def find_ending(text: str, start: int) -> tuple[list[str], int] | None:
 
 
 def _trim(text: str, start: int, end: int) -> int:
-    """The end of an address without the punctuation of the sentence behind it."""
+    """The end of an address without the punctuation of the sentence behind it; all of it before a hidden part."""
+    if text[end : end + 1] == HIDDEN:
+        return end
     while end > start + 1 and text[end - 1] in _TRAILING:
         if text[end - 1] == ")" and "(" in text[max(start, end - 200) : end - 1]:
             break
