@@ -65,14 +65,21 @@ def normalise(
     """
     text = spell_digits(text)
     hidden = [part for part in fixed if touches_word(text, part)]
-    reader = Normalizer(hide(text, hidden), british)
-    reader.read(text, fixed)
+    reader = _read_hiding(text, hidden, fixed, british=british)
     if reader.overrun:
-        reader = Normalizer(hide(text, [*hidden, *reader.overrun]), british)
-        reader.read(text, fixed)
+        reader = _read_hiding(text, [*hidden, *reader.overrun], fixed, british=british)
+    if reader.overrun:  # a rule took along what it had not taken before
+        reader = _read_hiding(text, fixed, fixed, british=british)
     if notes is not None:
         notes += reader.speech.notes
     return reader.speech.tokens
+
+
+def _read_hiding(text: str, hidden: Sequence[Fixed], fixed: Sequence[Fixed], *, british: bool) -> Normalizer:
+    """Read a text in which some of the fixed parts are hidden."""
+    reader = Normalizer(hide(text, hidden), british)
+    reader.read(text, fixed)
+    return reader
 
 
 def _clip(token: Token, end: int) -> Token:

@@ -191,6 +191,7 @@ LEXICON = "Dr\tdˈɑk\nkm\tkˈA\ncafé\tkˈæfA\na\tˈA\n5\tfˈIv\n.\tdˈɑt"
 @example('[5](/a/)"')
 @example("[Dr](https://x)[Dr](/wˈɜɹd/)Dr")
 @example("a.com/[km](/a/)[km](/b/)5")
+@example("https://a.b/['](/wˈɜɹd/).[.](/wˈɜɹd/)")
 def test_any_text_is_spoken_with_places_in_order_or_refused_with_a_column(text: str) -> None:
     for lexicon in ("", LEXICON):
         try:
