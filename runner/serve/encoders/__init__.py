@@ -1,0 +1,1 @@
+"""Encodes audio piece by piece, in the formats that a client may ask for."""
