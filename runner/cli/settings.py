@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from runner.graph.types import Graph
 
 _TUPLES = ("refresh", "load", "overlays", "inputs", "outputs", "sweep")
-_LINE_PAUSE_S, _PARAGRAPH_PAUSE_S = 0.3, 0.6  # besides the silence that an utterance begins and ends with
 _PATHS = ("vocab", "lexicon", "build_dir", "save_tensors", "report", "trace", "cache_dir")
 
 
@@ -156,10 +155,11 @@ class Settings:
     def find_pause(self, graph: Graph) -> float:
         """Find the silence between two rows [s]."""
         from runner.batch.rows import PARAGRAPHS
+        from runner.speech.pauses import LINE_PAUSE_S, PARAGRAPH_PAUSE_S
 
         if self.pause is not None:
             return self.pause
-        return _PARAGRAPH_PAUSE_S if self._find_layout(graph) == PARAGRAPHS else _LINE_PAUSE_S
+        return PARAGRAPH_PAUSE_S if self._find_layout(graph) == PARAGRAPHS else LINE_PAUSE_S
 
     def _find_layout(self, graph: Graph) -> Layout:
         """Find what a row is."""

@@ -1,0 +1,211 @@
+"""Speaks what requests ask for, whichever protocol they came by: HTTP, Wyoming.
+
+    request = service.submit(Utterance("Hello."))
+    try:
+        async for event in request: ...
+    finally:
+        request.close()
+
+The pipeline is one for all requests: its weights are in memory once, its cache serves all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from typing import TYPE_CHECKING
+
+from runner.batch.row_runner import find_texts
+from runner.batch.rows import LINES, PARAGRAPHS, from_option
+from runner.engine.options import RunOptions
+from runner.errors import KokoroError, RunError
+from runner.serve.events import Ended, Spoken
+from runner.serve.scheduler import Scheduler
+from runner.serve.speaking import Speaking
+from runner.speech.line_runner import find_cut
+from runner.speech.pauses import PARAGRAPH_PAUSE_S
+from runner.speech.speaker import Speaker
+from runner.speech.split import Delivery
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from runner.api import Pipeline
+    from runner.serve.events import Event
+    from runner.serve.settings import ServeSettings
+    from runner.serve.utterance import Utterance
+    from runner.serve.voices import NamedVoices
+
+DELIVERY = Delivery(cut="early", joints="timed")
+
+
+class BusyError(Exception):
+    """The queue is full, or the server is about to end.
+
+    Attributes:
+        retry_s: after which it is worth trying again.
+        ending: whether the server is about to end.
+    """
+
+    def __init__(self, retry_s: int, *, ending: bool) -> None:
+        super().__init__("the server is about to end" if ending else "all places of the queue are taken")
+        self.retry_s, self.ending = retry_s, ending
+
+
+class Observer:
+    """Does nothing at what happens to requests; a subclass counts it."""
+
+    def refused(self) -> None:
+        """The queue was full."""
+
+    def began(self) -> None:
+        """A request is taken on."""
+
+    def first_part(self, seconds: float) -> None:
+        """The first part of a request is spoken, after so many seconds."""
+
+    def ended(self, outcome: str, audio_s: float, seconds: float) -> None:
+        """A request has ended: `ok`, `refused` for what cannot be spoken, `cancelled`, `late` or `failed`."""
+
+
+class Request:
+    """A request that was taken on: gives its events, and ends its work when it is closed."""
+
+    def __init__(self, speaking: Speaking, rate_hz: int, longest_s: float, observers: Sequence[Observer]) -> None:
+        """Tell the observers that it has begun.
+
+        Args:
+            longest_s: the time that it may take [s].
+        """
+        self._speaking, self._rate_hz, self._observers = speaking, rate_hz, observers
+        self._start = time.perf_counter()
+        self._deadline = asyncio.get_running_loop().time() + longest_s
+        self._outcome, self._samples, self._closed = "cancelled", 0, False
+        for observer in observers:
+            observer.began()
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        """Give the events.
+
+        Raises:
+            KokoroError: what is to be spoken cannot be.
+            TimeoutError: it takes longer than the settings allow.
+        """
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                async for event in self._speaking:
+                    self._note(event)
+                    yield event
+        except TimeoutError:
+            self._outcome = "late"
+            raise
+        except KokoroError:
+            self._outcome = "refused"
+            raise
+        except Exception:
+            self._outcome = "failed"
+            raise
+
+    def close(self) -> None:
+        """End the work within a part; a second call does nothing."""
+        self._speaking.cancel()
+        if not self._closed:
+            self._closed = True
+            for observer in self._observers:
+                observer.ended(self._outcome, self._samples / self._rate_hz, time.perf_counter() - self._start)
+
+    def _note(self, event: Event) -> None:
+        if isinstance(event, Spoken):
+            if not self._samples:
+                for observer in self._observers:
+                    observer.first_part(time.perf_counter() - self._start)
+            self._samples = event.start + event.audio.size
+        elif isinstance(event, Ended):
+            self._outcome = "ok"
+
+
+class Service:
+    """A pipeline that speaks for requests.
+
+    Attributes:
+        pipeline: runs the graph, with durations among its outputs.
+        voices: that requests may name.
+        settings: the limits.
+        rate_hz: of the audio.
+        takes_text: whether the graph makes phonemes of text.
+        observers: told what happens to requests.
+    """
+
+    def __init__(self, pipeline: Pipeline, voices: NamedVoices, settings: ServeSettings) -> None:
+        """Start the workers, as many as the pipeline has.
+
+        Args:
+            pipeline: of a graph that `Graph.timed` gave, with a resolver for voices that is `voices.resolve`.
+
+        Raises:
+            RunError: the graph does not speak.
+        """
+        self.pipeline, self.voices, self.settings = pipeline, voices, settings
+        texts = find_texts(pipeline.graph)
+        if len(texts) != 1:
+            raise RunError(f"{pipeline.graph.path}: a graph that is served takes one text, this one takes {len(texts)}")
+        self._lines = texts[0]
+        cut = find_cut(pipeline.graph)
+        self.takes_text = cut is not None and str(cut) != f"input.{self._lines}"
+        self.rate_hz = self._make_speaker(None, {}).rate_hz
+        self.observers: list[Observer] = []
+        self._scheduler = Scheduler(pipeline.workers.count)
+        self._ending = False
+
+    @property
+    def count(self) -> int:
+        """The requests that are spoken or wait."""
+        return self._scheduler.count
+
+    def submit(self, utterance: Utterance) -> Request:
+        """Take a request on, which whoever asked for it closes.
+
+        Raises:
+            BusyError: the queue is full, or the server is about to end.
+            RunError: there is nothing to speak.
+            WeightsError: the voice is not there.
+        """
+        if self._ending or self.count >= self.settings.queue:
+            for observer in self.observers:
+                observer.refused()
+            raise BusyError(self._estimate_wait(), ending=self._ending)
+        as_phonemes = utterance.is_phonemes or not self.takes_text
+        rows = from_option(utterance.text, "input", LINES if as_phonemes else PARAGRAPHS)
+        voice = self.voices.resolve(utterance.voice)
+        speaking = Speaking(
+            dataclasses.replace(utterance, is_phonemes=as_phonemes and self.takes_text),
+            rows,
+            lambda: self._make_speaker(voice, utterance.params),
+            gap=round(PARAGRAPH_PAUSE_S * self.rate_hz),
+            length_s=self.settings.length_s,
+            wake=self._scheduler.wake,
+            loop=asyncio.get_running_loop(),
+        )
+        request = Request(speaking, self.rate_hz, self.settings.request_s, self.observers)
+        self._scheduler.add(speaking)
+        return request
+
+    async def drain(self) -> None:
+        """Take no other request on, and wait for those under way, as long as the settings allow."""
+        self._ending = True
+        deadline = time.monotonic() + self.settings.drain_s
+        while self.count and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
+
+    def close(self) -> None:
+        """End the workers; what is not spoken by then is not spoken."""
+        self._ending = True
+        self._scheduler.close()
+
+    def _make_speaker(self, voice: object, params: object) -> Speaker:
+        inputs = {} if voice is None else {"voice": voice}
+        return Speaker(self.pipeline, inputs, self._lines, RunOptions(params), timed=True, delivery=DELIVERY)  # type: ignore[arg-type]
+
+    def _estimate_wait(self) -> int:
+        return 1 + self.count // (4 * self.pipeline.workers.count)

@@ -1,0 +1,75 @@
+"""Finds the voices that a request may name: those of the model, and other names for them. No file is within reach."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from runner.errors import WeightsError, suggest
+from runner.speech.model import list_model_voices, make_voice_resolver
+from runner.speech.voice_spec import parse_spec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from runner.graph.types import Graph
+    from runner.runtime.values import Array
+
+_KEPT = 64  # packs of voices and mixes in memory, half a megabyte each
+_LONGEST = 400  # characters of a specification
+
+
+class NamedVoices:
+    """The voices of a graph's model, by name.
+
+    Attributes:
+        names: of the model's voices on this machine.
+        aliases: other names, each for one of `names`, or for None: the model's own voice.
+    """
+
+    def __init__(self, graph: Graph, aliases: Mapping[str, Sequence[str]]) -> None:
+        """List the voices.
+
+        Args:
+            aliases: other name -> voices, of which the first that the model has is meant.
+
+        Raises:
+            WeightsError: the voices cannot be read.
+        """
+        model = graph.model
+        found = [] if model is None else list_model_voices(model)
+        self.names = [voice.name for voice in found if not voice.problem]
+        self.aliases = {
+            alias: next((name for name in preferred if name in self.names), None)
+            for alias, preferred in aliases.items()
+            if alias not in self.names
+        }
+        self._resolve = functools.lru_cache(_KEPT)(make_voice_resolver(graph))
+
+    def resolve(self, given: Any) -> Array:
+        """Give the pack of a voice; a resolver of the engine, for requests and for marks in a text.
+
+        Args:
+            given: a name, or a mix of names; None for the model's own voice.
+
+        Raises:
+            WeightsError: the model has no such voice, or the mix is misspelled.
+        """
+        if given is None or hasattr(given, "dtype"):
+            return given if given is not None else self._resolve(None)
+        spec = str(given)
+        if len(spec) > _LONGEST:
+            raise WeightsError(f"the voice has {len(spec)} characters, expected at most {_LONGEST}")
+        if spec in self.aliases:
+            return self._resolve(self.aliases[spec])
+        for part in parse_spec(spec):
+            if part.voice not in self.names and part.voice not in self.aliases:
+                raise WeightsError(f"no voice '{part.voice}'{suggest(part.voice, self.names)}")
+        return self._resolve(self._spell(spec))
+
+    def _spell(self, spec: str) -> str:
+        """Spell a mix with the model's own names."""
+        parts = parse_spec(spec)
+        if len(parts) == 1 or all(part.voice in self.names for part in parts):
+            return spec
+        return "+".join(f"{self.aliases.get(part.voice) or part.voice}*{part.weight}" for part in parts)
