@@ -25,6 +25,7 @@ _MODULES = {  # commands that have their own modules
     "plan": "runner.cli.plan",
     "replay": "runner.cli.replay",
     "runs": "runner.cli.replay",
+    "serve": "runner.cli.serve",
     "voices": "runner.cli.voices",
 }
 

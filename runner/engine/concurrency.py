@@ -6,6 +6,7 @@ Its outputs are taken when its own turn comes (docs/decisions/0013).
 
 from __future__ import annotations
 
+import contextvars
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -46,11 +47,12 @@ class Concurrency:
     def submit(self, call: Callable[[int], Any]) -> Future[Any]:
         """Start `call`, which takes a number of threads, in a thread of second stages: each worker has one.
 
-        A forked child does not have the thread of its parent, and gets one of its own.
+        It is called in the context of the caller. A forked child does not have the thread of its parent, and gets one
+        of its own.
         """
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - some ms that one core need not pay
 
         with self._lock:
             if self._pool is None or self._process != os.getpid():
                 self._pool, self._process = ThreadPoolExecutor(self._workers, "kokoro-run-second"), os.getpid()
-            return self._pool.submit(call, SECOND_THREADS)
+            return self._pool.submit(contextvars.copy_context().run, call, SECOND_THREADS)

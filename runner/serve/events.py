@@ -1,7 +1,7 @@
 """What a job tells: its events come in this order, those in brackets only if they were asked for.
 
-    Opened   [Measured]   Spoken   Opened   Spoken   Spoken   Ended        [StageTold in between]
-    ------- paragraph 0 --------   ------ paragraph 1 ------
+Opened   [Measured]   Spoken   Opened   Spoken   Spoken   Ended        [StageTold in between]
+------- paragraph 0 --------   ------ paragraph 1 ------
 """
 
 from __future__ import annotations

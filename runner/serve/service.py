@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from runner.batch.row_runner import find_texts
@@ -23,7 +24,9 @@ from runner.errors import KokoroError, RunError
 from runner.serve.events import Ended, Spoken
 from runner.serve.scheduler import Scheduler
 from runner.serve.speaking import Speaking
+from runner.serve.watcher import Watcher
 from runner.speech.line_runner import find_cut
+from runner.speech.model import VOICE
 from runner.speech.pauses import PARAGRAPH_PAUSE_S
 from runner.speech.speaker import Speaker
 from runner.speech.split import Delivery
@@ -31,12 +34,14 @@ from runner.speech.split import Delivery
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from runner.api import Pipeline
+    from runner.engine.pipeline import Pipeline
+    from runner.runtime.values import Array
     from runner.serve.events import Event
     from runner.serve.settings import ServeSettings
     from runner.serve.utterance import Utterance
     from runner.serve.voices import NamedVoices
 
+_NONE: Mapping[str, object] = {}
 DELIVERY = Delivery(cut="early", joints="timed")
 
 
@@ -137,11 +142,14 @@ class Service:
         observers: told what happens to requests.
     """
 
-    def __init__(self, pipeline: Pipeline, voices: NamedVoices, settings: ServeSettings) -> None:
+    def __init__(
+        self, pipeline: Pipeline, voices: NamedVoices, settings: ServeSettings, params: Mapping[str, object] = _NONE
+    ) -> None:
         """Start the workers, as many as the pipeline has.
 
         Args:
-            pipeline: of a graph that `Graph.timed` gave, with a resolver for voices that is `voices.resolve`.
+            pipeline: of a graph that `with_durations` gave, with a resolver for voices that is `voices.resolve`.
+            params: of the graph, for all requests that give no others.
 
         Raises:
             RunError: the graph does not speak.
@@ -150,11 +158,12 @@ class Service:
         texts = find_texts(pipeline.graph)
         if len(texts) != 1:
             raise RunError(f"{pipeline.graph.path}: a graph that is served takes one text, this one takes {len(texts)}")
-        self._lines = texts[0]
+        self._lines, self._params = texts[0], dict(params)
         cut = find_cut(pipeline.graph)
         self.takes_text = cut is not None and str(cut) != f"input.{self._lines}"
         self.rate_hz = self._make_speaker(None, {}).rate_hz
         self.observers: list[Observer] = []
+        pipeline.observers.append(Watcher())
         self._scheduler = Scheduler(pipeline.workers.count)
         self._ending = False
 
@@ -191,21 +200,31 @@ class Service:
         self._scheduler.add(speaking)
         return request
 
+    def end(self) -> None:
+        """Take no other request on."""
+        self._ending = True
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether no other request is taken on."""
+        return self._ending
+
     async def drain(self) -> None:
         """Take no other request on, and wait for those under way, as long as the settings allow."""
-        self._ending = True
+        self.end()
         deadline = time.monotonic() + self.settings.drain_s
         while self.count and time.monotonic() < deadline:
             await asyncio.sleep(0.05)
 
     def close(self) -> None:
         """End the workers; what is not spoken by then is not spoken."""
-        self._ending = True
+        self.end()
         self._scheduler.close()
 
-    def _make_speaker(self, voice: object, params: object) -> Speaker:
-        inputs = {} if voice is None else {"voice": voice}
-        return Speaker(self.pipeline, inputs, self._lines, RunOptions(params), timed=True, delivery=DELIVERY)  # type: ignore[arg-type]
+    def _make_speaker(self, voice: Array | None, params: Mapping[str, object]) -> Speaker:
+        inputs = {} if voice is None else {VOICE: voice}
+        options = RunOptions({**self._params, **params})
+        return Speaker(self.pipeline, inputs, self._lines, options, timed=True, delivery=DELIVERY)
 
     def _estimate_wait(self) -> int:
         return 1 + self.count // (4 * self.pipeline.workers.count)

@@ -11,11 +11,13 @@ bit by bit what the command line gives with `--cut early --joints timed`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from typing import TYPE_CHECKING
 
-from runner.serve.events import Ended, Measured, Opened, OpenedWord, Spoken
+from runner.serve.events import Ended, Measured, Opened, OpenedWord, Spoken, StageTold
+from runner.serve.watcher import watching
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -127,7 +129,8 @@ class Speaking:
         assert self._speaker is not None
         row = self.rows[len(self._speeches)]
         edits = {word: ipa for (number, word), ipa in self.utterance.edits.items() if number == len(self._speeches)}
-        speech = self._speaker.begin(row, phonemes=self.utterance.is_phonemes, edits=edits)
+        with self._watching(len(self._speeches), 0):
+            speech = self._speaker.begin(row, phonemes=self.utterance.is_phonemes, edits=edits)
         words = [OpenedWord(w.text, w.start, w.end, w.phonemes, w.source or "") for w in speech.words]
         with self._lock:
             number = len(self._speeches)
@@ -143,7 +146,8 @@ class Speaking:
                 self._open_row()
             speech = self._speeches[number]
             for part in range(len(speech)):
-                samples = None if time.perf_counter() > deadline else speech.advance(part)
+                with self._watching(number, part):
+                    samples = None if time.perf_counter() > deadline else speech.advance(part)
                 if samples is None:
                     self._tell(Measured(None))
                     return
@@ -152,7 +156,8 @@ class Speaking:
         self._tell(Measured(total))
 
     def _speak(self, speech: Speech, row: int, part: int) -> None:
-        spoken = speech.finish(part)
+        with self._watching(row, part):
+            spoken = speech.finish(part)
         with self._lock:
             self._parts[row, part] = spoken
             self._running -= 1
@@ -176,6 +181,12 @@ class Speaking:
                 self._ended = True
                 total_s = time.perf_counter() - self._began
                 self._tell(Ended(self._samples, self._first_s or total_s, total_s))
+
+    def _watching(self, row: int, part: int) -> contextlib.AbstractContextManager[None]:
+        """Tell what stages do for a part, if somebody watches."""
+        if not self.utterance.watched:
+            return contextlib.nullcontext()
+        return watching(lambda stage, status, seconds: self._tell(StageTold(row, part, stage, status, seconds)))
 
     def _tell(self, event: Event | BaseException) -> None:
         try:

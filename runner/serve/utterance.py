@@ -19,8 +19,7 @@ class Utterance:
         voice: names of voices, or a mix of them, such as `af_heart*0.6+am_adam*0.4`; None for the model's own.
         params: of the graph, by name.
         edits: (paragraph, word), both from 0 -> phonemes in place of those that the text gives.
-        needs_length: whether the samples of the whole are to be known before the first, if that takes no longer than the
-            server allows.
+        needs_length: whether the samples of the whole are to be known before the first, if there is time for it.
         watched: whether what the stages do is told.
     """
 

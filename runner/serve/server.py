@@ -1,0 +1,132 @@
+"""Runs the server: HTTP by uvicorn, and Wyoming beside it, until a signal ends both.
+
+SIGTERM, SIGINT --> no new connection --> requests under way end, or the time for that is up --> workers end
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from runner.errors import RunError
+from runner.serve.http.app import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    from runner.serve.service import Service
+    from runner.serve.settings import ServeSettings
+
+_CONNECTIONS = 1000  # more are refused
+_KEEP_ALIVE_S = 30
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """Listen at an address.
+
+    Args:
+        port: 0 for any that is free.
+
+    Raises:
+        RunError: it is taken, or no address of this machine.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+    except OSError as error:
+        raise RunError(f"{host}:{port}: cannot listen: {error.strerror}; choose another --host or --port") from None
+    return listening
+
+
+def run_server(
+    service: Service, settings: ServeSettings, listening: socket.socket, started: Callable[[], None]
+) -> None:
+    """Serve until a signal ends it.
+
+    Args:
+        listening: the socket of HTTP.
+        started: called when requests are answered.
+    """
+    config = uvicorn.Config(
+        create_app(service, settings),
+        http=_make_protocol(settings.stall_s),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=int(settings.drain_s),
+        limit_concurrency=_CONNECTIONS,
+    )
+    asyncio.run(_serve(_Server(config, service, started), service, settings, listening))
+
+
+async def _serve(server: _Server, service: Service, settings: ServeSettings, listening: socket.socket) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        if settings.wyoming_port is not None:
+            from runner.serve.wyoming.server import serve_wyoming  # noqa: PLC0415 - a package that few install
+
+            await stack.enter_async_context(serve_wyoming(service, settings))
+        await server.serve(sockets=[listening])
+    service.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which tells the service that it ends."""
+
+    def __init__(self, config: uvicorn.Config, service: Service, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._service, self._tell_started = service, started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._tell_started()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._service.end()
+        super().handle_exit(sig, frame)
+
+
+def _make_protocol(stall_s: float) -> type[H11Protocol]:
+    """Make the protocol of connections that may be silent, or in the middle of headers, for so long."""
+
+    class Protocol(H11Protocol):
+        """Ends a connection that begins no request, or does not end its headers, in time."""
+
+        _silent: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self._watch()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._unwatch()
+            super().connection_lost(exc)
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self.cycle is None or self.cycle.response_complete:
+                self._watch()
+            else:
+                self._unwatch()
+
+        def _watch(self) -> None:
+            if self._silent is None:
+                self._silent = self.loop.call_later(stall_s, self.transport.close)
+
+        def _unwatch(self) -> None:
+            if self._silent is not None:
+                self._silent.cancel()
+                self._silent = None
+
+    return Protocol
