@@ -1,6 +1,6 @@
 """Tells a request what the stages do for it.
 
-The engine's observers are told in the thread in which a stage runs, in the context of the unit of work that it runs for.
+The engine's observers are told in the thread in which a stage runs, in the context of the unit of work that needs it.
 """
 
 from __future__ import annotations

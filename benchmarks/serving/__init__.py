@@ -1,0 +1,1 @@
+"""Measures the server: under load, beside the command line, beside kokoro-onnx behind FastAPI."""
