@@ -21,6 +21,7 @@ from runner.engine.decisions import Cause, Reason, see_sizes
 from runner.engine.run_state import StartedStage, Status
 from runner.engine.stage_cache import encode_text
 from runner.errors import RunError
+from runner.graph.selection import find_needed
 from runner.graph.types import Ref
 from runner.runtime.threads import check_fork
 from stages.contract import handle_warnings
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from runner.engine.transfers import Transfers
     from runner.graph.types import Graph, StageSpec
     from runner.runtime.values import Sizes
+
+    Allowed = Callable[[StageSpec], bool]
 
 
 class ExecutionContext:
@@ -86,6 +89,7 @@ class Execution:
     def __init__(self, context: ExecutionContext, run: RunState) -> None:
         self._context, self._run = context, run
         self._cache = context.stage_cache if run.cached else None
+        self._allowed: Allowed = lambda _: True  # the stages that may run now
 
     def check_input(self) -> None:
         """Run the stages that need no library, as far as they depend on no stage that does.
@@ -96,13 +100,32 @@ class Execution:
         while (spec := self._next(self._needs_no_library)) is not None:
             self._execute(spec)
 
+    def advance(self, ref: Ref) -> Any:
+        """Run the stages that the value at `ref` depends on, as far as they have to run; gives the value, on the host.
+
+        Raises:
+            RunError: the run has no use for the value; or as `finish`.
+        """
+        run, graph = self._run, self._context.graph
+        if ref not in run.given and graph.stages.get(ref.stage) not in run.needed:
+            raise RunError(f"{ref}: no output that was asked for depends on it")
+        run.retained.add(ref)  # no stage that is left may take it
+        above = find_needed(graph, [ref], run.given)
+        self._allowed = lambda spec: spec in above
+        while (spec := self._next(self._allowed)) is not None:
+            self._execute(spec)
+        return self.array(ref)
+
     def finish(self, *, last: bool = False) -> None:
         """Run the stages that are left.
 
         Args:
             last: no other run follows, so each stage gives back the memory of its weights when it has run.
         """
-        while (spec := self._next(lambda _: True)) is not None:
+        for spec in self._run.needed:
+            if last and self._run.has_run(spec):  # when the run was advanced
+                self._context.executors[spec.name].release_weights()
+        while (spec := self._next(self._allowed)) is not None:
             self._execute(spec)
             if last:
                 self._context.executors[spec.name].release_weights()
@@ -120,7 +143,7 @@ class Execution:
         known = (Status.RUN, Status.HIT)
         return not spec.is_library and all(self._run.stages[name].status in known for name in made)
 
-    def _next(self, allowed: Callable[[StageSpec], bool]) -> StageSpec | None:
+    def _next(self, allowed: Allowed) -> StageSpec | None:
         """The next stage that has to run and that `allowed` lets run, after all decisions have been noted."""
         run, decisions = self._run, self._context.decider.decide(self._run)
         for name, decision in decisions.items():
@@ -269,6 +292,7 @@ class Execution:
     def _may_start(self, spec: StageSpec, decisions: Mapping[str, Decision]) -> bool:
         """Whether the stage is sure to run here, and its inputs are in memory."""
         sure = self._must_run(spec, decisions) and self._run.may_run(spec) and self._runs_here(spec)
+        sure = sure and self._allowed(spec)
         return sure and all(self._run.is_at_hand(wire.ref) for wire in spec.inputs.values())
 
     def _runs_here(self, spec: StageSpec) -> bool:

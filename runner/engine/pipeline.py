@@ -1,8 +1,9 @@
 """Runs a checked graph: the public face of the engine.
 
 inputs, options --> start --> RunState --> prepare: stages that need no library --> finish: the others --> Result
-                                           finds bad input before anything is
-                                           built or loaded
+                                           finds bad input before anything is  |
+                                           built or loaded                     `--> advance: those that one value needs,
+                                                                                    before the others
 
 `execution` runs one run, `plan` decides what runs, `workers` do the calls of many threads, `concurrency` decides how
 many threads a stage gets, `stage_cache` finds and keeps results, `transfers` moves arrays between devices, `observers`
@@ -11,10 +12,8 @@ are told what happens.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -50,7 +49,6 @@ if TYPE_CHECKING:
     from runner.graph.types import Graph
     from runner.runtime.values import Array
 
-_EVICT_EVERY = 32  # runs: so that thousands of them do not outgrow the cache's limits
 _DEFAULT = RunOptions()
 _NONE: Mapping[str, object] = {}
 Arguments = ParamSpec("Arguments")
@@ -137,16 +135,10 @@ class Pipeline:
         self.stage_cache = None if cache is None else StageCache(graph, self.executors, self.config, cache)
         self._transfers = Transfers(graph, self.executors)
         self._decider = Decider(graph, self.stage_cache)
+        concurrency = Concurrency(available_threads() if threads is None else threads, workers)
         self.context = ExecutionContext(
-            graph,
-            self.executors,
-            self.stage_cache,
-            self._transfers,
-            self._decider,
-            Concurrency(available_threads() if threads is None else threads, workers),
-            self.observers,
+            graph, self.executors, self.stage_cache, self._transfers, self._decider, concurrency, self.observers
         )
-        self._used: deque[list[str]] = deque()  # the keys of each run since the last eviction
 
     @_by_a_worker
     def load(self, stages: Iterable[str] | None = None, *, wait: bool = True) -> None:
@@ -218,8 +210,21 @@ class Pipeline:
         return [s.name for s in run.needed if s.is_library and decisions[s.name].status in works and not run.has_run(s)]
 
     @_by_a_worker
+    def advance(self, run: RunState, ref: Ref) -> Any:
+        """Run no more of a run that `prepare` began than the value at `ref` needs, and give it; `finish` runs the rest.
+
+        Errors are those of `finish`, or that no output that was asked for depends on the value.
+        """
+        start = time.perf_counter()
+        try:
+            return Execution(self.context, run).advance(ref)
+        except BaseException:
+            self._end(run, None, start)
+            raise
+
+    @_by_a_worker
     def finish(self, run: RunState, *, last: bool = False, announce: bool = True) -> Result:
-        """Run the other stages of a run that `prepare` began.
+        """Run the other stages of a run that `prepare` began, and `advance` may have gone on with.
 
         Args:
             last: no other run follows, so each stage gives back the memory of its weights when it has run.
@@ -236,12 +241,11 @@ class Pipeline:
             kept = {str(ref): execution.array(ref) for ref in run.list_kept(self.graph)}
             result = Result({**kept, **outputs}, run.stages, run.copies)
         finally:
-            run.await_started()
-            for observer in self.observers if announce else ():
-                observer.run_finished(run, result, time.perf_counter() - start)
+            self._end(run, result, start, announce=announce)
         if any(self.graph.stages[name].is_library for name in run.timings):
             tvm_runtime.release_memory()
-        self._mark_used(run)
+        if self.stage_cache is not None:
+            self.stage_cache.mark_used(run)
         return result
 
     @_by_a_worker
@@ -268,8 +272,7 @@ class Pipeline:
         spec = self.graph.stages[name]
         refuse_unknown(f"input of {name}", inputs, spec.inputs)
         refuse_unknown("array given", spec.inputs, inputs)
-        threads = self.context.concurrency.threads
-        outputs = self.context.call(spec, inputs, Sizes(self.graph.dims), threads, warn)
+        outputs = self.context.call(spec, inputs, Sizes(self.graph.dims), self.context.concurrency.threads, warn)
         return {port: fetch(Ref(name, port), value) for port, value in outputs.items()}
 
     def resolve(self, type_: str, given: object) -> Any:
@@ -301,12 +304,8 @@ class Pipeline:
     @_by_a_worker
     def evict(self) -> None:
         """Keep the cache within its limits, without what the last runs used; call it after the last `finish`."""
-        used: list[list[str]] = []
-        with contextlib.suppress(IndexError):  # another worker may add the keys of its run meanwhile
-            while True:
-                used.append(self._used.popleft())
-        if self.stage_cache is not None and used:
-            self.stage_cache.cache.evict({key for keys in used for key in keys})
+        if self.stage_cache is not None:
+            self.stage_cache.evict()
 
     def collect(
         self, inputs: Mapping[str, object], options: RunOptions, varying: Collection[str] = ()
@@ -327,7 +326,8 @@ class Pipeline:
             for observer in self.observers:
                 observer.input_checked(run, time.perf_counter() - start)
 
-    def _mark_used(self, run: RunState) -> None:
-        self._used.append([stage.entry.key for stage in run.stages.values() if stage.entry is not None])
-        if len(self._used) >= _EVICT_EVERY:
-            self.evict()
+    def _end(self, run: RunState, result: Result | None, start: float, *, announce: bool = True) -> None:
+        """Leave no stage of a run behind that has ended, and tell the observers."""
+        run.await_started()
+        for observer in self.observers if announce else ():
+            observer.run_finished(run, result, time.perf_counter() - start)

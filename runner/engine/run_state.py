@@ -112,6 +112,7 @@ class RunState:
         needed: the stages that the outputs depend on, in the graph's order.
         stages: what became of each stage of the graph.
         copies: the arrays that went from device to device, in order; weights are not among them.
+        retained: ports whose values stay at hand until the run has ended.
         started: stages that run concurrently with another, by name.
         lookups: the latest lookup of each stage, with the inputs' digests that it was made from.
     """
@@ -132,6 +133,7 @@ class RunState:
         self.needed = find_needed(graph, ends, self.override)
         self.stages = {name: StageRun(self._initial(spec)) for name, spec in graph.stages.items()}
         self.copies: list[Copy] = []
+        self.retained = set(options.retain)
         self.started: dict[str, StartedStage] = {}
         self.lookups: dict[str, tuple[tuple[str, ...], Lookup]] = {}
         self._forced = options.scope.find_forced(graph)
@@ -153,7 +155,7 @@ class RunState:
         override = {str(ref): value for ref, value in run.override.items()}
         run.options = dataclasses.replace(self.options, label=label, override=override)
         run.stages = {name: StageRun(stage.status) for name, stage in self.stages.items()}
-        run.copies, run.started, run.lookups = [], {}, {}
+        run.copies, run.retained, run.started, run.lookups = [], set(self.retained), {}, {}
         known = {ref: outside_digest(ref, value) for ref, value in outside.items()} if self.cached else {}
         run.digests = {**self.digests, **known}
         return run
@@ -213,7 +215,7 @@ class RunState:
         if self.options.keep:
             return
         wanted = {wire.ref for spec in waiting for wire in spec.inputs.values()}
-        wanted |= {*self.outputs.values(), *self.options.retain}
+        wanted |= {*self.outputs.values(), *self.retained}
         self.values = {ref: value for ref, value in self.values.items() if ref in wanted}
 
     def warn(self, message: str) -> None:

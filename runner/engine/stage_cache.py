@@ -5,6 +5,8 @@ digests of inputs, parameters, identity of the stage --> key --> Lookup: the cac
 
 from __future__ import annotations
 
+import contextlib
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from runner.graph.types import Graph, Ref, StageSpec
     from runner.runtime.values import Array
     from stages.contract import Type
+
+_EVICT_EVERY = 32  # runs: so that thousands of them do not outgrow the cache's limits
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class StageCache:
         self.cache = cache
         self._graph, self._executors, self._config = graph, executors, config
         self._identities: dict[str, dict[str, Any]] = {}
+        self._used: deque[list[str]] = deque()  # the keys of each run since the last eviction
 
     def identity(self, spec: StageSpec) -> dict[str, Any]:
         """What the stage depends on beside inputs and parameters (`cache.keys.identity`); computed once.
@@ -138,6 +143,21 @@ class StageCache:
         entry = run.stages[stage].entry
         if entry is not None:
             self.cache.forget(entry)
+
+    def mark_used(self, run: RunState) -> None:
+        """Note what a run that has ended has used, and keep the cache within its limits now and then."""
+        self._used.append([stage.entry.key for stage in run.stages.values() if stage.entry is not None])
+        if len(self._used) >= _EVICT_EVERY:
+            self.evict()
+
+    def evict(self) -> None:
+        """Keep the cache within its limits, without what was used since the last time."""
+        used: list[list[str]] = []
+        with contextlib.suppress(IndexError):  # another worker may add the keys of its run meanwhile
+            while True:
+                used.append(self._used.popleft())
+        if used:
+            self.cache.evict({key for keys in used for key in keys})
 
     def why_missed(self, spec: StageSpec, lookup: Lookup) -> str:
         """How the stage's key differs from that of the most similar entry; '' if nothing does."""
