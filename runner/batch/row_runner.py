@@ -11,9 +11,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic
 
 from runner.batch.bulk import PartT
+from runner.batch.piece_run import PieceRun
 from runner.cache import keys
 from runner.cache.digest import Memo, array_digest, value_digest
 from runner.engine.options import RunOptions
@@ -47,7 +49,7 @@ class Piece:
         inputs: of the graph, by name.
         override: 'stage.port' -> value in place of what the stage gives.
         params: in place of those of all rows.
-        runs: whether the graph is run for it; a piece that is a pause is made without.
+        runs: whether the graph is run for it; it is not for a pause.
     """
 
     inputs: dict[str, Any]
@@ -96,11 +98,14 @@ class BaseRowRunner(Generic[PartT]):
             LineError: it could not.
         """
         with name_row(row):
-            for piece in self._pieces(row, checks=True):
-                if piece.runs:
-                    template, values = self._template_of(piece)
-                    with self._placing(row, piece):
-                        template.check(values, row.label)
+            self._check_pieces(row, self._pieces(row, checks=True))
+
+    def _check_pieces(self, row: Row, pieces: Iterable[Piece]) -> None:
+        for piece in pieces:
+            if piece.runs:
+                template, values = self._template_of(piece)
+                with self._placing(row, piece):
+                    template.check(values, row.label)
 
     def sum_up(self) -> None:
         """Log what the rows that were checked have in common, in place of a warning for each."""
@@ -115,17 +120,20 @@ class BaseRowRunner(Generic[PartT]):
             LineError: a stage refused what it got.
         """
         with name_row(row):
-            pieces = self._pieces(row)
-        final = next((piece for piece in reversed(pieces) if piece.runs), None)
-        for piece in pieces:
-            if not piece.runs:
-                yield from self._pause(row, piece)
-                continue
+            pieces = [piece for piece in self._pieces(row) if piece.runs]
+        for number, piece in enumerate(pieces, 1):
+            yield self.begin_piece(row, piece).finish(last=last and number == len(pieces))
+
+    def begin_piece(self, row: Row, piece: Piece) -> PieceRun[PartT]:
+        """Make the run of the graph for a piece of a row that `check` has found good; it has not begun."""
+
+        @contextlib.contextmanager
+        def placing() -> Iterator[None]:
             with name_row(row), self._placing(row, piece):
-                run = self._pipeline.prepare(piece.inputs, self._options_of(row, piece), warn=False)
-                result = self._pipeline.finish(run, last=last and piece is final)
-                part = self._part(row, piece, run, result)
-            yield part
+                yield
+
+        options = self._options_of(row, piece)
+        return PieceRun(self._pipeline, piece, options, placing, partial(self._part, row, piece))
 
     def runs(self, rows: Iterable[Row]) -> Iterator[tuple[str, RunState]]:
         """Give the runs of the graph that rows take, none of them begun, each with the label of its row.
@@ -239,10 +247,6 @@ class BaseRowRunner(Generic[PartT]):
     def _placing(self, row: Row, piece: Piece) -> contextlib.AbstractContextManager[None]:  # noqa: ARG002 - as above
         """Put the places that errors name where they are in the row."""
         return contextlib.nullcontext()
-
-    def _pause(self, row: Row, piece: Piece) -> Iterator[PartT]:  # noqa: ARG002 - of a runner whose output has a length
-        """Make the part of a piece that is a pause, if the output has a use for it."""
-        yield from ()
 
     def _part(self, row: Row, piece: Piece, run: RunState, result: Result) -> PartT:
         """Make a part of the output from what the graph gave for a piece.

@@ -122,9 +122,9 @@ class Execution:
         Args:
             last: no other run follows, so each stage gives back the memory of its weights when it has run.
         """
-        for spec in self._run.needed:
-            if last and self._run.has_run(spec):  # when the run was advanced
-                self._context.executors[spec.name].release_weights()
+        for ran in self._run.needed:
+            if last and self._run.has_run(ran):  # when the run was advanced
+                self._context.executors[ran.name].release_weights()
         while (spec := self._next(self._allowed)) is not None:
             self._execute(spec)
             if last:

@@ -14,6 +14,7 @@ import contextlib
 import dataclasses
 import logging
 from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runner.batch.bulk import PartT
@@ -23,18 +24,20 @@ from runner.errors import RunError, WeightsError
 from runner.graph.selection import Scope, find_needed
 from runner.graph.types import GRAPH_INPUTS, Ref
 from runner.runtime.values import STR
+from runner.speech.delivery import DEFAULT, Delivery
+from runner.speech.edits import check_edit, edit_words
 from runner.speech.error_places import placing_errors
 from runner.speech.line_warnings import LineWarnings
 from runner.speech.model import VOICE_TYPE, model_dims
 from runner.speech.pieces import ChunkPiece, PausePiece, put_pauses
-from runner.speech.row_words import find_words, place_words
+from runner.speech.row_words import WordRow, find_sources, find_words, place_words, read_words
 from runner.speech.script import read_script
 from runner.speech.split import Chunk, is_word_symbol, split
 from stages.dims import END_TOKENS
 from stages.text.espeak import ESPEAK, KOKORO, Alphabet, find_alphabet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from runner.batch.rows import Row
     from runner.engine.pipeline import Pipeline, Result
@@ -48,8 +51,9 @@ _VOCABULARY = "vocab"  # the key of config.json that a tokenizer takes
 _SPEED = "speed"  # the parameter that a rate multiplies
 _DEFAULT = RunOptions()
 _LOG = logging.getLogger("kokoro_run")
-_Front = tuple[str, Any]
-"""The phonemes that the stages in front give, and the rows of their port `words`, if they have it and it is wanted."""
+_Front = tuple[str, list[WordRow]]
+"""The phonemes that the stages in front give, and the words, of those that tell them and are wanted."""
+_NO_EDITS: Mapping[int, str] = {}
 
 
 def find_tokenizers(graph: Graph) -> list[StageSpec]:
@@ -84,14 +88,21 @@ class LineRunner(BaseRowRunner[PartT]):
     """A pipeline with inputs that all lines share, ready for line after line."""
 
     def __init__(
-        self, pipeline: Pipeline, inputs: Mapping[str, Any], lines: str | None, options: RunOptions = _DEFAULT
+        self,
+        pipeline: Pipeline,
+        inputs: Mapping[str, Any],
+        lines: str | None,
+        options: RunOptions = _DEFAULT,
+        *,
+        delivery: Delivery = DEFAULT,
     ) -> None:
-        """Find where lines are cut; arguments are those of `BaseRowRunner`.
+        """Find where lines are cut; arguments are those of `BaseRowRunner`, and how they are cut.
 
         Raises:
             RunError: the model is not of a family that speaks; no alphabet has the name that is asked for.
         """
         super().__init__(pipeline, inputs, lines, options)
+        self._delivery = delivery
         graph = pipeline.graph
         params = {**graph.params, **options.params}
         self._skip_unknown = bool(params.get("skip_unknown", False))
@@ -108,6 +119,7 @@ class LineRunner(BaseRowRunner[PartT]):
         bounds = [] if text is None or text.static else [text.max]
         self._input = None if lines is None else Ref(GRAPH_INPUTS, lines)
         self._words = None if self._cut is None else find_words(graph, self._cut)
+        self._sources = None if self._words is None else find_sources(graph, self._words)
         self._voices: dict[str, Any] = {}
         self._warnings = LineWarnings(KOKORO if self._alphabet is None else ESPEAK, phonemes=not self._in_front)
         self._limit = min([self._dims.text_max, *bounds]) - END_TOKENS
@@ -131,39 +143,74 @@ class LineRunner(BaseRowRunner[PartT]):
         return [*(spec.name for spec in find_tokenizers(self._pipeline.graph)), *voiced, *front]
 
     def _settings(self) -> list[Any]:
-        return [self._limit]
+        return [self._limit, self._delivery.cut, self._delivery.joints]
 
     def _pieces(self, row: Row, *, checks: bool = False) -> list[Piece]:
         last = self._options.scope.until or self._options.scope.only
         ends_in_front = any(spec.name == last for spec in self._in_front)
         if not self._in_front or ends_in_front or str(self._cut) in self._options.override:
             return self._planned_pieces(row)
-        pieces = self._cut_row(row, lambda segment, begin: self._cut_text(row, segment, begin, checks=checks))
+        return self._cut_texts(row, checks=checks)
+
+    def _cut_texts(self, row: Row, edits: Mapping[int, str] = _NO_EDITS, *, checks: bool = False) -> list[Piece]:
+        """Cut a row of text on the phonemes that the stages in front give.
+
+        Args:
+            edits: number of a word -> phonemes in place of those.
+            checks: as of `_pieces`.
+        """
+
+        def cut(segment: Segment, before: Sequence[ChunkPiece]) -> list[ChunkPiece]:
+            first = sum(len(piece.words) for piece in before)
+            own = {number - first: phonemes for number, phonemes in edits.items() if number >= first}
+            return self._cut_text(row, segment, _measure(before), own, checks=checks)
+
+        pieces = self._cut_row(row, cut)
         if not pieces and not checks:
             _LOG.warning("%s: nothing in it is spoken", row.label)
         return pieces
 
+    def _cut_phonemes(self, row: Row) -> list[Piece]:
+        """Cut a row of phonemes.
+
+        Raises:
+            RunError: the graph has no one text that is phonemes.
+        """
+        if self._lines is None or self._cut is None or (self._cut.stage == GRAPH_INPUTS and self._cut != self._input):
+            fact = "phonemes are given in place of one text that all tokenizers take, and it has none"
+            raise RunError(f"{self._pipeline.graph.path}: {fact}")
+        return self._cut_row(row, lambda segment, _: self._cut_line(segment), phonemes=True)
+
     def _planned_pieces(self, row: Row) -> list[Piece]:
         if self._cut is not None and self._cut.stage == GRAPH_INPUTS:
-            return self._cut_row(row, lambda segment, _: self._cut_line(segment))
+            return self._cut_row(row, lambda segment, _: self._cut_line(segment), phonemes=self._cut == self._input)
         return self._cut_row(row, lambda segment, _: [self._piece_of(segment)])
 
-    def _cut_row(self, row: Row, cut: Callable[[Segment, int], list[ChunkPiece]]) -> list[Piece]:
-        """Cut the segments of a row, by a function that is given a segment and the phonemes before it."""
+    def _cut_row(
+        self,
+        row: Row,
+        cut: Callable[[Segment, Sequence[ChunkPiece]], list[ChunkPiece]],
+        *,
+        phonemes: bool = False,
+    ) -> list[Piece]:
+        """Cut the segments of a row, by a function that is given a segment and the chunks before it.
+
+        Args:
+            phonemes: whether the row is of phonemes.
+        """
         if self._lines is None or self._cut is None:
             return [ChunkPiece(self._whole(row).inputs)]
-        text = row.text
         pieces: list[Piece] = []
-        begin = 0
-        segments = read_script(text, phonemes=self._cut == self._input, line=row.number)
+        chunks: list[ChunkPiece] = []
+        segments = read_script(row.text, phonemes=phonemes, line=row.number)
         for segment in segments:
             if segment.pause:
                 pieces.append(PausePiece({}, seconds=segment.pause, column=segment.places.find(0) + 1))
             if segment.text.strip() or (len(segments) == 1 and not segment.pause):
                 with placing_errors(segment.places.find, row):
-                    found = cut(segment, begin)
+                    found = cut(segment, chunks)
                 pieces += found
-                begin = max([begin, *(piece.chunk.offset + len(piece.chunk.phonemes) + 1 for piece in found)])
+                chunks += found
         return put_pauses(pieces)
 
     def _piece_of(self, segment: Segment) -> ChunkPiece:
@@ -176,50 +223,75 @@ class LineRunner(BaseRowRunner[PartT]):
         return split(phonemes, self._vocab, self._limit, alphabet=self._alphabet, skip_unknown=self._skip_unknown)
 
     def _cut_line(self, segment: Segment) -> list[ChunkPiece]:
-        """Cut a segment that is of phonemes."""
+        """Cut a segment that is of phonemes: they are an input of the graph, or replace what its stages would give."""
         assert self._cut is not None
-        whole = self._piece_of(segment)
-        chunks = self._split(str(whole.inputs.get(self._cut.port, "")))
-        return [
-            dataclasses.replace(
-                whole,
-                inputs={**whole.inputs, self._cut.port: chunk.phonemes},
-                chunk=dataclasses.replace(chunk, offset=segment.places.find(chunk.offset)),
+        assert self._lines is not None
+        whole, is_input = self._piece_of(segment), self._cut.stage == GRAPH_INPUTS
+        line = str(whole.inputs.get(self._cut.port, "")) if is_input else segment.text
+        pieces = []
+        for chunk in self._split(line):
+            name = self._cut.port if is_input else self._lines
+            inputs = {**whole.inputs, name: chunk.phonemes if is_input else ""}
+            override = {} if is_input else {str(self._cut): chunk.phonemes}
+            moved = dataclasses.replace(chunk, offset=segment.places.find(chunk.offset))
+            is_literal = self._cut == self._input or not is_input
+            pieces.append(
+                dataclasses.replace(whole, inputs=inputs, override=override, chunk=moved, is_literal=is_literal)
             )
-            for chunk in chunks
-        ]
+        return pieces
 
-    def _cut_text(self, row: Row, segment: Segment, begin: int, *, checks: bool) -> list[ChunkPiece]:
+    def _cut_text(
+        self, row: Row, segment: Segment, begin: int, edits: Mapping[int, str], *, checks: bool
+    ) -> list[ChunkPiece]:
         """Cut the phonemes that stages make of a segment; none if nothing of it is spoken.
 
         One chunk needs no override, unless the stage would run a second time.
+
+        Args:
+            begin: where the phonemes of the segment begin in those of the row.
+            edits: number of a word of the segment -> other phonemes.
         """
         whole, cut = self._piece_of(segment), self._cut
         assert cut is not None
         front = self._check_front(row, whole, cut) if checks else self._run_front(row, whole, cut)
         if front is None:
             return [whole]
-        phonemes, rows = front
+        phonemes, found = front
         if not any(map(is_word_symbol, phonemes)):
             return []
-        words = [] if rows is None else place_words(rows, segment.places, row.text, begin)
+        own = {number: text for number, text in edits.items() if number < len(found)}
+        if own:
+            phonemes, found = self._edit(phonemes, found, own)
+        words = place_words(found, phonemes, segment.places, row.text, begin)
         keeps = self._pipeline.stage_cache is not None and all(spec.cache for spec in self._in_front)
-        chunks = self._split(phonemes)
-        alone = len(chunks) == 1 and keeps and not self._forced_in_front and not checks
+        chunks = [dataclasses.replace(chunk, offset=begin + chunk.offset) for chunk in self._split(phonemes)]
+        alone = len(chunks) == 1 and keeps and not self._forced_in_front and not checks and not own
         starts = [word.start for word in words]
-        pieces = []
-        for chunk in chunks:
-            moved = dataclasses.replace(chunk, offset=begin + chunk.offset)
-            own = words[bisect_left(starts, moved.offset) : bisect_left(starts, moved.offset + len(chunk.phonemes))]
-            override = {} if alone else {str(cut): chunk.phonemes}
-            pieces.append(dataclasses.replace(whole, override=override, chunk=moved, words=own))
-        return pieces
+        bounds = [0, *(bisect_left(starts, chunk.offset) for chunk in chunks[1:]), len(words)]
+        return [
+            dataclasses.replace(
+                whole,
+                override={} if alone else {str(cut): chunk.phonemes},
+                chunk=chunk,
+                words=words[bounds[at] : bounds[at + 1]],
+            )
+            for at, chunk in enumerate(chunks)
+        ]
+
+    def _edit(self, phonemes: str, words: list[WordRow], edits: Mapping[int, str]) -> _Front:
+        """Give words of a segment the phonemes of `edits`."""
+        for number, text in edits.items():
+            check_edit(words[number], text, self._vocab, self._alphabet)
+        return edit_words(phonemes, words, edits)
 
     def _run_front(self, row: Row, piece: Piece, cut: Ref) -> _Front:
         """Run the stages in front of the cut."""
         run = self._pipeline.prepare(piece.inputs, self._until(self._options_of(row, piece), cut), warn=False)
         result = self._pipeline.finish(run, announce=False)
-        return str(result[str(cut)]), None if self._words is None else result[str(self._words)]
+        if self._words is None:
+            return str(result[str(cut)]), []
+        sources = "" if self._sources is None else str(result[str(self._sources)])
+        return str(result[str(cut)]), read_words(result[str(self._words)], sources)
 
     def _check_front(self, row: Row, piece: Piece, cut: Ref) -> _Front | None:
         """Run the stages in front of the cut; None if one of them needs a library, which may not be built yet.
@@ -231,16 +303,16 @@ class LineRunner(BaseRowRunner[PartT]):
         options = dataclasses.replace(self._until(self._options_of(row, piece), cut), scope=Scope(until=cut.stage))
         run = self._pipeline.prepare(piece.inputs, options)
         found = self._pipeline.peek(run, cut)
-        return None if found is None else (str(found), None)
+        return None if found is None else (str(found), [])
 
     def _until(self, options: RunOptions, cut: Ref) -> RunOptions:
         """Give the options of a run of the stages in front, of which those run anew that were asked to."""
         scope = Scope(until=cut.stage, refresh=self._forced_in_front)
-        wanted = [cut] if self._words is None else [cut, self._words]
-        return dataclasses.replace(options, scope=scope, keep=False, retain=frozenset(wanted))
+        wanted = frozenset(ref for ref in (cut, self._words, self._sources) if ref is not None)
+        return dataclasses.replace(options, scope=scope, keep=False, retain=wanted)
 
     def _placing(self, row: Row, piece: Piece) -> contextlib.AbstractContextManager[None]:
-        if isinstance(piece, ChunkPiece) and self._cut == self._input:
+        if isinstance(piece, ChunkPiece) and piece.is_literal:
             return placing_errors(lambda column: piece.chunk.offset + column, row)
         if isinstance(piece, ChunkPiece) and piece.places is not None and not piece.override:
             return placing_errors(piece.places.find, row)
@@ -276,6 +348,11 @@ class LineRunner(BaseRowRunner[PartT]):
         if _SPEED not in params:
             raise RunError(f"a rate {segment.rate:g} in the text: the graph has no parameter '{_SPEED}'; leave it out")
         return {_SPEED: float(params[_SPEED]) * segment.rate}
+
+
+def _measure(chunks: Sequence[ChunkPiece]) -> int:
+    """Measure the phonemes of some chunks, and a space behind them."""
+    return max((piece.chunk.offset + len(piece.chunk.phonemes) + 1 for piece in chunks), default=0)
 
 
 class OutputRunner(LineRunner[OutputPart]):

@@ -27,13 +27,15 @@ class ChunkPiece(Piece):
     """The run of the graph for one chunk of a row.
 
     Attributes:
-        words: those of the row's text whose phonemes the chunk has.
+        words: those of the row's text whose phonemes the chunk has; each word of the row is in one chunk.
         places: of the text that the stages in front take, in the row.
+        is_literal: whether the chunk is a piece of the row, which is of phonemes.
     """
 
     chunk: Chunk = dataclasses.field(default_factory=lambda: Chunk(""))
     words: Sequence[Word] = ()
     places: Places | None = None
+    is_literal: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from runner.batch.row_runner import name_row
 from runner.engine.options import RunOptions
 from runner.engine.pipeline import Result
-from runner.errors import RunError
+from runner.errors import LineError, RunError
 from runner.graph.types import Graph, Ref
 from runner.speech import timestamps
+from runner.speech.delivery import DEFAULT, Delivery
 from runner.speech.line_runner import LineRunner, find_tokenizers
 from runner.speech.pieces import ChunkPiece, PausePiece
 from runner.speech.row_words import time_words
+from runner.speech.speech import Speech
 from runner.speech.split import join_edges
 from runner.speech.timestamps import WordSpan
 from stages.contract import parse_type
@@ -28,11 +31,13 @@ from stages.symbols import normalise
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from runner.batch.piece_run import PieceRun
     from runner.batch.row_runner import Piece
     from runner.batch.rows import Row
     from runner.engine.pipeline import Pipeline
     from runner.engine.run_state import RunState
     from runner.runtime.values import Array
+    from runner.speech.edits import Edit
     from runner.speech.split import Chunk
     from runner.speech.timestamps import Span
 
@@ -92,11 +97,12 @@ class Speaker(LineRunner[Part]):
         *,
         main: str | None = None,
         timed: bool = False,
+        delivery: Delivery = DEFAULT,
     ) -> None:
         """Check the graph.
 
         Args:
-            inputs, lines, options: of `LineRunner`.
+            inputs, lines, options, delivery: of `LineRunner`.
             main: the output that is spoken; None for the graph's only audio.
             timed: find out when each symbol is spoken; the graph is one that `with_durations` gave.
 
@@ -110,15 +116,62 @@ class Speaker(LineRunner[Part]):
             wanted = f"an output '{DURATIONS}' of {_DURATIONS_TYPE}"
             raise RunError(f"{graph.path}: a graph that tells times has {wanted}; this one has none")
         found = _durations(graph)
-        super().__init__(pipeline, inputs, lines, dataclasses.replace(options, retain=options.retain | set(found)))
+        options = dataclasses.replace(options, retain=options.retain | set(found))
+        super().__init__(pipeline, inputs, lines, options, delivery=delivery)
         self._timed = timed
-        if not timed:
-            self._words = None  # of which nobody asks the times
         self._durations = found[0] if len(found) == 1 else None
         self._is_declared = graph.tree.get("outputs", self.main, "rate") is not None
 
+    def run(self, row: Row, *, last: bool = False) -> Iterator[Part]:
+        speech = self.begin(row)
+        final = max((number for number, piece in enumerate(speech.pieces) if piece.runs), default=0)
+        for number in range(len(speech)):
+            yield speech.finish(number, last=last and number == final)
+
+    def begin(self, row: Row, *, phonemes: bool = False, edits: Sequence[Edit] = ()) -> Speech:
+        """Begin to speak a row that `check` has found good: the stages in front run, and it is cut.
+
+        Args:
+            phonemes: the row is of phonemes, though the graph may take text. Such a row is checked here.
+            edits: other phonemes for words of a text, which are checked here too.
+
+        Raises:
+            LineError: a stage refused the row; the model does not know a phoneme; an edit is of no word of the row; or
+                the graph takes no phonemes.
+        """
+        with name_row(row):
+            pieces = self._begin_pieces(row, edits, phonemes=phonemes)
+        speech = Speech(self, row, pieces)
+        known = len(speech.words) if edits else 0
+        absent = [edit.word for edit in edits if not 0 <= edit.word < known]
+        if absent:
+            raise LineError(row.origin, f"an edit of word {absent[0]}, but the row has {known} words, from 0", row.id)
+        return speech
+
+    def _begin_pieces(self, row: Row, edits: Sequence[Edit], *, phonemes: bool) -> list[Piece]:
+        if phonemes:
+            pieces = self._cut_phonemes(row)
+            self._check_pieces(row, pieces)
+            return pieces
+        if edits and self._words is not None:
+            return self._cut_texts(row, {edit.word: edit.phonemes for edit in edits})
+        return self._pieces(row)
+
     def _settings(self) -> list[Any]:
         return [*super()._settings(), self._timed, self.main, self.rate_hz]
+
+    def count_samples(self, piece: ChunkPiece, run: PieceRun[Part]) -> int | None:
+        """Count the samples of a part before it is spoken; None if that cannot be.
+
+        Args:
+            piece: its chunk.
+            run: of the graph, which runs up to the durations.
+        """
+        if self._durations is None or self._options.override:
+            return None
+        frames = int(run.advance(self._durations).sum())
+        joined = piece.chunk.before is not None or piece.chunk.after is not None
+        return None if joined or self._is_declared else frames * self._dims.frame_samples
 
     def _part(self, row: Row, piece: Piece, run: RunState, result: Result) -> Part:
         assert isinstance(piece, ChunkPiece)
@@ -131,10 +184,11 @@ class Speaker(LineRunner[Part]):
         if not self._is_declared:
             self._check_length(run, result[self.main].size)
         spans = self._spans(piece.chunk, result, shifts[self.main], outputs[self.main].size) if self._timed else []
-        return Part(row.origin, outputs, self.main, spans, result, list(time_words(piece.words, spans)))
+        words = list(time_words(piece.words, spans)) if self._timed else []
+        return Part(row.origin, outputs, self.main, spans, result, words)
 
-    def _pause(self, row: Row, piece: Piece) -> Iterator[Part]:
-        assert isinstance(piece, PausePiece)
+    def make_pause(self, row: Row, piece: PausePiece) -> Part:
+        """Make the part that is a pause."""
         graph = self._pipeline.graph
         silence = {
             name: np.zeros(round(piece.seconds * rate_hz) - piece.count_edges(rate_hz), np.float32)
@@ -143,7 +197,7 @@ class Speaker(LineRunner[Part]):
         }
         before, after = (round(edge * self.rate_hz) for edge in (piece.before, piece.after))
         pause = WordSpan("", piece.column, -before, silence[self.main].size + after)
-        yield Part(row.origin, silence, self.main, [], Result({}, {}), [pause] if self._timed else [])
+        return Part(row.origin, silence, self.main, [], Result({}, {}), [pause] if self._timed else [])
 
     def _check_length(self, run: RunState, samples: int) -> None:
         """Refuse audio that is not as long as its frames, where the graph does not say at which rate it is.
