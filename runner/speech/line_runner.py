@@ -15,22 +15,24 @@ import dataclasses
 import logging
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from runner.batch.bulk import PartT
 from runner.batch.row_runner import BaseRowRunner, OutputPart, Piece, make_output_part
 from runner.engine.options import RunOptions
 from runner.errors import RunError, WeightsError
-from runner.graph.selection import Scope, find_needed
+from runner.graph.selection import find_needed
 from runner.graph.types import GRAPH_INPUTS, Ref
 from runner.runtime.values import STR
 from runner.speech.delivery import DEFAULT, Delivery
 from runner.speech.edits import check_edit, edit_words
 from runner.speech.error_places import placing_errors
+from runner.speech.front import Front, Said
 from runner.speech.line_warnings import LineWarnings
 from runner.speech.model import VOICE_TYPE, model_dims
 from runner.speech.pieces import ChunkPiece, PausePiece, put_pauses
-from runner.speech.row_words import WordRow, find_sources, find_words, place_words, read_words
+from runner.speech.row_words import place_words
 from runner.speech.script import read_script
 from runner.speech.split import Chunk, is_word_symbol, split
 from stages.dims import END_TOKENS
@@ -51,8 +53,6 @@ _VOCABULARY = "vocab"  # the key of config.json that a tokenizer takes
 _SPEED = "speed"  # the parameter that a rate multiplies
 _DEFAULT = RunOptions()
 _LOG = logging.getLogger("kokoro_run")
-_Front = tuple[str, list[WordRow]]
-"""The phonemes that the stages in front give, and the words, of those that tell them and are wanted."""
 _NO_EDITS: Mapping[int, str] = {}
 
 
@@ -110,22 +110,18 @@ class LineRunner(BaseRowRunner[PartT]):
         self._vocab: Mapping[str, int] = pipeline.config.get(_VOCABULARY, {})
         self._dims = model_dims(pipeline)
         self._cut = find_cut(graph)
-        self._in_front = find_front(graph)
-        self._builds_in_front = any(spec.is_library for spec in self._in_front)
-        forced = options.scope.find_forced(graph)
-        self._forced_in_front = forced.intersection(spec.name for spec in self._in_front)
+        in_front = find_front(graph)
+        self._front = Front(pipeline, self._cut, in_front, options) if self._cut is not None and in_front else None
         text = graph.dims.get(next((spec.dim("text") for spec in find_tokenizers(graph)), "text"))
         # A fixed size is no limit to cut at: cutting would change the audio, and a fixed size promises not to.
         bounds = [] if text is None or text.static else [text.max]
         self._input = None if lines is None else Ref(GRAPH_INPUTS, lines)
-        self._words = None if self._cut is None else find_words(graph, self._cut)
-        self._sources = None if self._words is None else find_sources(graph, self._words)
         self._voices: dict[str, Any] = {}
-        self._warnings = LineWarnings(KOKORO if self._alphabet is None else ESPEAK, phonemes=not self._in_front)
+        self._warnings = LineWarnings(KOKORO if self._alphabet is None else ESPEAK, phonemes=not in_front)
         self._limit = min([self._dims.text_max, *bounds]) - END_TOKENS
 
     def check(self, row: Row) -> None:
-        if self._input is not None and (self._in_front or self._cut == self._input):
+        if self._input is not None and (self._front is not None or self._cut == self._input):
             self._warnings.look(row)
         super().check(row)
 
@@ -139,7 +135,7 @@ class LineRunner(BaseRowRunner[PartT]):
             for spec in self._pipeline.graph.stages.values()
             if any(wire.type == VOICE_TYPE for wire in spec.inputs.values())
         ]
-        front = [spec.name for spec in self._in_front] if self._builds_in_front else []
+        front = [spec.name for spec in self._front.stages] if self._front is not None and self._front.builds else []
         return [*(spec.name for spec in find_tokenizers(self._pipeline.graph)), *voiced, *front]
 
     def _settings(self) -> list[Any]:
@@ -147,13 +143,17 @@ class LineRunner(BaseRowRunner[PartT]):
 
     def _pieces(self, row: Row, *, checks: bool = False) -> list[Piece]:
         last = self._options.scope.until or self._options.scope.only
-        ends_in_front = any(spec.name == last for spec in self._in_front)
-        if not self._in_front or ends_in_front or str(self._cut) in self._options.override:
+        front = self._front
+        if front is None or last in {spec.name for spec in front.stages} or str(self._cut) in self._options.override:
             return self._planned_pieces(row)
-        return self._cut_texts(row, checks=checks)
+        return self._cut_texts(row, front, checks=checks)
 
-    def _cut_texts(self, row: Row, edits: Mapping[int, str] = _NO_EDITS, *, checks: bool = False) -> list[Piece]:
-        """Cut a row of text on the phonemes that the stages in front give.
+    def _cut_texts(
+        self, row: Row, front: Front, edits: Mapping[int, str] = _NO_EDITS, *, checks: bool = False
+    ) -> list[Piece]:
+        """Cut a row of text on the phonemes that the stages in front give; what says nothing is no chunk.
+
+        One chunk needs no override, unless the stage would run a second time.
 
         Args:
             edits: number of a word -> phonemes in place of those.
@@ -163,7 +163,16 @@ class LineRunner(BaseRowRunner[PartT]):
         def cut(segment: Segment, before: Sequence[ChunkPiece]) -> list[ChunkPiece]:
             first = sum(len(piece.words) for piece in before)
             own = {number - first: phonemes for number, phonemes in edits.items() if number >= first}
-            return self._cut_text(row, segment, _measure(before), own, checks=checks)
+            whole = self._piece_of(segment)
+            said = (front.check if checks else front.run)(whole.inputs, self._options_of(row, whole))
+            if said is None:
+                return [whole]
+            if not any(map(is_word_symbol, said.phonemes)):
+                return []
+            edited = self._edit(said, own) if own else said
+            chunks = self._cut_text(row, whole, edited, _measure(before))
+            is_made = len(chunks) == 1 and front.keeps and not checks and edited == said
+            return [dataclasses.replace(chunks[0], override={})] if is_made else chunks
 
         pieces = self._cut_row(row, cut)
         if not pieces and not checks:
@@ -240,76 +249,29 @@ class LineRunner(BaseRowRunner[PartT]):
             )
         return pieces
 
-    def _cut_text(
-        self, row: Row, segment: Segment, begin: int, edits: Mapping[int, str], *, checks: bool
-    ) -> list[ChunkPiece]:
-        """Cut the phonemes that stages make of a segment; none if nothing of it is spoken.
-
-        One chunk needs no override, unless the stage would run a second time.
+    def _cut_text(self, row: Row, whole: ChunkPiece, said: Said, begin: int) -> list[ChunkPiece]:
+        """Cut the phonemes that stages made of a segment; each chunk of them replaces what these give.
 
         Args:
+            whole: the piece of the whole segment.
             begin: where the phonemes of the segment begin in those of the row.
-            edits: number of a word of the segment -> other phonemes.
         """
-        whole, cut = self._piece_of(segment), self._cut
-        assert cut is not None
-        front = self._check_front(row, whole, cut) if checks else self._run_front(row, whole, cut)
-        if front is None:
-            return [whole]
-        phonemes, found = front
-        if not any(map(is_word_symbol, phonemes)):
-            return []
-        own = {number: text for number, text in edits.items() if number < len(found)}
-        if own:
-            phonemes, found = self._edit(phonemes, found, own)
-        words = place_words(found, phonemes, segment.places, row.text, begin)
-        keeps = self._pipeline.stage_cache is not None and all(spec.cache for spec in self._in_front)
-        chunks = [dataclasses.replace(chunk, offset=begin + chunk.offset) for chunk in self._split(phonemes)]
-        alone = len(chunks) == 1 and keeps and not self._forced_in_front and not checks and not own
+        assert whole.places is not None
+        words = place_words(said.words, said.phonemes, whole.places, row.text, begin)
+        chunks = [dataclasses.replace(chunk, offset=begin + chunk.offset) for chunk in self._split(said.phonemes)]
         starts = [word.start for word in words]
         bounds = [0, *(bisect_left(starts, chunk.offset) for chunk in chunks[1:]), len(words)]
         return [
-            dataclasses.replace(
-                whole,
-                override={} if alone else {str(cut): chunk.phonemes},
-                chunk=chunk,
-                words=words[bounds[at] : bounds[at + 1]],
-            )
-            for at, chunk in enumerate(chunks)
+            dataclasses.replace(whole, override={str(self._cut): chunk.phonemes}, chunk=chunk, words=words[first:last])
+            for chunk, (first, last) in zip(chunks, pairwise(bounds), strict=True)
         ]
 
-    def _edit(self, phonemes: str, words: list[WordRow], edits: Mapping[int, str]) -> _Front:
-        """Give words of a segment the phonemes of `edits`."""
-        for number, text in edits.items():
-            check_edit(words[number], text, self._vocab, self._alphabet)
-        return edit_words(phonemes, words, edits)
-
-    def _run_front(self, row: Row, piece: Piece, cut: Ref) -> _Front:
-        """Run the stages in front of the cut."""
-        run = self._pipeline.prepare(piece.inputs, self._until(self._options_of(row, piece), cut), warn=False)
-        result = self._pipeline.finish(run, announce=False)
-        if self._words is None:
-            return str(result[str(cut)]), []
-        sources = "" if self._sources is None else str(result[str(self._sources)])
-        return str(result[str(cut)]), read_words(result[str(self._words)], sources)
-
-    def _check_front(self, row: Row, piece: Piece, cut: Ref) -> _Front | None:
-        """Run the stages in front of the cut; None if one of them needs a library, which may not be built yet.
-
-        What they give is kept in the cache: without one, they run again for the row.
-        """
-        if self._builds_in_front:
-            return None
-        options = dataclasses.replace(self._until(self._options_of(row, piece), cut), scope=Scope(until=cut.stage))
-        run = self._pipeline.prepare(piece.inputs, options)
-        found = self._pipeline.peek(run, cut)
-        return None if found is None else (str(found), [])
-
-    def _until(self, options: RunOptions, cut: Ref) -> RunOptions:
-        """Give the options of a run of the stages in front, of which those run anew that were asked to."""
-        scope = Scope(until=cut.stage, refresh=self._forced_in_front)
-        wanted = frozenset(ref for ref in (cut, self._words, self._sources) if ref is not None)
-        return dataclasses.replace(options, scope=scope, keep=False, retain=wanted)
+    def _edit(self, said: Said, edits: Mapping[int, str]) -> Said:
+        """Give words of a segment other phonemes; numbers beyond them are of later segments."""
+        own = {number: phonemes for number, phonemes in edits.items() if number < len(said.words)}
+        for number, phonemes in own.items():
+            check_edit(said.words[number], phonemes, self._vocab, self._alphabet)
+        return Said(*edit_words(said.phonemes, said.words, own)) if own else said
 
     def _placing(self, row: Row, piece: Piece) -> contextlib.AbstractContextManager[None]:
         if isinstance(piece, ChunkPiece) and piece.is_literal:

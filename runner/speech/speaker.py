@@ -153,8 +153,8 @@ class Speaker(LineRunner[Part]):
             pieces = self._cut_phonemes(row)
             self._check_pieces(row, pieces)
             return pieces
-        if edits and self._words is not None:
-            return self._cut_texts(row, {edit.word: edit.phonemes for edit in edits})
+        if edits and self._front is not None:
+            return self._cut_texts(row, self._front, {edit.word: edit.phonemes for edit in edits})
         return self._pieces(row)
 
     def _settings(self) -> list[Any]:
