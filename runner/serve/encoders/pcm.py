@@ -1,0 +1,80 @@
+"""Encodes audio without a codec: raw samples of 16 bits, and WAV."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from runner.errors import SizeError
+from runner.serve.encoders.encoder import SampleCount
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from runner.runtime.values import Array
+
+_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
+_UNKNOWN = 2**32 - 1
+_SAMPLE_BYTES = 2
+
+
+def round_to_16_bits(audio: Array) -> npt.NDArray[np.int16]:
+    """Round `audio` float32[samples] to int16[samples] as libsndfile does: to 32 bits, whose upper 16 are kept."""
+    full = np.clip(np.rint(audio.astype(np.float64) * 2**31), -(2**31), 2**31 - 1)
+    return (full.astype(np.int64) >> 16).astype("<i2")
+
+
+class PcmEncoder:
+    """Raw samples: signed, 16 bits, little-endian. An `Encoder`."""
+
+    media_type = "audio/pcm"
+
+    def __init__(self, rate_hz: int, samples: int | None) -> None:  # noqa: ARG002 - the format does not say its rate
+        self.length = None if samples is None else _SAMPLE_BYTES * samples
+        self._count = SampleCount(samples)
+
+    def begin(self) -> bytes:
+        return b""
+
+    def write(self, audio: Array) -> bytes:
+        self._count.add(audio)
+        return round_to_16_bits(audio).tobytes()
+
+    def end(self) -> bytes:
+        self._count.end()
+        return b""
+
+
+class WavEncoder(PcmEncoder):
+    """A WAV file of 16 bits: the samples after a header of 44 bytes. An `Encoder`."""
+
+    media_type = "audio/wav"
+
+    def __init__(self, rate_hz: int, samples: int | None) -> None:
+        """Make the header.
+
+        Args:
+            samples: of the whole. None for a header without sizes: both are 2**32 - 1, which the wave module of
+                Python, libsndfile and FFmpeg take for "until the end"; 0 would be an empty file to the first two.
+
+        Raises:
+            SizeError: a WAV file cannot hold so many.
+        """
+        super().__init__(rate_hz, samples)
+        self._header = _make_header(rate_hz, self.length)
+        if self.length is not None:
+            self.length += len(self._header)
+
+    def begin(self) -> bytes:
+        return self._header
+
+
+def _make_header(rate_hz: int, data_bytes: int | None) -> bytes:
+    behind_size = _HEADER.size - 8  # what the first size counts beside the samples
+    if data_bytes is not None and data_bytes > _UNKNOWN - 1 - behind_size:
+        raise SizeError(f"wav: holds at most 4 GB, and this is {data_bytes} bytes; ask for flac or mp3")
+    riff, data = (_UNKNOWN, _UNKNOWN) if data_bytes is None else (behind_size + data_bytes, data_bytes)
+    mono = (16, 1, 1, rate_hz, _SAMPLE_BYTES * rate_hz, _SAMPLE_BYTES, 8 * _SAMPLE_BYTES)  # of PCM, one channel
+    return _HEADER.pack(b"RIFF", riff, b"WAVE", b"fmt ", *mono, b"data", data)
