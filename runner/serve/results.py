@@ -1,0 +1,146 @@
+"""Keeps audio that was sent, for a short time and under a name that nobody can guess, so that it can be had again.
+
+with results.open("audio/mpeg") as draft:  # draft.id can be told already
+    draft.write(piece)
+results.find(draft.id)                     # until its time is over, or its place is needed
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+_ID_BYTES = 24
+
+
+@dataclass(frozen=True)
+class Result:
+    """Audio that was sent to its end.
+
+    Attributes:
+        media_type: of its format.
+        data: all its bytes.
+        end_s: the time at which it is dropped, by the store's clock.
+    """
+
+    media_type: str
+    data: bytes
+    end_s: float
+
+
+class ResultStore:
+    """Holds results in memory. When a new one needs the place, the oldest go. Threads may share it.
+
+    Attributes:
+        held_bytes: of all results, those that are being written with them.
+    """
+
+    def __init__(self, most_bytes: int, life_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """Begin without results.
+
+        Args:
+            most_bytes: the most that it holds.
+            life_s: the time for which a result is there after its end [s].
+        """
+        self.held_bytes = 0
+        self._most_bytes, self._life_s, self._clock = most_bytes, life_s, clock
+        self._results: dict[str, Result] = {}  # the oldest first
+        self._lock = threading.Lock()
+
+    def add(self, media_type: str, data: bytes) -> str:
+        """Keep `data`. Returns its id."""
+        with self.open(media_type) as draft:
+            draft.write(data)
+        return draft.id
+
+    def open(self, media_type: str) -> Draft:
+        """Begin a result that comes in pieces; see `Draft`."""
+        return Draft(self, media_type)
+
+    def find(self, id: str) -> Result | None:  # noqa: A002 - the result's
+        """Find a result; None if there is none of this id, or not any more."""
+        with self._lock:
+            self._drop_expired()
+            return self._results.get(id)
+
+    def drop_expired(self) -> None:
+        """Drop the results whose time is over. They are never found; this frees their memory while nobody asks."""
+        with self._lock:
+            self._drop_expired()
+
+    def reserve(self, size: int) -> bool:
+        """Make place for `size` bytes. Returns whether there is enough."""
+        with self._lock:
+            self._drop_expired()
+            while self._results and self.held_bytes + size > self._most_bytes:
+                self._drop_oldest()
+            fits = self.held_bytes + size <= self._most_bytes
+            self.held_bytes += size if fits else 0
+            return fits
+
+    def release(self, size: int) -> None:
+        """Give back place that was reserved."""
+        with self._lock:
+            self.held_bytes -= size
+
+    def keep(self, id: str, media_type: str, data: bytes) -> None:  # noqa: A002 - the result's
+        """Keep `data`, for which there is place."""
+        with self._lock:
+            self._results[id] = Result(media_type, data, self._clock() + self._life_s)
+
+    def _drop_expired(self) -> None:
+        now = self._clock()
+        while self._results and next(iter(self._results.values())).end_s <= now:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        self.held_bytes -= len(self._results.pop(next(iter(self._results))).data)
+
+
+class Draft:
+    """A result that is being written. It is kept when its `with` block ends without an error, and else dropped.
+
+    One that does not fit into the store is dropped, too, though its id may have been told: nobody finds it.
+
+    Attributes:
+        id: under which it will be found.
+    """
+
+    def __init__(self, store: ResultStore, media_type: str) -> None:
+        """Begin without bytes."""
+        self.id = secrets.token_urlsafe(_ID_BYTES)
+        self._store, self._media_type = store, media_type
+        self._data: bytearray | None = bytearray()
+
+    def write(self, data: bytes) -> None:
+        """Append `data`; ignored once the result does not fit."""
+        if self._data is None:
+            return
+        if self._store.reserve(len(data)):
+            self._data += data
+        else:
+            self._drop(self._data)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._data is None:
+            return
+        if kind is None:
+            self._store.keep(self.id, self._media_type, bytes(self._data))
+        else:
+            self._drop(self._data)
+
+    def _drop(self, data: bytearray) -> None:
+        self._store.release(len(data))
+        self._data = None

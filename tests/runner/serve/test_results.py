@@ -1,0 +1,152 @@
+"""Results: found under their id, for their time, within the limit of bytes."""
+
+from __future__ import annotations
+
+import re
+import threading
+
+import pytest
+
+from runner.serve.results import Result, ResultStore
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(clock: Clock) -> ResultStore:
+    return ResultStore(most_bytes=100, life_s=60, clock=clock)
+
+
+def test_result_is_found_by_its_id(store: ResultStore) -> None:
+    first, second = store.add("audio/mpeg", b"one"), store.add("audio/wav", b"three")
+    assert store.find(first) == Result("audio/mpeg", b"one", 160.0)
+    assert store.find(second) == Result("audio/wav", b"three", 160.0)
+    assert store.held_bytes == 8
+    assert store.find(first[:-1]) is None
+
+
+def test_id_is_random_and_fits_into_an_address(store: ResultStore) -> None:
+    ids = {store.add("audio/wav", b"") for _ in range(50)}
+    assert len(ids) == 50
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{32}", name) for name in ids)
+
+
+def test_draft_is_found_when_it_is_whole(store: ResultStore) -> None:
+    with store.open("audio/flac") as draft:
+        draft.write(b"ab")
+        draft.write(b"cd")
+        assert store.find(draft.id) is None
+        assert store.held_bytes == 4
+    found = store.find(draft.id)
+    assert found is not None
+    assert (found.media_type, found.data) == ("audio/flac", b"abcd")
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, GeneratorExit])
+def test_draft_that_fails_leaves_nothing(store: ResultStore, error: type[BaseException]) -> None:
+    draft = store.open("audio/flac")
+
+    def fail() -> None:
+        with draft:
+            draft.write(b"ab")
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert store.find(draft.id) is None
+    assert store.held_bytes == 0
+
+
+def test_result_is_gone_when_its_time_is_over(store: ResultStore, clock: Clock) -> None:
+    first = store.add("audio/wav", b"first")
+    clock.now += 59.9
+    second = store.add("audio/wav", b"second")
+    assert store.find(first) is not None
+    clock.now += 0.1
+    assert store.find(first) is None
+    assert store.find(second) is not None
+    assert store.held_bytes == 6
+    clock.now += 60
+    store.drop_expired()
+    assert store.held_bytes == 0
+
+
+def test_time_begins_when_a_draft_is_whole(store: ResultStore, clock: Clock) -> None:
+    with store.open("audio/wav") as draft:
+        clock.now += 1_000
+        other = store.add("audio/wav", b"")
+        clock.now += 10
+    clock.now += 55
+    assert store.find(draft.id) is not None
+    assert store.find(other) is None
+
+
+def test_oldest_go_when_there_is_no_place(store: ResultStore) -> None:
+    first, second, third = (store.add("audio/wav", bytes(40)) for _ in range(3))
+    assert [store.find(name) is not None for name in (first, second, third)] == [False, True, True]
+    assert store.held_bytes == 80
+    fourth = store.add("audio/wav", bytes(20))
+    assert [store.find(name) is not None for name in (second, third, fourth)] == [True, True, True]
+    assert store.held_bytes == 100
+
+
+def test_result_larger_than_the_store_is_not_kept(store: ResultStore) -> None:
+    with store.open("audio/wav") as draft:
+        draft.write(bytes(100))
+        draft.write(b"x")
+        assert store.held_bytes == 0
+        draft.write(b"y")
+    assert store.find(draft.id) is None
+    assert store.held_bytes == 0
+
+
+def test_drafts_count_before_they_are_whole(store: ResultStore) -> None:
+    kept = store.add("audio/wav", bytes(10))
+    with store.open("audio/wav") as first, store.open("audio/wav") as second:
+        first.write(bytes(60))
+        second.write(bytes(30))
+        assert store.find(kept) is not None
+        second.write(bytes(10))  # the last place, that of the one which is whole
+        assert store.find(kept) is None
+        second.write(b"x")
+        assert store.held_bytes == 60
+    assert store.find(first.id) is not None
+    assert store.find(second.id) is None
+
+
+def test_store_of_no_bytes_keeps_nothing(clock: Clock) -> None:
+    store = ResultStore(most_bytes=0, life_s=60, clock=clock)
+    assert store.find(store.add("audio/wav", b"x")) is None
+
+
+def test_threads_share_a_store() -> None:
+    store = ResultStore(most_bytes=5_000, life_s=60)
+    ids: list[str] = []
+
+    def write() -> None:
+        for _ in range(200):
+            with store.open("audio/wav") as draft:
+                for _ in range(5):
+                    draft.write(bytes(10))
+            ids.append(draft.id)
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = [result for result in map(store.find, ids) if result is not None]
+    assert store.held_bytes == 50 * len(found)
+    assert 80 < len(found) <= 100
