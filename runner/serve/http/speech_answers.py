@@ -1,0 +1,187 @@
+"""Answers with speech as it is made: its audio, or server-sent events.
+
+    Measured(n) --> Content-Length, header of the file     wav and pcm, whose bytes follow from their samples
+    Spoken      --> bytes                                  | data: {"type": "speech.audio.delta", "audio": "UklGR..."}
+    Ended       --> bytes that were kept back              | data: {"type": "speech.audio.done", "usage": {...}}
+
+Nothing is sent before the first bytes of audio are there, or their number: until then an error has its status. When the
+client has the last byte, the whole can be had again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+from runner.serve.events import Ended, Measured, Opened, Spoken
+from runner.serve.http.encoding import Encoding
+from runner.serve.http.errors import HttpError, spell_error
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runner.serve.events import Event
+    from runner.serve.http.sending import Answer
+    from runner.serve.results import Draft
+    from runner.serve.service import Request as SpeechRequest
+
+_DELTA = 24 << 10  # bytes of audio in an event, 32 KiB of base64: some clients limit the length of a line
+_FRAMES_PER_S = 40  # by which audio is counted as tokens
+
+
+class SpeechAnswer:
+    """The audio itself.
+
+    Attributes:
+        words: with times [s], as far as they are spoken, if they were asked for.
+    """
+
+    def __init__(
+        self,
+        answer: Answer,
+        draft: Draft,
+        format: str,  # noqa: A002 - as OpenAI calls it
+        rate_hz: int,
+        headers: Mapping[str, str],
+        *,
+        timed: bool,
+    ) -> None:
+        """Send nothing yet.
+
+        Args:
+            draft: keeps the audio.
+            headers: beside those that the format gives.
+            timed: whether the client asked for the times of words.
+        """
+        self._answer, self._draft, self._format, self._rate_hz = answer, draft, format, rate_hz
+        self._headers, self._timed = dict(headers), timed
+        self._encoding: Encoding | None = None
+        self._symbols, self._size, self._last = 0, 0, b""
+        self.words: list[dict[str, Any]] = []
+
+    @property
+    def audio_s(self) -> float:
+        """The audio that was encoded [s]."""
+        return 0.0 if self._encoding is None else self._encoding.samples / self._rate_hz
+
+    async def begin(self, samples: int | None = None) -> Encoding:
+        """Begin to encode.
+
+        Args:
+            samples: of the whole, if they are known.
+
+        Raises:
+            HttpError: the server cannot encode to this format.
+        """
+        self._encoding = await Encoding.begin(self._format, self._rate_hz, samples)
+        return self._encoding
+
+    async def send(self, request: SpeechRequest) -> None:
+        """Send what a request speaks, but for the last bytes."""
+        async for event in request:
+            await self._take(event)
+
+    async def end(self) -> None:
+        """Send the last bytes, and that these were the last."""
+        await self._begin_answer()
+        await self._send_audio(self._last)
+        await self._answer.end()
+
+    async def break_off(self, error: HttpError) -> None:
+        """Say what is wrong, if the format has a place for it; the connection is closed after that."""
+
+    async def _take(self, event: Event) -> None:
+        match event:
+            case Opened():
+                self._symbols += len(event.phonemes)
+            case Measured(samples):
+                encoding = await self.begin(samples)
+                if encoding.length is not None:
+                    await self._write(encoding.take_header())
+            case Spoken():
+                encoding = self._encoding or await self.begin()
+                data = await encoding.encode(event)
+                if self._timed:
+                    await self._take_words(event)
+                await self._write(data)
+            case Ended():
+                encoding = self._encoding or await self.begin()
+                await self._write(await encoding.end(), is_last=True)
+
+    async def _write(self, data: bytes, *, is_last: bool = False) -> None:
+        """Send bytes of audio, unless they are the last; an encoder may have none yet."""
+        assert self._encoding is not None
+        self._draft.write(data)
+        self._size += len(data)
+        if is_last or self._size == self._encoding.length:  # then no more come, but the client must not know it yet
+            self._last += data
+        elif data:
+            await self._begin_answer()
+            await self._send_audio(data)
+
+    async def _begin_answer(self) -> None:
+        if not self._answer.is_begun:
+            assert self._encoding is not None
+            await self._answer.begin({**self._headers, **self._describe_audio(self._encoding)})
+
+    def _describe_audio(self, encoding: Encoding) -> dict[str, str]:
+        known = encoding.length is not None
+        length = {"Content-Length": str(encoding.length)} if known else {}
+        return {"Content-Type": encoding.media_type, "X-Audio-Length": "exact" if known else "unknown", **length}
+
+    async def _send_audio(self, data: bytes) -> None:
+        await self._answer.write(data)
+
+    async def _take_words(self, event: Spoken) -> list[dict[str, Any]]:
+        """Keep the words of a part with their times."""
+        words = [
+            {
+                "word": word.text,
+                "start": (event.start + word.start) / self._rate_hz,
+                "end": (event.start + word.end) / self._rate_hz,
+                "phonemes": word.phonemes,
+                "paragraph": event.row,
+                "column": word.column,
+            }
+            for word in event.words
+            if word.text
+        ]
+        self.words += words
+        return words
+
+
+class EventAnswer(SpeechAnswer):
+    """Server-sent events, each with a piece of the audio."""
+
+    async def end(self) -> None:
+        await self._begin_answer()
+        await self._send_audio(self._last)
+        spoken = round(self.audio_s * _FRAMES_PER_S)
+        usage = {"input_tokens": self._symbols, "output_tokens": spoken, "total_tokens": self._symbols + spoken}
+        await self._send_event({"type": "speech.audio.done", "usage": usage})
+        await self._answer.end()
+
+    async def break_off(self, error: HttpError) -> None:
+        await self._send_event({"type": "error", **spell_error(error)})
+
+    def _describe_audio(self, encoding: Encoding) -> dict[str, str]:  # noqa: ARG002 - the base's
+        return {"Content-Type": "text/event-stream; charset=utf-8"}
+
+    async def _send_audio(self, data: bytes) -> None:
+        for start in range(0, len(data), _DELTA):
+            audio = await asyncio.to_thread(base64.b64encode, data[start : start + _DELTA])
+            await self._send_event({"type": "speech.audio.delta", "audio": audio.decode("ascii")})
+
+    async def _take_words(self, event: Spoken) -> list[dict[str, Any]]:
+        """Send the words of a part with their times, in front of its audio."""
+        words = await super()._take_words(event)
+        if words:
+            await self._begin_answer()
+            await self._send_event({"type": "speech.audio.timing", "words": words})
+        return words
+
+    async def _send_event(self, event: Mapping[str, Any]) -> None:
+        data = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+        await self._answer.write(f"data: {data}\n\n".encode())
