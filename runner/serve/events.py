@@ -60,6 +60,23 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """A value that the graph has for each piece of time: pitch, energy.
+
+    Attributes:
+        name: of the port.
+        start: of the first value [samples from the start of the part]; less than 0 where a joint has cut audio off.
+        step: from one value to the next [samples].
+        values: [values].
+    """
+
+    name: str
+    start: int
+    step: float
+    values: Array
+
+
+@dataclass(frozen=True)
 class Spoken:
     """A part is spoken.
 
@@ -70,6 +87,7 @@ class Spoken:
         audio: float32 [samples].
         words: with times from the start of `audio` [samples].
         seconds: stage -> wall time of those that ran.
+        curves: of a request that is watched.
     """
 
     row: int
@@ -79,6 +97,7 @@ class Spoken:
     audio: Array
     words: Sequence[WordSpan]
     seconds: Mapping[str, float]
+    curves: Sequence[Curve] = ()
 
 
 @dataclass(frozen=True)

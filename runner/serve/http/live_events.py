@@ -1,0 +1,87 @@
+"""Spells the events of a request as JSON, for the page; audio is base64 of 16-bit samples."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runner.serve.events import Ended, Measured, Opened, Spoken, StageTold
+
+if TYPE_CHECKING:
+    from runner.runtime.values import Array
+    from runner.serve.events import Curve, Event
+
+_DIGITS = 3  # of values of curves: less than anyone sees
+
+
+def spell_event(event: Event, rate_hz: int) -> dict[str, Any]:
+    """Spell an event; times are in seconds."""
+    match event:
+        case Opened():
+            return {"type": "opened", **spell_opened(event)}
+        case Measured():
+            return {"type": "measured", "seconds": None if event.samples is None else event.samples / rate_hz}
+        case StageTold():
+            told = {"row": event.row, "part": event.part, "stage": event.stage, "status": event.status}
+            return {"type": "stage", **told, "seconds": round(event.seconds, 6)}
+        case Spoken():
+            return {"type": "spoken", **_spell_spoken(event, rate_hz)}
+        case Ended():
+            times = {"first_s": round(event.first_s, 6), "total_s": round(event.total_s, 6)}
+            return {"type": "ended", "seconds": event.samples / rate_hz, **times}
+
+
+def spell_opened(event: Opened) -> dict[str, Any]:
+    """Spell what is known of a paragraph before it is spoken."""
+    words = [
+        {"text": word.text, "start": word.start, "end": word.end, "phonemes": word.phonemes, "source": word.source}
+        for word in event.words
+    ]
+    return {"row": event.row, "text": event.text, "phonemes": event.phonemes, "words": words, "parts": event.parts}
+
+
+def frame_event(data: dict[str, Any]) -> bytes:
+    """Make the frame of a stream of server-sent events."""
+    return b"data: " + json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
+
+
+def _spell_spoken(event: Spoken, rate_hz: int) -> dict[str, Any]:
+    words = [
+        {
+            "text": word.text,
+            "column": word.column - 1,
+            "start": round((event.start + word.start) / rate_hz, 6),
+            "end": round((event.start + word.end) / rate_hz, 6),
+            "phonemes": word.phonemes,
+        }
+        for word in event.words
+    ]
+    return {
+        "row": event.row,
+        "part": event.part,
+        "start": event.start / rate_hz,
+        "samples": event.audio.size,
+        "audio": base64.b64encode(_quantise(event.audio)).decode("ascii"),
+        "words": words,
+        "curves": [_spell_curve(curve, event.start, rate_hz) for curve in event.curves],
+        "stages": {name: round(seconds, 6) for name, seconds in event.seconds.items()},
+    }
+
+
+def _spell_curve(curve: Curve, start: int, rate_hz: int) -> dict[str, Any]:
+    values = [round(value, _DIGITS) for value in curve.values.tolist()]
+    return {
+        "name": curve.name,
+        "start": (start + curve.start) / rate_hz,
+        "step": curve.step / rate_hz,
+        "values": values,
+    }
+
+
+def _quantise(audio: Array) -> bytes:
+    """Round samples to 16 bits as libsndfile does, so that they are those of a .wav: of 32 bits the upper 16."""
+    full = np.clip(np.rint(audio.astype(np.float64) * 2**31), -(2**31), 2**31 - 1)
+    return (full.astype(np.int64) >> 16).astype("<i2").tobytes()
