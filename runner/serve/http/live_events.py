@@ -1,7 +1,14 @@
-"""Spells the events of a request as JSON, for the page; audio is base64 of 16-bit samples."""
+"""Sends the events of a request to the page, each as JSON; audio is base64 of 16-bit samples.
+
+data: {"type": "opened", "row": 0, "text": "Hi.", "words": [{"text": "Hi", "phonemes": "hˈI", ...}], ...}
+data: {"type": "stage", "row": 0, "part": 0, "stage": "bert", "status": "run", "seconds": 0.012}
+data: {"type": "spoken", "row": 0, "part": 0, "start": 0.0, "audio": "AAAB...", "words": [...], "curves": [...], ...}
+data: {"type": "ended", "seconds": 1.2, "first_s": 0.1, "total_s": 0.1}
+"""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from typing import TYPE_CHECKING, Any
@@ -13,8 +20,56 @@ from runner.serve.events import Ended, Measured, Opened, Spoken, StageTold
 if TYPE_CHECKING:
     from runner.runtime.values import Array
     from runner.serve.events import Curve, Event
+    from runner.serve.http.errors import HttpError
+    from runner.serve.http.sending import Answer
+    from runner.serve.service import Request
 
 _DIGITS = 3  # of values of curves: less than anyone sees
+
+
+_HEADERS = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-store",
+    "X-Accel-Buffering": "no",  # of nginx, which would hold events back
+}
+
+
+class LiveAnswer:
+    """The events of one request.
+
+    Attributes:
+        audio_s: the audio that was sent [s].
+    """
+
+    def __init__(self, answer: Answer, rate_hz: int) -> None:
+        """Send nothing yet."""
+        self._answer, self._rate_hz = answer, rate_hz
+        self.audio_s = 0.0
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether the status has been sent."""
+        return self._answer.is_begun
+
+    async def send(self, request: Request) -> None:
+        """Send the events; nothing before the first, so that an error has its status."""
+        async for event in request:
+            # Spelling audio takes milliseconds, in which the loop of all requests would stand still.
+            frame = await asyncio.to_thread(self._frame, event) if isinstance(event, Spoken) else self._frame(event)
+            if not self.is_begun:
+                await self._answer.begin(_HEADERS)
+            await self._answer.write(frame)
+        await self._answer.end()
+
+    async def fail(self, refusal: HttpError) -> None:
+        """Send an error, which is the last event."""
+        await self._answer.write(frame_event({"type": "error", "message": str(refusal), "status": refusal.status}))
+        await self._answer.end()
+
+    def _frame(self, event: Event) -> bytes:
+        if isinstance(event, Spoken):
+            self.audio_s = (event.start + event.audio.size) / self._rate_hz
+        return frame_event(spell_event(event, self._rate_hz))
 
 
 def spell_event(event: Event, rate_hz: int) -> dict[str, Any]:

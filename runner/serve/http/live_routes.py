@@ -1,4 +1,4 @@
-"""The routes of the page below /api: the graph, speech as it is made, and phonemes of a text.
+"""The routes of the page below /api: the graph, speech as it is made, and the phonemes of a text.
 
 GET  /api/graph       what can be set, and the stages
 POST /api/speak       a stream of server-sent events: opened, stage, spoken, ended; or error, which is the last
@@ -7,73 +7,61 @@ POST /api/phonemize   the words of a text with their phonemes; nothing is spoken
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
-import logging
 from typing import TYPE_CHECKING
 
-from starlette.responses import JSONResponse, Response
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from runner.batch.rows import PARAGRAPHS, from_option
-from runner.errors import KokoroError, LineError, RunError
-from runner.serve.events import Opened, Spoken
+from runner.errors import RunError
+from runner.serve.events import Opened
+from runner.serve.http.bodies import read_body
+from runner.serve.http.errors import HttpError, Refusals
 from runner.serve.http.graph_json import describe_graph
-from runner.serve.http.live_events import frame_event, spell_event, spell_opened
-from runner.serve.http.live_request import read_utterance
-from runner.serve.service import BusyError
+from runner.serve.http.journal import find_entry, log_failure
+from runner.serve.http.live_body import LiveBody, make_live_utterance
+from runner.serve.http.live_events import LiveAnswer, spell_opened
+from runner.serve.http.sending import Answer, GoneError, while_connected
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
-    from runner.serve.events import Event
-    from runner.serve.service import Request as SpeechRequest
     from runner.serve.service import Service
     from runner.serve.settings import ServeSettings
     from runner.serve.utterance import Utterance
-
-_LOG = logging.getLogger("kokoro_run.serve")
-_STREAM = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-store"),
-    (b"x-accel-buffering", b"no"),
-]
 
 
 def make_live_routes(service: Service, settings: ServeSettings) -> list[Route]:
     """Make the routes."""
 
-    async def graph(_: Request) -> Response:
+    async def show_graph(_: Request) -> JSONResponse:
         return JSONResponse(describe_graph(service))
 
-    async def speak(request: Request) -> Response:
-        try:
-            utterance = read_utterance(await request.body(), service.pipeline.graph, settings.longest_input)
-            return EventStream(service.submit(utterance), service.rate_hz)
-        except (KokoroError, BusyError) as error:
-            return refuse(error)
-
-    async def phonemize(request: Request) -> Response:
-        try:
-            utterance = read_utterance(await request.body(), service.pipeline.graph, settings.longest_input)
-            rows = from_option(utterance.text, "input", PARAGRAPHS)
-            opened = [await _open(service, dataclasses.replace(utterance, text=row.text)) for row in rows]
-        except (KokoroError, BusyError, TimeoutError) as error:
-            return refuse(error)
-        return JSONResponse({"rows": [{**spell_opened(each), "row": number} for number, each in enumerate(opened)]})
+    async def phonemize(request: Request) -> JSONResponse:
+        body = await read_body(request, LiveBody)
+        utterance = make_live_utterance(body, service.pipeline.graph, settings)
+        if utterance.is_phonemes or not service.takes_text:
+            raise HttpError(400, "input: expected text, found phonemes", param="input")
+        rows = from_option(utterance.text, "input", PARAGRAPHS)
+        opened = [await _open(service, dataclasses.replace(utterance, text=row.text)) for row in rows]
+        spelled = [{**spell_opened(each), "row": number} for number, each in enumerate(opened)]
+        return JSONResponse({"rows": spelled}, headers={"Cache-Control": "no-store"})
 
     return [
-        Route("/api/graph", graph),
-        Route("/api/speak", speak, methods=["POST"]),
+        Route("/api/graph", show_graph),
+        Route("/api/speak", LiveEndpoint(service, settings), methods=["POST"]),
         Route("/api/phonemize", phonemize, methods=["POST"]),
     ]
 
 
 async def _open(service: Service, utterance: Utterance) -> Opened:
-    """Read one paragraph, and speak nothing of it."""
+    """Read one paragraph, and speak nothing of it.
+
+    Raises:
+        RunError: there is nothing in it.
+    """
     request = service.submit(utterance)
     try:
         async for event in request:
@@ -84,67 +72,37 @@ async def _open(service: Service, utterance: Utterance) -> Opened:
     raise RunError("there is nothing to read")
 
 
-class EventStream(Response):
-    """Sends the events of a request, as they happen; ends its work when the client goes away."""
+class LiveEndpoint:
+    """Answers with the events of speech as they happen; an application of ASGI."""
 
-    def __init__(self, request: SpeechRequest, rate_hz: int) -> None:
-        """Take over a request, which is closed in the end."""
-        self._request, self._rate_hz = request, rate_hz
-        self.background = None
+    def __init__(self, service: Service, settings: ServeSettings) -> None:
+        """Take what speaks."""
+        self._service, self._settings, self._refusals = service, settings, Refusals.of(service)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - of ASGI
-        gone = asyncio.ensure_future(_wait_for_end(receive))
-        sending = asyncio.ensure_future(self._send(send))
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Speak, until the end or until the client goes away.
+
+        Raises:
+            HttpError: what is asked for cannot be spoken, and nothing has been sent yet.
+        """
+        body = await read_body(Request(scope, receive), LiveBody)
+        utterance = make_live_utterance(body, self._service.pipeline.graph, self._settings)
+        entry = find_entry(scope)
+        entry.text = body.text
+        live = LiveAnswer(Answer(send), self._service.rate_hz)
+        request = self._service.submit(utterance)
         try:
-            await asyncio.wait({gone, sending}, return_when=asyncio.FIRST_COMPLETED)
+            await while_connected(receive, live.send(request))
+        except GoneError:
+            entry.outcome = "gone"
+        except Exception as error:
+            refusal = self._refusals.convert(error)
+            if not live.is_begun:
+                raise refusal from error
+            entry.outcome = "broken"
+            if refusal.status == 500:
+                log_failure(entry, error)
+            await live.fail(refusal)
         finally:
-            self._request.close()
-            for task in (gone, sending):
-                task.cancel()
-            await asyncio.gather(gone, sending, return_exceptions=True)
-
-    async def _send(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": _STREAM})
-        async for data in self._spell():
-            await send({"type": "http.response.body", "body": data, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _spell(self) -> AsyncIterator[bytes]:
-        try:
-            async for event in self._request:
-                yield await self._frame(event)
-        except (KokoroError, TimeoutError) as error:
-            yield frame_event({"type": "error", "message": describe_error(error)})
-        except Exception:  # noqa: BLE001 - the status is sent: what is left is to say that this is not the whole
-            _LOG.exception("a request of the page failed")
-            yield frame_event({"type": "error", "message": "the server failed; its log says how"})
-
-    async def _frame(self, event: Event) -> bytes:
-        if isinstance(event, Spoken):  # some milliseconds: not in the loop of all requests
-            return await asyncio.to_thread(lambda: frame_event(spell_event(event, self._rate_hz)))
-        return frame_event(spell_event(event, self._rate_hz))
-
-
-async def _wait_for_end(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-def describe_error(error: BaseException) -> str:
-    """Describe an error to whom it concerns: of a line, the mistake alone."""
-    if isinstance(error, TimeoutError):
-        return "this takes longer than the server allows; send a shorter text"
-    return error.fact if isinstance(error, LineError) else str(error)
-
-
-def refuse(error: Exception) -> Response:
-    """Answer with an error, before anything else is sent."""
-    status, headers = 400, {}
-    if isinstance(error, BusyError):
-        status, headers = 503 if error.ending else 429, {"Retry-After": str(error.retry_s)}
-    elif isinstance(error, TimeoutError):
-        status = 504
-    kind = "invalid_request_error" if status == 400 else "server_error"
-    return JSONResponse(
-        {"error": {"message": describe_error(error), "type": kind, "param": None, "code": None}}, status, headers
-    )
+            request.close()
+            entry.audio_s = live.audio_s

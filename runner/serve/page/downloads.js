@@ -39,7 +39,7 @@ export function makeDownloads(frame, { server, getRun, fail, status }) {
   async function saveAudio(suffix) {
     const run = getRun();
     tell(status, `Making ${suffix} …`);
-    save(await server.file(makeFileRequest(run.request, suffix)), name(run, suffix));
+    save(await server.file(run.request, suffix), name(run, suffix));
     tell(status, `Saved as ${suffix}.`);
   }
 
@@ -48,13 +48,6 @@ export function makeDownloads(frame, { server, getRun, fail, status }) {
     save(new Blob([write(run)], { type }), name(run, suffix));
     tell(status, `Saved as ${suffix}.`);
   }
-}
-
-/** Make the request of OpenAI's endpoint for what a run spoke. */
-export function makeFileRequest({ text, phonemes, voice, params, edits }, format) {
-  const { speed, ...others } = params;
-  const said = text === undefined ? { input: phonemes, phonemes: true } : { input: text };
-  return { model: "kokoro", ...said, voice: voice ?? undefined, speed, ...others, edits: edits?.length ? edits : undefined, response_format: format };
 }
 
 function name(run, suffix) {

@@ -35,17 +35,17 @@ export class Server {
 
   /** Ask for the phonemes of a text, which is not spoken. */
   async phonemize(request, signal) {
-    return (await this.#ask("api/phonemize", request, signal)).json();
+    return (await this.#ask("api/phonemize", spell(request), signal)).json();
   }
 
   /** Ask for a file of audio, as any client does. */
-  async file(request, signal) {
-    return (await this.#ask("v1/audio/speech", request, signal)).blob();
+  async file(request, format) {
+    return (await this.#ask("v1/audio/speech", { ...spell(request), response_format: format })).blob();
   }
 
   /** Give the events of speech as they come. */
   async *speak(request, signal) {
-    const answer = await this.#ask("api/speak", request, signal);
+    const answer = await this.#ask("api/speak", spell(request), signal);
     for await (const event of readEvents(answer.body)) {
       if (event.type === "error") throw new ServerError(event.message, 400);
       yield event;
@@ -67,6 +67,12 @@ export class Server {
       sessionStorage.setItem(KEY, given);
     }
   }
+}
+
+/** Spell a request as OpenAI's endpoint takes it. */
+function spell({ text, phonemes, voice, params, edits }) {
+  const said = text === undefined ? { phonemes } : { input: text };
+  return { model: "kokoro", ...said, voice: voice ?? undefined, ...params, edits: edits.length ? edits : undefined };
 }
 
 async function reach(url, init) {

@@ -64,7 +64,7 @@ export class StageFigure {
     bar.setAttribute("width", Math.max(one.seconds ? 2 : 0, share * length));
     const shown = one.told.length > 1 ? one.told.slice(-DOTS) : [];
     dots.replaceChildren(...shown.map((part, index) => draw(`circle.${part.status}`, { cx: index * 6, cy: 0, r: 2 })));
-    group.setAttribute("aria-label", `${name}, ${describe(one)}`);
+    group.setAttribute("aria-label", `${name} ${one.label}: ${describe(one)}`);
   }
 
   #fit() {
