@@ -12,7 +12,6 @@ from runner.files.locate import data_root
 from runner.graph.load import StageSpec
 from runner.graph.validate import load_device
 from runner.runtime import devices, tvm_runtime
-from runner.runtime.threads import available_threads
 
 ZEN = "processor\t: 0\nflags\t\t: fpu sse sse2 pni ssse3 sse4_1 avx2 fma avx512f avx512_bf16 abm\nbugs\t: none\n"
 
@@ -82,11 +81,3 @@ def test_default_build_root_is_a_cache_elsewhere(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(devices, "data_root", lambda: tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert devices.default_build_root() == tmp_path / "cache" / "kokoro-run"
-
-
-def test_threads_are_those_of_the_affinity_mask(monkeypatch: pytest.MonkeyPatch) -> None:
-    def affinity(_process: int) -> set[int]:
-        return {3, 5, 7}
-
-    monkeypatch.setattr("os.sched_getaffinity", affinity)
-    assert available_threads() == 3
