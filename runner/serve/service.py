@@ -25,11 +25,11 @@ from runner.serve.events import Ended, Spoken
 from runner.serve.scheduler import Scheduler
 from runner.serve.speaking import Speaking
 from runner.serve.watcher import Watcher
+from runner.speech.delivery import Delivery
 from runner.speech.line_runner import find_cut
 from runner.speech.model import VOICE
 from runner.speech.pauses import PARAGRAPH_PAUSE_S
 from runner.speech.speaker import Speaker
-from runner.speech.split import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

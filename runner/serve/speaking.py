@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from runner.serve.events import Ended, Measured, Opened, OpenedWord, Spoken, StageTold
 from runner.serve.watcher import watching
+from runner.speech.edits import Edit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -128,10 +129,11 @@ class Speaking:
     def _open_row(self) -> None:
         assert self._speaker is not None
         row = self.rows[len(self._speeches)]
-        edits = {word: ipa for (number, word), ipa in self.utterance.edits.items() if number == len(self._speeches)}
+        given = self.utterance.edits.items()
+        edits = [Edit(word, phonemes) for (number, word), phonemes in given if number == len(self._speeches)]
         with self._watching(len(self._speeches), 0):
             speech = self._speaker.begin(row, phonemes=self.utterance.is_phonemes, edits=edits)
-        words = [OpenedWord(w.text, w.start, w.end, w.phonemes, w.source or "") for w in speech.words]
+        words = [OpenedWord(w.text, w.start, w.end, w.phonemes, w.source) for w in speech.words]
         with self._lock:
             number = len(self._speeches)
             self._speeches.append(speech)
