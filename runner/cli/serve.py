@@ -204,4 +204,6 @@ def _make_service(
     check_lexicon(checked, pipeline.config, shared)
     pipeline.load()
     sys.setswitchinterval(0.001)  # the loop of requests gets its turn while Python stages run
-    return Service(pipeline, voices, settings, shared.params)
+    service = Service(pipeline, voices, settings, shared.params)
+    service.warm_up()
+    return service

@@ -21,6 +21,7 @@ from runner.batch.row_runner import find_texts
 from runner.batch.rows import LINES, PARAGRAPHS, from_option
 from runner.engine.options import RunOptions
 from runner.errors import KokoroError, RunError
+from runner.graph.selection import Scope
 from runner.serve.events import Ended, Spoken
 from runner.serve.scheduler import Scheduler
 from runner.serve.speaking import Speaking
@@ -36,12 +37,14 @@ if TYPE_CHECKING:
 
     from runner.engine.pipeline import Pipeline
     from runner.runtime.values import Array
-    from runner.serve.events import Event
+    from runner.graph.selection import Scope
+from runner.serve.events import Event
     from runner.serve.settings import ServeSettings
     from runner.serve.utterance import Utterance
     from runner.serve.voices import NamedVoices
 
 _NONE: Mapping[str, object] = {}
+_EVERY = Scope()
 DELIVERY = Delivery(cut="early", joints="timed")
 
 
@@ -172,6 +175,20 @@ class Service:
         """The requests that are spoken or wait."""
         return self._scheduler.count
 
+    def warm_up(self) -> None:
+        """Speak a few words to nobody, so that the first request waits for nothing that is loaded or compiled late.
+
+        Raises:
+            KokoroError: the graph does not speak.
+        """
+        known = [symbol for symbol in self.pipeline.config.get("vocab", {}) if symbol.isalpha()]
+        text = "One, 2." if self.takes_text else "".join(known[:3])
+        everything = Scope(refresh=frozenset(self.pipeline.graph.stages))
+        speaker = self._make_speaker(self.voices.resolve(None), {}, everything)
+        for row in from_option(text, "warm-up"):
+            for _ in speaker.run(row):
+                pass
+
     def submit(self, utterance: Utterance) -> Request:
         """Take a request on, which whoever asked for it closes.
 
@@ -221,9 +238,11 @@ class Service:
         self.end()
         self._scheduler.close()
 
-    def _make_speaker(self, voice: Array | None, params: Mapping[str, object]) -> Speaker:
+    def _make_speaker(
+        self, voice: Array | None, params: Mapping[str, object], scope: Scope = _EVERY
+    ) -> Speaker:
         inputs = {} if voice is None else {VOICE: voice}
-        options = RunOptions({**self._params, **params})
+        options = RunOptions({**self._params, **params}, scope=scope)
         return Speaker(self.pipeline, inputs, self._lines, options, timed=True, delivery=DELIVERY)
 
     def _estimate_wait(self) -> int:
