@@ -37,8 +37,7 @@ if TYPE_CHECKING:
 
     from runner.engine.pipeline import Pipeline
     from runner.runtime.values import Array
-    from runner.graph.selection import Scope
-from runner.serve.events import Event
+    from runner.serve.events import Event
     from runner.serve.settings import ServeSettings
     from runner.serve.utterance import Utterance
     from runner.serve.voices import NamedVoices
