@@ -71,13 +71,13 @@ class OpusEncoder:
         return self._take(b"")
 
     def _make_padding(self) -> Array:
-        """Fill the last packet with what is not quite silence, and is cut off again by the position of the last page.
+        """Make the silence that fills the last packet; the position of the last page cuts it off again.
 
-        libsndfile would fill it with zeros. When all that is new in a packet is zero, libopus encodes it as silence,
-        and the last milliseconds of the audio, which come that much later, are lost.
+        libsndfile would end with a packet as short as the rest, of 2.5 to 10 ms. Where that rest is only what the
+        encoder still holds back, the packet is nearly empty, and the last 6 ms of the audio are lost.
         """
         lookahead, packet = _LOOKAHEAD * self._rate_hz // _POSITION_HZ, self._rate_hz // _PACKETS_A_SECOND
-        return np.full(-(self._count.samples + lookahead) % packet, 2.0**-15, np.float32)
+        return np.zeros(-(self._count.samples + lookahead) % packet, np.float32)
 
     def _take(self, data: bytes) -> bytes:
         self._pages += split_pages(data)
