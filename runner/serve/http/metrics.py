@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from runner.engine import observers
 from runner.serve import service as serving
@@ -28,6 +36,7 @@ class Metrics:
 
     def __init__(self, service: Service) -> None:
         """Begin to observe a service and its pipeline."""
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series of each counter
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self._answers = self._count("http_requests", "Answers of HTTP.", "route", "method", "status")

@@ -6,9 +6,10 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import uvicorn
 
 from runner.serve.http.connections import watch_connections
@@ -33,14 +34,16 @@ def running(app: Any, stall_s: float = 60.0) -> Iterator[str]:
             thread.join()
 
 
-@contextlib.contextmanager
-def waiting_for(seconds: float = 10.0) -> Iterator[Any]:
-    """Gives `until(condition)`, which waits until a condition holds, and fails after so many seconds."""
+def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait until a condition holds; fail after so many seconds."""
     deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
-    def until(condition: Any) -> None:
-        while not condition():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
 
-    yield until
+def connect(url: str, timeout: float = 20.0) -> socket.socket:
+    """Connect to a server, for what a client of HTTP would not send."""
+    address = httpx.URL(url)
+    assert address.port is not None
+    return socket.create_connection((address.host, address.port), timeout)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import socket
 from collections.abc import Iterator
 
 import httpx
@@ -14,10 +13,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from runner.serve.http import access
 from runner.serve.http.access import Access, split_authority
 from runner.serve.settings import ServeSettings
-from tests.runner.serve.http.servers import running
+from tests.runner.serve.http.servers import connect, running
 
 KEY = "correct-horse-battery"
 SETTINGS = ServeSettings(key=KEY, origins=("https://app.example",), hosts=("tts.example.org",))
@@ -68,7 +66,7 @@ def open_url() -> Iterator[str]:
     ],
 )
 def test_everything_but_the_page_and_health_needs_the_key(url: str, path: str, headers: dict[str, str]) -> None:
-    with socket.create_connection(httpx.URL(url).netloc.decode().split(":")) as client:  # httpx would resolve the dots
+    with connect(url) as client:  # httpx would resolve the dots
         lines = [f"GET {path} HTTP/1.1".encode(), b"Host: localhost", b"Connection: close"]
         lines += [
             name.encode() + b": " + (value if isinstance(value, bytes) else value.encode())
@@ -98,7 +96,7 @@ def test_keys_are_compared_in_constant_time(url: str, monkeypatch: pytest.Monkey
         compared.append((given, wanted))
         return compare_digest(given, wanted)
 
-    monkeypatch.setattr(access.hmac, "compare_digest", compare)
+    monkeypatch.setattr(hmac, "compare_digest", compare)
     assert httpx.get(f"{url}/v1/models", headers={"Authorization": "Bearer nearly"}).status_code == 401
     assert compared == [(b"nearly", KEY.encode())]
 
@@ -131,7 +129,7 @@ def test_only_addresses_and_our_own_names_are_answered(url: str, host: str, stat
 
 
 def test_a_request_without_a_host_is_refused(url: str) -> None:
-    with socket.create_connection(httpx.URL(url).netloc.decode().split(":")) as client:
+    with connect(url) as client:
         client.sendall(b"GET / HTTP/1.0\r\n\r\n")
         assert client.makefile("rb").read().startswith(b"HTTP/1.1 421 ")
 

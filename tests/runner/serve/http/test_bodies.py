@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator
 
 import httpx
@@ -18,7 +17,7 @@ from starlette.routing import Route
 from runner.serve.http.bodies import BodyLimits, read_body
 from runner.serve.http.errors import HttpError, Refusals
 from runner.serve.settings import ServeSettings
-from tests.runner.serve.http.servers import running
+from tests.runner.serve.http.servers import connect, running
 
 LIMITS = ServeSettings(longest_body=1000, stall_s=0.5)
 
@@ -101,7 +100,7 @@ def test_large_body_is_refused_and_the_connection_goes_on(url: str, size: int, s
     body = b" " * size
     content = (body[at : at + 65536] for at in range(0, size, 65536)) if streamed else body
     with httpx.Client() as client:
-        got = client.post(url, content=content, headers={"Content-Type": "application/json"})  # type: ignore[arg-type]
+        got = client.post(url, content=content, headers={"Content-Type": "application/json"})
         assert (got.status_code, got.json()["error"]["code"]) == (413, None)
         assert client.post(url, json={"text": "a"}).json() == {"text": "a"}
 
@@ -110,11 +109,6 @@ def test_body_of_the_largest_size_is_read(url: str) -> None:
     body = json.dumps({"text": "a" * (1000 - len('{"text": ""}'))}).encode()
     assert len(body) == 1000
     assert httpx.post(url, content=body, headers={"Content-Type": "application/json"}).status_code == 200
-
-
-def connect(url: str) -> socket.socket:
-    address = httpx.URL(url)
-    return socket.create_connection((address.host, address.port), timeout=10)
 
 
 HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 500\r\n"

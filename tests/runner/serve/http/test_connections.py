@@ -10,7 +10,7 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from tests.runner.serve.http.servers import running
+from tests.runner.serve.http.servers import connect, running
 
 STALL_S = 0.6
 LARGE = 32 << 20  # more than the kernel takes for a client that does not read
@@ -26,11 +26,6 @@ async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
 def url() -> Iterator[str]:
     with running(app, STALL_S) as address:
         yield address
-
-
-def connect(url: str) -> socket.socket:
-    address = httpx.URL(url)
-    return socket.create_connection((address.host, address.port), timeout=20)
 
 
 def read_rest(client: socket.socket) -> tuple[int, float]:
