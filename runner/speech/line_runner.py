@@ -170,7 +170,7 @@ class LineRunner(BaseRowRunner[PartT]):
             if not any(map(is_word_symbol, said.phonemes)):
                 return []
             edited = self._edit(said, own) if own else said
-            chunks = self._cut_text(row, whole, edited, _measure(before))
+            chunks = self._cut_text(row, whole, edited, before)
             is_made = len(chunks) == 1 and front.keeps and not checks and edited == said
             return [dataclasses.replace(chunks[0], override={})] if is_made else chunks
 
@@ -188,11 +188,11 @@ class LineRunner(BaseRowRunner[PartT]):
         if self._lines is None or self._cut is None or (self._cut.stage == GRAPH_INPUTS and self._cut != self._input):
             fact = "phonemes are given in place of one text that all tokenizers take, and it has none"
             raise RunError(f"{self._pipeline.graph.path}: {fact}")
-        return self._cut_row(row, lambda segment, _: self._cut_line(segment), phonemes=True)
+        return self._cut_row(row, self._cut_line, phonemes=True)
 
     def _planned_pieces(self, row: Row) -> list[Piece]:
         if self._cut is not None and self._cut.stage == GRAPH_INPUTS:
-            return self._cut_row(row, lambda segment, _: self._cut_line(segment), phonemes=self._cut == self._input)
+            return self._cut_row(row, self._cut_line, phonemes=self._cut == self._input)
         return self._cut_row(row, lambda segment, _: [self._piece_of(segment)])
 
     def _cut_row(
@@ -228,17 +228,20 @@ class LineRunner(BaseRowRunner[PartT]):
         inputs = {**self._inputs, self._lines: segment.text, **self._find_voice(segment)}
         return ChunkPiece(inputs, params=self._find_params(segment), places=segment.places)
 
-    def _split(self, phonemes: str) -> list[Chunk]:
-        return split(phonemes, self._vocab, self._limit, alphabet=self._alphabet, skip_unknown=self._skip_unknown)
+    def _split(self, phonemes: str, before: int) -> list[Chunk]:
+        """Cut phonemes into chunks; `before` is the number of those before them in the row."""
+        early = before if self._delivery.cut == "early" else None
+        skips = self._skip_unknown
+        return split(phonemes, self._vocab, self._limit, alphabet=self._alphabet, skip_unknown=skips, early=early)
 
-    def _cut_line(self, segment: Segment) -> list[ChunkPiece]:
+    def _cut_line(self, segment: Segment, before: Sequence[ChunkPiece]) -> list[ChunkPiece]:
         """Cut a segment that is of phonemes: they are an input of the graph, or replace what its stages would give."""
         assert self._cut is not None
         assert self._lines is not None
         whole, is_input = self._piece_of(segment), self._cut.stage == GRAPH_INPUTS
         line = str(whole.inputs.get(self._cut.port, "")) if is_input else segment.text
         pieces = []
-        for chunk in self._split(line):
+        for chunk in self._split(line, len(before)):
             name = self._cut.port if is_input else self._lines
             inputs = {**whole.inputs, name: chunk.phonemes if is_input else ""}
             override = {} if is_input else {str(self._cut): chunk.phonemes}
@@ -249,16 +252,19 @@ class LineRunner(BaseRowRunner[PartT]):
             )
         return pieces
 
-    def _cut_text(self, row: Row, whole: ChunkPiece, said: Said, begin: int) -> list[ChunkPiece]:
+    def _cut_text(self, row: Row, whole: ChunkPiece, said: Said, before: Sequence[ChunkPiece]) -> list[ChunkPiece]:
         """Cut the phonemes that stages made of a segment; each chunk of them replaces what these give.
 
         Args:
             whole: the piece of the whole segment.
-            begin: where the phonemes of the segment begin in those of the row.
+            before: the chunks of the segments before.
         """
         assert whole.places is not None
+        begin = _measure(before)
         words = place_words(said.words, said.phonemes, whole.places, row.text, begin)
-        chunks = [dataclasses.replace(chunk, offset=begin + chunk.offset) for chunk in self._split(said.phonemes)]
+        chunks = [
+            dataclasses.replace(chunk, offset=begin + chunk.offset) for chunk in self._split(said.phonemes, len(before))
+        ]
         starts = [word.start for word in words]
         bounds = [0, *(bisect_left(starts, chunk.offset) for chunk in chunks[1:]), len(words)]
         return [

@@ -5,7 +5,8 @@
                                            audio       audio    audio --> join_edges --> parts that follow each other
 
 The cuts are chosen for the line as a whole: as few as possible between words, then as few as possible at clauses, then
-the fewest chunks, then the most even ones. Cuts between sentences cost nothing.
+the fewest chunks, then the most even ones. Cuts between sentences cost nothing. Where the first sound is wanted early,
+`early` chooses the first cuts of a row.
 
 At a joint the silence at both edges is trimmed or extended to one pause, and both edges fade into it over 5 ms, so that
 the waveform passes through zero and does not jump.
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from runner.errors import RunError
+from runner.speech.early import choose_early, size_of
 from stages.dims import SAMPLE_RATE_HZ
 from stages.symbols import normalise, refusal
 
@@ -89,36 +91,54 @@ def split(
     *,
     alphabet: Alphabet | None = None,
     skip_unknown: bool = False,
+    early: int | None = None,
 ) -> list[Chunk]:
     """Cut `phonemes` into chunks of at most `limit` symbols; there is one if it has no more.
 
     Symbols are counted as the vocabulary spells them; spaces at a cut belong to no chunk.
 
+    Args:
+        early: the number of chunks before, in a row whose first sound is wanted early; None for the fewest chunks.
+
     Raises:
         RunError: a word alone has more than `limit` symbols; or a line that must be cut has unknown symbols, and
             `skip_unknown` does not drop them.
     """
-    if len(phonemes) <= limit // 4:  # no character makes more than four symbols: nothing to count
+    enough = limit if early is None else min(limit, size_of(early))
+    if len(phonemes) <= enough // 4:  # no character makes more than four symbols: nothing to count
         return [Chunk(phonemes)]
     symbols = list(normalise(phonemes, vocab, alphabet))
     known = [symbol for symbol in symbols if symbol.text in vocab]
-    if len(known) <= limit:
+    is_refused = len(known) < len(symbols) and not skip_unknown
+    if len(known) <= (limit if is_refused else enough):
         return [Chunk(phonemes)]
-    if len(known) < len(symbols) and not skip_unknown:
+    if is_refused:
         raise RunError(refusal([symbol for symbol in symbols if symbol.text not in vocab], vocab))
-    cuts = _Cuts(phonemes, known, limit)
+    cuts = Cuts(phonemes, known, limit)
     return [
         Chunk(phonemes[one.start : other.end], one.start, one.boundary, other.boundary)
-        for one, other in pairwise(cuts.best())
+        for one, other in pairwise(cuts.choose(early))
     ]
 
 
-class _Cuts:
-    """The places where a line may be cut; the first and the last are its ends."""
+class Cuts:
+    """The places where a line may be cut, by their numbers; the first and the last are its ends.
+
+    Attributes:
+        limit: symbols of a chunk.
+        last: the number of the end of the line.
+        sentences, clauses: the places where such end.
+    """
 
     def __init__(self, phonemes: str, symbols: Sequence[Symbol], limit: int) -> None:
-        self._limit = limit
+        """Find the places in `phonemes`, of which `symbols` are known."""
+        self.limit = limit
         self._cuts = [_Cut(0, 0, None), *_gaps(phonemes), _Cut(len(phonemes), len(phonemes), None)]
+        self.last = len(self._cuts) - 1
+        self.sentences, self.clauses = (
+            [at for at, cut in enumerate(self._cuts) if cut.boundary is boundary]
+            for boundary in (Boundary.SENTENCE, Boundary.CLAUSE)
+        )
         offsets = [symbol.column - 1 for symbol in symbols]
         in_words = [0, *accumulate(is_word_symbol(symbol.text) for symbol in symbols)]
         self._ends = [bisect_left(offsets, cut.end) for cut in self._cuts]
@@ -126,57 +146,78 @@ class _Cuts:
         self._word_symbols_to_end = [in_words[at] for at in self._ends]
         self._word_symbols_to_start = [in_words[at] for at in self._starts]
 
-    def best(self) -> list[_Cut]:
+    def size(self, start: int, end: int) -> int:
+        """Count the symbols of a chunk from one place to another."""
+        return self._ends[end] - self._starts[start]
+
+    def allows(self, start: int, end: int) -> bool:
+        """Whether a chunk from one place to another may be; behind it, there are words, too."""
+        behind = self._word_symbols_to_end[-1] > self._word_symbols_to_start[end]
+        return behind and self.size(start, end) <= self.limit and self._has_words(start, end)
+
+    def choose(self, early: int | None = None) -> list[_Cut]:
         """Choose the cuts that cost least, the line's ends included.
+
+        Args:
+            early: as of `split`: the first ones are those of `choose_early`.
 
         Raises:
             RunError: no cuts make every chunk short enough.
         """
-        costs: list[tuple[int, int, int, int] | None] = [(0, 0, 0, 0)]
-        origins = [0]
-        for here in range(1, len(self._cuts)):
+        first = [0] if early is None else choose_early(self, early)
+        rest = self._best(first[-1])
+        if rest is None and len(first) > 1:
+            first, rest = [0], self._best(0)
+        if rest is None:
+            raise RunError(self._refusal())
+        return [self._cuts[at] for at in [*first, *rest]]
+
+    def _best(self, start: int) -> list[int] | None:
+        """Choose the cuts behind place `start` that cost least, the line's end included; None if there are none."""
+        costs: dict[int, tuple[int, int, int, int]] = {start: (0, 0, 0, 0)}
+        origins: dict[int, int] = {}
+        for here in range(start + 1, len(self._cuts)):
             options = [
                 (words, clauses, chunks + 1, squares + size * size, at)
-                for at, size in self._chunks_to(here)
-                if (cost := costs[at]) is not None
-                for words, clauses, chunks, squares in (cost,)
+                for at, size in self._chunks_to(here, start)
+                if at in costs
+                for words, clauses, chunks, squares in (costs[at],)
             ]
-            if not options:
-                costs.append(None)
-                origins.append(0)
-                continue
-            words, clauses, chunks, squares, origin = min(options)
-            boundary = self._cuts[here].boundary
-            costs.append(
-                (words + (boundary is Boundary.WORD), clauses + (boundary is Boundary.CLAUSE), chunks, squares)
-            )
-            origins.append(origin)
-        if costs[-1] is None:
-            raise RunError(self._refusal())
-        chosen = [len(origins) - 1]
-        while chosen[-1]:
+            if options:
+                words, clauses, chunks, squares, origins[here] = min(options)
+                boundary = self._cuts[here].boundary
+                clauses += boundary is Boundary.CLAUSE
+                costs[here] = (words + (boundary is Boundary.WORD), clauses, chunks, squares)
+        if self.last not in costs:
+            return None
+        chosen = [self.last]
+        while origins[chosen[-1]] != start:
             chosen.append(origins[chosen[-1]])
-        return [self._cuts[at] for at in reversed(chosen)]
+        return chosen[::-1]
 
-    def _chunks_to(self, here: int) -> Iterator[tuple[int, int]]:
-        """Give the cuts where a chunk that ends at cut `here` may begin, with the number of its symbols."""
-        for at in range(here - 1, -1, -1):
-            size = self._ends[here] - self._starts[at]
-            if size > self._limit:
+    def _chunks_to(self, here: int, start: int) -> Iterator[tuple[int, int]]:
+        """Give the places from `start` on where a chunk that ends at `here` may begin, with its number of symbols."""
+        for at in range(here - 1, start - 1, -1):
+            size = self.size(at, here)
+            if size > self.limit:
                 return
-            if self._word_symbols_to_end[here] > self._word_symbols_to_start[at]:  # marks alone are no chunk
+            if self._has_words(at, here):
                 yield at, size
+
+    def _has_words(self, start: int, end: int) -> bool:
+        """Whether there are words from one place to another: marks alone are no chunk."""
+        return self._word_symbols_to_end[end] > self._word_symbols_to_start[start]
 
     def _refusal(self) -> str:
         for at in range(len(self._cuts) - 1):
-            size = self._ends[at + 1] - self._starts[at]
-            if size > self._limit:
+            size = self.size(at, at + 1)
+            if size > self.limit:
                 return (
                     f"column {self._cuts[at].start + 1}: {size} symbols without a space or a mark to split at, but the "
-                    f"model takes at most {self._limit}; put a space where a word ends"
+                    f"model takes at most {self.limit}; put a space where a word ends"
                 )
         return (
-            f"{self._ends[-1]} symbols, but the model takes at most {self._limit}, and every cut would part marks alone"
+            f"{self._ends[-1]} symbols, but the model takes at most {self.limit}, and every cut would part marks alone"
         )
 
 
