@@ -12,10 +12,13 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 
-ROOMS = ("cli", "speech", "batch", "inspect", "engine", "build", "cache", "runtime", "model", "graph", "files")
+ROOMS = ("cli", "serve", "speech", "batch", "inspect", "engine", "build", "cache", "runtime", "model", "graph", "files")
 FOLDERS = (
     "runner",
     *(f"runner/{room}" for room in ROOMS),
+    "runner/serve/encoders",
+    "runner/serve/http",
+    "runner/serve/wyoming",
     "stages",
     "stages/layers",
     "stages/kernels",

@@ -28,6 +28,7 @@ DECIDES_NOTHING = {
     "model/hub.py": "the checkpoint's sha256 is part of the key, wherever the file comes from",
     "model/packages.py": "the checkpoint's sha256 is part of the key, wherever the file comes from",
     "runtime/compatibility.py": ELSEWHERE,
+    "runtime/cpu_quota.py": ELSEWHERE,
     "runtime/cuda_source.py": "it compiles what a library holds as source, when the library is loaded",
     "runtime/stage_code.py": "it imports the file of a stage, which is digested",
     "runtime/threads.py": ELSEWHERE,
