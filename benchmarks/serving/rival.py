@@ -32,7 +32,7 @@ def compare(overlays: Sequence[str], texts: Sequence[str], rounds: int = _ROUNDS
     model = Model(tuple(overlays), _WORK)
     graph = export_whole(model.package_folder(file_sha256(Path(ort.__file__))))
     voices = graph.parent / "voices.npz"
-    np.savez(voices.with_suffix(""), **{_VOICE: model.voice(_VOICE)})
+    np.savez(voices.with_suffix(""), af_heart=model.voice(_VOICE))
     one, other = find_port(), find_port()
     ours = [*("runner", "serve", "text"), *(word for name in overlays for word in ("-c", name))]
     theirs = ["benchmarks.serving.rival_server", str(graph), str(voices), "--port", str(other)]
