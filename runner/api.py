@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from runner.cache.cache import Cache
     from runner.engine.inputs import Resolver
     from runner.engine.plan import Plan
+    from runner.speech.delivery import Delivery
     from runner.speech.speaker import Part, Speaker
 
 _VOICE = NamedType("voice")
@@ -130,6 +131,7 @@ class Pipeline(pipeline.Pipeline):
         voice: object = None,
         inputs: Mapping[str, object] = _NONE,
         timed: bool = False,
+        delivery: Delivery | None = None,
     ) -> Iterator[Part]:
         """Speak one line or any number, each when it is asked for; one that is too long, in several parts.
 
@@ -139,12 +141,14 @@ class Pipeline(pipeline.Pipeline):
             voice: of the input called voice: a specification or a pack; None for the model's own voice.
             inputs: the other inputs, by name.
             timed: find out when each symbol is spoken; the graph is one that `Graph.timed` gave.
+            delivery: how lines are cut and joined; None for the fewest parts, and joints to the ear.
 
         Raises:
-            RunError: the graph takes no lines, or gives no audio or, if `timed`, no durations.
+            RunError: the graph takes no lines, or gives no audio or, if `timed` or joints are, no durations.
             WeightsError: the voice is not there, or not one of this model.
             LineError: from the iterator, a line cannot be spoken; it says which, and the iterator has ended.
         """
+        from runner.speech.delivery import DEFAULT  # noqa: PLC0415 - as above
         from runner.speech.speaker import Speaker  # noqa: PLC0415 - as above
 
         texts = find_texts(self.graph, inputs)
@@ -152,7 +156,8 @@ class Pipeline(pipeline.Pipeline):
             fact = f"lines feed the one text that is not given, here {', '.join(texts) or 'none'}"
             raise RunError(f"{self.graph.path}: {fact}")
         given = inputs if voice is None else {**inputs, "voice": voice}
-        speaker = Speaker(self, self.resolve_inputs(given), texts[0], options, timed=timed)
+        how = delivery or DEFAULT
+        speaker = Speaker(self, self.resolve_inputs(given), texts[0], options, timed=timed, delivery=how)
         return self._parts(speaker, [lines] if isinstance(lines, str) else lines)
 
     def _parts(self, speaker: Speaker, lines: Iterable[str]) -> Iterator[Part]:

@@ -18,11 +18,12 @@ from runner.errors import LineError, RunError
 from runner.graph.types import Graph, Ref
 from runner.speech import timestamps
 from runner.speech.delivery import DEFAULT, Delivery
+from runner.speech.joints import Quiet, find_quiet
 from runner.speech.line_runner import LineRunner, find_tokenizers
 from runner.speech.pieces import ChunkPiece, PausePiece
 from runner.speech.row_words import time_words
 from runner.speech.speech import Speech
-from runner.speech.split import join_edges
+from runner.speech.split import count_joined, join_edges
 from runner.speech.timestamps import WordSpan
 from stages.contract import parse_type
 from stages.dims import SAMPLE_RATE_HZ
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from runner.speech.edits import Edit
     from runner.speech.split import Chunk
     from runner.speech.timestamps import Span
+    from stages.symbols import Symbol
 
 AUDIO, DURATIONS = "audio", "durations"  # outputs; the second for timestamps alone: see `with_durations`
 FRAMES = "frames"  # the dim that counts them
@@ -86,6 +88,7 @@ class Speaker(LineRunner[Part]):
     Attributes:
         main: the output of the graph that is spoken.
         rate_hz: its sample rate.
+        joins_by_time: whether joints follow from durations, so that the length of each part is known before.
     """
 
     def __init__(
@@ -120,6 +123,10 @@ class Speaker(LineRunner[Part]):
         super().__init__(pipeline, inputs, lines, options, delivery=delivery)
         self._timed = timed
         self._durations = found[0] if len(found) == 1 else None
+        self._frame = self._dims.frame_samples * self.rate_hz / SAMPLE_RATE_HZ  # samples
+        self.joins_by_time = delivery.joints == "timed"
+        if self.joins_by_time:
+            self._check_joints(found)
         self._is_declared = graph.tree.get("outputs", self.main, "rate") is not None
 
     def run(self, row: Row, *, last: bool = False) -> Iterator[Part]:
@@ -167,22 +174,64 @@ class Speaker(LineRunner[Part]):
             piece: its chunk.
             run: of the graph, which runs up to the durations.
         """
-        if self._durations is None or self._options.override:
+        if self._durations is None or (self._options.override and not self.joins_by_time):
             return None
-        frames = int(run.advance(self._durations).sum())
+        durations = run.advance(self._durations)
+        samples = self._count(durations)
+        if self.joins_by_time:
+            return count_joined(samples, piece.chunk, self.rate_hz, self._find_quiet(piece.chunk, durations))
         joined = piece.chunk.before is not None or piece.chunk.after is not None
-        return None if joined or self._is_declared else frames * self._dims.frame_samples
+        return None if joined or self._is_declared else samples
+
+    def _check_joints(self, found: list[Ref]) -> None:
+        """Refuse timed joints where lengths cannot be told from durations.
+
+        Raises:
+            RunError: there are no durations, or several; or a frame is no whole number of samples.
+        """
+        graph = self._pipeline.graph
+        if self._durations is None:
+            there = ", ".join(map(str, found)) or "none"
+            wanted = f"one port '{DURATIONS}: {_DURATIONS_TYPE}'"
+            raise RunError(f"{graph.path}: joints that are timed take {wanted}, found {there}; take joints=measured")
+        if self._frame != int(self._frame):
+            fact = f"a frame of output '{self.main}' is {self._frame:g} samples at {self.rate_hz} Hz"
+            raise RunError(f"{graph.path}: joints that are timed take whole samples, but {fact}; take joints=measured")
+
+    def _count(self, durations: Array) -> int:
+        """Count the samples of audio that has these durations."""
+        return int(durations.sum()) * int(self._frame)
+
+    def _find_quiet(self, chunk: Chunk, durations: Array) -> Quiet:
+        return find_quiet(self._list_symbols(chunk), durations, self._dims.frame_samples / SAMPLE_RATE_HZ)
+
+    def _time_joints(self, run: RunState, chunk: Chunk, samples: int) -> Quiet | None:
+        """Find the silence at the edges of a chunk by its durations, if its joints are timed.
+
+        Raises:
+            RunError: the audio is not of so many samples as the durations tell.
+        """
+        if not self.joins_by_time:
+            return None
+        assert self._durations is not None
+        durations = self._pipeline.peek(run, self._durations)
+        assert durations is not None  # the run was advanced to them
+        if samples != self._count(durations):
+            fact = f"got {samples} samples, expected {self._count(durations)}, which are {durations.sum()} frames"
+            raise RunError(f"output '{self.main}': {fact}: joints cannot be timed; take joints=measured")
+        return self._find_quiet(chunk, durations)
 
     def _part(self, row: Row, piece: Piece, run: RunState, result: Result) -> Part:
         assert isinstance(piece, ChunkPiece)
         graph, outputs, shifts = self._pipeline.graph, {}, {}
+        if not self._is_declared:
+            self._check_length(run, result[self.main].size)
+        quiet = self._time_joints(run, piece.chunk, result[self.main].size)
         for name in run.outputs:
             outputs[name] = result[name]
             if name in graph.audio:
                 audio = np.ascontiguousarray(result[name]).reshape(-1)
-                outputs[name], shifts[name] = join_edges(audio, piece.chunk, graph.audio[name])
-        if not self._is_declared:
-            self._check_length(run, result[self.main].size)
+                outputs[name], shifts[name] = join_edges(audio, piece.chunk, graph.audio[name], quiet)
         spans = self._spans(piece.chunk, result, shifts[self.main], outputs[self.main].size) if self._timed else []
         words = list(time_words(piece.words, spans)) if self._timed else []
         return Part(row.origin, outputs, self.main, spans, result, words)
@@ -231,11 +280,14 @@ class Speaker(LineRunner[Part]):
         bound, frames = self._pipeline.graph.dims.get(FRAMES), run.sizes.known().get(FRAMES)
         return frames, frames is not None and (bound is None or not bound.static)
 
-    def _spans(self, chunk: Chunk, result: Mapping[str, Array], shift: int, samples: int) -> list[Span]:
+    def _list_symbols(self, chunk: Chunk) -> list[Symbol]:
+        """List the symbols of a chunk that the model knows."""
         found = normalise(chunk.phonemes, self._vocab, self._alphabet)
-        symbols = [symbol for symbol in found if symbol.text in self._vocab]
-        frame = self._dims.frame_samples * self.rate_hz / SAMPLE_RATE_HZ
-        spans = timestamps.time_symbols(symbols, result[DURATIONS], frame, result[self.main].size)
+        return [symbol for symbol in found if symbol.text in self._vocab]
+
+    def _spans(self, chunk: Chunk, result: Mapping[str, Array], shift: int, samples: int) -> list[Span]:
+        symbols = self._list_symbols(chunk)
+        spans = timestamps.time_symbols(symbols, result[DURATIONS], self._frame, result[self.main].size)
         before, after = (
             round(edge * self.rate_hz) if isinstance(edge, float) else 0 for edge in (chunk.before, chunk.after)
         )

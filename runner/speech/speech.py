@@ -108,4 +108,6 @@ class Speech:
         if run is None:
             assert isinstance(piece, PausePiece)
             return self._speaker.make_pause(self._row, piece)
+        if self._speaker.joins_by_time:
+            self.advance(number)
         return run.finish(last=last)

@@ -234,28 +234,43 @@ def _boundary(marks: str) -> Boundary:
     return Boundary.CLAUSE if marks else Boundary.WORD
 
 
-def join_edges(audio: Audio, chunk: Chunk, rate_hz: int = SAMPLE_RATE_HZ) -> tuple[Audio, int]:
+def join_edges(
+    audio: Audio, chunk: Chunk, rate_hz: int = SAMPLE_RATE_HZ, quiet: tuple[float, float] | None = None
+) -> tuple[Audio, int]:
     """Give the audio of `chunk` half of the pause to each neighbour; the ends of the line stay as they are.
 
     Args:
         audio: [samples] of the chunk run alone.
         rate_hz: its sample rate.
+        quiet: the silence at its edges [s]; None to measure it.
 
     Returns:
         the audio, to follow that of the chunk before without a gap; and the samples by which speech is later in it.
     """
-    loud = np.flatnonzero(np.abs(audio) > _QUIET * np.abs(audio).max(initial=0.0))
-    first, last = (int(loud[0]), int(loud[-1]) + 1) if loud.size else (0, audio.size)
-    skipped, padding = _trim(chunk.before, first, rate_hz)
-    dropped, filling = _trim(chunk.after, audio.size - last, rate_hz)
+    before, after = _measure(audio) if quiet is None else (round(edge * rate_hz) for edge in quiet)
+    skipped, padding = _trim(chunk.before, before, rate_hz)
+    dropped, filling = _trim(chunk.after, after, rate_hz)
     joined = np.pad(audio[skipped : audio.size - dropped], (padding, filling))
-    size = min(rate_hz // _FADES_IN_A_SECOND, audio.size - skipped - dropped)
+    size = max(min(rate_hz // _FADES_IN_A_SECOND, audio.size - skipped - dropped), 0)
     rise = (0.5 - 0.5 * np.cos(np.pi * (np.arange(size) + 0.5) / size)).astype(np.float32)
     if chunk.before is not None:
         joined[padding : padding + size] *= rise
     if chunk.after is not None:
         joined[joined.size - filling - size : joined.size - filling] *= rise[::-1]
     return joined, padding - skipped
+
+
+def count_joined(samples: int, chunk: Chunk, rate_hz: int, quiet: tuple[float, float]) -> int:
+    """Count the samples of what `join_edges` gives, of audio that has so many."""
+    edges = zip((chunk.before, chunk.after), quiet, strict=True)
+    trims = [_trim(boundary, round(edge * rate_hz), rate_hz) for boundary, edge in edges]
+    return samples + sum(added - cut for cut, added in trims)
+
+
+def _measure(audio: Audio) -> tuple[int, int]:
+    """Measure the silence at both edges [samples]."""
+    loud = np.flatnonzero(np.abs(audio) > _QUIET * np.abs(audio).max(initial=0.0))
+    return (int(loud[0]), audio.size - int(loud[-1]) - 1) if loud.size else (0, 0)
 
 
 def _trim(boundary: Boundary | float | None, quiet: int, rate_hz: int) -> tuple[int, int]:
