@@ -145,6 +145,19 @@ run_options = _combine(
         help="Silence between lines or paragraphs [s].  [default: 0.3 between lines, 0.6 between paragraphs]",
     ),
     click.option(
+        "--cut",
+        type=click.Choice(["even", "early"]),
+        default="even",
+        help="How a long line is cut: into the fewest parts, or early, with a short one first.  [default: even]",
+    ),
+    click.option(
+        "--joints",
+        type=click.Choice(["measured", "timed"]),
+        default="measured",
+        help="What the pause between two parts follows from: the silence that is measured there, or the durations, so "
+        "that lengths are known before the voice is computed.  [default: measured]",
+    ),
+    click.option(
         "--subtype", metavar="NAME", help="How a sample is stored: PCM_16, FLOAT, ...  [default: PCM_16 in a .wav]"
     ),
     click.option("--threads", type=click.IntRange(1, 1024), help="Threads of the kernels.  [default: one a core]"),

@@ -146,7 +146,9 @@ def _write(
 ) -> Report:
     """Run rows, and write their outputs."""
     place = OutputPlaces(pipeline.graph, targets, settings)
-    runner = make_runner(pipeline, given, settings.make_run_options(), main=place.main_name, timed=place.timed)
+    runner = make_runner(
+        pipeline, given, settings.make_run_options(), how=settings.delivery, main=place.main_name, timed=place.timed
+    )
     checked, folders = _check(pipeline, settings, runner, rows, place)
     recorder = observe(pipeline, settings, rows, folders, replayed)
     identity = runner.identity(settings.build_dir) if checked.total > 1 else ""  # 50 ms that one row does not need
@@ -184,7 +186,7 @@ def _show(
     from runner.batch.listing import Listing
     from runner.cli.values import spell_value, to_json
 
-    runner = make_runner(pipeline, given, settings.make_run_options())
+    runner = make_runner(pipeline, given, settings.make_run_options(), how=settings.delivery)
     checked, folders = _check(pipeline, settings, runner, rows)
     recorder = observe(pipeline, settings, rows, folders, replayed)
     listed: list[dict[str, Any]] = []

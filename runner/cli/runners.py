@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from runner.errors import RunError
 from runner.runtime.values import STR
 from stages.contract import NamedType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from runner.batch.row_runner import BaseRowRunner
     from runner.cli.inputs import GivenInputs
     from runner.engine.inputs import Resolver
     from runner.engine.options import RunOptions
     from runner.engine.pipeline import Pipeline
     from runner.graph.types import Graph
+
+_AS_USUAL: Mapping[str, Any] = {}
 
 
 def has_tokenizer(graph: Graph) -> bool:
@@ -33,28 +35,40 @@ def find_resolvers(graph: Graph) -> Mapping[str, Resolver]:
 
 
 def make_runner(
-    pipeline: Pipeline, given: GivenInputs, options: RunOptions, *, main: str | None = None, timed: bool = False
+    pipeline: Pipeline,
+    given: GivenInputs,
+    options: RunOptions,
+    *,
+    how: Mapping[str, Any] = _AS_USUAL,
+    main: str | None = None,
+    timed: bool = False,
 ) -> BaseRowRunner[Any]:
     """Make the runner of rows; the values that all rows share are loaded once.
 
     Args:
+        how: the fields of a `speech.delivery.Delivery` that are not as usual.
         main: the output that is spoken; None for a run that gives no audio.
         timed: find out when each symbol is spoken.
 
     Raises:
         WeightsError: a voice is not there, or not one of the model.
-        RunError: the graph cannot speak.
+        RunError: the graph cannot speak, or `how` says how to do it, and it has no phonemes.
     """
     graph = pipeline.graph
     inputs = pipeline.resolve_inputs(given.shared)
     if not has_tokenizer(graph):
+        for name, value in how.items():
+            raise RunError(f"--{name} {value}: {graph.path} has no phonemes to cut or join; leave it out")
         from runner.batch.row_runner import RowRunner
 
         return RowRunner(pipeline, inputs, given.lines, options)
+    from runner.speech.delivery import Delivery
+
+    delivery = Delivery(**how)
     if main is None:
         from runner.speech.line_runner import OutputRunner
 
-        return OutputRunner(pipeline, inputs, given.lines, options)
+        return OutputRunner(pipeline, inputs, given.lines, options, delivery=delivery)
     from runner.speech.speaker import Speaker
 
-    return Speaker(pipeline, inputs, given.lines, options, main=main, timed=timed)
+    return Speaker(pipeline, inputs, given.lines, options, main=main, timed=timed, delivery=delivery)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from runner.engine.record import RunRecord
     from runner.graph.selection import Scope
     from runner.graph.types import Graph
+    from runner.speech.delivery import Cut, Joints
 
 _TUPLES = ("refresh", "load", "overlays", "inputs", "outputs", "sweep")
 _PATHS = ("vocab", "lexicon", "build_dir", "save_tensors", "report", "trace", "cache_dir")
@@ -57,6 +58,8 @@ class Settings:
     outputs: tuple[str, ...] = ()
     stream: bool = False
     pause: float | None = None
+    cut: Cut = "even"
+    joints: Joints = "measured"
     subtype: str | None = None
     threads: int | None = None
     timings: bool = False
@@ -160,6 +163,12 @@ class Settings:
         if self.pause is not None:
             return self.pause
         return PARAGRAPH_PAUSE_S if self._find_layout(graph) == PARAGRAPHS else LINE_PAUSE_S
+
+    @property
+    def delivery(self) -> dict[str, str]:
+        """How rows are cut and joined, where that is not as usual: fields of a `Delivery`."""
+        usual, given = Settings(), {"cut": self.cut, "joints": self.joints}
+        return {name: value for name, value in given.items() if value != getattr(usual, name)}
 
     def _find_layout(self, graph: Graph) -> Layout:
         """Find what a row is."""

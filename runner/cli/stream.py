@@ -53,7 +53,7 @@ def stream(pipeline: Pipeline, settings: Settings, given: GivenInputs, rows: Ite
         RunError: standard output cannot be written.
     """
     main = find_main_audio(pipeline.graph)
-    speaker = make_runner(pipeline, given, settings.make_run_options(), main=main)
+    speaker = make_runner(pipeline, given, settings.make_run_options(), how=settings.delivery, main=main)
     if not isinstance(speaker, Speaker):
         raise RunError(
             f"{pipeline.graph.path}: a graph that is streamed takes lines of phonemes, or makes them of text"

@@ -193,10 +193,10 @@ class Speaker(LineRunner[Part]):
         if self._durations is None:
             there = ", ".join(map(str, found)) or "none"
             wanted = f"one port '{DURATIONS}: {_DURATIONS_TYPE}'"
-            raise RunError(f"{graph.path}: joints that are timed take {wanted}, found {there}; take joints=measured")
+            raise RunError(f"{graph.path}: joints that are timed take {wanted}, found {there}; leave them measured")
         if self._frame != int(self._frame):
             fact = f"a frame of output '{self.main}' is {self._frame:g} samples at {self.rate_hz} Hz"
-            raise RunError(f"{graph.path}: joints that are timed take whole samples, but {fact}; take joints=measured")
+            raise RunError(f"{graph.path}: joints that are timed take whole samples, but {fact}; leave them measured")
 
     def _count(self, durations: Array) -> int:
         """Count the samples of audio that has these durations."""
@@ -218,7 +218,7 @@ class Speaker(LineRunner[Part]):
         assert durations is not None  # the run was advanced to them
         if samples != self._count(durations):
             fact = f"got {samples} samples, expected {self._count(durations)}, which are {durations.sum()} frames"
-            raise RunError(f"output '{self.main}': {fact}: joints cannot be timed; take joints=measured")
+            raise RunError(f"output '{self.main}': {fact}: joints cannot be timed; leave them measured")
         return self._find_quiet(chunk, durations)
 
     def _part(self, row: Row, piece: Piece, run: RunState, result: Result) -> Part:
