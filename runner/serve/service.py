@@ -216,6 +216,14 @@ class Service:
         self._scheduler.add(speaking)
         return request
 
+    def speaks(self, params: Mapping[str, object]) -> bool:
+        """Whether a text can be read with these parameters; takes the milliseconds of the stages that read it."""
+        try:
+            self._make_speaker(None, params).begin(from_option("a", "input", PARAGRAPHS)[0])
+        except KokoroError:
+            return False
+        return True
+
     def end(self) -> None:
         """Take no other request on."""
         self._ending = True
