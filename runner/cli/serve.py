@@ -126,7 +126,7 @@ def _make_settings(given: dict[str, Any]) -> ServeSettings:
     """Make the limits of the server.
 
     Raises:
-        RunError: there is no key, and the address is public; or the file of the key cannot be read.
+        RunError: the address is public, and there is no key, or Wyoming has none; or the key cannot be read.
     """
     from runner.serve.settings import ServeSettings
 
@@ -135,6 +135,11 @@ def _make_settings(given: dict[str, Any]) -> ServeSettings:
         raise RunError(
             f"--host {given['host']}: is public, and requests need no key; give --api-key-file FILE or "
             f"${KEY_VARIABLE}, or say --insecure"
+        )
+    if given["wyoming_port"] is not None and not given["insecure"] and not is_loopback(given["host"]):
+        raise RunError(
+            f"--host {given['host']}: is public, and Wyoming has no key; say --insecure if a firewall, or a network of "
+            "containers, keeps others from its port"
         )
     names = ("host", "port", "origins", "hosts", "longest_input", "queue", "request_s", "drain_s", "wyoming_port")
     return ServeSettings(
