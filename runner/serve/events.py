@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from runner.runtime.values import Array
+    from runner.speech.curves import Curve
     from runner.speech.timestamps import WordSpan
 
 
@@ -57,23 +58,6 @@ class Measured:
     """The length of the whole is known [samples], or will not be known in time: None."""
 
     samples: int | None
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A value that the graph has for each piece of time: pitch, energy.
-
-    Attributes:
-        name: of the port.
-        start: of the first value [samples from the start of the part]; less than 0 where a joint has cut audio off.
-        step: from one value to the next [samples].
-        values: [values].
-    """
-
-    name: str
-    start: int
-    step: float
-    values: Array
 
 
 @dataclass(frozen=True)

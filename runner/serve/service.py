@@ -206,7 +206,7 @@ class Service:
         speaking = Speaking(
             dataclasses.replace(utterance, is_phonemes=as_phonemes and self.takes_text),
             rows,
-            lambda: self._make_speaker(voice, utterance.params),
+            lambda: self._make_speaker(voice, utterance.params, curves=utterance.watched),
             gap=round(PARAGRAPH_PAUSE_S * self.rate_hz),
             length_s=self.settings.length_s,
             wake=self._scheduler.wake,
@@ -246,11 +246,16 @@ class Service:
         self._scheduler.close()
 
     def _make_speaker(
-        self, voice: Array | None, params: Mapping[str, object], scope: Scope = _EVERY
+        self,
+        voice: Array | None,
+        params: Mapping[str, object],
+        scope: Scope = _EVERY,
+        *,
+        curves: bool = False,
     ) -> Speaker:
         inputs = {} if voice is None else {VOICE: voice}
         options = RunOptions({**self._params, **params}, scope=scope)
-        return Speaker(self.pipeline, inputs, self._lines, options, timed=True, delivery=DELIVERY)
+        return Speaker(self.pipeline, inputs, self._lines, options, timed=True, delivery=DELIVERY, curves=curves)
 
     def _estimate_wait(self) -> int:
         return 1 + self.count // (4 * self.pipeline.workers.count)

@@ -176,7 +176,8 @@ class Speaking:
                 self._first_s = self._first_s or time.perf_counter() - self._began
                 self._samples += silence
                 self._untaken += 1
-                self._tell(Spoken(row, number, self._samples, silence, part.audio, part.words, part.timings))
+                told = (part.audio, part.words, part.timings, part.curves)
+                self._tell(Spoken(row, number, self._samples, silence, *told))
                 self._samples += part.audio.size
                 self._told = self._follow(row, number)
             if self._told[0] == len(self.rows) and not self._closed and not self._ended:

@@ -17,6 +17,7 @@ from runner.engine.pipeline import Result
 from runner.errors import LineError, RunError
 from runner.graph.types import Graph, Ref
 from runner.speech import timestamps
+from runner.speech.curves import Curve, cut_curves, find_curves
 from runner.speech.delivery import DEFAULT, Delivery
 from runner.speech.joints import Quiet, find_quiet
 from runner.speech.line_runner import LineRunner, find_tokenizers
@@ -61,6 +62,7 @@ class Part:
         spans: when its symbols are spoken, from the start of this part; empty where nobody asked for times.
         words: when the words of a text are spoken, likewise; or the pause that this part is.
         result: what the run of the graph gave for this chunk; empty for a pause.
+        curves: of pitch and energy, of a speaker that was asked for them.
     """
 
     origin: str
@@ -69,6 +71,7 @@ class Part:
     spans: list[Span]
     result: Result
     words: Sequence[WordSpan] = ()
+    curves: Sequence[Curve] = ()
 
     @property
     def audio(self) -> Array:
@@ -101,6 +104,7 @@ class Speaker(LineRunner[Part]):
         main: str | None = None,
         timed: bool = False,
         delivery: Delivery = DEFAULT,
+        curves: bool = False,
     ) -> None:
         """Check the graph.
 
@@ -108,6 +112,7 @@ class Speaker(LineRunner[Part]):
             inputs, lines, options, delivery: of `LineRunner`.
             main: the output that is spoken; None for the graph's only audio.
             timed: find out when each symbol is spoken; the graph is one that `with_durations` gave.
+            curves: keep those of pitch and energy, if the graph has them; of a speaker that is `timed`.
 
         Raises:
             RunError: the graph gives no audio or, if `timed`, no durations.
@@ -119,7 +124,8 @@ class Speaker(LineRunner[Part]):
             wanted = f"an output '{DURATIONS}' of {_DURATIONS_TYPE}"
             raise RunError(f"{graph.path}: a graph that tells times has {wanted}; this one has none")
         found = _durations(graph)
-        options = dataclasses.replace(options, retain=options.retain | set(found))
+        self._curves = find_curves(graph) if curves and timed else {}
+        options = dataclasses.replace(options, retain=options.retain | set(found) | self._curves.keys())
         super().__init__(pipeline, inputs, lines, options, delivery=delivery)
         self._timed = timed
         self._durations = found[0] if len(found) == 1 else None
@@ -234,7 +240,13 @@ class Speaker(LineRunner[Part]):
                 outputs[name], shifts[name] = join_edges(audio, piece.chunk, graph.audio[name], quiet)
         spans = self._spans(piece.chunk, result, shifts[self.main], outputs[self.main].size) if self._timed else []
         words = list(time_words(piece.words, spans)) if self._timed else []
-        return Part(row.origin, outputs, self.main, spans, result, words)
+        curves = self._cut_curves(run, shifts[self.main], result) if self._curves else []
+        return Part(row.origin, outputs, self.main, spans, result, words, curves)
+
+    def _cut_curves(self, run: RunState, shift: int, result: Result) -> list[Curve]:
+        arrays = {ref: self._pipeline.peek(run, ref) for ref in self._curves}
+        hop, frames = self._dims.frame_samples * self.rate_hz / SAMPLE_RATE_HZ, int(result[DURATIONS].sum())
+        return cut_curves(arrays, self._curves, frames=frames, hop=hop, start=shift)
 
     def make_pause(self, row: Row, piece: PausePiece) -> Part:
         """Make the part that is a pause."""
