@@ -23,8 +23,10 @@ from runner.serve.http.bodies import BodyLimits
 from runner.serve.http.errors import HttpError, Refusals
 from runner.serve.http.journal import Journal
 from runner.serve.http.lists import HEALTH_PATHS, make_list_routes
+from runner.serve.http.live_routes import make_live_routes
 from runner.serve.http.metrics import MEDIA_TYPE, Metrics
 from runner.serve.http.openapi import describe
+from runner.serve.http.page_routes import make_page_routes
 from runner.serve.http.request_log import RequestLog
 from runner.serve.http.result_routes import make_result_routes
 from runner.serve.http.speech import SpeechEndpoint
@@ -42,13 +44,14 @@ def create_app(service: Service, settings: ServeSettings) -> Starlette:
     """Make the application; `state.log` of it is closed in the end."""
     metrics, log, refusals = Metrics(service), RequestLog(settings.log), Refusals.of(service)
     results = ResultStore(settings.result_bytes, settings.result_s)
-    page: list[Route] = []
+    page = make_page_routes() if settings.page else []
     routes = [
         Route("/v1/audio/speech", SpeechEndpoint(service, settings, results, refusals), methods=["POST"]),
         *make_result_routes(results),
         *make_list_routes(service, settings),
         *_make_description_routes(metrics, settings),
         *page,
+        *(make_live_routes(service, settings) if settings.page else []),
     ]
     app = Starlette(
         routes=routes,

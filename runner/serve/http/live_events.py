@@ -19,10 +19,11 @@ from runner.serve.events import Ended, Measured, Opened, Spoken, StageTold
 
 if TYPE_CHECKING:
     from runner.runtime.values import Array
-    from runner.serve.events import Curve, Event
+    from runner.serve.events import Event
     from runner.serve.http.errors import HttpError
     from runner.serve.http.sending import Answer
     from runner.serve.service import Request
+    from runner.speech.curves import Curve
 
 _DIGITS = 3  # of values of curves: less than anyone sees
 

@@ -21,9 +21,9 @@ from runner.serve.http.bodies import read_body
 from runner.serve.http.errors import HttpError, Refusals
 from runner.serve.http.graph_json import describe_graph
 from runner.serve.http.journal import find_entry, log_failure
-from runner.serve.http.live_body import LiveBody, make_live_utterance
 from runner.serve.http.live_events import LiveAnswer, spell_opened
 from runner.serve.http.sending import Answer, GoneError, while_connected
+from runner.serve.http.speech_body import SpeechBody, make_utterance
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -40,8 +40,8 @@ def make_live_routes(service: Service, settings: ServeSettings) -> list[Route]:
         return JSONResponse(describe_graph(service))
 
     async def phonemize(request: Request) -> JSONResponse:
-        body = await read_body(request, LiveBody)
-        utterance = make_live_utterance(body, service.pipeline.graph, settings)
+        body = await read_body(request, SpeechBody)
+        utterance = make_utterance(body, service.pipeline.graph, settings)
         if utterance.is_phonemes or not service.takes_text:
             raise HttpError(400, "input: expected text, found phonemes", param="input")
         rows = from_option(utterance.text, "input", PARAGRAPHS)
@@ -85,8 +85,9 @@ class LiveEndpoint:
         Raises:
             HttpError: what is asked for cannot be spoken, and nothing has been sent yet.
         """
-        body = await read_body(Request(scope, receive), LiveBody)
-        utterance = make_live_utterance(body, self._service.pipeline.graph, self._settings)
+        body = await read_body(Request(scope, receive), SpeechBody)
+        made = make_utterance(body, self._service.pipeline.graph, self._settings)
+        utterance = dataclasses.replace(made, needs_length=False, watched=True)
         entry = find_entry(scope)
         entry.text = body.text
         live = LiveAnswer(Answer(send), self._service.rate_hz)

@@ -22,6 +22,7 @@ AudioFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
 AUDIO_FORMATS: tuple[str, ...] = get_args(AudioFormat)
 _WITH_LENGTH = ("wav", "pcm", "flac")  # the length of the whole is in their header, or is that of their bytes
 _SEEDS = 1 << 63
+_MOST_EDITS, _LONGEST_EDIT = 4096, 200  # of a request; symbols of one
 _OF_GRAPH = ("speed", "lang", "seed")  # fields that are parameters of the graph
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -31,6 +32,15 @@ class VoiceId(BaseModel):
 
     model_config = _STRICT
     id: str
+
+
+class EditBody(BaseModel):
+    """Phonemes in place of those that the text gives for a word."""
+
+    model_config = _STRICT
+    row: Annotated[int, Field(ge=0, description="The paragraph, from 0.")]
+    word: Annotated[int, Field(ge=0, description="The word in it, from 0.")]
+    phonemes: Annotated[str, Field(max_length=_LONGEST_EDIT)]
 
 
 class SpeechBody(BaseModel):
@@ -52,6 +62,9 @@ class SpeechBody(BaseModel):
     instructions: Annotated[str | None, Field(description="Have no effect, which the header X-Ignored says.")] = None
     lang: Annotated[str | None, Field(max_length=32, description="Of the text: en-us, en-gb ...")] = None
     seed: Annotated[int | None, Field(ge=-_SEEDS, lt=_SEEDS, description="Of the noise in the voice.")] = None
+    edits: Annotated[
+        list[EditBody] | None, Field(max_length=_MOST_EDITS, description="Other phonemes for words of `input`.")
+    ] = None
     return_timing: Annotated[
         bool | None,
         Field(description="When each word is spoken: as events, or below the address in the header X-Result."),
@@ -83,6 +96,8 @@ def make_utterance(body: SpeechBody, graph: Graph, settings: ServeSettings) -> U
     if (body.input is None) == (body.phonemes is None):
         found = "neither" if body.input is None else "both"
         raise HttpError(400, f"input: expected either input or phonemes, found {found}", param="input")
+    if body.edits and body.phonemes is not None:
+        raise HttpError(400, "edits: are of words of a text, found phonemes", param="edits")
     if not body.text.strip():
         raise HttpError(400, f"{body.text_field}: there is nothing to speak", param=body.text_field)
     if len(body.text) > settings.longest_input:
@@ -96,6 +111,7 @@ def make_utterance(body: SpeechBody, graph: Graph, settings: ServeSettings) -> U
         is_phonemes=body.phonemes is not None,
         voice=named,
         params=_find_params(body, graph),
+        edits={(edit.row, edit.word): edit.phonemes for edit in body.edits or ()},
         needs_length=body.format in _WITH_LENGTH,
     )
 
