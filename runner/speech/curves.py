@@ -1,13 +1,14 @@
 """Curves of speech: values that the graph has for each piece of time, such as the pitch and the energy of the voice.
 
-f0n.f0: float32[1, 2*frames]    180 182 185 ...   two values a frame, which is 25 ms
-                                |   |   |
-audio of the part           ----|---|---|--->     a joint has cut off its start: the first value lies before it
+f0n.f0: float32[1, 2*frames]   0  180 182 185 ...   two values a frame, which is 25 ms
+                                  |   |   |
+audio of the part                 |---|---|--->     a joint has cut off what lies before
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING
 
 from runner.graph.types import Ref
@@ -29,13 +30,13 @@ class Curve:
 
     Attributes:
         name: of the port.
-        start: of the first value [samples from the start of the part]; less than 0 where a joint has cut audio off.
+        start: of the first value [samples from the start of the part].
         step: from one value to the next [samples].
         values: float32 [values].
     """
 
     name: str
-    start: int
+    start: float
     step: float
     values: Array
 
@@ -55,19 +56,24 @@ def find_curves(graph: Graph) -> dict[Ref, int]:
 
 
 def cut_curves(
-    arrays: Mapping[Ref, Array | None], factors: Mapping[Ref, int], *, frames: int, hop: float, start: int
+    arrays: Mapping[Ref, Array | None], factors: Mapping[Ref, int], *, frames: int, hop: float, shift: int, samples: int
 ) -> list[Curve]:
-    """Make the curves of a part.
+    """Make the curves of a part: the values that lie in its audio.
 
     Args:
         arrays: of the ports, [1, values]; padding follows; None of one that is not at hand.
         factors: values of a frame.
         frames: of the part.
         hop: samples of a frame.
-        start: of the first frame [samples from the start of the part].
+        shift: samples from the start of the audio to the first frame; less than 0 where a joint has cut frames off.
+        samples: of the audio.
     """
-    return [
-        Curve(ref.port, start, hop / factors[ref], array[0, : frames * factors[ref]])
-        for ref, array in arrays.items()
-        if array is not None
-    ]
+    curves = []
+    for ref, array in arrays.items():
+        if array is None:
+            continue
+        step = hop / factors[ref]
+        first = max(0, ceil(-shift / step))
+        last = min(frames * factors[ref], ceil((samples - shift) / step))
+        curves.append(Curve(ref.port, shift + first * step, step, array[0, first:last]))
+    return curves

@@ -240,13 +240,14 @@ class Speaker(LineRunner[Part]):
                 outputs[name], shifts[name] = join_edges(audio, piece.chunk, graph.audio[name], quiet)
         spans = self._spans(piece.chunk, result, shifts[self.main], outputs[self.main].size) if self._timed else []
         words = list(time_words(piece.words, spans)) if self._timed else []
-        curves = self._cut_curves(run, shifts[self.main], result) if self._curves else []
+        edges = shifts[self.main], outputs[self.main].size
+        curves = self._cut_curves(run, result, *edges) if self._curves else []
         return Part(row.origin, outputs, self.main, spans, result, words, curves)
 
-    def _cut_curves(self, run: RunState, shift: int, result: Result) -> list[Curve]:
+    def _cut_curves(self, run: RunState, result: Result, shift: int, samples: int) -> list[Curve]:
         arrays = {ref: self._pipeline.peek(run, ref) for ref in self._curves}
         hop, frames = self._dims.frame_samples * self.rate_hz / SAMPLE_RATE_HZ, int(result[DURATIONS].sum())
-        return cut_curves(arrays, self._curves, frames=frames, hop=hop, start=shift)
+        return cut_curves(arrays, self._curves, frames=frames, hop=hop, shift=shift, samples=samples)
 
     def make_pause(self, row: Row, piece: PausePiece) -> Part:
         """Make the part that is a pause."""

@@ -1,6 +1,6 @@
 /** Two settings side by side: both are spoken, heard in turns at the same word, and drawn over each other. */
 
-import { cut, Scales } from "./contour.js";
+import { cut, Scales, tracePitch } from "./contour.js";
 import { draw, make } from "./dom.js";
 import { Params } from "./params.js";
 import { spellDuration, spellTime } from "./units.js";
@@ -8,7 +8,6 @@ import { VoiceMixer } from "./voices.js";
 
 const NAMES = ["A", "B"];
 const [PX_PER_S, LEAST_PX, HEIGHT] = [110, 34, 120];
-const VOICED_HZ = 40;
 
 /** The two sides. Events: play {run, at}. */
 export class Comparison extends EventTarget {
@@ -103,7 +102,8 @@ export function findSamePlace(from, to, position) {
 
 function describe(run) {
   const { ran, hits } = run.countStages();
-  const pitch = (run.curves.f0 ?? []).flatMap((curve) => curve.values).filter((hz) => hz > VOICED_HZ).sort((one, other) => one - other);
+  const scales = new Scales(run.curves);
+  const pitch = (run.curves.f0 ?? []).flatMap((curve) => curve.values).filter((hz) => scales.isVoiced(hz)).sort((one, other) => one - other);
   const at = (share) => Math.round(pitch[Math.floor(share * (pitch.length - 1))]);
   return [
     ["Length", spellTime(run.seconds, true)],
@@ -128,7 +128,10 @@ function drawBoth(runs) {
   const labels = [];
   for (const pair of pairs) {
     const width = Math.max(LEAST_PX, pair[0].text.length * 8, ...pair.map((word) => (word.end - word.start) * PX_PER_S));
-    for (const [side, word] of pair.entries()) paths[side] += tracePitch(runs[side].curves.f0, word, x, width, y);
+    for (const [side, word] of pair.entries()) {
+      const across = (time) => x + ((time - word.start) / (word.end - word.start)) * width;
+      paths[side] += tracePitch(cut(runs[side].curves.f0, word.start, word.end), scales, across, y);
+    }
     labels.push(draw("text", { x: x + width / 2, y: HEIGHT + 16 }, pair[0].text), draw("path.grid", { d: `M${x} 0V${HEIGHT}` }));
     x += width;
   }
@@ -136,15 +139,4 @@ function drawBoth(runs) {
   const figure = draw("svg.both", { viewBox: `0 0 ${x} ${HEIGHT + 24}`, width: x, height: HEIGHT + 24, role: "img", "aria-label": "Pitch of both sides, word by word" }, ...labels, ...lines);
   const legend = make("p.legend", {}, ...NAMES.map((name) => make("span", {}, make(`i.swatch.side-${name.toLowerCase()}`), name)), "pitch, word by word");
   return [legend, make("div.scroll", { tabindex: 0, role: "region", "aria-label": "Pitch of both sides" }, figure)];
-}
-
-function tracePitch(curves, word, x, width, y) {
-  let path = "";
-  let isVoiced = false;
-  for (const [time, hz] of cut(curves, word.start, word.end)) {
-    const at = x + ((time - word.start) / (word.end - word.start)) * width;
-    if (hz > VOICED_HZ) path += `${isVoiced ? "L" : "M"}${at.toFixed(1)} ${y(hz).toFixed(1)}`;
-    isVoiced = hz > VOICED_HZ;
-  }
-  return path;
 }

@@ -2,27 +2,35 @@
 
 import { draw } from "./dom.js";
 
-const VOICED_HZ = 40; // less is no voice
+const VOICED = 0.6; // of the middle pitch: less is no voice, or the way to it
+const JUMP = 0.12; // of the pitch, from one value to the next: more is no melody
+const LEAST_HZ = 40;
 const [WIDTH, HEIGHT] = [100, 100];
-const POINTS = 48; // of a word at most
 
 /** The scales of a run's curves, so that all words share them. */
 export class Scales {
   constructor(curves) {
-    const pitch = collect(curves.f0).filter((hz) => hz > VOICED_HZ).map(Math.log2);
-    const energy = collect(curves.n);
-    this.pitch = widen(range(pitch, 0.01, 0.99), 0.5); // half an octave at least: a flat voice looks flat
-    this.energy = range(energy, 0.05, 0.995);
+    const all = collect(curves.f0);
+    [this.middle] = range(all.filter((hz) => hz > LEAST_HZ), 0.5, 0.5);
+    const pitch = all.filter((hz) => this.isVoiced(hz)).map(Math.log2);
+    this.pitch = widen(range(pitch, 0.02, 0.98), 0.6); // more than half an octave: a flat voice looks flat
+    this.energy = range(collect(curves.n), 0.05, 0.998);
     this.hasPitch = pitch.length > 0;
+  }
+
+  /** Whether a value of F0 is that of a voice. */
+  isVoiced(hz) {
+    return hz > LEAST_HZ && hz > this.middle * VOICED;
   }
 }
 
-/** Give the values of curves in [start, end) with their times; an empty list where there are none. */
+/** Give the values of curves from `start` to `end` with their times, and one beyond either; none where there are none. */
 export function cut(curves, start, end) {
   const found = [];
   for (const { start: first, step, values } of curves ?? []) {
-    const from = Math.max(0, Math.ceil((start - first) / step));
-    const to = Math.min(values.length, Math.ceil((end - first) / step));
+    if (first > end || first + values.length * step < start) continue;
+    const from = Math.max(0, Math.floor((start - first) / step));
+    const to = Math.min(values.length, Math.ceil((end - first) / step) + 1);
     for (let at = from; at < to; at += 1) found.push([first + at * step, values[at]]);
   }
   return found;
@@ -30,35 +38,31 @@ export function cut(curves, start, end) {
 
 /** Draw the contour of a word between two times. */
 export function drawContour(curves, scales, start, end) {
-  const x = (time) => (((time - start) / (end - start)) * WIDTH).toFixed(1);
-  const pitch = thin(cut(curves.f0, start, end));
-  const energy = thin(cut(curves.n, start, end));
-  return [drawArea(energy, scales.energy, x), drawLine(pitch, scales.pitch, x)];
+  const x = (time) => ((time - start) / (end - start)) * WIDTH;
+  const [least, most] = scales.pitch;
+  const y = (hz) => Math.min(HEIGHT, Math.max(0, HEIGHT - 8 - ((Math.log2(hz) - least) / (most - least)) * (HEIGHT - 20)));
+  return [drawArea(cut(curves.n, start, end), scales.energy, x), draw("path.pitch", { d: tracePitch(cut(curves.f0, start, end), scales, x, y) || "M0 0" })];
 }
 
-function drawLine(points, [least, most], x) {
+/** Trace the pitch as a path, which is broken where there is no voice. */
+export function tracePitch(points, scales, x, y) {
   let path = "";
-  let isVoiced = false;
+  let before = 0;
   for (const [time, hz] of points) {
-    if (hz > VOICED_HZ) {
-      const y = HEIGHT - 8 - ((Math.log2(hz) - least) / (most - least)) * (HEIGHT - 20);
-      path += `${isVoiced ? "L" : "M"}${x(time)} ${Math.min(HEIGHT, Math.max(0, y)).toFixed(1)}`;
-    }
-    isVoiced = hz > VOICED_HZ;
+    const isVoiced = scales.isVoiced(hz);
+    const goesOn = before > 0 && Math.abs(Math.log(hz / before)) < JUMP;
+    if (isVoiced) path += `${goesOn ? "L" : "M"}${x(time).toFixed(1)} ${y(hz).toFixed(1)}`;
+    before = isVoiced ? hz : 0;
   }
-  return draw("path.pitch", { d: path || "M0 0" });
+  return path;
 }
 
 function drawArea(points, [least, most], x) {
   if (!points.length || most <= least) return draw("path.energy", { d: "M0 0" });
-  const y = (value) => (HEIGHT - Math.min(1, Math.max(0, (value - least) / (most - least))) * (HEIGHT * 0.55)).toFixed(1);
-  const line = points.map(([time, value]) => `L${x(time)} ${y(value)}`).join("");
-  return draw("path.energy", { d: `M${x(points[0][0])} ${HEIGHT}${line}L${WIDTH} ${y(points.at(-1)[1])}L${WIDTH} ${HEIGHT}Z` });
-}
-
-function thin(points) {
-  const every = Math.ceil(points.length / POINTS);
-  return every > 1 ? points.filter((_, index) => index % every === 0) : points;
+  const y = (value) => HEIGHT - Math.min(1, Math.max(0, (value - least) / (most - least))) ** 2 * HEIGHT * 0.55;
+  const line = points.map(([time, value]) => `L${Math.min(WIDTH, Math.max(0, x(time))).toFixed(1)} ${y(value).toFixed(1)}`).join("");
+  const last = Math.min(WIDTH, x(points.at(-1)[0])).toFixed(1);
+  return draw("path.energy", { d: `M${Math.max(0, x(points[0][0])).toFixed(1)} ${HEIGHT}${line}L${last} ${HEIGHT}Z` });
 }
 
 function collect(curves) {

@@ -91,7 +91,7 @@ export class Run extends EventTarget {
     const index = told.findIndex((one) => one.row === row && one.part === part);
     const entry = { row, part, status, seconds };
     if (index < 0) told.push(entry);
-    else told[index] = entry;
+    else if (status !== "hit" || told[index].status !== "run") told[index] = entry; // read again what it has just made
     this.stages.set(stage, told);
   }
 
