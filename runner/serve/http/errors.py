@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from runner.serve.service import Service
 
 _OF_THE_SERVER = (SpecError, GraphError, BuildError)  # no request can be the cause of these
-_SERVER_ERRORS = 500  # the lowest status of them
+_SERVER_ERRORS = 500  # the lowest status of them, and that of all but a few
+FAILED = "the server failed; its log says how, under the id of this request"
 _TYPES = {429: "rate_limit_error"}
 _NONE: Mapping[str, str] = {}
 
@@ -91,11 +92,14 @@ class Refusals:
             case KokoroError() if not isinstance(error, _OF_THE_SERVER):
                 return HttpError(400, self._hide_folders(_describe(error)), param=param)
             case _:
-                return HttpError(500, "the server failed; its log says how, under the id of this request")
+                return HttpError(_SERVER_ERRORS, FAILED)
 
     async def answer(self, request: Request, error: Exception) -> JSONResponse:  # noqa: ARG002 - as Starlette calls it
-        """Answer with an error."""
-        return make_response(self.convert(error))
+        """Answer with an error, unless it is the server's: the journal logs it, and answers."""
+        refusal = self.convert(error)
+        if refusal.status == _SERVER_ERRORS:
+            raise error.__cause__ or error
+        return make_response(refusal)
 
     def _hide_folders(self, message: str) -> str:
         for folder in self._folders:

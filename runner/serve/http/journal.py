@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from starlette.datastructures import MutableHeaders
 
-from runner.serve.http.errors import HttpError, make_response
+from runner.serve.http.errors import FAILED, HttpError, make_response
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -98,7 +98,7 @@ class Journal:
             entry.outcome = "failed"
             log_failure(entry, error)
             if entry.status is None:  # else the answer stays unfinished, and the connection is closed
-                await make_response(HttpError(500, "the server failed; its log says how"))(scope, receive, sending)
+                await make_response(HttpError(500, FAILED))(scope, receive, sending)
         finally:
             self._tell(scope, entry, time.perf_counter() - start)
 

@@ -94,6 +94,6 @@ def serve(text_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Serve:
 
 @pytest.fixture(scope="module")
 def server(serve: Serve) -> Iterator[Server]:
-    """A server that wants a key."""
-    with serve(key=KEY) as started:
+    """A server that wants a key, and takes its time to find lengths: the machine may be busy."""
+    with serve(key=KEY, length_s=30) as started:
         yield started

@@ -14,6 +14,7 @@ from openai import AsyncOpenAI, OpenAI
 
 from runner.serve.http.speech_body import AudioFormat
 from tests.runner.serve.http.conftest import KEY, Serve, Server
+from tests.runner.serve.http.servers import wait_until
 
 TEXT = "Hello there. How are you today?"
 Format = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
@@ -151,6 +152,7 @@ def test_client_tries_again_after_a_full_queue(serve: Serve) -> None:
         client = OpenAI(api_key="none", base_url=f"{server.url}/v1", max_retries=1)
         with client, pytest.raises(openai.RateLimitError):
             client.audio.speech.create(model="kokoro", voice="alloy", input=TEXT)
+        wait_until(lambda: server.log.read_text("utf-8").count("\n") == 2)
         lines = [json.loads(line) for line in server.log.read_text("utf-8").splitlines()]
     assert [line["status"] for line in lines] == [429, 429]
 

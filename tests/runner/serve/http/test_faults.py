@@ -1,0 +1,210 @@
+"""Clients that go away, read slowly, ask too much or what breaks off: the work ends, and no other request is harmed."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import random
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from runner.engine.observers import Observer
+from tests.runner.serve.http.conftest import SPEECH, Serve, Server
+from tests.runner.serve.http.servers import connect, wait_until
+
+SECRET = "Zanzibar nightingale."
+SHORT = "Hello there."
+LONG = "\n\n".join(f"This is paragraph {number}, of which there are many." for number in range(60))
+BREAKS = "One.\n\n" * 9 + "[voice:nobody] Nobody says this."
+
+
+def read_log(server: Server, lines: int) -> list[dict[str, Any]]:
+    wait_until(lambda: server.log.exists() and server.log.read_text("utf-8").count("\n") >= lines)
+    return [json.loads(line) for line in server.log.read_text("utf-8").splitlines()]
+
+
+def ask_for(text: str, format_: str) -> dict[str, object]:
+    return {"model": "kokoro", "input": text, "response_format": format_}
+
+
+def spell_request(**body: Any) -> bytes:
+    data = json.dumps({"model": "kokoro", **body}).encode()
+    head = f"POST {SPEECH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    return head.encode() + b"Content-Length: %d\r\n\r\n" % len(data) + data
+
+
+@pytest.mark.parametrize("format_", ["mp3", "wav", "pcm", "flac"])
+def test_answer_that_breaks_off_does_not_look_whole(serve: Serve, format_: str) -> None:
+    with serve(length_s=0.0) as server:  # no time for lengths: the mistake at the end is found late
+        with httpx.stream("POST", server.url + SPEECH, json=ask_for(BREAKS, format_), timeout=60) as got:
+            assert got.status_code == 200
+            with pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"):
+                got.read()
+        assert httpx.get(server.url + got.headers["x-result"]).status_code == 404
+        assert read_log(server, 1)[0]["outcome"] == "broken"
+        wait_until(lambda: server.service.count == 0)
+        assert server.ask(input=SHORT).status_code == 200
+
+
+def test_events_that_break_off_end_with_the_error(serve: Serve) -> None:
+    with serve() as server:
+        lines: list[str] = []
+        body = {**ask_for(BREAKS, "mp3"), "stream_format": "sse"}
+        with (
+            httpx.stream("POST", server.url + SPEECH, json=body, timeout=60) as got,
+            pytest.raises(httpx.RemoteProtocolError),
+        ):
+            lines.extend(got.iter_lines())
+        events = [json.loads(line.removeprefix("data: ")) for line in lines if line]
+        assert events[0]["type"] == "speech.audio.delta"
+        assert base64.b64decode(events[0]["audio"])
+        assert events[-1]["type"] == "error"
+        assert "nobody" in events[-1]["error"]["message"]
+        assert "speech.audio.done" not in {event["type"] for event in events}
+
+
+def test_mistake_that_is_found_before_the_first_byte_has_its_status(serve: Serve) -> None:
+    with serve(length_s=30) as server:
+        got = server.ask(input=BREAKS, response_format="wav")
+        assert (got.status_code, got.json()["error"]["param"]) == (400, "input")
+
+
+def test_request_that_takes_too_long_breaks_off(serve: Serve) -> None:
+    with serve(request_s=3.0, longest_input=100_000) as server:
+        assert server.ask(input=SHORT).status_code == 200
+        with pytest.raises(httpx.RemoteProtocolError):
+            server.ask(input=f"{LONG}\n\n" * 10, response_format="mp3", seed=1)
+        assert [line["outcome"] for line in read_log(server, 2)] == ["ok", "late"]
+        wait_until(lambda: server.service.count == 0)
+
+
+def test_work_ends_when_the_client_goes_away(serve: Serve) -> None:
+    with serve() as server:
+        for reads in (0, 1, 3):
+            with connect(server.url) as client:
+                client.sendall(spell_request(input=LONG, response_format="mp3", seed=reads))
+                for _ in range(reads):
+                    assert client.recv(1024)
+                wait_until(lambda: server.service.count == 1)
+            start = time.monotonic()
+            wait_until(lambda: server.service.count == 0)
+            assert time.monotonic() - start < 5
+        lines = read_log(server, 3)
+        assert {line["outcome"] for line in lines} == {"gone"}
+        assert server.ask(input=SHORT).status_code == 200
+
+
+def test_clients_that_go_away_at_any_time_leave_nothing_behind(serve: Serve) -> None:
+    chance = random.Random(20)
+    with serve(queue=1000) as server:
+
+        def go_away(number: int) -> None:
+            request = spell_request(input=LONG, response_format="mp3", seed=number)
+            with connect(server.url) as client:
+                client.sendall(request[: chance.randrange(1, 2 * len(request))])
+                time.sleep(chance.random() / 4)
+                if chance.random() < 0.5:
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # ends by a reset
+
+        wanted = server.ask(input=SHORT, response_format="pcm").content
+        with ThreadPoolExecutor(16) as threads:
+            gone = threads.map(go_away, range(100))
+            for _ in range(10):
+                assert server.ask(input=SHORT, response_format="pcm").content == wanted
+            list(gone)
+        wait_until(lambda: server.service.count == 0)
+        assert server.ask(input=SHORT, response_format="pcm").content == wanted
+
+
+def test_client_that_does_not_read_is_ended_and_others_are_served(serve: Serve) -> None:
+    with serve(stall_s=1.0) as server, socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        address = httpx.URL(server.url)
+        client.connect((address.host, address.port))
+        client.sendall(spell_request(input=LONG, response_format="wav"))
+        wait_until(lambda: server.service.count == 1)
+        assert server.ask(input=SHORT).status_code == 200
+        wait_until(lambda: server.service.count == 0, 60)
+        assert {line["outcome"] for line in read_log(server, 2)} == {"ok", "gone"}
+
+
+def test_queue_is_bounded_and_free_again_after_a_request(serve: Serve) -> None:
+    with serve(queue=1) as server, connect(server.url) as client:
+        client.sendall(spell_request(input=LONG, response_format="mp3"))
+        wait_until(lambda: server.service.count == 1)
+        refused = server.ask(input=SHORT)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limit_exceeded")
+        assert int(refused.headers["retry-after"]) >= 1
+        client.close()
+        wait_until(lambda: server.service.count == 0)
+        assert server.ask(input=SHORT).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET \xff\xfe HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+        b"POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+        b"POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil\r\n\r\n",
+        b"\x00" * 100_000,
+    ],
+)
+def test_what_is_no_http_is_refused(server: Server, sent: bytes) -> None:
+    with connect(server.url) as client:
+        client.sendall(sent)
+        client.shutdown(socket.SHUT_WR)
+        try:
+            got = client.recv(4096)
+        except ConnectionResetError:
+            got = b""
+    assert got == b"" or got.startswith(tuple(b"HTTP/1.1 %d " % status for status in (400, 401, 415, 421)))
+    assert server.get("/healthz").status_code == 200
+
+
+def test_full_disk_of_the_cache_harms_no_request(serve: Serve) -> None:
+    with serve() as server:
+        wanted = server.ask(input=SHORT, response_format="pcm", seed=1).content
+        cache = server.service.pipeline.stage_cache
+        assert cache is not None
+        root = server.log.parent / "cache"
+        moved = root.rename(root.with_name("moved"))
+        root.write_bytes(b"")  # no folder can be made there: each write fails
+        try:
+            assert server.ask(input=SHORT, response_format="pcm", seed=1).content == wanted
+            assert server.ask(input="Nobody said this before.", response_format="pcm").status_code == 200
+        finally:
+            root.unlink()
+            moved.rename(root)
+
+
+class Failing(Observer):
+    """Fails in a stage, as a fault of the server does."""
+
+    def stage_started(self, *_: object, **__: object) -> None:
+        raise ValueError(SECRET)
+
+
+def test_fault_of_the_server_is_answered_logged_and_forgotten(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    with serve() as server, caplog.at_level(logging.ERROR):
+        observers = server.service.pipeline.observers
+        observers.append(Failing())
+        got = server.ask(input=SECRET)
+        observers.pop()
+        assert (got.status_code, got.json()["error"]["type"]) == (500, "server_error")
+        assert "nightingale" not in got.text
+        assert server.ask(input=SECRET).status_code == 200
+        assert [line["outcome"] for line in read_log(server, 2)] == ["failed", "ok"]
+        assert server.service.count == 0
+    assert "ValueError" in caplog.text
+    assert "stage_started" in caplog.text
+    assert "nightingale" not in caplog.text
