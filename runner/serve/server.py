@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from runner.errors import RunError
 from runner.serve.http.app import create_app
+from runner.serve.http.connections import watch_connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,9 +55,10 @@ def run_server(
         listening: the socket of HTTP.
         started: called when requests are answered.
     """
+    app = create_app(service, settings)
     config = uvicorn.Config(
-        create_app(service, settings),
-        http=_make_protocol(settings.stall_s),
+        app,
+        http=watch_connections(settings.stall_s),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -68,7 +69,10 @@ def run_server(
         timeout_graceful_shutdown=int(settings.drain_s),
         limit_concurrency=_CONNECTIONS,
     )
-    asyncio.run(_serve(_Server(config, service, started), service, settings, listening))
+    try:
+        asyncio.run(_serve(_Server(config, service, started), service, settings, listening))
+    finally:
+        app.state.log.close()
 
 
 async def _serve(server: _Server, service: Service, settings: ServeSettings, listening: socket.socket) -> None:
@@ -95,38 +99,3 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._service.end()
         super().handle_exit(sig, frame)
-
-
-def _make_protocol(stall_s: float) -> type[H11Protocol]:
-    """Make the protocol of connections that may be silent, or in the middle of headers, for so long."""
-
-    class Protocol(H11Protocol):
-        """Ends a connection that begins no request, or does not end its headers, in time."""
-
-        _silent: asyncio.TimerHandle | None = None
-
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
-            self._watch()
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._unwatch()
-            super().connection_lost(exc)
-
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            if self.cycle is None or self.cycle.response_complete:
-                self._watch()
-            else:
-                self._unwatch()
-
-        def _watch(self) -> None:
-            if self._silent is None:
-                self._silent = self.loop.call_later(stall_s, self.transport.close)
-
-        def _unwatch(self) -> None:
-            if self._silent is not None:
-                self._silent.cancel()
-                self._silent = None
-
-    return Protocol
