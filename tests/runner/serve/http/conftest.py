@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from runner.build.build import build
-from runner.cache.cache import Cache
-from runner.engine.pipeline import Pipeline
-from runner.graph.load import load_graph
 from runner.serve.http.app import create_app
 from runner.serve.service import Service
-from runner.serve.settings import ServeSettings
-from runner.serve.voices import NamedVoices
-from runner.speech.model import VOICE
-from runner.speech.speaker import with_durations
+from tests.runner.serve.conftest import MakeService
 from tests.runner.serve.http.servers import running
 
 KEY = "correct-horse-battery"
@@ -61,33 +53,20 @@ Serve = Callable[..., contextlib.AbstractContextManager[Server]]
 
 
 @pytest.fixture(scope="session")
-def text_root(cache_folder: Path) -> Path:
-    """A build root that holds the libraries of the text graph."""
-    build(load_graph("text", []), cache_folder / "build")
-    return cache_folder / "build"
-
-
-@pytest.fixture(scope="session")
-def serve(text_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Serve:
+def serve(make_service: MakeService) -> Serve:
     """`with serve(queue=2) as server`: serves the text graph, with two workers and a cache of its own."""
 
     @contextlib.contextmanager
     def serve(graph: str = "text", *, caches: bool = True, **limits: Any) -> Iterator[Server]:
-        folder = tmp_path_factory.mktemp("serve")
-        settings = dataclasses.replace(ServeSettings(page=False, log=folder / "requests.log"), **limits)
-        checked = with_durations(load_graph(graph, []))
-        voices = NamedVoices(checked, settings.aliases)
-        cache = Cache(folder / "cache") if caches else None
-        resolvers = {VOICE: voices.resolve}
-        pipeline = Pipeline(checked, text_root, 2, cache=cache, resolvers=resolvers, workers=2)
-        service = Service(pipeline, voices, settings)
-        app = create_app(service, settings)
-        try:
-            with running(app, settings.stall_s) as url:
-                yield Server(url, service, folder / "requests.log")
-        finally:
-            service.close()
-            app.state.log.close()
+        with make_service(graph, caches=caches, **limits) as service:
+            settings = service.settings
+            assert settings.log is not None
+            app = create_app(service, settings)
+            try:
+                with running(app, settings.stall_s) as url:
+                    yield Server(url, service, settings.log)
+            finally:
+                app.state.log.close()
 
     return serve
 
