@@ -16,6 +16,7 @@ __all__ = [
     "SAMPLE_RATE_HZ",
     "BuildError",
     "Cache",
+    "Delivery",
     "Graph",
     "GraphError",
     "In",
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from runner.errors import BuildError, GraphError, KokoroError, LineError, RunError, SpecError, WeightsError
     from runner.graph.selection import Scope
     from runner.graph.types import Ref, StageSpec
+    from runner.speech.delivery import Delivery
     from runner.speech.speaker import Part
     from stages.contract import In, Out, StageError, stage, warn
     from stages.dims import SAMPLE_RATE_HZ
@@ -65,6 +67,7 @@ else:
         "runner.engine.run_state": ("RunState",),
         "runner.graph.selection": ("Scope",),
         "runner.graph.types": ("Ref", "StageSpec"),
+        "runner.speech.delivery": ("Delivery",),
         "runner.speech.speaker": ("Part",),
         "stages.contract": ("In", "Out", "StageError", "stage", "warn"),
         "stages.dims": ("SAMPLE_RATE_HZ",),

@@ -2,17 +2,18 @@
 
     begin token    h   ə   l   O   .   end token
     |--------|---|---|---|---|---|---|---------|
-      quiet                        quiet            but for a margin: speech begins early and dies away late
+      quiet                   | quiet                the last sound dies away early in its frames
 
-A joint that trims what the durations tell of has a length that is known before the decoder runs (`split.join_edges`
-trims what is heard, if it is not told). The margins are measured: docs/decisions/0024-serving.md.
+`split.join_edges` trims this silence in place of one that is measured, so the length of a joint is known before the
+decoder runs. An estimate may be wrong: of the silence, as much is kept as it was wrong by at most. The figures are
+those of docs/decisions/0024-serving.md.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from runner.speech.split import is_word_symbol
+from runner.speech.split import Edge, is_word_symbol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,14 +23,24 @@ if TYPE_CHECKING:
 
     from stages.symbols import Symbol
 
-_BEFORE_S, _AFTER_S = 0.05, 0.1
+_LONGEST_S = 0.33  # of silence before the first sound, however long the begin token is
+_SOUND_S = 0.06  # of the last sound's frames
+_KEPT_S = 0.1  # of silence, at least
+_KEPT_BEHIND_MARK, _KEPT_BEHIND_WORD = 0.25, 0.75  # and at least so much of the last sound's frames
 
 
 class Quiet(NamedTuple):
-    """The silence at the edges of a chunk [s]."""
+    """The silence at the edges of a chunk, and what a joint keeps of it at least [s]."""
 
     before: float
     after: float
+    kept_before: float
+    kept_after: float
+
+    def edges(self, rate_hz: int) -> tuple[Edge, Edge]:
+        """The edges in audio of a rate."""
+        before, after, kept_before, kept_after = (round(edge * rate_hz) for edge in self)
+        return Edge(before, kept_before), Edge(after, kept_after)
 
 
 def find_quiet(symbols: Sequence[Symbol], durations: npt.NDArray[np.int64], frame_s: float) -> Quiet:
@@ -44,8 +55,7 @@ def find_quiet(symbols: Sequence[Symbol], durations: npt.NDArray[np.int64], fram
     while marks < len(symbols) and not is_word_symbol(symbols[-1 - marks].text):
         marks += 1
     end = len(symbols) + 1
-    after = int(durations[0, end - marks : end + 1].sum())
-    return Quiet(
-        max(int(durations[0, 0]) * frame_s - _BEFORE_S, 0.0),
-        max(after * frame_s - _AFTER_S, 0.0),
-    )
+    last = max(end - marks - 1, 1)  # the token of the last sound
+    before, sound, after = (int(durations[0, at].sum()) * frame_s for at in (0, last, slice(last, end + 1)))
+    kept = max(_KEPT_S, sound * (_KEPT_BEHIND_MARK if marks else _KEPT_BEHIND_WORD))
+    return Quiet(min(before, _LONGEST_S), max(after - _SOUND_S, 0.0), _KEPT_S, kept)

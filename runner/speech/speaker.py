@@ -185,7 +185,8 @@ class Speaker(LineRunner[Part]):
         durations = run.advance(self._durations)
         samples = self._count(durations)
         if self.joins_by_time:
-            return count_joined(samples, piece.chunk, self.rate_hz, self._find_quiet(piece.chunk, durations))
+            edges = self._find_quiet(piece.chunk, durations).edges(self.rate_hz)
+            return count_joined(samples, piece.chunk, self.rate_hz, edges)
         joined = piece.chunk.before is not None or piece.chunk.after is not None
         return None if joined or self._is_declared else samples
 
@@ -237,7 +238,8 @@ class Speaker(LineRunner[Part]):
             outputs[name] = result[name]
             if name in graph.audio:
                 audio = np.ascontiguousarray(result[name]).reshape(-1)
-                outputs[name], shifts[name] = join_edges(audio, piece.chunk, graph.audio[name], quiet)
+                edges = None if quiet is None else quiet.edges(graph.audio[name])
+                outputs[name], shifts[name] = join_edges(audio, piece.chunk, graph.audio[name], edges)
         spans = self._spans(piece.chunk, result, shifts[self.main], outputs[self.main].size) if self._timed else []
         words = list(time_words(piece.words, spans)) if self._timed else []
         edges = shifts[self.main], outputs[self.main].size

@@ -20,7 +20,7 @@ import unicodedata
 from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -234,22 +234,41 @@ def _boundary(marks: str) -> Boundary:
     return Boundary.CLAUSE if marks else Boundary.WORD
 
 
+class Edge(NamedTuple):
+    """An edge of a chunk's audio.
+
+    Attributes:
+        quiet: the silence there [samples].
+        kept: of it, what a joint leaves at least, where it is not measured and speech may be nearer.
+    """
+
+    quiet: int
+    kept: int = 0
+
+    def trim(self, boundary: Boundary | float | None, rate_hz: int) -> tuple[int, int]:
+        """Give the samples to cut off, and those to add, for the edge's part of the pause there."""
+        if boundary is None:
+            return 0, 0
+        own = round((boundary.value / 2 if isinstance(boundary, Boundary) else boundary) * rate_hz)
+        return max(self.quiet - max(own, self.kept), 0), max(own - self.quiet, 0)
+
+
 def join_edges(
-    audio: Audio, chunk: Chunk, rate_hz: int = SAMPLE_RATE_HZ, quiet: tuple[float, float] | None = None
+    audio: Audio, chunk: Chunk, rate_hz: int = SAMPLE_RATE_HZ, edges: tuple[Edge, Edge] | None = None
 ) -> tuple[Audio, int]:
     """Give the audio of `chunk` half of the pause to each neighbour; the ends of the line stay as they are.
 
     Args:
         audio: [samples] of the chunk run alone.
         rate_hz: its sample rate.
-        quiet: the silence at its edges [s]; None to measure it.
+        edges: of the audio; None to measure them.
 
     Returns:
         the audio, to follow that of the chunk before without a gap; and the samples by which speech is later in it.
     """
-    before, after = _measure(audio) if quiet is None else (round(edge * rate_hz) for edge in quiet)
-    skipped, padding = _trim(chunk.before, before, rate_hz)
-    dropped, filling = _trim(chunk.after, after, rate_hz)
+    before, after = _measure(audio) if edges is None else edges
+    skipped, padding = before.trim(chunk.before, rate_hz)
+    dropped, filling = after.trim(chunk.after, rate_hz)
     joined = np.pad(audio[skipped : audio.size - dropped], (padding, filling))
     size = max(min(rate_hz // _FADES_IN_A_SECOND, audio.size - skipped - dropped), 0)
     rise = (0.5 - 0.5 * np.cos(np.pi * (np.arange(size) + 0.5) / size)).astype(np.float32)
@@ -260,22 +279,14 @@ def join_edges(
     return joined, padding - skipped
 
 
-def count_joined(samples: int, chunk: Chunk, rate_hz: int, quiet: tuple[float, float]) -> int:
+def count_joined(samples: int, chunk: Chunk, rate_hz: int, edges: tuple[Edge, Edge]) -> int:
     """Count the samples of what `join_edges` gives, of audio that has so many."""
-    edges = zip((chunk.before, chunk.after), quiet, strict=True)
-    trims = [_trim(boundary, round(edge * rate_hz), rate_hz) for boundary, edge in edges]
+    boundaries = (chunk.before, chunk.after)
+    trims = [edge.trim(boundary, rate_hz) for edge, boundary in zip(edges, boundaries, strict=True)]
     return samples + sum(added - cut for cut, added in trims)
 
 
-def _measure(audio: Audio) -> tuple[int, int]:
-    """Measure the silence at both edges [samples]."""
+def _measure(audio: Audio) -> tuple[Edge, Edge]:
+    """Measure the silence at both edges."""
     loud = np.flatnonzero(np.abs(audio) > _QUIET * np.abs(audio).max(initial=0.0))
-    return (int(loud[0]), audio.size - int(loud[-1]) - 1) if loud.size else (0, 0)
-
-
-def _trim(boundary: Boundary | float | None, quiet: int, rate_hz: int) -> tuple[int, int]:
-    """Give the samples to cut off an edge that is `quiet` for so many, and to add, for its part of the pause there."""
-    if boundary is None:
-        return 0, 0
-    own = round((boundary.value / 2 if isinstance(boundary, Boundary) else boundary) * rate_hz)
-    return max(quiet - own, 0), max(own - quiet, 0)
+    return (Edge(int(loud[0])), Edge(audio.size - int(loud[-1]) - 1)) if loud.size else (Edge(0), Edge(0))

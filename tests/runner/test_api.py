@@ -17,7 +17,19 @@ from runner.engine.options import RunOptions
 from tests.runner.timed_speech import LIMIT, TOKEN
 
 NAMES = {
-    *("Cache", "Graph", "Observer", "Part", "Pipeline", "Plan", "Result", "RunOptions", "SAMPLE_RATE_HZ", "Scope"),
+    *(
+        "Cache",
+        "Delivery",
+        "Graph",
+        "Observer",
+        "Part",
+        "Pipeline",
+        "Plan",
+        "Result",
+        "RunOptions",
+        "SAMPLE_RATE_HZ",
+        "Scope",
+    ),
     *("BuildError", "GraphError", "KokoroError", "LineError", "RunError", "SpecError", "WeightsError"),
     *("In", "Out", "Ref", "RunState", "StageError", "StageSpec", "stage", "warn"),
 }

@@ -17,7 +17,7 @@ from runner.errors import LineError, RunError
 from runner.speech.delivery import Delivery
 from runner.speech.joints import find_quiet
 from runner.speech.speaker import Speaker
-from runner.speech.split import Boundary, Chunk, count_joined, join_edges
+from runner.speech.split import Boundary, Chunk, Edge, count_joined, join_edges
 from stages.symbols import Symbol
 from tests.runner.speech.test_speaker import RESAMPLE, STAGE
 from tests.runner.toys import offer_stage
@@ -39,27 +39,37 @@ def frames(*counts: int) -> np.ndarray:
     return np.array([counts], np.int64)
 
 
-def test_the_quiet_of_durations_is_that_of_the_ends_and_marks_but_for_the_margins() -> None:
-    before, after = find_quiet(symbols("hɛ"), frames(20, 3, 4, 30), FRAME_S)
-    marked = find_quiet(symbols('hɛ." '), frames(20, 3, 4, 5, 6, 7, 30, 0, 0), FRAME_S)  # padded
-    assert marked.before == before < 20 * FRAME_S
-    assert marked.after - after == pytest.approx((5 + 6 + 7) * FRAME_S)
-    assert after < 30 * FRAME_S
+def test_the_quiet_of_durations_is_that_of_the_ends_marks_and_most_of_the_last_sound() -> None:
+    plain = find_quiet(symbols("hɛ"), frames(10, 3, 16, 9), FRAME_S)
+    assert plain == pytest.approx((0.25, 25 * FRAME_S - 0.06, 0.1, 0.75 * 16 * FRAME_S))
+    marked = find_quiet(symbols('hɛ." '), frames(40, 3, 16, 5, 6, 7, 9, 0, 0), FRAME_S)  # padded
+    assert marked == pytest.approx((0.33, 43 * FRAME_S - 0.06, 0.1, 0.1))
+    slow = find_quiet(symbols("hɛ."), frames(40, 3, 24, 5, 9), FRAME_S)
+    assert slow == pytest.approx((0.33, 38 * FRAME_S - 0.06, 0.1, 0.25 * 24 * FRAME_S))
 
 
-def test_short_edges_are_not_quiet() -> None:
-    assert find_quiet(symbols("h"), frames(1, 9, 1), FRAME_S) == (0, 0)
+def test_what_has_no_word_is_quiet_but_for_its_beginning() -> None:
+    assert find_quiet(symbols("."), frames(1, 9, 2), FRAME_S)[:2] == pytest.approx((FRAME_S, 11 * FRAME_S - 0.06))
+    assert find_quiet(symbols("h"), frames(1, 1, 1), FRAME_S)[:2] == (FRAME_S, 0)
 
 
 @pytest.mark.parametrize("before", [None, Boundary.SENTENCE, Boundary.WORD, 0.03])
 @pytest.mark.parametrize("after", [None, Boundary.CLAUSE, 0.1])
-@pytest.mark.parametrize("quiet", [(0.0, 0.0), (0.3, 0.5), (0.01, 0.004)])
+@pytest.mark.parametrize("edge", [Edge(0), Edge(9000), Edge(9000, 4000), Edge(240, 2400)])
 def test_the_count_is_the_length_of_what_is_joined(
-    before: Boundary | float | None, after: Boundary | float | None, quiet: tuple[float, float]
+    before: Boundary | float | None, after: Boundary | float | None, edge: Edge
 ) -> None:
     audio, chunk = np.ones(24_000, np.float32), Chunk("h", 0, before, after)
-    joined, _ = join_edges(audio, chunk, 24_000, quiet)
-    assert joined.size == count_joined(audio.size, chunk, 24_000, quiet)
+    joined, _ = join_edges(audio, chunk, 24_000, (edge, edge))
+    assert joined.size == count_joined(audio.size, chunk, 24_000, (edge, edge))
+
+
+def test_an_edge_is_trimmed_to_its_pause_and_keeps_what_it_has_to() -> None:
+    assert Edge(9000).trim(Boundary.SENTENCE, 24_000) == (9000 - 4800, 0)
+    assert Edge(9000, 6000).trim(Boundary.SENTENCE, 24_000) == (3000, 0)
+    assert Edge(9000, 6000).trim(0.3, 24_000) == (1800, 0)
+    assert Edge(4000, 6000).trim(Boundary.SENTENCE, 24_000) == (0, 800)
+    assert Edge(9000, 6000).trim(None, 24_000) == (0, 0)
 
 
 def timed_speaker(graph: Path, cache: Path | None = None, **options: object) -> Speaker:
@@ -160,7 +170,5 @@ def test_frames_that_are_no_whole_samples_are_refused(
     timed_graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     graph = Graph.load(resampled(timed_graph, 22_050, tmp_path, monkeypatch)).timed()
-    with pytest.raises(
-        RunError, match=r"but a frame of output 'audio' is 551\.25 samples at 22050"
-    ):
+    with pytest.raises(RunError, match=r"but a frame of output 'audio' is 551\.25 samples at 22050"):
         Speaker(Pipeline(graph), {}, "phonemes", delivery=TIMED)
