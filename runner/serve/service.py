@@ -99,11 +99,11 @@ class Request:
             KokoroError: what is to be spoken cannot be.
             TimeoutError: it takes longer than the settings allow.
         """
+        events = aiter(self._speaking)
         try:
-            async with asyncio.timeout_at(self._deadline):
-                async for event in self._speaking:
-                    self._note(event)
-                    yield event
+            while (event := await self._wait(events)) is not None:
+                self._note(event)
+                yield event
         except TimeoutError:
             self._outcome = "late"
             raise
@@ -113,6 +113,13 @@ class Request:
         except Exception:
             self._outcome = "failed"
             raise
+
+    async def _wait(self, events: AsyncIterator[Event]) -> Event | None:
+        """Wait for the next event; None at the end. No timeout is set while the listener is busy with one."""
+        if asyncio.get_running_loop().time() > self._deadline:
+            raise TimeoutError
+        async with asyncio.timeout_at(self._deadline):
+            return await anext(events, None)
 
     def close(self) -> None:
         """End the work within a part; a second call does nothing."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from runner.speech.speaker import Part, Speaker
     from runner.speech.speech import Speech
 
-_AHEAD = 4  # parts that are spoken before the listener has taken the first of them
+_AHEAD = 4  # parts that are spoken, or wait for an earlier one, before the listener has taken the first of them
 _UNREAD = 2  # paragraphs that are read ahead of the part that is spoken
 
 
@@ -79,7 +79,7 @@ class Speaking:
                 return None
             row, part = self._next
             opened = len(self._speeches)
-            if row < opened and self._untaken + self._running < _AHEAD:
+            if row < opened and self._untaken + self._running + len(self._parts) < _AHEAD:
                 self._next = self._follow(row, part)
                 self._running += 1
                 speech = self._speeches[row]
