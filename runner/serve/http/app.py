@@ -50,7 +50,6 @@ def create_app(service: Service, settings: ServeSettings) -> Starlette:
         *make_result_routes(results),
         *make_list_routes(service, settings),
         *_make_description_routes(metrics, settings),
-        *(make_live_routes(service, settings) if settings.page else []),
         *page,
         *(make_live_routes(service, settings) if settings.page else []),
     ]

@@ -18,6 +18,8 @@ _SHORTEST_S, _LONGEST_S = 0.02, 5.0  # between two looks
 class WatchedProtocol(H11Protocol):
     """The server's side of a connection.
 
+    Time is counted in looks, between which the loop has read and written: one that stood still blames no client.
+
     Attributes:
         stall_s: the time that a client may do nothing [s].
     """
@@ -25,12 +27,11 @@ class WatchedProtocol(H11Protocol):
     stall_s = 60.0
     _timer: asyncio.TimerHandle | None = None
     _unsent = 0  # bytes of answers that the client had not taken at the last look
-    _sent_at = 0.0  # when it last had taken some, or all
-    _owes_since: float | None = None  # when the request began that has not come; None while none is awaited
+    _unread_looks = 0  # since it has taken some, or all
+    _unasked_looks = 0  # since it began a request that has not come whole, or has begun none
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._sent_at = self._owes_since = self.loop.time()
         self._look_later()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -39,37 +40,37 @@ class WatchedProtocol(H11Protocol):
             self._timer = None
         super().connection_lost(exc)
 
+    @property
+    def _period_s(self) -> float:
+        return min(max(self.stall_s / _LOOKS, _SHORTEST_S), _LONGEST_S)
+
     def _look_later(self) -> None:
-        self._timer = self.loop.call_later(min(max(self.stall_s / _LOOKS, _SHORTEST_S), _LONGEST_S), self._look)
+        self._timer = self.loop.call_later(self._period_s, self._look)
 
     def _look(self) -> None:
         """End the connection if its client has done nothing for too long."""
-        now = self.loop.time()
-        if self._is_unread(now) or self._is_unasked(now):
+        looks = self.stall_s / self._period_s
+        if self._count_unread() > looks or self._count_unasked() > looks:
             self.transport.abort()
         else:
             self._look_later()
 
-    def _is_unread(self, now: float) -> bool:
+    def _count_unread(self) -> int:
         unsent = self.transport.get_write_buffer_size()
-        if unsent == 0 or unsent != self._unsent:
-            self._sent_at = now
+        self._unread_looks = self._unread_looks + 1 if unsent and unsent == self._unsent else 0
         self._unsent = unsent
-        return now - self._sent_at > self.stall_s
+        return self._unread_looks
 
-    def _is_unasked(self, now: float) -> bool:
-        """Whether a request has not come, or not all of it. A body has twice the time: it is refused before that."""
+    def _count_unasked(self) -> float:
+        """Count the looks at which a request had not come. Those at a body count half: it is refused before that."""
         state = self.conn.their_state
-        if state not in (h11.IDLE, h11.SEND_BODY) or self._is_kept_alive():
-            self._owes_since = None
-            return False
-        if self._owes_since is None:
-            self._owes_since = now
-        return now - self._owes_since > self.stall_s * (2 if state is h11.SEND_BODY else 1)
+        is_awaited = state is h11.SEND_BODY or (state is h11.IDLE and not self._is_kept_alive())
+        self._unasked_looks = self._unasked_looks + 1 if is_awaited else 0
+        return self._unasked_looks / (2 if state is h11.SEND_BODY else 1)
 
     def _is_kept_alive(self) -> bool:
         """Whether the client owes nothing: it has its answer, and uvicorn ends the connection if it asks no more."""
-        return self.timeout_keep_alive_task is not None and self.conn.their_state is h11.IDLE
+        return self.timeout_keep_alive_task is not None
 
 
 def watch_connections(stall_s: float) -> type[WatchedProtocol]:

@@ -24,13 +24,13 @@ _WITH_LENGTH = ("wav", "pcm", "flac")  # the length of the whole is in their hea
 _SEEDS = 1 << 63
 _MOST_EDITS, _LONGEST_EDIT = 4096, 200  # of a request; symbols of one
 _OF_GRAPH = ("speed", "lang", "seed")  # fields that are parameters of the graph
-STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class VoiceId(BaseModel):
     """A voice, as an object."""
 
-    model_config = STRICT
+    model_config = _STRICT
     id: str
 
 
@@ -46,7 +46,7 @@ class EditBody(BaseModel):
 class SpeechBody(BaseModel):
     """What is to be spoken, and how."""
 
-    model_config = STRICT
+    model_config = _STRICT
     model: Annotated[str, Field(description="One of those that /v1/models lists. All of them are the same.")]
     input: Annotated[str | None, Field(description="Text; paragraphs are parted by blank lines.")] = None
     phonemes: Annotated[str | None, Field(description="In place of `input`: lines of phonemes.")] = None
