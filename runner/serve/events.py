@@ -69,7 +69,7 @@ class Spoken:
         start: of the part in the whole [samples], behind the silence in front of a paragraph.
         silence: samples of silence between what was spoken before and this part.
         audio: float32 [samples].
-        words: with times from the start of `audio` [samples].
+        words: with times from the start of `audio` [samples]; of phonemes, sequences of symbols without marks.
         seconds: stage -> wall time of those that ran.
         curves: of a request that is watched.
     """

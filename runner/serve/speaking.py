@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from runner.serve.events import Ended, Measured, Opened, OpenedWord, Spoken, StageTold
 from runner.serve.watcher import watching
 from runner.speech.edits import Edit
+from runner.speech.timestamps import WordSpan, join_words
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from runner.serve.utterance import Utterance
     from runner.speech.speaker import Part, Speaker
     from runner.speech.speech import Speech
+    from runner.speech.timestamps import Span
 
 _AHEAD = 4  # parts that are spoken, or wait for an earlier one, before the listener has taken the first of them
 _UNREAD = 2  # paragraphs that are read ahead of the part that is spoken
@@ -176,7 +178,8 @@ class Speaking:
                 self._first_s = self._first_s or time.perf_counter() - self._began
                 self._samples += silence
                 self._untaken += 1
-                told = (part.audio, part.words, part.timings, part.curves)
+                words = part.words or [_make_word(span) for span in join_words(part.spans)]
+                told = (part.audio, words, part.timings, part.curves)
                 self._tell(Spoken(row, number, self._samples, silence, *told))
                 self._samples += part.audio.size
                 self._told = self._follow(row, number)
@@ -227,3 +230,8 @@ class Speaking:
                     return
         finally:
             self.cancel()
+
+
+def _make_word(span: Span) -> WordSpan:
+    """Make a word of phonemes."""
+    return WordSpan(span.text, span.column, span.start, span.end, span.text)

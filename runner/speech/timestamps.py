@@ -111,15 +111,19 @@ class Timing:
             yield from (word for words in self.told for word in words if word.text)
             return
         for chunk in self.chunks:
-            for is_word, symbols in groupby(chunk, lambda span: is_word_symbol(span.text[0])):
-                if is_word:
-                    spans = list(symbols)
-                    text = "".join(span.text for span in spans)
-                    yield Span(text, spans[0].column, spans[0].start, spans[-1].end)
+            yield from join_words(chunk)
 
     def whole(self) -> Span:
         """The line as one piece."""
         return Span(self.text, 1, self.start, self.end)
+
+
+def join_words(symbols: Iterable[Span]) -> Iterator[Span]:
+    """Join symbols to words."""
+    for is_word, found in groupby(symbols, lambda span: is_word_symbol(span.text[0])):
+        if is_word:
+            spans = list(found)
+            yield Span("".join(span.text for span in spans), spans[0].column, spans[0].start, spans[-1].end)
 
 
 def time_symbols(
