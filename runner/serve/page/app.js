@@ -64,7 +64,7 @@ class Page {
     on("kind", "change", () => this.#changeKind());
     on("changes-undo", "click", () => this.#undoEdits());
     on("compare-speak", "click", () => this.#speakBoth());
-    on("compare-swap", "click", () => this.comparison.swap(this.player.position));
+    on("compare-swap", "click", () => this.comparison.swap(this.player.state === "ended" ? 0 : this.player.position));
     addEventListener("keydown", (event) => this.#press(event));
     this.score.addEventListener("hear", ({ detail }) => this.#hear(detail.word));
     this.score.addEventListener("edit", ({ detail }) => this.#edit(detail));
@@ -180,10 +180,13 @@ class Page {
     run.take(event);
     if (run !== this.#run) return;
     if (event.type === "opened") this.#open(event.row);
-    if (event.type === "spoken") this.score.time();
+    if (event.type === "spoken") this.score.time(event.row, event.part);
     if (event.type === "spoken" || event.type === "ended") this.wave.draw();
     if (event.type === "stage" || event.type === "spoken") this.stages.update();
-    if (event.type === "ended") this.score.trim();
+    if (event.type === "ended") {
+      this.score.time();
+      this.score.trim();
+    }
     this.#tellState(run);
   }
 

@@ -5,6 +5,7 @@ import { draw } from "./dom.js";
 const VOICED = 0.6; // of the middle pitch: less is no voice, or the way to it
 const JUMP = 0.12; // of the pitch, from one value to the next: more is no melody
 const LEAST_HZ = 40;
+const CLOSE = 0.08; // of a scale: what nobody sees
 const [WIDTH, HEIGHT] = [100, 100];
 
 /** The scales of a run's curves, so that all words share them. */
@@ -16,6 +17,12 @@ export class Scales {
     this.pitch = widen(range(pitch, 0.02, 0.98), 0.6); // more than half an octave: a flat voice looks flat
     this.energy = range(collect(curves.n), 0.05, 0.998);
     this.hasPitch = pitch.length > 0;
+  }
+
+  /** Whether other scales would show words nearly as these do. */
+  fits(other) {
+    const pairs = [[this.pitch, other.pitch], [this.energy, other.energy]];
+    return pairs.every(([[low, high], [least, most]]) => Math.max(Math.abs(low - least), Math.abs(high - most)) <= CLOSE * (most - least));
   }
 
   /** Whether a value of F0 is that of a voice. */

@@ -17,6 +17,7 @@ export class Score extends EventTarget {
   #editor;
   #run = null;
   #edits = new Map();
+  #scales = null;
   #cells = new Map(); // key of a word -> {cell, word, spelled, phonemes, contour}
   #focus = { key: "0:0", lane: "spelled" };
   #now = null;
@@ -60,23 +61,29 @@ export class Score extends EventTarget {
     if (hadFocus && this.#frame.isConnected && !this.#frame.contains(document.activeElement)) this.#focused()?.focus();
   }
 
-  /** Show times and curves of all words that are spoken. */
-  time() {
+  /** Show times and curves of the words that are spoken: of all, or of those of a part. */
+  time(row = null, part = null) {
     const scales = new Scales(this.#run.curves);
+    const isAll = row === null || !this.#scales?.fits(scales);
+    if (isAll) this.#scales = scales;
     this.#frame.classList.toggle("has-curves", scales.hasPitch);
-    const words = this.#run.words;
+    const { words } = this.#run;
     if (words.some((word) => word.start !== null && !this.#cells.get(word.key)?.cell.isConnected)) {
-      for (const row of this.#run.rows.keys()) this.open(row); // of phonemes: words are known when they are spoken
+      for (const number of this.#run.rows.keys()) this.open(number); // of phonemes: words are known when they are spoken
     }
     for (const [index, word] of words.entries()) {
-      if (word.start === null) continue;
-      const next = words[index + 1];
-      const end = next?.start !== null && next?.row === word.row ? Math.max(next?.start ?? 0, word.end) : word.end;
-      const { cell, contour } = this.#cells.get(word.key);
-      cell.style.minWidth = `${Math.round((end - word.start) * PX_PER_S)}px`;
-      cell.classList.remove("stale");
-      if (scales.hasPitch) contour.replaceChildren(...drawContour(this.#run.curves, scales, word.start, end));
+      const isNew = word.row === row && (word.part === part || words[index + 1]?.part === part);
+      if (word.start !== null && (isAll || isNew)) this.#timeWord(word, words[index + 1]);
     }
+  }
+
+  #timeWord(word, next) {
+    const isFollowed = next && next.start !== null && next.row === word.row;
+    const end = isFollowed ? Math.max(next.start, word.end) : word.end;
+    const { cell, contour } = this.#cells.get(word.key);
+    cell.style.minWidth = `${Math.round((end - word.start) * PX_PER_S)}px`;
+    cell.classList.remove("stale");
+    if (this.#scales.hasPitch) contour.replaceChildren(...drawContour(this.#run.curves, this.#scales, word.start, end));
   }
 
   /** Take away paragraphs that the run does not have. */

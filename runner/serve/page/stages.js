@@ -122,7 +122,7 @@ export class StageFigure {
       onclick: () => this.#choose(name), onfocus: () => this.#choose(name), onpointerenter: () => this.#tell(name),
     },
       draw("rect.box", { width, height, rx: stage.kind === "python" ? height / 4.5 : 4 }),
-      draw("text.name", { x: width / 2, y: height / 2 - 3 }, name), label, dots, bar);
+      draw("text.name", { x: width / 2, y: height / 2 - 3 }, name), " ", label, dots, bar);
     this.#groups.set(name, { group, label, dots, bar, length: width - 16 });
     return group;
   }
