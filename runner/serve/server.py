@@ -96,6 +96,11 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self._tell_started()
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the base's
+        """Begin to end; a second signal ends at once.
+
+        The base would raise the signal again when HTTP has ended, before Wyoming, the workers and the log have.
+        """
         self._service.end()
-        super().handle_exit(sig, frame)
+        self.force_exit = self.should_exit
+        self.should_exit = True
