@@ -58,7 +58,7 @@ class Connection:
         )
         self._stream: Stream = speaker.stream
         self._turns: asyncio.Queue[Turn] = asyncio.Queue(_TURNS)
-        self._unspoken, self._ending = 0, False
+        self._unspoken, self._ending, self._stopped = 0, False, asyncio.Event()
         self._open: Turn | None = None  # the turn whose text arrives bit by bit
         self._sentences = SentenceStream()
 
@@ -70,9 +70,14 @@ class Connection:
         """Speak no turn but those that have begun, then close the connection."""
         self._ending = True
 
+    def stop(self) -> None:
+        """Break off what is spoken, and close the connection."""
+        self._stopped.set()
+
     async def serve(self) -> None:
-        """Answer until the client goes, or an error ends it."""
-        tasks = [asyncio.create_task(self._read_all()), asyncio.create_task(self._speak_all())]
+        """Answer until the client goes, an error ends it, or it is stopped."""
+        works = (self._read_all(), self._speak_all(), self._stopped.wait())
+        tasks: list[asyncio.Task[object]] = [asyncio.create_task(work) for work in works]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -90,10 +90,10 @@ class _Clients:
         deadline = asyncio.get_running_loop().time() + self._settings.drain_s
         while self._tasks:
             is_late = asyncio.get_running_loop().time() > deadline
-            tasks = [task for task, connection in self._tasks.items() if is_late or connection.is_idle]
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks or self._tasks, timeout=_LOOKS_S)
+            for connection in self._tasks.values():
+                if is_late or connection.is_idle:
+                    connection.stop()
+            await asyncio.wait(self._tasks, timeout=_LOOKS_S)
 
     def close(self) -> None:
         """Write what is left of the log."""
