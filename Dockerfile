@@ -28,13 +28,15 @@ RUN set -eu; \
     kind=${DEVICE:-$(case "$(uname -m)" in x86_64) echo cpu-avx2 ;; *) echo cpu ;; esac)}; \
     printf 'devices: {host: "%s:0", accel: "%s:0"}\n' "$kind" "$kind" > /opt/kokoro-run/devices.yaml; \
     kokoro-run build text -c "$MODEL" -c /opt/kokoro-run/devices.yaml --build-dir /opt/kokoro-run/build
+
 # TVM's compiler is half of what is installed, and nothing that runs loads it.
+FROM build AS runnable
 RUN find /opt/kokoro-run -name 'libtvm_compiler.so' -delete
 
 FROM python:${PYTHON}
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin kokoro \
     && install --directory --owner=kokoro --mode=0700 /var/cache/kokoro-run
-COPY --from=build /opt/kokoro-run /opt/kokoro-run
+COPY --from=runnable /opt/kokoro-run /opt/kokoro-run
 ARG MODEL=mini
 ENV PATH=/opt/kokoro-run/bin:$PATH \
     MODEL=${MODEL} \
