@@ -35,7 +35,7 @@ class Answer:
         raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
         await self._send({"type": "http.response.start", "status": 200, "headers": raw})
 
-    async def write(self, data: bytes | memoryview) -> None:
+    async def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send a part of the body; returns when the client has taken nearly all of what was sent before."""
         for start in range(0, len(data), _PIECE):
             piece = bytes(data[start : start + _PIECE])

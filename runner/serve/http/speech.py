@@ -50,7 +50,7 @@ class SpeechEndpoint:
         entry, answer = find_entry(scope), Answer(send)
         entry.text = body.text
         draft = self._results.open(FORMATS[body.format])
-        speech = self._make_speech(body, answer, draft)
+        speech = self._make_speech(body, answer, draft, streams=scope["http_version"] != "1.0")
         if not utterance.needs_length:
             await speech.begin()
         request = self._submit(utterance, body)
@@ -66,13 +66,14 @@ class SpeechEndpoint:
             request.close()
             entry.audio_s = speech.audio_s
 
-    def _make_speech(self, body: SpeechBody, answer: Answer, draft: Draft) -> SpeechAnswer:
+    def _make_speech(self, body: SpeechBody, answer: Answer, draft: Draft, *, streams: bool) -> SpeechAnswer:
         headers = {**_STREAMED, "X-Result": f"{RESULTS}/{draft.id}"}
         if body.instructions:
             headers["X-Ignored"] = "instructions"
-        kind = EventAnswer if body.stream_format == "sse" else SpeechAnswer
-        timed = bool(body.return_timing)
-        return kind(answer, draft, body.format, self._service.rate_hz, headers, timed=timed)
+        timed, rate_hz = bool(body.return_timing), self._service.rate_hz
+        if body.stream_format == "sse":  # whose last event says that it is the last
+            return EventAnswer(answer, draft, body.format, rate_hz, headers, timed=timed)
+        return SpeechAnswer(answer, draft, body.format, rate_hz, headers, timed=timed, streams=streams)
 
     def _submit(self, utterance: Utterance, body: SpeechBody) -> SpeechRequest:
         try:

@@ -5,7 +5,8 @@
     Ended       --> bytes that were kept back              | data: {"type": "speech.audio.done", "usage": {...}}
 
 Nothing is sent before the first bytes of audio are there, or their number: until then an error has its status. When the
-client has the last byte, the whole can be had again.
+client has the last byte, the whole can be had again. A client of HTTP/1.0 could not tell an answer that breaks off from
+one that ends, unless it knows the length: it gets the whole at once.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class SpeechAnswer:
         headers: Mapping[str, str],
         *,
         timed: bool,
+        streams: bool = True,
     ) -> None:
         """Send nothing yet.
 
@@ -54,11 +56,12 @@ class SpeechAnswer:
             draft: keeps the audio.
             headers: beside those that the format gives.
             timed: whether the client asked for the times of words.
+            streams: whether the client can tell where audio ends whose length it does not know.
         """
         self._answer, self._draft, self._format, self._rate_hz = answer, draft, format, rate_hz
-        self._headers, self._timed = dict(headers), timed
+        self._headers, self._timed, self._streams = dict(headers), timed, streams
         self._encoding: Encoding | None = None
-        self._symbols, self._size, self._last = 0, 0, b""
+        self._symbols, self._size, self._last = 0, 0, bytearray()
         self.words: list[dict[str, Any]] = []
 
     @property
@@ -115,7 +118,8 @@ class SpeechAnswer:
         assert self._encoding is not None
         self._draft.write(data)
         self._size += len(data)
-        if is_last or self._size == self._encoding.length:  # then no more come, but the client must not know it yet
+        is_whole = self._size == self._encoding.length  # then no more come, but the client must not know it yet
+        if is_last or is_whole or not (self._streams or self._encoding.length is not None):
             self._last += data
         elif data:
             await self._begin_answer()
@@ -127,11 +131,11 @@ class SpeechAnswer:
             await self._answer.begin({**self._headers, **self._describe_audio(self._encoding)})
 
     def _describe_audio(self, encoding: Encoding) -> dict[str, str]:
-        known = encoding.length is not None
-        length = {"Content-Length": str(encoding.length)} if known else {}
-        return {"Content-Type": encoding.media_type, "X-Audio-Length": "exact" if known else "unknown", **length}
+        size = encoding.length if self._streams or encoding.length is not None else len(self._last)
+        length = {} if size is None else {"Content-Length": str(size)}
+        return {"Content-Type": encoding.media_type, "X-Audio-Length": "exact" if length else "unknown", **length}
 
-    async def _send_audio(self, data: bytes) -> None:
+    async def _send_audio(self, data: bytes | bytearray) -> None:
         await self._answer.write(data)
 
     async def _take_words(self, event: Spoken) -> list[dict[str, Any]]:
@@ -169,7 +173,7 @@ class EventAnswer(SpeechAnswer):
     def _describe_audio(self, encoding: Encoding) -> dict[str, str]:  # noqa: ARG002 - the base's
         return {"Content-Type": "text/event-stream; charset=utf-8"}
 
-    async def _send_audio(self, data: bytes) -> None:
+    async def _send_audio(self, data: bytes | bytearray) -> None:
         for start in range(0, len(data), _DELTA):
             audio = await asyncio.to_thread(base64.b64encode, data[start : start + _DELTA])
             await self._send_event({"type": "speech.audio.delta", "audio": audio.decode("ascii")})

@@ -53,6 +53,23 @@ def test_answer_that_breaks_off_does_not_look_whole(serve: Serve, format_: str) 
         assert server.ask(input=SHORT).status_code == 200
 
 
+@pytest.mark.parametrize("format_", ["mp3", "wav"])
+def test_old_client_gets_the_whole_with_its_length_or_an_error(serve: Serve, format_: str) -> None:
+    with serve(length_s=0.0) as server:
+        wanted = server.ask(input=SHORT, response_format=format_)
+        assert "content-length" not in wanted.headers
+        got = []
+        for text in (SHORT, BREAKS):
+            with connect(server.url) as client:
+                request = spell_request(input=text, response_format=format_)
+                client.sendall(request.replace(b"HTTP/1.1", b"HTTP/1.0"))
+                got.append(client.makefile("rb").read())
+    head, _, body = got[0].partition(b"\r\n\r\n")
+    assert f"content-length: {len(wanted.content)}" in head.decode().lower()
+    assert body == wanted.content
+    assert got[1].startswith(b"HTTP/1.1 400 ")
+
+
 def test_events_that_break_off_end_with_the_error(serve: Serve) -> None:
     with serve() as server:
         lines: list[str] = []
