@@ -53,13 +53,18 @@ class LiveAnswer:
         return self._answer.is_begun
 
     async def send(self, request: Request) -> None:
-        """Send the events; nothing before the first, so that an error has its status."""
+        """Send the events; nothing before the first paragraph is read, so that an error in it has its status."""
+        early = b""
         async for event in request:
             # Spelling audio takes milliseconds, in which the loop of all requests would stand still.
             frame = await asyncio.to_thread(self._frame, event) if isinstance(event, Spoken) else self._frame(event)
+            if not self.is_begun and isinstance(event, StageTold):
+                early += frame
+                continue
             if not self.is_begun:
                 await self._answer.begin(_HEADERS)
-            await self._answer.write(frame)
+            await self._answer.write(early + frame)
+            early = b""
         await self._answer.end()
 
     async def fail(self, refusal: HttpError) -> None:

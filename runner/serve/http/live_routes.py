@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from runner.batch.rows import PARAGRAPHS, from_option
-from runner.errors import RunError
+from runner.errors import KokoroError, RunError
 from runner.serve.events import Opened
 from runner.serve.http.bodies import read_body
 from runner.serve.http.errors import HttpError, Refusals
@@ -23,6 +23,7 @@ from runner.serve.http.graph_json import describe_graph
 from runner.serve.http.journal import find_entry, log_failure
 from runner.serve.http.live_events import LiveAnswer, spell_opened
 from runner.serve.http.sending import Answer, GoneError, while_connected
+from runner.serve.http.speech import convert_error
 from runner.serve.http.speech_body import SpeechBody, make_utterance
 
 if TYPE_CHECKING:
@@ -91,19 +92,24 @@ class LiveEndpoint:
         entry = find_entry(scope)
         entry.text = body.text
         live = LiveAnswer(Answer(send), self._service.rate_hz)
-        request = self._service.submit(utterance)
         try:
-            await while_connected(receive, live.send(request))
+            await self._speak(receive, utterance, live)
         except GoneError:
             entry.outcome = "gone"
         except Exception as error:
-            refusal = self._refusals.convert(error)
+            refusal = convert_error(self._refusals, error, body)
             if not live.is_begun:
                 raise refusal from error
-            entry.outcome = "broken"
-            if refusal.status == 500:
+            entry.outcome = "late" if isinstance(error, TimeoutError) else "broken"
+            if not isinstance(error, KokoroError | TimeoutError):
                 log_failure(entry, error)
             await live.fail(refusal)
         finally:
-            request.close()
             entry.audio_s = live.audio_s
+
+    async def _speak(self, receive: Receive, utterance: Utterance, live: LiveAnswer) -> None:
+        request = self._service.submit(utterance)
+        try:
+            await while_connected(receive, live.send(request))
+        finally:
+            request.close()

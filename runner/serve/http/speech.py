@@ -95,14 +95,7 @@ class SpeechEndpoint:
             self._results.keep(name_timing(id), "application/json", data)
 
     def _convert(self, error: Exception, body: SpeechBody) -> HttpError:
-        """Say how an error is answered, and which field it is about."""
-        match error:
-            case WeightsError():
-                return self._refusals.convert(error, VOICE)
-            case LineError():
-                return self._refusals.convert(error, body.text_field)
-            case _:
-                return self._refusals.convert(error)
+        return convert_error(self._refusals, error, body)
 
     async def _break_off(self, speech: SpeechAnswer, entry: Entry, error: Exception) -> None:
         """Leave an answer unfinished, which closes the connection: what came of it must not look whole."""
@@ -110,3 +103,14 @@ class SpeechEndpoint:
         if not isinstance(error, KokoroError | TimeoutError):
             log_failure(entry, error)
         await speech.break_off(self._refusals.convert(error))
+
+
+def convert_error(refusals: Refusals, error: Exception, body: SpeechBody) -> HttpError:
+    """Say how an error is answered, and which field of the request it is about."""
+    match error:
+        case WeightsError():
+            return refusals.convert(error, VOICE)
+        case LineError():
+            return refusals.convert(error, body.text_field)
+        case _:
+            return refusals.convert(error)
