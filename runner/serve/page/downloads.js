@@ -36,15 +36,21 @@ export function makeDownloads(frame, { server, getRun, fail, status }) {
     return make("button.pop-item", { type: "button", onclick: () => { menu.open = false; act().catch(fail); } }, make("b", {}, name), make("span", {}, hint));
   }
 
-  async function saveAudio(suffix) {
+  function find() {
     const run = getRun();
+    if (!run?.seconds) throw new Error("Speak something first: then it can be saved.");
+    return run;
+  }
+
+  async function saveAudio(suffix) {
+    const run = find();
     tell(status, `Making ${suffix} …`);
     save(await server.file(run.request, suffix), name(run, suffix));
     tell(status, `Saved as ${suffix}.`);
   }
 
   async function saveTimes(suffix, write, type) {
-    const run = getRun();
+    const run = find();
     save(new Blob([write(run)], { type }), name(run, suffix));
     tell(status, `Saved as ${suffix}.`);
   }

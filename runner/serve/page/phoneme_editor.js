@@ -102,5 +102,5 @@ export class PhonemeEditor {
 
 function makeKey(symbol, press) {
   const hold = (event) => event.preventDefault(); // the input keeps the focus
-  return make("button.key", { type: "button", tabindex: -1, onpointerdown: hold, onmousedown: hold, onclick: press }, symbol);
+  return make(/^[a-z]$/.test(symbol) ? "button.key.plain" : "button.key", { type: "button", tabindex: -1, onpointerdown: hold, onmousedown: hold, onclick: press }, symbol);
 }
