@@ -37,7 +37,7 @@ class VoiceId(BaseModel):
 class EditBody(BaseModel):
     """Phonemes in place of those that the text gives for a word."""
 
-    model_config = STRICT
+    model_config = _STRICT
     row: Annotated[int, Field(ge=0, description="The paragraph, from 0.")]
     word: Annotated[int, Field(ge=0, description="The word in it, from 0.")]
     phonemes: Annotated[str, Field(max_length=_LONGEST_EDIT)]
