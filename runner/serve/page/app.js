@@ -3,6 +3,8 @@
 import { Comparison } from "./compare.js";
 import { find, isCalm, make, tell } from "./dom.js";
 import { makeDownloads } from "./downloads.js";
+import { Editor } from "./editor.js";
+import { Edits } from "./edits.js";
 import { HistoryList } from "./history.js";
 import { askKey, prepareKeyDialog } from "./key.js";
 import { Params } from "./params.js";
@@ -16,21 +18,16 @@ import { spellCount, spellDuration } from "./units.js";
 import { VoiceMixer } from "./voices.js";
 import { Wave } from "./wave.js";
 
-const SAMPLES = {
-  text: "Kokoro means heart. Press Speak, and each word appears with its sounds, its melody, and the moment it is heard.\n\nChange a sound, and only what follows from it is computed again.",
-  phonemes: "həlˈO wˈɜɹld.",
-};
-
 class Page {
   #graph;
   #run = null;
-  #edits = new Map(); // key of a word -> {row, word, phonemes, original}
-  #editedText = null; // that the edits belong to
+  #edits = new Edits();
   #abort = null;
 
   constructor(server, graph) {
     this.#graph = graph;
     this.server = server;
+    this.editor = new Editor(graph);
     this.player = new Player();
     this.player.rate = graph.rate;
     this.voices = new VoiceMixer(find("voices"), graph.takes_voice ? graph : { voices: [], voice: null });
@@ -48,20 +45,15 @@ class Page {
   // --- what people do
 
   #prepare() {
-    const { model, stages, voices, rate, takes_text: takesText } = this.#graph;
+    const { model, stages, voices, rate } = this.#graph;
     const facts = [model, spellCount(stages.length, "stage"), voices.length ? spellCount(voices.length, "voice") : null, `${rate / 1000} kHz`];
     find("facts").textContent = facts.filter(Boolean).join(" · ");
-    find("text").value = takesText ? SAMPLES.text : SAMPLES.phonemes;
-    find("kind").hidden = find("read").hidden = !takesText;
-    if (!takesText) find("compose-title").textContent = "Phonemes";
     find("shortcut").textContent = /Mac|iPhone|iPad/.test(navigator.platform) ? "⌘ Enter" : "Ctrl Enter";
     const on = (id, event, act) => find(id).addEventListener(event, act);
     on("speak", "click", () => this.speak());
     on("stop", "click", () => this.stop());
     on("read", "click", () => this.#read());
     on("play", "click", () => this.#toggle());
-    on("text", "input", () => this.#count());
-    on("kind", "change", () => this.#changeKind());
     on("changes-undo", "click", () => this.#undoEdits());
     on("compare-speak", "click", () => this.#speakBoth());
     on("compare-swap", "click", () => this.comparison.swap(this.player.state === "ended" ? 0 : this.player.position));
@@ -73,7 +65,6 @@ class Page {
     this.comparison.addEventListener("change", () => { find("compare-swap").disabled = !this.comparison.isReady; });
     for (const name of ["load", "playing", "waiting", "pause", "ended", "seeked"]) this.player.addEventListener(name, () => this.#showPlayer(name));
     this.#prepareSwitches();
-    this.#count();
   }
 
   #prepareSwitches() {
@@ -90,50 +81,21 @@ class Page {
     } else if (event.key === "Escape" && this.#abort && !event.defaultPrevented) this.stop();
   }
 
-  #changeKind() {
-    const isText = this.#kind === "text";
-    find("compose-title").textContent = isText ? "Text" : "Phonemes";
-    find("text").spellcheck = isText;
-    find("text").classList.toggle("is-phonemes", !isText);
-    find("read").hidden = !isText;
-    const known = this.#run?.rows.map((row) => row.phonemes).join("\n");
-    if (find("text").value === SAMPLES.text && !isText) find("text").value = known || SAMPLES.phonemes;
-    else if (find("text").value === SAMPLES.phonemes && isText) find("text").value = SAMPLES.text;
-    this.#count();
-  }
-
-  #count() {
-    const { length } = find("text").value;
-    const most = this.#graph.longest_input;
-    find("count").textContent = length > most * 0.8 ? `${length.toLocaleString("en")} of ${most.toLocaleString("en")} characters` : spellCount(length, "character");
-    find("count").classList.toggle("wrong", length > most);
-    find("speak").disabled = length > most;
-  }
-
   // --- speaking
 
-  get #kind() {
-    return this.#graph.takes_text ? document.querySelector("#kind input:checked").value : "phonemes";
-  }
-
-  #makeRun(settings) {
-    const run = new Run(this.#makeRequest(settings), this.#graph.rate);
-    run.edits = [...this.#edits];
+  /** Make the run of what is written, with settings: {voice, params}. */
+  #makeRun({ voice, params } = { voice: this.voices.value, params: this.params.value }) {
+    const { kind, text } = this.editor;
+    this.#edits.take(text);
+    const edits = kind === "text" ? this.#edits.toRequest() : [];
+    const run = new Run({ [kind]: text, voice: this.#graph.takes_voice ? voice : null, params, edits }, this.#graph.rate);
+    run.edits = this.#edits.store();
     return run;
-  }
-
-  #makeRequest(settings = { voice: this.voices.value, params: this.params.value }) {
-    const text = find("text").value;
-    if (text !== this.#editedText) this.#edits.clear();
-    this.#editedText = text;
-    const edits = [...this.#edits.values()].map(({ row, word, phonemes }) => ({ row, word, phonemes }));
-    const voice = this.#graph.takes_voice ? settings.voice : null;
-    return { [this.#kind]: text, voice, params: settings.params, edits: this.#kind === "text" ? edits : [] };
   }
 
   /** Speak what is written. `from` is the word at which it is heard first. */
   async speak(from = null) {
-    if (!find("text").value.trim()) return this.#fail(new Error("Write something to speak."));
+    if (this.editor.isEmpty) return this.#fail(new Error("Write something to speak."));
     await this.player.wake();
     const run = this.#makeRun();
     this.#show(run);
@@ -143,7 +105,7 @@ class Page {
   }
 
   async #speakBoth() {
-    if (!find("text").value.trim()) return;
+    if (this.editor.isEmpty) return;
     await this.player.wake();
     for (const [index, settings] of this.comparison.settings.entries()) {
       const run = this.#makeRun(settings);
@@ -210,7 +172,7 @@ class Page {
   }
 
   async #read() {
-    if (!find("text").value.trim()) return;
+    if (this.editor.isEmpty) return;
     tell(find("alert"), "");
     try {
       const run = this.#makeRun();
@@ -257,9 +219,7 @@ class Page {
   }
 
   #edit({ word, phonemes, again }) {
-    const original = this.#edits.get(word.key)?.original ?? word.phonemes;
-    if (phonemes === original) this.#edits.delete(word.key);
-    else this.#edits.set(word.key, { row: word.row, word: word.index, phonemes, original });
+    this.#edits.set(word, phonemes);
     this.score.mark(word);
     this.#showEdits();
     if (again) this.speak(word.index > 0 ? { key: `${word.row}:${word.index - 1}` } : word);
@@ -279,14 +239,10 @@ class Page {
 
   #restore(run) {
     const { text, phonemes, voice, params } = run.request;
-    if (this.#graph.takes_text) document.querySelector(`#kind input[value=${text === undefined ? "phonemes" : "text"}]`).checked = true;
-    this.#changeKind();
-    find("text").value = text ?? phonemes;
+    this.editor.write(text === undefined ? "phonemes" : "text", text ?? phonemes);
     if (voice) this.voices.value = voice;
     this.params.value = params;
-    this.#editedText = find("text").value;
-    this.#edits = new Map(run.edits);
-    this.#count();
+    this.#edits.restore(this.editor.text, run.edits);
     this.#show(run);
     this.#tellState(run);
     find("score-card").scrollIntoView({ behavior: isCalm() ? "auto" : "smooth" });

@@ -1,6 +1,6 @@
 /** Two settings side by side: both are spoken, heard in turns at the same word, and drawn over each other. */
 
-import { cut, Scales, tracePitch } from "./contour.js";
+import { clamp, cut, Scales, tracePitch } from "./contour.js";
 import { draw, make } from "./dom.js";
 import { Params } from "./params.js";
 import { spellDuration, spellTime } from "./units.js";
@@ -119,18 +119,18 @@ function drawBoth(runs) {
   const [one, other] = runs;
   const places = new Map(other.words.map((word) => [word.key, word]));
   const pairs = one.words.map((word) => [word, places.get(word.key)]).filter(([word, same]) => word.start !== null && same && same.start !== null);
-  const scales = new Scales({ f0: runs.flatMap((run) => run.curves.f0 ?? []) });
-  if (!pairs.length || !scales.hasPitch) return [];
-  const [least, most] = scales.pitch;
-  const y = (hz) => HEIGHT - 6 - ((Math.log2(hz) - least) / (most - least)) * (HEIGHT - 16);
+  const scales = runs.map((run) => new Scales(run.curves));
+  if (!pairs.length || !scales.every((own) => own.hasPitch)) return [];
+  const [least, most] = [Math.min(...scales.map((own) => own.pitch[0])), Math.max(...scales.map((own) => own.pitch[1]))];
+  const y = (hz) => clamp(HEIGHT - 10 - ((Math.log2(hz) - least) / (most - least)) * (HEIGHT - 20), 0, HEIGHT);
   let x = 0;
   const paths = ["", ""];
   const labels = [];
   for (const pair of pairs) {
     const width = Math.max(LEAST_PX, pair[0].text.length * 8, ...pair.map((word) => (word.end - word.start) * PX_PER_S));
     for (const [side, word] of pair.entries()) {
-      const across = (time) => x + ((time - word.start) / (word.end - word.start)) * width;
-      paths[side] += tracePitch(cut(runs[side].curves.f0, word.start, word.end), scales, across, y);
+      const across = (time) => x + clamp((time - word.start) / (word.end - word.start), 0, 1) * width;
+      paths[side] += tracePitch(cut(runs[side].curves.f0, word.start, word.end), scales[side], across, y);
     }
     labels.push(draw("text", { x: x + width / 2, y: HEIGHT + 16 }, pair[0].text), draw("path.grid", { d: `M${x} 0V${HEIGHT}` }));
     x += width;

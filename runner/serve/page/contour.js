@@ -31,7 +31,7 @@ export class Scales {
   }
 }
 
-/** Give the values of curves from `start` to `end` with their times, and one beyond either; none where there are none. */
+/** Give the values of curves from `start` to `end` with their times, those of both ends too; none where there are none. */
 export function cut(curves, start, end) {
   const found = [];
   for (const { start: first, step, values } of curves ?? []) {
@@ -40,14 +40,22 @@ export function cut(curves, start, end) {
     const to = Math.min(values.length, Math.ceil((end - first) / step) + 1);
     for (let at = from; at < to; at += 1) found.push([first + at * step, values[at]]);
   }
+  if (found.length > 1) {
+    if (found[0][0] < start) found[0] = interpolate(found[0], found[1], start);
+    if (found.at(-1)[0] > end) found[found.length - 1] = interpolate(found.at(-2), found.at(-1), end);
+  }
   return found;
+}
+
+function interpolate([before, low], [after, high], time) {
+  return [time, low + ((high - low) * (time - before)) / (after - before)];
 }
 
 /** Draw the contour of a word between two times. */
 export function drawContour(curves, scales, start, end) {
-  const x = (time) => ((time - start) / (end - start)) * WIDTH;
+  const x = (time) => clamp((time - start) / (end - start), 0, 1) * WIDTH;
   const [least, most] = scales.pitch;
-  const y = (hz) => Math.min(HEIGHT, Math.max(0, HEIGHT - 8 - ((Math.log2(hz) - least) / (most - least)) * (HEIGHT - 20)));
+  const y = (hz) => clamp(HEIGHT - 8 - ((Math.log2(hz) - least) / (most - least)) * (HEIGHT - 20), 0, HEIGHT);
   return [drawArea(cut(curves.n, start, end), scales.energy, x), draw("path.pitch", { d: tracePitch(cut(curves.f0, start, end), scales, x, y) || "M0 0" })];
 }
 
@@ -66,10 +74,15 @@ export function tracePitch(points, scales, x, y) {
 
 function drawArea(points, [least, most], x) {
   if (!points.length || most <= least) return draw("path.energy", { d: "M0 0" });
-  const y = (value) => HEIGHT - Math.min(1, Math.max(0, (value - least) / (most - least))) ** 2 * HEIGHT * 0.55;
-  const line = points.map(([time, value]) => `L${Math.min(WIDTH, Math.max(0, x(time))).toFixed(1)} ${y(value).toFixed(1)}`).join("");
-  const last = Math.min(WIDTH, x(points.at(-1)[0])).toFixed(1);
-  return draw("path.energy", { d: `M${Math.max(0, x(points[0][0])).toFixed(1)} ${HEIGHT}${line}L${last} ${HEIGHT}Z` });
+  const y = (value) => HEIGHT - clamp((value - least) / (most - least), 0, 1) ** 2 * HEIGHT * 0.55;
+  const line = points.map(([time, value]) => `L${x(time).toFixed(1)} ${y(value).toFixed(1)}`).join("");
+  const [first, last] = [points[0], points.at(-1)].map(([time]) => x(time).toFixed(1));
+  return draw("path.energy", { d: `M${first} ${HEIGHT}${line}L${last} ${HEIGHT}Z` });
+}
+
+/** Give the number from `least` to `most` that is nearest to a value. */
+export function clamp(value, least, most) {
+  return Math.min(most, Math.max(least, value));
 }
 
 function collect(curves) {
