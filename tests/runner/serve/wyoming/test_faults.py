@@ -18,7 +18,7 @@ from runner.errors import RunError
 from runner.serve.settings import ServeSettings
 from runner.serve.wyoming import server as module
 from runner.serve.wyoming.server import serve_wyoming
-from tests.runner.serve.wyoming.conftest import House, Open, Samples, hear
+from tests.runner.serve.wyoming.houses import House, Open, Samples, hear
 
 Speak = Callable[..., Samples]
 LONG = "It rains and rains, and the river rises over the fields. " * 40

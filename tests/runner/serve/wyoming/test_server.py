@@ -21,7 +21,7 @@ from wyoming.tts import (
     SynthesizeVoice,
 )
 
-from tests.runner.serve.wyoming.conftest import Open, Samples, hear, hear_stream
+from tests.runner.serve.wyoming.houses import Open, Samples, hear, hear_stream
 
 Speak = Callable[..., Samples]
 LONG = "It rains. " * 60

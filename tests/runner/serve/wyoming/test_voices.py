@@ -22,7 +22,7 @@ from runner.serve.wyoming.voices import VoiceLanguages
 from runner.speech.model import VOICE
 from runner.speech.speaker import with_durations
 from tests.conftest import ROOT
-from tests.runner.serve.wyoming.conftest import House, Samples, hear
+from tests.runner.serve.wyoming.houses import House, Samples, hear
 
 NAMES = ("af_one", "bf_two", "ff_three", "jf_four", "plain")
 
