@@ -282,3 +282,16 @@ def test_taken_port_is_told(open_house: Open) -> None:
                     pass
 
     asyncio.run(ask())
+
+
+def test_text_that_takes_too_long_is_told(open_house: Open) -> None:
+    async def ask() -> tuple[str | None, str]:
+        async with open_house(request_s=0.5) as house:
+            told = await tell(house, Synthesize(LONG).event())
+            await house.until_quiet()
+            assert house.outcomes.names == ["late"]
+            return told
+
+    code, text = asyncio.run(ask())
+    assert code == "timeout"
+    assert text.startswith("this takes longer than the server allows")

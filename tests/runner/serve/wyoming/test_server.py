@@ -103,6 +103,18 @@ def test_stream_without_text_has_no_audio(open_house: Open) -> None:
     assert asyncio.run(ask()) == ["audio-start", "audio-stop", "synthesize-stopped"]
 
 
+@pytest.mark.parametrize("nothing", ["🙂 ", "*** ", "(“”). "])
+def test_sentence_that_says_nothing_ends_no_stream(open_house: Open, speak: Speak, nothing: str) -> None:
+    async def ask() -> Samples:
+        async with open_house() as house, house.client() as client:
+            for event in (SynthesizeStart(), *map(SynthesizeChunk, ("Yes. ", nothing, "No.")), SynthesizeStop()):
+                await client.write_event(event.event())
+            return (await hear_stream(client)).samples
+
+    found = asyncio.run(ask())
+    assert found.size >= speak("Yes.").size + speak("No.").size
+
+
 def test_ping_is_answered_while_audio_is_sent(open_house: Open) -> None:
     async def ask() -> list[str]:
         async with open_house() as house, house.client() as client:
