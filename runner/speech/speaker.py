@@ -242,8 +242,8 @@ class Speaker(LineRunner[Part]):
                 outputs[name], shifts[name] = join_edges(audio, piece.chunk, graph.audio[name], edges)
         spans = self._spans(piece.chunk, result, shifts[self.main], outputs[self.main].size) if self._timed else []
         words = list(time_words(piece.words, spans)) if self._timed else []
-        edges = shifts[self.main], outputs[self.main].size
-        curves = self._cut_curves(run, result, *edges) if self._curves else []
+        shift, samples = shifts[self.main], outputs[self.main].size
+        curves = self._cut_curves(run, result, shift, samples) if self._curves else []
         return Part(row.origin, outputs, self.main, spans, result, words, curves)
 
     def _cut_curves(self, run: RunState, result: Result, shift: int, samples: int) -> list[Curve]:

@@ -16,7 +16,8 @@ class Units:
 
     def __init__(self, name: str, count: int, done: list[str], seconds: float = 0.0) -> None:
         self.name, self.left, self.seconds = name, count, seconds
-        self.done, self.running, self.error = done, 0, None
+        self.done, self.running = done, 0
+        self.error: BaseException | None = None
         self.lock, self.ended = threading.Lock(), threading.Event()
 
     def take(self) -> Callable[[], None] | None:
@@ -42,7 +43,7 @@ class Units:
     def fail(self, error: BaseException) -> None:
         with self.lock:
             self.running -= 1
-            self.error: BaseException | None = error
+            self.error = error
         self.ended.set()
 
 

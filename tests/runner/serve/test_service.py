@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
@@ -124,7 +125,7 @@ def test_a_request_is_told_what_is_spoken_in_its_order(service: Service) -> None
 def test_the_length_is_known_before_the_first_part(make_service: MakeService) -> None:
     for caches in (True, False):
         with make_service(caches=caches, length_s=60.0) as service:
-            events = run(lambda service=service: listen(service, Utterance(STORY, needs_length=True)))
+            events = run(functools.partial(listen, service, Utterance(STORY, needs_length=True)))
         kinds = [type(event) for event in events]
         measured = events[kinds.index(Measured)]
         assert kinds.index(Measured) < kinds.index(Spoken)
@@ -160,8 +161,7 @@ def test_stages_are_told_to_the_request_that_they_run_for(service: Service) -> N
         assert ran == [event.stage for event in told if event.status == "running"]
         assert all(event.seconds > 0 for event in told if event.status == "run")
     again = run(lambda: listen(service, Utterance("Watched by somebody.", watched=True)))
-    told = {event.stage: event.status for event in again if isinstance(event, StageTold)}
-    assert set(told.values()) == {"hit"}
+    assert {event.status for event in again if isinstance(event, StageTold)} == {"hit"}
 
 
 def test_an_edited_word_runs_only_what_follows_it(service: Service) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.runner.serve.http.conftest import Serve, Server, serve, text_root  # noqa: F401 - fixtures
+from tests.runner.serve.http.conftest import Serve, Server, serve  # noqa: F401 - a fixture
 from tests.runner.serve.page.browser import RECORDER, Page
 
 _AXE = "axe-core@4.14.1"
