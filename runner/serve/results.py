@@ -1,5 +1,7 @@
 """Keeps audio that was sent, for a short time and under a name that nobody can guess, so that it can be had again.
 
+It lies in files that have no name: they end with the process, whatever ends it, and are no memory of its own.
+
 with results.open("audio/mpeg") as draft:  # draft.id can be told already
     draft.write(piece)
 results.find(draft.id)                     # until its time is over, or its place is needed
@@ -7,17 +9,23 @@ results.find(draft.id)                     # until its time is over, or its plac
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import mmap
 import secrets
+import tempfile
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+_LOG = logging.getLogger("kokoro_run")
 _ID_BYTES = 24
+_MOST_RESULTS = 256  # each has a file open
 
 
 @dataclass(frozen=True)
@@ -31,12 +39,12 @@ class Result:
     """
 
     media_type: str
-    data: bytes
+    data: bytes | mmap.mmap
     end_s: float
 
 
 class ResultStore:
-    """Holds results in memory. When a new one needs the place, the oldest go. Threads may share it.
+    """Holds results. When a new one needs the place, the oldest go. Threads may share it.
 
     Attributes:
         held_bytes: of all results, those that are being written with them.
@@ -90,9 +98,11 @@ class ResultStore:
         with self._lock:
             self.held_bytes -= size
 
-    def keep(self, id: str, media_type: str, data: bytes) -> None:  # noqa: A002 - the result's
+    def keep(self, id: str, media_type: str, data: bytes | mmap.mmap) -> None:  # noqa: A002 - the result's
         """Keep `data`, for which there is place."""
         with self._lock:
+            while len(self._results) >= _MOST_RESULTS:
+                self._drop_oldest()
             self._results[id] = Result(media_type, data, self._clock() + self._life_s)
 
     def _drop_expired(self) -> None:
@@ -107,7 +117,8 @@ class ResultStore:
 class Draft:
     """A result that is being written. It is kept when its `with` block ends without an error, and else dropped.
 
-    One that does not fit into the store is dropped, too, though its id may have been told: nobody finds it.
+    One that does not fit into the store, or onto the disk, is dropped, too, though its id may have been told: nobody
+    finds it.
 
     Attributes:
         id: under which it will be found.
@@ -117,16 +128,22 @@ class Draft:
         """Begin without bytes."""
         self.id = secrets.token_urlsafe(_ID_BYTES)
         self._store, self._media_type = store, media_type
-        self._data: bytearray | None = bytearray()
+        self._file: IO[bytes] | None = None
+        self._size, self._dropped = 0, False
 
     def write(self, data: bytes) -> None:
         """Append `data`; ignored once the result does not fit."""
-        if self._data is None:
+        if self._dropped or not data:
             return
-        if self._store.reserve(len(data)):
-            self._data += data
-        else:
-            self._drop(self._data)
+        if not self._store.reserve(len(data)):
+            self._drop()
+            return
+        self._size += len(data)
+        try:
+            self._file = self._file or tempfile.TemporaryFile(prefix="kokoro-run-")  # noqa: SIM115 - see `__exit__`
+            self._file.write(data)
+        except OSError as error:
+            self._fail(error)
 
     def __enter__(self) -> Self:
         return self
@@ -134,13 +151,33 @@ class Draft:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._data is None:
+        if kind is not None:
+            self._drop()
+        if self._dropped:
             return
-        if kind is None:
-            self._store.keep(self.id, self._media_type, bytes(self._data))
+        try:
+            data = self._map()
+        except (OSError, ValueError) as fault:
+            self._fail(fault)
         else:
-            self._drop(self._data)
+            self._store.keep(self.id, self._media_type, data)
 
-    def _drop(self, data: bytearray) -> None:
-        self._store.release(len(data))
-        self._data = None
+    def _map(self) -> bytes | mmap.mmap:
+        """Map what was written, so that its pages are those of the file."""
+        if self._file is None:
+            return b""
+        with self._file:
+            self._file.flush()
+            return mmap.mmap(self._file.fileno(), self._size, access=mmap.ACCESS_READ)
+
+    def _fail(self, error: Exception) -> None:
+        _LOG.warning("finished audio cannot be kept in %s: %s", tempfile.gettempdir(), error)
+        self._drop()
+
+    def _drop(self) -> None:
+        if not self._dropped:
+            self._dropped = True
+            self._store.release(self._size)
+        if self._file is not None:
+            with contextlib.suppress(OSError):  # what could not be written before cannot be written now
+                self._file.close()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import socket
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,12 @@ def open_socket(host: str, port: int) -> socket.socket:
     return listening
 
 
+def allow_files() -> None:
+    """Allow the process as many open files as the system lets it have: connections and results are files."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def run_server(
     service: Service, settings: ServeSettings, listening: socket.socket, started: Callable[[], None]
 ) -> None:
@@ -55,6 +62,7 @@ def run_server(
         listening: the socket of HTTP.
         started: called when requests are answered.
     """
+    allow_files()
     app = create_app(service, settings)
     config = uvicorn.Config(
         app,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -29,10 +31,16 @@ def store(clock: Clock) -> ResultStore:
     return ResultStore(most_bytes=100, life_s=60, clock=clock)
 
 
+def spell(result: Result | None) -> tuple[str, bytes, float]:
+    """The attributes of a result that is there."""
+    assert result is not None
+    return result.media_type, bytes(result.data), result.end_s
+
+
 def test_result_is_found_by_its_id(store: ResultStore) -> None:
     first, second = store.add("audio/mpeg", b"one"), store.add("audio/wav", b"three")
-    assert store.find(first) == Result("audio/mpeg", b"one", 160.0)
-    assert store.find(second) == Result("audio/wav", b"three", 160.0)
+    assert spell(store.find(first)) == ("audio/mpeg", b"one", 160.0)
+    assert spell(store.find(second)) == ("audio/wav", b"three", 160.0)
     assert store.held_bytes == 8
     assert store.find(first[:-1]) is None
 
@@ -49,9 +57,7 @@ def test_draft_is_found_when_it_is_whole(store: ResultStore) -> None:
         draft.write(b"cd")
         assert store.find(draft.id) is None
         assert store.held_bytes == 4
-    found = store.find(draft.id)
-    assert found is not None
-    assert (found.media_type, found.data) == ("audio/flac", b"abcd")
+    assert spell(store.find(draft.id)) == ("audio/flac", b"abcd", 160.0)
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, GeneratorExit])
@@ -150,3 +156,41 @@ def test_threads_share_a_store() -> None:
     found = [result for result in map(store.find, ids) if result is not None]
     assert store.held_bytes == 50 * len(found)
     assert 80 < len(found) <= 100
+
+
+def test_results_are_no_memory_of_the_process_and_leave_no_file_behind(clock: Clock) -> None:
+    store = ResultStore(most_bytes=1 << 30, life_s=60, clock=clock)
+
+    def find_memory() -> int:
+        return int(re.findall(r"RssAnon:\s+(\d+)", Path("/proc/self/status").read_text("utf-8"))[0])
+
+    def count_files() -> int:
+        return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+    memory, files, names = find_memory(), count_files(), set(Path(tempfile.gettempdir()).glob("kokoro-run-*"))
+    ids = [store.add("audio/wav", bytes(1 << 20)) for _ in range(64)]
+    assert find_memory() - memory < 16 << 10  # of 64 MiB
+    assert set(Path(tempfile.gettempdir()).glob("kokoro-run-*")) <= names
+    clock.now += 60
+    store.drop_expired()
+    assert all(store.find(name) is None for name in ids)
+    assert count_files() == files
+
+
+def test_no_more_results_are_kept_than_a_process_may_have_open(store: ResultStore) -> None:
+    first = store.add("audio/wav", b"")
+    ids = [store.add("audio/wav", b"") for _ in range(256)]
+    assert store.find(first) is None
+    assert store.find(ids[0]) is not None
+
+
+def test_a_disk_that_is_full_loses_the_result_alone(
+    store: ResultStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: open("/dev/full", "r+b", buffering=0))  # noqa: SIM115, PTH123
+    with store.open("audio/wav") as draft:
+        draft.write(b"ab")
+        draft.write(b"cd")
+    assert store.find(draft.id) is None
+    assert store.held_bytes == 0
+    assert "No space left on device" in caplog.text
