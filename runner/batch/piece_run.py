@@ -50,8 +50,10 @@ class PieceRun(Generic[PartT]):
             LineError: a stage refused what it got.
         """
         with self._placing():
-            self._state = self._begin()
-            return self._pipeline.advance(self._state, ref)
+            state, self._state = self._begin(), None  # a run that fails has ended
+            value = self._pipeline.advance(state, ref)
+            self._state = state
+            return value
 
     def finish(self, *, last: bool = False) -> PartT:
         """Run the rest, and make the part of the output.

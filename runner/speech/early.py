@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from runner.speech.split import Cuts
 
-FIRST = 60  # symbols, 3 s of speech
-_FEWEST_WORDS = 3  # on either side of a cut: a word or two alone sound clipped
+FIRST = 60  # symbols, 4 s of speech
+_FEWEST_WORDS = 3  # on either side of a cut
 
 
 def size_of(number: int) -> int:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 _LONGEST_S = 0.33  # of silence before the first sound, however long the begin token is
 _SOUND_S = 0.06  # of the last sound's frames
-_KEPT_S = 0.1  # of silence, at least
-_KEPT_BEHIND_MARK, _KEPT_BEHIND_WORD = 0.25, 0.75  # and at least so much of the last sound's frames
+_KEPT_BEFORE_S, _KEPT_AFTER_S = 0.1, 0.18  # of the silence, at least
+_TRUSTED_BEHIND_MARK_S, _TRUSTED_BEHIND_WORD_S = 0.43, _SOUND_S  # of the last sound's frames; what is beyond is kept
 
 
 class Quiet(NamedTuple):
@@ -57,5 +57,5 @@ def find_quiet(symbols: Sequence[Symbol], durations: npt.NDArray[np.int64], fram
     end = len(symbols) + 1
     last = max(end - marks - 1, 1)  # the token of the last sound
     before, sound, after = (int(durations[0, at].sum()) * frame_s for at in (0, last, slice(last, end + 1)))
-    kept = max(_KEPT_S, sound * (_KEPT_BEHIND_MARK if marks else _KEPT_BEHIND_WORD))
-    return Quiet(min(before, _LONGEST_S), max(after - _SOUND_S, 0.0), _KEPT_S, kept)
+    kept = max(_KEPT_AFTER_S, sound - (_TRUSTED_BEHIND_MARK_S if marks else _TRUSTED_BEHIND_WORD_S))
+    return Quiet(min(before, _LONGEST_S), max(after - _SOUND_S, 0.0), _KEPT_BEFORE_S, kept)

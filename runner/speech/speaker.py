@@ -240,16 +240,16 @@ class Speaker(LineRunner[Part]):
                 audio = np.ascontiguousarray(result[name]).reshape(-1)
                 edges = None if quiet is None else quiet.edges(graph.audio[name])
                 outputs[name], shifts[name] = join_edges(audio, piece.chunk, graph.audio[name], edges)
-        spans = self._spans(piece.chunk, result, shifts[self.main], outputs[self.main].size) if self._timed else []
+        place = shifts[self.main], outputs[self.main].size
+        spans = self._spans(piece.chunk, result, *place) if self._timed else []
         words = list(time_words(piece.words, spans)) if self._timed else []
-        shift, samples = shifts[self.main], outputs[self.main].size
-        curves = self._cut_curves(run, result, shift, samples) if self._curves else []
+        curves = self._cut_curves(run, result, *place) if self._curves else []
         return Part(row.origin, outputs, self.main, spans, result, words, curves)
 
     def _cut_curves(self, run: RunState, result: Result, shift: int, samples: int) -> list[Curve]:
         arrays = {ref: self._pipeline.peek(run, ref) for ref in self._curves}
-        hop, frames = self._dims.frame_samples * self.rate_hz / SAMPLE_RATE_HZ, int(result[DURATIONS].sum())
-        return cut_curves(arrays, self._curves, frames=frames, hop=hop, shift=shift, samples=samples)
+        frames = int(result[DURATIONS].sum())
+        return cut_curves(arrays, self._curves, frames=frames, hop=self._frame, shift=shift, samples=samples)
 
     def make_pause(self, row: Row, piece: PausePiece) -> Part:
         """Make the part that is a pause."""
