@@ -27,6 +27,7 @@ _REFUSALS = {
     503: "The server is about to end.",
     504: "This takes longer than the server allows.",
 }
+_TEXTS = ("input", "phonemes")  # fields of a body, of which it has one
 _OF_ALL = (401, 403, 421, 500)
 _OF_SPEECH = (400, 404, 408, 413, 415, 429, 503, 504)
 
@@ -111,11 +112,16 @@ def _limit(schema: dict[str, Any], settings: ServeSettings) -> dict[str, Any]:
     """Add what the settings of the server, and the text in one of two fields, ask of a body."""
     properties = schema["properties"]
     properties["model"]["enum"] = list(settings.models)
-    text = {"type": "string", "minLength": 1, "maxLength": settings.longest_input, "pattern": r"\S"}
-    for name in ("input", "phonemes"):
-        described = properties[name]
-        properties[name] = {**text, "description": described["description"]}
-    return {**schema, "oneOf": [{"required": ["input"]}, {"required": ["phonemes"]}]}
+    text = {"type": ["string", "null"], "minLength": 1, "maxLength": settings.longest_input, "pattern": r"\S"}
+    for name in _TEXTS:
+        properties[name] = {**text, "description": properties[name]["description"]}
+    return {**schema, "oneOf": [_require(name) for name in _TEXTS]}
+
+
+def _require(given: str) -> dict[str, Any]:
+    """Say that one of the fields of text is there, and no other; null is as good as absent."""
+    kinds = {name: {"type": "string" if name == given else "null"} for name in _TEXTS}
+    return {"required": [given], "properties": kinds}
 
 
 def _describe_speech(media_types: Mapping[str, str]) -> dict[str, Any]:
@@ -127,7 +133,7 @@ def _describe_speech(media_types: Mapping[str, str]) -> dict[str, Any]:
             "X-Result": _header("Path of the whole."),
             "X-Ignored": _header("Fields that have no effect."),
         },
-        "content": {**audio, "text/event-stream": {"schema": {"type": "string", "description": _EVENTS}}},
+        "content": {**audio, "text/event-stream": {"schema": {"description": _EVENTS}}},
     }
     return {
         "operationId": "speak",
