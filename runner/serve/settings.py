@@ -37,7 +37,7 @@ class ServeSettings:
         host, port: that it listens at.
         key: that a request must have; '' for none.
         origins: of web pages that may call it, beside its own.
-        hosts: values of the header Host that are answered; empty for those of loopback and `host`.
+        hosts: names in the header Host that are answered, beside addresses, `localhost` and `host`.
         longest_input: characters of a request's text.
         longest_body: bytes of a request's body.
         queue: requests that are spoken or wait; one more is refused.

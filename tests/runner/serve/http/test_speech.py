@@ -207,6 +207,19 @@ def test_phonemes_are_spoken_as_they_are(server: Server) -> None:
     assert spoken.content == server.ask(input=SHORT, response_format="pcm").content
 
 
+def test_phonemes_of_single_words_are_replaced(server: Server) -> None:
+    def ask(text: str, **fields: object) -> bytes:
+        got = server.ask(input=text, response_format="pcm", **fields)
+        assert got.status_code == 200, got.text
+        return got.content
+
+    edited = ask(TEXT, edits=[{"row": 1, "word": 2, "phonemes": "hˈɪɹ"}])
+    assert edited != ask(TEXT)
+    assert edited == ask(TEXT.replace("there", "[there](/hˈɪɹ/)"))
+    refused = server.ask(input=SHORT, edits=[{"row": 0, "word": 9, "phonemes": "a"}])
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "input")
+
+
 def test_instructions_are_said_to_have_no_effect(server: Server) -> None:
     got = server.ask(input=SHORT, instructions="Whisper.", response_format="pcm")
     assert got.headers["x-ignored"] == "instructions"
