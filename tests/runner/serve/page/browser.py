@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
 from typing import Any
 
+from selenium.common.exceptions import ElementClickInterceptedException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -45,10 +47,15 @@ addEventListener("DOMContentLoaded", () => new MutationObserver((changes) => {
 
 
 class Page:
-    """The page in a browser."""
+    """The page in a browser.
+
+    Attributes:
+        refusals: the ends of messages of the browser that a test expects, as of a request that is refused.
+    """
 
     def __init__(self, driver: Any, url: str) -> None:
         self.driver, self.url = driver, url
+        self.refusals: tuple[str, ...] = ()
 
     def open(self, width: int = 1280, *, dark: bool = False, forget: bool = True) -> None:
         """Show the page anew.
@@ -100,8 +107,15 @@ class Page:
     def click(self, selector: str) -> None:
         """Press an element, in the middle of the window: at its edge the player may lie over it."""
         element = self.wait(lambda: self.find(selector))
-        self.run("arguments[0].scrollIntoView({block: 'center'})", element)
-        element.click()
+
+        def press() -> bool:
+            self.run("arguments[0].scrollIntoView({block: 'center'})", element)
+            with contextlib.suppress(ElementClickInterceptedException):  # something above it has just grown
+                element.click()
+                return True
+            return False
+
+        self.wait(press)
 
     def write(self, text: str) -> None:
         """Write into the editor, in place of what is there."""
@@ -148,7 +162,7 @@ class Page:
         """Fail if the page had an error, or asked another server."""
         assert self.recorded["errors"] == []
         said = [entry for entry in self.driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
-        assert [entry["message"] for entry in said] == []
+        assert [entry["message"] for entry in said if not entry["message"].endswith(self.refusals or "\0")] == []
         log = (json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance"))
         asked = [entry["params"]["request"]["url"] for entry in log if entry["method"] == "Network.requestWillBeSent"]
         assert asked
