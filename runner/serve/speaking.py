@@ -109,8 +109,8 @@ class Speaking:
         return (row, part + 1) if part + 1 < len(self._speeches[row]) else self._skip_silent(row + 1)
 
     def _skip_silent(self, row: int) -> tuple[int, int]:
-        """Find the first row from `row` on that has a part, or is not open yet."""
-        while row < len(self._speeches) and not len(self._speeches[row]):
+        """Find the first row from `row` on that has a part to speak, or is not open yet."""
+        while row < len(self._speeches) and (self.utterance.only_read or not len(self._speeches[row])):
             row += 1
         return row, 0
 

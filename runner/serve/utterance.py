@@ -21,6 +21,7 @@ class Utterance:
         edits: (paragraph, word), both from 0 -> phonemes in place of those that the text gives.
         needs_length: whether the samples of the whole are to be known before the first, if there is time for it.
         watched: whether what the stages do is told.
+        only_read: whether nothing is spoken: its words are told.
     """
 
     text: str
@@ -30,3 +31,4 @@ class Utterance:
     edits: Mapping[tuple[int, int], str] = field(default_factory=dict)
     needs_length: bool = False
     watched: bool = False
+    only_read: bool = False

@@ -14,8 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from runner.batch.rows import PARAGRAPHS, from_option
-from runner.errors import KokoroError, RunError
+from runner.errors import KokoroError
 from runner.serve.events import Opened
 from runner.serve.http.bodies import read_body
 from runner.serve.http.errors import HttpError, Refusals
@@ -45,32 +44,18 @@ def make_live_routes(service: Service, settings: ServeSettings) -> list[Route]:
         utterance = make_utterance(body, service.pipeline.graph, settings)
         if utterance.is_phonemes or not service.takes_text:
             raise HttpError(400, "input: expected text, found phonemes", param="input")
-        rows = from_option(utterance.text, "input", PARAGRAPHS)
-        opened = [await _open(service, dataclasses.replace(utterance, text=row.text)) for row in rows]
-        spelled = [{**spell_opened(each), "row": number} for number, each in enumerate(opened)]
-        return JSONResponse({"rows": spelled}, headers={"Cache-Control": "no-store"})
+        reading = service.submit(dataclasses.replace(utterance, only_read=True))
+        try:
+            rows = [spell_opened(event) async for event in reading if isinstance(event, Opened)]
+        finally:
+            reading.close()
+        return JSONResponse({"rows": rows}, headers={"Cache-Control": "no-store"})
 
     return [
         Route("/api/graph", show_graph),
         Route("/api/speak", LiveEndpoint(service, settings), methods=["POST"]),
         Route("/api/phonemize", phonemize, methods=["POST"]),
     ]
-
-
-async def _open(service: Service, utterance: Utterance) -> Opened:
-    """Read one paragraph, and speak nothing of it.
-
-    Raises:
-        RunError: there is nothing in it.
-    """
-    request = service.submit(utterance)
-    try:
-        async for event in request:
-            if isinstance(event, Opened):
-                return event
-    finally:
-        request.close()
-    raise RunError("there is nothing to read")
 
 
 class LiveEndpoint:

@@ -11,6 +11,9 @@ import httpx
 import numpy as np
 import pytest
 
+from runner.engine.observers import Observer
+from runner.engine.run_state import RunState
+from runner.graph.types import StageSpec
 from tests.runner.serve.http.conftest import KEY, Serve, Server
 from tests.runner.serve.http.servers import wait_until
 
@@ -123,11 +126,28 @@ def test_edits_change_one_word_of_one_paragraph(server: Server) -> None:
     assert after[1][0] == {**before[1][0], "phonemes": "fˈaɪv", "source": "edit"}
 
 
+def stages_of(server: Server) -> list[str]:
+    """A list that gets the stages that run from now on."""
+
+    class Noting(Observer):
+        """Notes stages."""
+
+        def stage_started(self, run: RunState, spec: StageSpec, *, concurrent: bool) -> None:  # noqa: ARG002
+            noted.append(spec.name)
+
+    noted: list[str] = []
+    server.service.pipeline.observers.append(Noting())
+    return noted
+
+
 def test_phonemes_are_told_and_nothing_is_spoken(server: Server) -> None:
-    rows = post(server, "/api/phonemize", input=TEXT).json()["rows"]
-    opened = of(speak(server, input=TEXT), "opened")
-    assert rows == [{name: value for name, value in event.items() if name != "type"} for event in opened]
+    ran = stages_of(server)
+    rows = post(server, "/api/phonemize", input=TEXT + "\n\nNobody asked for this before.").json()["rows"]
+    assert len(rows) == 3
     wait_until(lambda: server.service.count == 0)
+    assert {"g2p"} <= set(ran) <= {"normalize", "lexicon", "letters", "g2p"}
+    opened = of(speak(server, input=TEXT + "\n\nNobody asked for this before."), "opened")
+    assert rows == [{name: value for name, value in event.items() if name != "type"} for event in opened]
 
 
 @pytest.mark.parametrize(
