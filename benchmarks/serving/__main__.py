@@ -117,7 +117,7 @@ def _leave(server: Server, texts: Sequence[str], count: int) -> dict[str, Any]:
 def _find_under_way(url: str) -> float:
     """Find the requests under way, by the server's own count."""
     lines = httpx.get(url + "/metrics", timeout=30).text.splitlines()
-    return next(float(line.split()[-1]) for line in lines if line.startswith("kokoro_run_requests_in_progress"))
+    return next(float(line.split()[-1]) for line in lines if line.startswith("kokoro_requests_in_progress"))
 
 
 def _speak(text: str, overlays: Sequence[str]) -> bytes:
