@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _LONGEST_S = 0.33  # of silence before the first sound, however long the begin token is
 _SOUND_S = 0.06  # of the last sound's frames
 _KEPT_BEFORE_S, _KEPT_AFTER_S = 0.1, 0.18  # of the silence, at least
-_TRUSTED_BEHIND_MARK_S, _TRUSTED_BEHIND_WORD_S = 0.43, _SOUND_S  # of the last sound's frames; what is beyond is kept
+_TRUSTED_BEHIND_MARK_S, _TRUSTED_BEHIND_WORD_S = 0.35, _SOUND_S  # of the last sound's frames; what is beyond is kept
 
 
 class Quiet(NamedTuple):
