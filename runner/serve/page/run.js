@@ -137,12 +137,12 @@ export class Run extends EventTarget {
   store() {
     const { request, began, rows, curves, stages, parts, edits, firstSeconds, totalSeconds, state } = this;
     const words = rows.map((row) => ({ ...row, words: row.words.map((word) => ({ ...word })) }));
-    const { rate } = this.sound;
-    return { request, began, rows: words, curves, stages: [...stages], parts, edits, firstSeconds, totalSeconds, state, rate, samples: this.sound.toInt16() };
+    const { rate, seconds } = this.sound;
+    return { request, began, rows: words, curves, stages: [...stages], parts, edits, firstSeconds, totalSeconds, state, rate, seconds, samples: this.sound.toInt16() };
   }
 
   /** Make a run of what `store` gave. */
-  static restore({ rows, stages, rate, samples, ...stored }) {
+  static restore({ rows, stages, rate, samples, seconds: _, ...stored }) {
     const run = new Run(stored.request, rate);
     Object.assign(run, stored);
     run.rows = rows.map((row) => ({ ...row, words: row.words.map((word) => Object.assign(Object.create(Word.prototype), word)) }));

@@ -82,8 +82,11 @@ class Page:
         )
 
     def texts(self, selector: str) -> list[str]:
-        """The texts of elements."""
-        return [each.text for each in self.driver.find_elements(By.CSS_SELECTOR, selector)]
+        """The texts of elements, all of them at one moment; one space for any."""
+        script = (
+            "return [...document.querySelectorAll(arguments[0])].map(e => e.innerText.trim().replace(/\\s+/g, ' '))"
+        )
+        return list(self.run(script, selector))
 
     def run(self, script: str, *arguments: Any) -> Any:
         """Run a script in the page."""

@@ -71,8 +71,9 @@ def saved_samples(page: Page) -> bytes:
     """The samples that the page has, of 16 bits."""
     script = """
         const {RunStore} = await module("history");
-        const [{samples}] = await new RunStore().list();
-        done([...new Uint8Array(samples.buffer)]);
+        const store = new RunStore();
+        const [{began}] = await store.list();
+        done([...new Uint8Array((await store.loadSamples(began)).buffer)]);
     """
     page.wait(lambda: page.texts(".entry"))
     return bytes(page.load(script))
