@@ -23,6 +23,8 @@ class Page {
   #run = null;
   #edits = new Edits();
   #abort = null;
+  #frame = null; // that will show what came
+  #spoken = []; // the parts that came since the last one
 
   constructor(server, graph) {
     this.#graph = graph;
@@ -129,6 +131,7 @@ class Page {
       for await (const event of this.server.speak(run.request, abort.signal)) this.#take(run, event);
       if (run.isWhole) await this.history.add(run);
     } catch (error) {
+      this.#flush();
       run.close(abort.signal.aborted ? "stopped" : "failed");
       if (!abort.signal.aborted) this.#fail(error);
       if (run === this.#run) this.player.pause();
@@ -141,14 +144,30 @@ class Page {
   #take(run, event) {
     run.take(event);
     if (run !== this.#run) return;
-    if (event.type === "opened") this.#open(event.row);
-    if (event.type === "spoken") this.score.time(event.row, event.part);
-    if (event.type === "spoken" || event.type === "ended") this.wave.draw();
-    if (event.type === "stage" || event.type === "spoken") this.stages.update();
-    if (event.type === "ended") {
+    const { type, row, part } = event;
+    if (type === "opened") this.#open(row);
+    if (type === "spoken") this.#spoken.push({ row, part });
+    this.#frame ??= requestAnimationFrame(() => this.#update());
+  }
+
+  /** Show at once what would be shown in the next frame. */
+  #flush() {
+    if (this.#frame === null) return;
+    cancelAnimationFrame(this.#frame);
+    this.#update();
+  }
+
+  /** Show what came since the last frame: a fast server tells more than a browser can draw. */
+  #update() {
+    this.#frame = null;
+    const run = this.#run;
+    if (run.isWhole) {
       this.score.time();
       this.score.trim();
-    }
+    } else if (this.#spoken.length) this.score.time(this.#spoken);
+    if (run.isWhole || this.#spoken.length) this.wave.draw();
+    this.#spoken = [];
+    this.stages.update();
     this.#tellState(run);
   }
 
@@ -160,6 +179,7 @@ class Page {
   /** Stop: the server is told by the end of the connection. */
   stop() {
     this.#abort?.abort();
+    this.#flush();
     this.player.pause();
     this.#busy(false);
     tell(find("status"), "Stopped.");
@@ -189,7 +209,7 @@ class Page {
   // --- one run is shown and heard
 
   #show(run) {
-    this.#run = run;
+    [this.#run, this.#spoken] = [run, []];
     this.player.load(run.sound);
     this.wave.show(run);
     this.score.show(run, this.#edits);

@@ -61,10 +61,11 @@ export class Score extends EventTarget {
     if (hadFocus && this.#frame.isConnected && !this.#frame.contains(document.activeElement)) this.#focused()?.focus();
   }
 
-  /** Show times and curves of the words that are spoken: of all, or of those of a part. */
-  time(row = null, part = null) {
+  /** Show times and curves of the words that are spoken: of all, or of those of some parts: {row, part}. */
+  time(parts = null) {
     const scales = new Scales(this.#run.curves);
-    const isAll = row === null || !this.#scales?.fits(scales);
+    const isAll = parts === null || !this.#scales?.fits(scales);
+    const isNew = (word) => parts.some(({ row, part }) => word?.row === row && word.part === part);
     if (isAll) this.#scales = scales;
     this.#frame.classList.toggle("has-curves", scales.hasPitch);
     const { words } = this.#run;
@@ -72,8 +73,7 @@ export class Score extends EventTarget {
       for (const number of this.#run.rows.keys()) this.open(number); // of phonemes: words are known when they are spoken
     }
     for (const [index, word] of words.entries()) {
-      const isNew = word.row === row && (word.part === part || words[index + 1]?.part === part);
-      if (word.start !== null && (isAll || isNew)) this.#timeWord(word, words[index + 1]);
+      if (word.start !== null && (isAll || isNew(word) || isNew(words[index + 1]))) this.#timeWord(word, words[index + 1]);
     }
   }
 

@@ -62,7 +62,9 @@ export class Wave {
     this.#played = played;
     this.#range.value = position;
     const word = this.#run.wordAt(position);
-    this.#range.setAttribute("aria-valuetext", `${spellTime(position)} of ${spellTime(seconds)}${word ? `, ${word.text}` : ""}`);
-    find("time").textContent = `${spellTime(position)} / ${spellTime(seconds)}${this.#run.sound.isWhole ? "" : " …"}`;
+    const told = `${spellTime(position)} of ${spellTime(seconds)}${word ? `, ${word.text}` : ""}`;
+    const time = `${spellTime(position)} / ${spellTime(seconds)}${this.#run.sound.isWhole ? "" : " …"}`;
+    if (this.#range.getAttribute("aria-valuetext") !== told) this.#range.setAttribute("aria-valuetext", told);
+    if (find("time").textContent !== time) find("time").textContent = time;
   }
 }
