@@ -99,11 +99,14 @@ class Page {
   async speak(from = null) {
     if (this.editor.isEmpty) return this.#fail(new Error("Write something to speak."));
     await this.player.wake();
-    const run = this.#makeRun();
+    const [before, run] = [this.#run, this.#makeRun()];
     this.#show(run);
     if (from) run.addEventListener("spoken", () => this.#playFrom(run, from));
     else this.player.play(0);
     await this.#follow(run);
+    if (run !== this.#run || run.isWhole) return;
+    if (run.rows.length) this.score.trim();
+    else if (before) this.#show(before); // refused: what can be corrected stays
   }
 
   async #speakBoth() {

@@ -4,6 +4,7 @@ import { draw } from "./dom.js";
 
 const VOICED = 0.6; // of the middle pitch: less is no voice, or the way to it
 const JUMP = 0.12; // of the pitch, from one value to the next: more is no melody
+const SHORTEST = 3; // values of a piece that is drawn
 const LEAST_HZ = 40;
 const CLOSE = 0.08; // of a scale: what nobody sees
 const [WIDTH, HEIGHT] = [100, 100];
@@ -59,17 +60,18 @@ export function drawContour(curves, scales, start, end) {
   return [drawArea(cut(curves.n, start, end), scales.energy, x), draw("path.pitch", { d: tracePitch(cut(curves.f0, start, end), scales, x, y) || "M0 0" })];
 }
 
-/** Trace the pitch as a path, which is broken where there is no voice. */
+/** Trace the pitch as a path, which is broken where there is no voice; shorter pieces than a few values are left out. */
 export function tracePitch(points, scales, x, y) {
-  let path = "";
+  const pieces = [];
   let before = 0;
   for (const [time, hz] of points) {
     const isVoiced = scales.isVoiced(hz);
     const goesOn = before > 0 && Math.abs(Math.log(hz / before)) < JUMP;
-    if (isVoiced) path += `${goesOn ? "L" : "M"}${x(time).toFixed(1)} ${y(hz).toFixed(1)}`;
+    if (isVoiced && !goesOn) pieces.push([]);
+    if (isVoiced) pieces.at(-1).push(`${x(time).toFixed(1)} ${y(hz).toFixed(1)}`);
     before = isVoiced ? hz : 0;
   }
-  return path;
+  return pieces.filter((piece) => piece.length >= SHORTEST).map((piece) => `M${piece.join("L")}`).join("");
 }
 
 function drawArea(points, [least, most], x) {

@@ -137,9 +137,11 @@ def test_stop_ends_the_request(page: Page, server: Server) -> None:
 
 def test_what_cannot_be_spoken_is_told(page: Page) -> None:
     page.refusals = ("the server responded with a status of 400 (Bad Request)",)
+    page.speak("Hello there.")
     page.write("Привет.")
     page.click("#speak")
     assert "П" in page.wait(lambda: page.find("#alert")).text
+    assert page.wait(lambda: page.texts(".cell:not(.stale) .spelled")) == ["Hello", "there"]
     assert page.speak("Hello.")
     assert page.find("#alert") is None
 
