@@ -25,11 +25,9 @@ def make_app(model: str, voices: str) -> FastAPI:
     """Make the application."""
     kokoro, app = Kokoro(model, voices), FastAPI()
 
-    @app.get("/healthz")
-    def tell_health() -> dict[str, Any]:
+    async def tell_health() -> dict[str, Any]:
         return {"status": "ok"}
 
-    @app.post("/v1/audio/speech")
     async def speak(request: Speech) -> StreamingResponse:
         async def stream() -> AsyncIterator[bytes]:
             async for audio, _ in kokoro.create_stream(request.input, request.voice):
@@ -37,6 +35,8 @@ def make_app(model: str, voices: str) -> FastAPI:
 
         return StreamingResponse(stream(), media_type="audio/pcm")
 
+    app.add_api_route("/healthz", tell_health)
+    app.add_api_route("/v1/audio/speech", speak, methods=["POST"])
     return app
 
 
