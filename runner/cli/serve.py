@@ -32,9 +32,7 @@ _PACKAGES = ("prometheus_client", "starlette", "uvicorn")
 @options.overlay_options
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at; 0.0.0.0 is every one.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8880, show_default=True, help="0 is any that is free.")
-@click.option(
-    "--workers", type=click.IntRange(1, 64), help="Parts that are spoken at a time.  [default: see --threads]"
-)
+@click.option("--workers", type=click.IntRange(1, 64), help="Parts that are spoken at a time.  [default: 1]")
 @click.option("--threads", type=click.IntRange(1, 1024), help="Threads of all kernels.  [default: one a core]")
 @click.option(
     "--api-key-file",

@@ -8,15 +8,12 @@ came before it waits for ever. A unit is some tenths of a second to some seconds
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-_LOG = logging.getLogger("kokoro_run.serve")
 
 
 class Job(Protocol):

@@ -240,13 +240,6 @@ class Service:
         """Whether no other request is taken on."""
         return self._ending
 
-    async def drain(self) -> None:
-        """Take no other request on, and wait for those under way, as long as the settings allow."""
-        self.end()
-        deadline = time.monotonic() + self.settings.drain_s
-        while self.count and time.monotonic() < deadline:
-            await asyncio.sleep(0.05)
-
     def close(self) -> None:
         """End the workers; what is not spoken by then is not spoken."""
         self.end()

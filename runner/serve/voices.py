@@ -55,8 +55,11 @@ class NamedVoices:
         Raises:
             WeightsError: the model has no such voice, or the mix is misspelled.
         """
-        if given is None or hasattr(given, "dtype"):
-            return given if given is not None else self._resolve(None)
+        if given is None:
+            return self._resolve(None)
+        if hasattr(given, "dtype"):
+            pack: Array = given
+            return pack
         spec = str(given)
         if len(spec) > _LONGEST:
             raise WeightsError(f"the voice has {len(spec)} characters, expected at most {_LONGEST}")

@@ -13,10 +13,21 @@ from runner.errors import RunError
 if TYPE_CHECKING:
     from types import TracebackType
 
+    import numpy.typing as npt
+
     from runner.runtime.values import Array
 
 SUBTYPES = {"PCM_16": "<i2", "FLOAT": "<f4"}
 _QUEUED = 2  # parts that wait for a slow reader, beside the one being written and the one being queued
+
+
+def round_to_16_bits(audio: Array) -> npt.NDArray[np.int16]:
+    """Round `audio` float32 [samples] to int16, so that it is what a .wav holds.
+
+    That is libsndfile's way: to 32 bits, of which the upper 16 are kept.
+    """
+    full = np.clip(np.rint(audio.astype(np.float64) * 2**31), -(2**31), 2**31 - 1)
+    return (full.astype(np.int64) >> 16).astype("<i2")
 
 
 def check_subtype(subtype: str | None) -> str:
@@ -70,9 +81,7 @@ class PcmWriter:
         self.peak = max(self.peak, float(size.max(initial=0.0)))
         if self._dtype.kind == "i":
             self.clipped += int(np.count_nonzero(size > 1.0))
-            # libsndfile's way, so that a stream is what a .wav holds: 32 bits, of which the upper 16 are kept
-            full = np.clip(np.rint(audio.astype(np.float64) * 2**31), -(2**31), 2**31 - 1)
-            audio = full.astype(np.int64) >> 16
+            audio = round_to_16_bits(audio)
         self._queue.put(audio.astype(self._dtype).tobytes())
 
     def __enter__(self) -> Self:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.serve.encoders.encoder import SampleCount
-from runner.serve.encoders.pcm import round_to_16_bits
 from runner.serve.encoders.sndfile_stream import SndfileStream
+from runner.speech.pcm import round_to_16_bits
 
 if TYPE_CHECKING:
     from runner.runtime.values import Array

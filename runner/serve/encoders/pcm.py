@@ -5,25 +5,16 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from runner.errors import SizeError
 from runner.serve.encoders.encoder import SampleCount
+from runner.speech.pcm import round_to_16_bits
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from runner.runtime.values import Array
 
 _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 _UNKNOWN = 2**32 - 1
 _SAMPLE_BYTES = 2
-
-
-def round_to_16_bits(audio: Array) -> npt.NDArray[np.int16]:
-    """Round `audio` float32[samples] to int16[samples] as libsndfile does: to 32 bits, whose upper 16 are kept."""
-    full = np.clip(np.rint(audio.astype(np.float64) * 2**31), -(2**31), 2**31 - 1)
-    return (full.astype(np.int64) >> 16).astype("<i2")
 
 
 class PcmEncoder:

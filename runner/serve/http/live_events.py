@@ -13,12 +13,10 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from runner.serve.events import Ended, Measured, Opened, Spoken, StageTold
+from runner.speech.pcm import round_to_16_bits
 
 if TYPE_CHECKING:
-    from runner.runtime.values import Array
     from runner.serve.events import Event
     from runner.serve.http.errors import HttpError
     from runner.serve.http.sending import Answer
@@ -125,7 +123,7 @@ def _spell_spoken(event: Spoken, rate_hz: int) -> dict[str, Any]:
         "part": event.part,
         "start": event.start / rate_hz,
         "samples": event.audio.size,
-        "audio": base64.b64encode(_quantise(event.audio)).decode("ascii"),
+        "audio": base64.b64encode(round_to_16_bits(event.audio).tobytes()).decode("ascii"),
         "words": words,
         "curves": [_spell_curve(curve, event.start, rate_hz) for curve in event.curves],
         "stages": {name: round(seconds, 6) for name, seconds in event.seconds.items()},
@@ -140,9 +138,3 @@ def _spell_curve(curve: Curve, start: int, rate_hz: int) -> dict[str, Any]:
         "step": curve.step / rate_hz,
         "values": values,
     }
-
-
-def _quantise(audio: Array) -> bytes:
-    """Round samples to 16 bits as libsndfile does, so that they are those of a .wav: of 32 bits the upper 16."""
-    full = np.clip(np.rint(audio.astype(np.float64) * 2**31), -(2**31), 2**31 - 1)
-    return (full.astype(np.int64) >> 16).astype("<i2").tobytes()

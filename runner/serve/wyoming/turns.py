@@ -18,12 +18,12 @@ import numpy as np
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.tts import SynthesizeStopped
 
-from runner.serve.encoders.pcm import round_to_16_bits
 from runner.serve.events import Spoken
 from runner.serve.service import BusyError
 from runner.serve.utterance import Utterance
 from runner.serve.wyoming.voices import LANG
 from runner.speech.pauses import PARAGRAPH_PAUSE_S
+from runner.speech.pcm import round_to_16_bits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

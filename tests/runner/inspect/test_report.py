@@ -6,7 +6,6 @@ import base64
 import io
 import re
 import shlex
-import shutil
 from collections.abc import Iterator
 from html import escape
 from html.parser import HTMLParser
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.browser import open_chromium
 from tests.runner.conftest import Run
 
 SAY = ("--phonemes", "hɛ")
@@ -155,21 +155,8 @@ def test_too_many_lines_are_refused_before_anything_is_spoken(run: Run, timed_gr
 @pytest.fixture
 def browser() -> Iterator[Any]:
     """Headless Chromium; skips the test where Debian's packages chromium and chromium-driver are not installed."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed: pip install -e '.[dev]'")
-    programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
-    if None in programs:
-        pytest.skip("no headless Chromium: apt-get install chromium chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = programs[0]
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.add_argument("--window-size=1320,1000")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(programs[1]))
-    try:
+    with open_chromium("--window-size=1320,1000") as driver:
         yield driver
-    finally:
-        driver.quit()
 
 
 PLAYED = """

@@ -10,7 +10,7 @@ import soundfile
 
 from runner.errors import RunError
 from runner.serve.encoders.formats import make_encoder
-from runner.serve.encoders.pcm import round_to_16_bits
+from runner.speech.pcm import round_to_16_bits
 from tests.runner.serve.encoders.decoding import RATE_HZ, cut, decode_with_av, encode
 
 AUDIO = np.random.default_rng(3).uniform(-1.2, 1.2, 30_011).astype(np.float32)

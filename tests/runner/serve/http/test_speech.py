@@ -18,9 +18,9 @@ from runner.batch.rows import PARAGRAPHS, from_option
 from runner.engine.observers import Observer
 from runner.engine.options import RunOptions
 from runner.serve.encoders.formats import FORMATS
-from runner.serve.encoders.pcm import round_to_16_bits
 from runner.serve.service import DELIVERY
 from runner.speech.pauses import PARAGRAPH_PAUSE_S
+from runner.speech.pcm import round_to_16_bits
 from runner.speech.speaker import Speaker
 from tests.runner.serve.encoders.decoding import decode_with_av
 from tests.runner.serve.http.conftest import KEY, SPEECH, Serve, Server

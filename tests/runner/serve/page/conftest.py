@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser import open_chromium
 from tests.runner.serve.http.conftest import Serve, Server, serve  # noqa: F401 - a fixture
 from tests.runner.serve.page.browser import RECORDER, Page
 
@@ -33,22 +34,9 @@ def downloads(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def browser(downloads: Path) -> Iterator[Any]:
     """Headless Chromium; skips the test where Debian's packages chromium and chromium-driver are not installed."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed: pip install -e '.[dev]'")
-    programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
-    if None in programs:
-        pytest.skip("no headless Chromium: apt-get install chromium chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = programs[0]
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(programs[1]))
-    driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": RECORDER})
-    try:
+    with open_chromium(prefs={"download.default_directory": str(downloads)}) as driver:
+        driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": RECORDER})
         yield driver
-    finally:
-        driver.quit()
 
 
 @pytest.fixture
