@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,36 +19,20 @@ from runner.cli.serve import serve
 from runner.graph.load import load_graph
 from runner.speech.speaker import with_durations
 from tests.conftest import ROOT
+from tests.served import start_server
 
 PAGE = (ROOT / "docs" / "serving.md").read_text("utf-8")
 UNIT = ROOT / "docs" / "kokoro-run.service"
 ADDRESS = "http://127.0.0.1:8880"
-STARTED = re.compile(r"serving .* at (http://\S+)/")
 
 
 @pytest.fixture(scope="module")
 def url(cache_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server of the default model, which is started as the page says."""
     build(with_durations(load_graph("text")), cache_folder / "build")
-    command = [sys.executable, "-m", "runner", "serve", "--port", "0", "--build-dir", str(cache_folder / "build")]
-    command += ["--cache-dir", str(tmp_path_factory.mktemp("cache"))]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        assert process.stderr is not None
-        told: list[str] = []
-        for line in process.stderr:
-            told.append(line)
-            if STARTED.search(line):
-                break
-        started = STARTED.search(told[-1]) if told else None
-        reader = threading.Thread(target=process.stderr.read)  # the log of requests must not fill the pipe
-        reader.start()
-        try:
-            assert started, "".join(told)
-            yield started[1]
-        finally:
-            process.terminate()
-            reader.join()
-        assert process.wait() == 0
+    with start_server(cache_folder / "build", tmp_path_factory.mktemp("cache")) as served:
+        yield served.url
+    assert served.process.wait() == 0
 
 
 def list_commands(program: str) -> list[str]:

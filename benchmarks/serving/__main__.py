@@ -1,7 +1,7 @@
 """`python -m benchmarks.serving`: what the server does under load; prints JSON. `make bench-serve` runs it whole.
 
 bulk         audio seconds a second of `kokoro-run text --input FILE`, before and after each load
-load         the same of the server, first audio, refusals and wrong samples, for 1, 2, 8 and 32 clients at a time
+load         the same of the server, first audio, refusals, wrong samples, memory, for 1, 2, 8 and 32 clients at a time
 memory       of the server's own, after 20 and after 1,000 requests
 disconnects  2,000 clients that go away at random: what is still under way, and the processor time of a second after
 rival        kokoro-onnx behind FastAPI with the same weights in float32, request by request in turn
@@ -76,8 +76,8 @@ def _measure(
             before = _speak_in_bulk(texts, overlays)
             answers = ask(server.url, texts, clients, given.seconds, expected)
             bulk = statistics.mean([before, _speak_in_bulk(texts, overlays)])
-            line = {"clients": clients, **answers.summarise(), "bulk": round(bulk, 3)}
-            table["load"].append({**line, "to_bulk": round(line["audio_per_second"] / bulk, 3)})
+            line = {"clients": clients, **answers.summarise(), "megabytes": round(server.find_memory() / 1e6, 1)}
+            table["load"].append({**line, "bulk": round(bulk, 3), "to_bulk": round(answers.find_rate() / bulk, 3)})
             sys.stderr.write(json.dumps(table["load"][-1]) + "\n")
     if "disconnects" in parts:
         table["disconnects"] = _leave(server, texts, given.disconnects)

@@ -38,12 +38,16 @@ class Answers:
     failed: list[str] = field(default_factory=list)
     exact: int = 0
 
+    def find_rate(self) -> float:
+        """Seconds of audio that came in a second."""
+        return self.audio_s / self.seconds
+
     def summarise(self) -> dict[str, Any]:
         """Make the line of a table."""
         cuts = statistics.quantiles(self.first_s, n=100) if len(self.first_s) > 1 else [0.0] * 99
         return {
             "requests": len(self.first_s),
-            "audio_per_second": round(self.audio_s / self.seconds, 3),
+            "audio_per_second": round(self.find_rate(), 3),
             "first_audio_ms": {name: round(1000 * cuts[at]) for name, at in (("p50", 49), ("p95", 94), ("p99", 98))},
             "refused": self.refused,
             "wrong": len(self.wrong),

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from runner.batch.row_runner import find_texts
-from runner.batch.rows import LINES, PARAGRAPHS, from_option
+from runner.batch.rows import PARAGRAPHS, from_option
 from runner.engine.options import RunOptions
 from runner.errors import KokoroError, RunError
 from runner.graph.selection import Scope
@@ -35,6 +35,7 @@ from runner.speech.speaker import Speaker
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from runner.batch.rows import Row
     from runner.engine.pipeline import Pipeline
     from runner.runtime.values import Array
     from runner.serve.events import Event
@@ -208,7 +209,7 @@ class Service:
                 observer.refused()
             raise BusyError(self._estimate_wait(), ending=self._ending)
         as_phonemes = utterance.is_phonemes or not self.takes_text
-        rows = from_option(utterance.text, "input", LINES if as_phonemes else PARAGRAPHS)
+        rows = _split(utterance.text) if as_phonemes else from_option(utterance.text, "input", PARAGRAPHS)
         voice = self.voices.resolve(utterance.voice)
         speaking = Speaking(
             dataclasses.replace(utterance, is_phonemes=as_phonemes and self.takes_text),
@@ -259,3 +260,13 @@ class Service:
 
     def _estimate_wait(self) -> int:
         return 1 + self.count // (4 * self.pipeline.workers.count)
+
+
+def _split(phonemes: str) -> list[Row]:
+    """Make a row of each line of phonemes; blank lines are left out.
+
+    Raises:
+        RunError: all are blank.
+    """
+    lines = [line for line in phonemes.splitlines() if line.strip()]
+    return [row for line in lines or [""] for row in from_option(line, "input")]

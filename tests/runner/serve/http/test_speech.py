@@ -207,6 +207,14 @@ def test_phonemes_are_spoken_as_they_are(server: Server) -> None:
     assert spoken.content == server.ask(input=SHORT, response_format="pcm").content
 
 
+def test_lines_of_phonemes_are_spoken_one_after_the_other(server: Server) -> None:
+    lines = "həlˈO ðˈɛɹ.\r\n\nɡˈʊd bˈI.\n"
+    spoken = server.ask(phonemes=lines, response_format="pcm", seed=1)
+    assert spoken.content == server.ask(input="Hello there.\n\nGood bye.", response_format="pcm", seed=1).content
+    refused = server.ask(phonemes="\n \n")
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "phonemes")
+
+
 def test_phonemes_of_single_words_are_replaced(server: Server) -> None:
     def ask(text: str, **fields: object) -> bytes:
         got = server.ask(input=text, response_format="pcm", **fields)
