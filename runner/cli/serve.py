@@ -59,6 +59,9 @@ _PACKAGES = ("prometheus_client", "starlette", "uvicorn")
     help="Characters of a request's text.",
 )
 @click.option(
+    "--max-audio", "audio_s", type=click.FloatRange(1), default=3600, show_default=True, help="Of a request [s]."
+)
+@click.option(
     "--timeout", "request_s", type=click.FloatRange(1), default=600, show_default=True, help="Of a request [s]."
 )
 @click.option(
@@ -139,7 +142,18 @@ def _make_settings(given: dict[str, Any]) -> ServeSettings:
             f"--host {given['host']}: is public, and Wyoming has no key; say --insecure if a firewall, or a network of "
             "containers, keeps others from its port"
         )
-    names = ("host", "port", "origins", "hosts", "longest_input", "queue", "request_s", "drain_s", "wyoming_port")
+    names = (
+        "host",
+        "port",
+        "origins",
+        "hosts",
+        "longest_input",
+        "audio_s",
+        "queue",
+        "request_s",
+        "drain_s",
+        "wyoming_port",
+    )
     return ServeSettings(
         key=key, page=not given["no_page"], logs_text=given["logs_text"], **{name: given[name] for name in names}
     )

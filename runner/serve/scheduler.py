@@ -2,8 +2,9 @@
 
     requests --> units: read a paragraph, speak a part --> workers, which are threads
 
-A request begins with as much as the one that has had least of those under way, so that it is served soon, and none that
-came before it waits for ever. A unit is some tenths of a second to some seconds of work, and is never interrupted.
+A request begins with as much as each would have had by now if all had shared evenly from the start. So a new one is
+served soon, and an old one gets its share however many new ones come. A unit is some tenths of a second to some seconds
+of work, and is never interrupted.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Scheduler:
             workers: units that are done at one time.
         """
         self._had: dict[Job, float] = {}  # job -> seconds of work that it has had, or began with
+        self._clock = 0.0  # seconds that a request would have had if it had been here all the time (virtual time)
         self._changed = threading.Condition()
         self._closed = False
         self._threads = [
@@ -51,7 +53,7 @@ class Scheduler:
     def add(self, job: Job) -> None:
         """Take a job on."""
         with self._changed:
-            self._had[job] = min(self._had.values(), default=0.0)
+            self._had[job] = max(self._clock, min(self._had.values(), default=0.0))
             self._changed.notify()
 
     def wake(self) -> None:
@@ -84,8 +86,10 @@ class Scheduler:
             except BaseException as error:  # noqa: BLE001 - a worker outlives whatever a request does to it
                 job.fail(error)
             with self._changed:
+                seconds = time.perf_counter() - start
+                self._clock += seconds / max(1, len(self._had))
                 if job in self._had:
-                    self._had[job] += time.perf_counter() - start
+                    self._had[job] += seconds
             self.wake()
 
     def _wait(self) -> tuple[Job, Callable[[], None]] | None:

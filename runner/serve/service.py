@@ -201,7 +201,7 @@ class Service:
 
         Raises:
             BusyError: the queue is full, or the server is about to end.
-            RunError: there is nothing to speak.
+            RunError: there is nothing to speak, or an edit is of no paragraph of it.
             WeightsError: the voice is not there.
         """
         if self._ending or self.count >= self.settings.queue:
@@ -210,12 +210,16 @@ class Service:
             raise BusyError(self._estimate_wait(), ending=self._ending)
         as_phonemes = utterance.is_phonemes or not self.takes_text
         rows = _split(utterance.text) if as_phonemes else from_option(utterance.text, "input", PARAGRAPHS)
+        for row, _ in utterance.edits:
+            if not 0 <= row < len(rows):
+                raise RunError(f"an edit of paragraph {row}, but the text has {len(rows)}, from 0")
         voice = self.voices.resolve(utterance.voice)
         speaking = Speaking(
             dataclasses.replace(utterance, is_phonemes=as_phonemes and self.takes_text),
             rows,
             lambda: self._make_speaker(voice, utterance.params, curves=utterance.watched),
             gap=round(PARAGRAPH_PAUSE_S * self.rate_hz),
+            most=round(self.settings.audio_s * self.rate_hz),
             length_s=self.settings.length_s,
             wake=self._scheduler.wake,
             loop=asyncio.get_running_loop(),

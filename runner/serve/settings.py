@@ -39,6 +39,7 @@ class ServeSettings:
         origins: of web pages that may call it, beside its own.
         hosts: names in the header Host that are answered, beside addresses, `localhost` and `host`.
         longest_input: characters of a request's text.
+        audio_s: that a request may give [s].
         longest_body: bytes of a request's body.
         queue: requests that are spoken or wait; one more is refused.
         length_s: the time that may be spent on finding the length of the whole before the first part [s].
@@ -60,6 +61,7 @@ class ServeSettings:
     origins: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     longest_input: int = 4096
+    audio_s: float = 3600.0
     longest_body: int = 1 << 20
     queue: int = 64
     length_s: float = 0.3

@@ -16,9 +16,11 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from runner.errors import RunError
 from runner.serve.events import Ended, Measured, Opened, OpenedWord, Spoken, StageTold
 from runner.serve.watcher import watching
 from runner.speech.edits import Edit
+from runner.speech.pieces import PausePiece
 from runner.speech.timestamps import WordSpan, join_words
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class Speaking:
         make_speaker: Callable[[], Speaker],
         *,
         gap: int,
+        most: int,
         length_s: float,
         wake: Callable[[], None],
         loop: asyncio.AbstractEventLoop,
@@ -54,19 +57,23 @@ class Speaking:
         Args:
             make_speaker: makes what speaks the rows; called by a worker.
             gap: samples of silence between two rows.
+            most: samples that may be spoken.
             length_s: the time that may be spent on the length of the whole [s].
             wake: called when there may be a new unit of work.
             loop: in which the events are told.
         """
         self.utterance, self.rows = utterance, rows
-        self._make_speaker, self._gap, self._length_s, self._wake, self._loop = make_speaker, gap, length_s, wake, loop
+        self._make_speaker, self._gap, self._most, self._length_s = make_speaker, gap, most, length_s
+        self._wake, self._loop = wake, loop
         self._lock = threading.Lock()
         self._speaker: Speaker | None = None
         self._speeches: list[Speech] = []
+        self._ready = 0  # rows whose parts may be spoken: the length of the whole is told before them
         self._next = (0, 0)  # the row and part that is spoken next
         self._running, self._opening = 0, False
         self._parts: dict[tuple[int, int], Part] = {}  # spoken, but not told: an earlier part is under way
         self._told, self._untaken, self._samples = (0, 0), 0, 0
+        self._silence = 0  # samples of the pauses that were asked for, in the rows so far
         self._closed, self._ended = False, False
         self._began = time.perf_counter()
         self._first_s: float | None = None
@@ -80,16 +87,16 @@ class Speaking:
             if self._closed or self._ended:
                 return None
             row, part = self._next
-            opened = len(self._speeches)
-            if row < opened and self._untaken + self._running + len(self._parts) < _AHEAD:
+            if row < self._ready and self._untaken + self._running + len(self._parts) < _AHEAD:
                 self._next = self._follow(row, part)
                 self._running += 1
                 speech = self._speeches[row]
                 return lambda: self._speak(speech, row, part)
+            opened = len(self._speeches)
             if opened < len(self.rows) and not self._opening and opened <= row + _UNREAD:
                 self._opening = True
                 self._running += 1
-                return self._open
+                return self._open_next
             return None
 
     def is_done(self) -> bool:
@@ -114,7 +121,7 @@ class Speaking:
             row += 1
         return row, 0
 
-    def _open(self) -> None:
+    def _open_next(self) -> None:
         """Read the next paragraph; the first time, find the length of the whole if it is asked for."""
         if self._speaker is None:
             self._speaker = self._make_speaker()
@@ -125,6 +132,7 @@ class Speaking:
         with self._lock:
             self._opening = False
             self._running -= 1
+            self._ready = len(self._speeches)
             self._next = self._skip_silent(self._next[0]) if self._next[1] == 0 else self._next
         self._tell_spoken()
 
@@ -135,6 +143,9 @@ class Speaking:
         edits = [Edit(word, phonemes) for (number, word), phonemes in given if number == len(self._speeches)]
         with self._watching(len(self._speeches), 0):
             speech = self._speaker.begin(row, phonemes=self.utterance.is_phonemes, edits=edits)
+        pauses = sum(piece.seconds for piece in speech.pieces if isinstance(piece, PausePiece))
+        self._silence += round(pauses * self._speaker.rate_hz)
+        self._refuse_longer(self._silence)
         words = [OpenedWord(w.text, w.start, w.end, w.phonemes, w.source) for w in speech.words]
         with self._lock:
             number = len(self._speeches)
@@ -156,16 +167,29 @@ class Speaking:
                     self._tell(Measured(None))
                     return
                 total += samples + (self._gap if total and part == 0 else 0)
+                self._refuse_longer(total)
             number += 1
         self._tell(Measured(total))
 
     def _speak(self, speech: Speech, row: int, part: int) -> None:
+        self._refuse_longer(self._samples)
         with self._watching(row, part):
             spoken = speech.finish(part)
         with self._lock:
             self._parts[row, part] = spoken
             self._running -= 1
         self._tell_spoken()
+
+    def _refuse_longer(self, samples: float) -> None:
+        """Refuse a request that gives more audio than is allowed: pauses make much of it out of a few characters.
+
+        Raises:
+            RunError: it does.
+        """
+        if samples > self._most:
+            assert self._speaker is not None
+            most_s = self._most / self._speaker.rate_hz
+            raise RunError(f"input: gives more than {most_s:g} s of audio, which is the most; send it in parts")
 
     def _tell_spoken(self) -> None:
         """Tell the parts whose turn it is, and the end."""

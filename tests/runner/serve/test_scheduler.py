@@ -98,6 +98,28 @@ def test_an_old_request_does_not_wait_for_ever_for_new_ones(scheduler: Scheduler
     assert done.count("new") <= 15, done
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_old_request_gets_its_share_while_new_ones_always_wait(workers: int) -> None:
+    scheduler, done, others = Scheduler(workers), list[str](), 6
+    old = Units("old", 20, done, 0.004)
+    scheduler.add(old)
+
+    def ask_again_and_again() -> None:
+        while not old.ended.is_set() and len(done) < 1000:
+            new = Units("new", 1, done, 0.004)
+            scheduler.add(new)
+            new.ended.wait(10)
+
+    threads = [threading.Thread(target=ask_again_and_again) for _ in range(others)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    scheduler.close()
+    assert done.count("old") == 20
+    assert done.count("new") <= 20 * others * 2, done.count("new")
+
+
 def test_a_worker_outlives_a_unit_that_fails(scheduler: Scheduler) -> None:
     done: list[str] = []
     failing, after = Failing("failing", 3, done), Units("after", 2, done)

@@ -132,6 +132,35 @@ def test_the_length_is_known_before_the_first_part(make_service: MakeService) ->
         assert measured == Measured(events[-1].samples)
 
 
+def test_the_length_is_known_before_the_first_part_although_others_ask(make_service: MakeService) -> None:
+    """Other workers are woken by other requests while the first one finds the length."""
+    long = "\n\n".join(f"This is paragraph number {number}." for number in range(20))
+
+    async def both(service: Service) -> list[Event]:
+        listening = asyncio.create_task(listen(service, Utterance(long, needs_length=True)))
+        while not listening.done():
+            await listen(service, Utterance("Short."))
+        return listening.result()
+
+    with make_service(caches=False, length_s=60.0) as service:
+        events = run(functools.partial(both, service))
+        kinds = [type(event) for event in events]
+        assert kinds.index(Measured) < kinds.index(Spoken)
+        assert [event for event in events if isinstance(event, Measured)] == [Measured(events[-1].samples)]
+        assert np.array_equal(join(events), speak_alone(service, long))
+
+
+@pytest.mark.parametrize("needs_length", [True, False])
+@pytest.mark.parametrize("text", ["[pause:60s] a [pause:60s] b", LONG])
+def test_more_audio_than_is_allowed_is_refused(make_service: MakeService, text: str, needs_length: bool) -> None:
+    with (
+        make_service(audio_s=30.0, length_s=60.0) as service,
+        pytest.raises(RunError, match="input: gives more than 30 s of audio"),
+    ):
+        run(lambda: listen(service, Utterance(text, needs_length=needs_length)))
+    assert service.count == 0
+
+
 def test_a_length_that_takes_too_long_is_not_waited_for(make_service: MakeService) -> None:
     with make_service(length_s=0.0) as service:
         events = run(lambda: listen(service, Utterance(STORY, needs_length=True)))
@@ -195,6 +224,7 @@ def test_phonemes_are_spoken_as_they_are(service: Service) -> None:
         (Utterance("a", params={"speed": 99.0}), LineError, "speed"),
         (Utterance("[a](/żżż/)"), LineError, "column"),
         (Utterance("a", edits={(0, 7): "a"}), LineError, "word 7"),
+        (Utterance("a", edits={(1, 0): "a"}), RunError, "an edit of paragraph 1, but the text has 1, from 0"),
     ],
 )
 def test_what_cannot_be_spoken_is_refused(
