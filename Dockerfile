@@ -41,6 +41,7 @@ ARG MODEL=mini
 ENV PATH=/opt/kokoro-run/bin:$PATH \
     MODEL=${MODEL} \
     KOKORO_RUN_CACHE=/var/cache/kokoro-run \
+    TMPDIR=/var/cache/kokoro-run \
     PYTHONUNBUFFERED=1
 USER kokoro
 EXPOSE 8880

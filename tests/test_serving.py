@@ -151,3 +151,11 @@ def test_image_has_what_the_package_is_built_of_and_no_library_under_the_gpl() -
     image = (ROOT / "Dockerfile").read_text("utf-8")
     assert re.findall(r"^ARG EXTRAS=(.*)$", image, re.MULTILINE) == ["serve,wyoming"]
     assert re.findall(r"^USER (.*)$", image, re.MULTILINE) == ["kokoro"]
+
+
+def test_image_writes_to_one_folder_alone() -> None:
+    image = (ROOT / "Dockerfile").read_text("utf-8")
+    folders = re.findall(r"\b(?:KOKORO_RUN_CACHE|TMPDIR)=(\S+)", image)
+    assert folders == ["/var/cache/kokoro-run"] * 2
+    (mounted,) = re.findall(r"--read-only --tmpfs\s+(\S+):uid=10001", PAGE)
+    assert mounted == folders[0]

@@ -171,7 +171,8 @@ class Draft:
             return mmap.mmap(self._file.fileno(), self._size, access=mmap.ACCESS_READ)
 
     def _fail(self, error: Exception) -> None:
-        _LOG.warning("finished audio cannot be kept in %s: %s", tempfile.gettempdir(), error)
+        # The error names the folder, if there is one: to ask for it here fails where no folder can be written to.
+        _LOG.warning("finished audio cannot be kept in the folder for temporary files (TMPDIR): %s", error)
         self._drop()
 
     def _drop(self) -> None:

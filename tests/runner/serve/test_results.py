@@ -60,6 +60,18 @@ def test_draft_is_found_when_it_is_whole(store: ResultStore) -> None:
     assert spell(store.find(draft.id)) == ("audio/flac", b"abcd", 160.0)
 
 
+def test_system_without_a_folder_for_files_loses_the_result_alone(
+    store: ResultStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/proc/none"])  # as with a disk that is read-only
+    with store.open("audio/wav") as draft:
+        draft.write(b"ab")
+    assert store.find(draft.id) is None
+    assert store.held_bytes == 0
+    assert "No usable temporary directory" in caplog.text
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, GeneratorExit])
 def test_draft_that_fails_leaves_nothing(store: ResultStore, error: type[BaseException]) -> None:
     draft = store.open("audio/flac")
