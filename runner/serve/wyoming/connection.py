@@ -37,7 +37,7 @@ class Connection:
     """One client.
 
     Attributes:
-        is_idle: whether nothing is to be spoken.
+        is_idle: whether nothing is to be spoken, unless the client sends more.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Connection:
 
     @property
     def is_idle(self) -> bool:
-        return self._unspoken == 0
+        return self._unspoken == 0 or (self._open is not None and self._open.is_waiting)  # the open turn is the last
 
     def end(self) -> None:
         """Speak no turn but those that have begun, then close the connection."""
@@ -92,21 +92,27 @@ class Connection:
 
     async def _speak_all(self) -> None:
         """Speak the turns in their order."""
-        while not (self._ending and self.is_idle):
+        while not (self._ending and self._unspoken == 0):
             turn = await self._turns.get()
             with self._journal.noting(turn):
                 await self._speaker.speak(turn)
             self._unspoken -= 1
 
     async def _read_all(self) -> None:
-        """Read events until the client goes, or is silent for as long as a request may take."""
+        """Read events until the client goes, or is silent for as long as a request may take.
+
+        Raises:
+            ProtocolError: the client has begun a text, and is silent.
+        """
         while True:
             try:
                 event = await self._stream.read(self._settings.request_s)
             except TimeoutError:
-                if self.is_idle:
-                    return
-                continue
+                if not self.is_idle:
+                    continue
+                if self._open is not None:
+                    raise ProtocolError(f"the text did not go on within {self._settings.request_s:g} s") from None
+                return
             if event is None:
                 return
             await self._take(event)

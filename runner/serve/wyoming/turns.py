@@ -55,6 +55,12 @@ class Turn:
         self.voice, self.lang, self.streams, self._keeps_text = voice, lang, streams, keeps_text
         self.characters, self.text, self.samples = 0, "", 0
         self._sentences: asyncio.Queue[str | None] = asyncio.Queue(_WAITING)
+        self._is_awaited = False
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether all is spoken that has come, and only the client can make it go on."""
+        return self._is_awaited and self._sentences.empty()
 
     async def add(self, sentence: str) -> None:
         """Add a sentence; waits while many are not spoken yet."""
@@ -68,8 +74,15 @@ class Turn:
         await self._sentences.put(None)
 
     async def __aiter__(self) -> AsyncIterator[str]:
-        while (sentence := await self._sentences.get()) is not None:
+        while (sentence := await self._next()) is not None:
             yield sentence
+
+    async def _next(self) -> str | None:
+        self._is_awaited = True
+        try:
+            return await self._sentences.get()
+        finally:
+            self._is_awaited = False
 
 
 class TurnSpeaker:

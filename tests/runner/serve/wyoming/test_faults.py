@@ -226,6 +226,35 @@ def test_silent_client_loses_the_connection_after_the_time_of_a_request(open_hou
     assert asyncio.run(ask()) == b""
 
 
+@pytest.mark.parametrize("chunks", [[], ["It rains. And"]])
+def test_stream_whose_text_does_not_go_on_ends_after_the_time_of_a_request(
+    open_house: Open, chunks: list[str]
+) -> None:
+    async def ask() -> tuple[str | None, str]:
+        async with open_house(request_s=1.0) as house, asyncio.timeout(20):
+            return await tell(house, SynthesizeStart().event(), *(SynthesizeChunk(text).event() for text in chunks))
+
+    assert asyncio.run(ask()) == ("protocol", "the text did not go on within 1 s")
+
+
+@pytest.mark.parametrize("chunks", [[], ["It rains. And"]])
+def test_stream_that_waits_for_text_delays_no_end_of_the_server(open_house: Open, chunks: list[str]) -> None:
+    async def ask() -> float:
+        async with open_house(drain_s=30.0) as house, house.client() as client:
+            await client.write_event(SynthesizeStart().event())
+            for text in chunks:
+                await client.write_event(SynthesizeChunk(text).event())
+                await hear(client, last="audio-chunk")
+            await house.until_quiet()
+            start = asyncio.get_running_loop().time()
+            house.service.end()
+            while await client.read_event() is not None:
+                pass
+            return asyncio.get_running_loop().time() - start
+
+    assert asyncio.run(ask()) < 10
+
+
 def test_more_clients_than_are_allowed_are_turned_away(open_house: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_CONNECTIONS", 2)
 
