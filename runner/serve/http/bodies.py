@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pydantic
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 
 from runner.serve.http.errors import HttpError
+from runner.serve.http.sending import GoneError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -86,9 +88,12 @@ async def read_body(request: Request, model: type[BodyT]) -> BodyT:
 
     Raises:
         HttpError: it is not UTF-8, not JSON, or not of the model; the message says where.
+        GoneError: the client goes away before it is there.
     """
     try:
         return model.model_validate_json(await request.body())
+    except ClientDisconnect:
+        raise GoneError from None
     except pydantic.ValidationError as error:
         raise _convert(error) from None
 

@@ -5,6 +5,7 @@ The log of an error has the frames that it came through, but not its message, wh
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import logging
 import secrets
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import MutableHeaders
 
 from runner.serve.http.errors import FAILED, HttpError, make_response
+from runner.serve.http.sending import GoneError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -94,6 +96,8 @@ class Journal:
         sending = _sending(send, entry)
         try:
             await self._app(scope, receive, sending)
+        except GoneError:
+            entry.outcome = "gone"
         except Exception as error:  # noqa: BLE001 - the edge: no error of a request ends the server
             entry.outcome = "failed"
             log_failure(entry, error)

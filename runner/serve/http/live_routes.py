@@ -79,8 +79,8 @@ class LiveEndpoint:
         live = LiveAnswer(Answer(send), self._service.rate_hz)
         try:
             await self._speak(receive, utterance, live)
-        except GoneError:
-            entry.outcome = "gone"
+        except GoneError:  # which the journal tells
+            raise
         except Exception as error:
             refusal = convert_error(self._refusals, error, body)
             if not live.is_begun:

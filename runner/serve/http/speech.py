@@ -56,8 +56,8 @@ class SpeechEndpoint:
         request = self._submit(utterance, body)
         try:
             await while_connected(receive, self._speak(request, speech, draft))
-        except GoneError:
-            entry.outcome = "gone"
+        except GoneError:  # which the journal tells
+            raise
         except Exception as error:  # whatever it is, it is answered, or the answer is broken off
             if not answer.is_begun:
                 raise self._convert(error, body) from error

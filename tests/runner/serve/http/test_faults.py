@@ -118,6 +118,24 @@ def test_work_ends_when_the_client_goes_away(serve: Serve) -> None:
         assert server.ask(input=SHORT).status_code == 200
 
 
+@pytest.mark.parametrize("resets", [False, True])
+def test_client_that_goes_away_in_its_body_is_gone_and_no_fault(
+    serve: Serve, caplog: pytest.LogCaptureFixture, resets: bool
+) -> None:
+    request = spell_request(input=LONG)
+    with serve() as server:
+        with connect(server.url) as client:
+            client.sendall(request[: len(request) // 2])
+            time.sleep(0.2)
+            if resets:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        (line,) = read_log(server, 1)
+        assert (line["status"], line["outcome"]) == (499, "gone")
+        counted = 'kokoro_http_requests_total{method="POST",route="/v1/audio/speech",status="499"} 1.0'
+        assert counted in server.get("/metrics").text
+    assert caplog.text == ""
+
+
 def test_clients_that_go_away_at_any_time_leave_nothing_behind(serve: Serve) -> None:
     chance = random.Random(20)
     with serve(queue=1000) as server:
