@@ -50,8 +50,8 @@ class Entry:
     Attributes:
         id: of the request.
         status: of the answer; None if none was begun.
-        outcome: ok, refused or failed; gone: the client went away; broken: it has a part of the answer; late: likewise,
-            as the time was up.
+        outcome: ok, refused or failed; gone: the client went away; broken: it has a part of the answer, or none as the
+            server ended; late: likewise, as the time was up.
         text: what was to be spoken.
         audio_s: that was sent [s]; None for a request that is not for speech.
     """
@@ -98,6 +98,11 @@ class Journal:
             await self._app(scope, receive, sending)
         except GoneError:
             entry.outcome = "gone"
+        except asyncio.CancelledError:  # the time that the server had to end is up
+            entry.outcome = "broken"
+            if entry.status is None:
+                await make_response(HttpError(503, "the server has ended", code="ending"))(scope, receive, sending)
+            raise
         except Exception as error:  # noqa: BLE001 - the edge: no error of a request ends the server
             entry.outcome = "failed"
             log_failure(entry, error)

@@ -59,6 +59,7 @@ class Connection:
         self._stream: Stream = speaker.stream
         self._turns: asyncio.Queue[Turn] = asyncio.Queue(_TURNS)
         self._unspoken, self._ending, self._stopped = 0, False, asyncio.Event()
+        self._cut_off = "gone"  # the outcome of a turn that is cancelled
         self._open: Turn | None = None  # the turn whose text arrives bit by bit
         self._sentences = SentenceStream()
 
@@ -72,6 +73,7 @@ class Connection:
 
     def stop(self) -> None:
         """Break off what is spoken, and close the connection."""
+        self._cut_off = "broken"
         self._stopped.set()
 
     async def serve(self) -> None:
@@ -94,7 +96,7 @@ class Connection:
         """Speak the turns in their order."""
         while not (self._ending and self._unspoken == 0):
             turn = await self._turns.get()
-            with self._journal.noting(turn):
+            with self._journal.noting(turn, lambda: self._cut_off):
                 await self._speaker.speak(turn)
             self._unspoken -= 1
 
@@ -111,6 +113,7 @@ class Connection:
                 if not self.is_idle:
                     continue
                 if self._open is not None:
+                    self._cut_off = "late"
                     raise ProtocolError(f"the text did not go on within {self._settings.request_s:g} s") from None
                 return
             if event is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime as dt
 import time
@@ -15,7 +16,7 @@ from runner.serve.service import BusyError
 from runner.serve.wyoming.protocol import ProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from wyoming.event import Event
 
@@ -39,10 +40,14 @@ class Journal:
         self._log, self._refusals, self._rate_hz, self._logs_text = log, refusals, rate_hz, logs_text
 
     @contextlib.contextmanager
-    def noting(self, turn: Turn) -> Iterator[None]:
-        """Write a line for a turn, which is spoken in this block."""
+    def noting(self, turn: Turn, find_cause: Callable[[], str]) -> Iterator[None]:
+        """Write a line for a turn, which is spoken in this block.
+
+        Args:
+            find_cause: gives the outcome of a turn that is cancelled: gone, broken or late.
+        """
         entry, start = Entry(), time.perf_counter()
-        outcome = "gone"  # a client that goes cancels the block
+        outcome = ""
         try:
             yield
             outcome = "ok"
@@ -50,6 +55,9 @@ class Journal:
             outcome = self._find_outcome(error)
             if outcome == "failed":
                 log_failure(entry, error)
+            raise
+        except asyncio.CancelledError:
+            outcome = find_cause()
             raise
         finally:
             now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")

@@ -63,7 +63,7 @@ def serve(make_service: MakeService) -> Serve:
             assert settings.log is not None
             app = create_app(service, settings)
             try:
-                with running(app, settings.stall_s) as url:
+                with running(app, settings.stall_s, round(settings.drain_s)) as url:
                     yield Server(url, service, settings.log)
             finally:
                 app.state.log.close()

@@ -16,11 +16,21 @@ from runner.serve.http.connections import watch_connections
 
 
 @contextlib.contextmanager
-def running(app: Any, stall_s: float = 60.0) -> Iterator[str]:
-    """An application that is served; gives the address `http://127.0.0.1:PORT`."""
+def running(app: Any, stall_s: float = 60.0, drain_s: int | None = None) -> Iterator[str]:
+    """An application that is served; gives the address `http://127.0.0.1:PORT`.
+
+    Args:
+        drain_s: the time that answers may take to end with the block; None for any.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listening:
         config = uvicorn.Config(
-            app, http=watch_connections(stall_s), ws="none", lifespan="off", log_config=None, access_log=False
+            app,
+            http=watch_connections(stall_s),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=drain_s,
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

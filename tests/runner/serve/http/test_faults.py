@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import logging
 import random
@@ -170,6 +171,19 @@ def test_client_that_does_not_read_is_ended_and_others_are_served(serve: Serve) 
         assert {line["outcome"] for line in read_log(server, 2)} == {"ok", "gone"}
 
 
+def test_answer_that_the_end_of_the_server_cuts_off_is_broken(serve: Serve) -> None:
+    with contextlib.ExitStack() as clients:  # who outlive the server
+        with serve(drain_s=1) as server:
+            reads, waits = (clients.enter_context(connect(server.url)) for _ in range(2))
+            reads.sendall(spell_request(input=LONG, response_format="mp3", seed=2))
+            assert reads.recv(1024)
+            server.service.pipeline.observers.append(Slow())
+            waits.sendall(spell_request(input=LONG, response_format="mp3", seed=3).replace(b"HTTP/1.1", b"HTTP/1.0"))
+            wait_until(lambda: server.service.count == 2)
+        assert {line["status"]: line["outcome"] for line in read_log(server, 2)} == {200: "broken", 503: "broken"}
+        assert waits.recv(4096).startswith(b"HTTP/1.1 503 ")
+
+
 def test_queue_is_bounded_and_free_again_after_a_request(serve: Serve) -> None:
     with serve(queue=1) as server, connect(server.url) as client:
         client.sendall(spell_request(input=LONG, response_format="mp3"))
@@ -221,6 +235,14 @@ def test_full_disk_of_the_cache_harms_no_request(serve: Serve) -> None:
         finally:
             root.unlink()
             moved.rename(root)
+
+
+class Slow(Observer):
+    """Lets each run of the decoder take longer than a server has to end."""
+
+    def stage_started(self, *told: Any, **_: object) -> None:
+        if told[1].name == "decoder":
+            time.sleep(1)
 
 
 class SlowStart(Observer):

@@ -228,13 +228,15 @@ def test_silent_client_loses_the_connection_after_the_time_of_a_request(open_hou
 
 @pytest.mark.parametrize("chunks", [[], ["It rains. And"]])
 def test_stream_whose_text_does_not_go_on_ends_after_the_time_of_a_request(
-    open_house: Open, chunks: list[str]
+    open_house: Open, tmp_path: Path, chunks: list[str]
 ) -> None:
     async def ask() -> tuple[str | None, str]:
         async with open_house(request_s=1.0) as house, asyncio.timeout(20):
             return await tell(house, SynthesizeStart().event(), *(SynthesizeChunk(text).event() for text in chunks))
 
     assert asyncio.run(ask()) == ("protocol", "the text did not go on within 1 s")
+    (line,) = (tmp_path / "requests.log").read_text("utf-8").splitlines()
+    assert json.loads(line)["outcome"] == "late"
 
 
 @pytest.mark.parametrize("chunks", [[], ["It rains. And"]])
@@ -288,7 +290,7 @@ def test_turn_under_way_ends_before_the_server_does(open_house: Open, speak: Spe
     np.testing.assert_array_equal(asyncio.run(ask()), speak(text))
 
 
-def test_turn_that_takes_too_long_is_broken_off_when_the_server_ends(open_house: Open) -> None:
+def test_turn_that_takes_too_long_is_broken_off_when_the_server_ends(open_house: Open, tmp_path: Path) -> None:
     async def ask() -> None:
         async with asyncio.timeout(30):
             async with open_house(drain_s=0.2) as house, house.client() as client:
@@ -300,6 +302,8 @@ def test_turn_that_takes_too_long_is_broken_off_when_the_server_ends(open_house:
                 await house.until_quiet()
 
     asyncio.run(ask())
+    (line,) = (tmp_path / "requests.log").read_text("utf-8").splitlines()
+    assert json.loads(line)["outcome"] == "broken"
 
 
 def test_taken_port_is_told(open_house: Open) -> None:
