@@ -7,6 +7,7 @@
     |- BuildError     a stage could not be compiled (TVM's error is the cause)
     `- RunError       a pipeline refused an input, or a file could not be read or written
        |- LineError   one line cannot be spoken; others may be
+       |- EditError   other phonemes for a word cannot be taken
        `- SizeError   an audio format cannot hold so many samples; another format can
 
 Inner code raises the fact; the outermost code that knows file, line and stage adds them. A message says where, what was
@@ -50,6 +51,10 @@ class RunError(KokoroError):
 
 class SizeError(RunError):
     """An audio format cannot hold so many samples."""
+
+
+class EditError(RunError):
+    """Other phonemes for a word of a line cannot be taken: there is no such word, or the model does not know them."""
 
 
 class LineError(RunError):

@@ -35,12 +35,19 @@ class Result:
     Attributes:
         media_type: of its format.
         data: all its bytes.
+        timing: when each of its words is spoken, as JSON; None if nobody has asked for it.
         end_s: the time at which it is dropped, by the store's clock.
     """
 
     media_type: str
     data: bytes | mmap.mmap
+    timing: bytes | None
     end_s: float
+
+    @property
+    def size(self) -> int:
+        """The bytes that it takes."""
+        return len(self.data) + len(self.timing or b"")
 
 
 class ResultStore:
@@ -84,26 +91,34 @@ class ResultStore:
             self._drop_expired()
 
     def reserve(self, size: int) -> bool:
-        """Make place for `size` bytes. Returns whether there is enough."""
+        """Make place for `size` bytes. Returns whether there is enough; no result goes if there cannot be."""
         with self._lock:
             self._drop_expired()
-            while self._results and self.held_bytes + size > self._most_bytes:
+            written = self.held_bytes - sum(result.size for result in self._results.values())
+            if written + size > self._most_bytes:
+                return False
+            while self.held_bytes + size > self._most_bytes:
                 self._drop_oldest()
-            fits = self.held_bytes + size <= self._most_bytes
-            self.held_bytes += size if fits else 0
-            return fits
+            self.held_bytes += size
+            return True
 
     def release(self, size: int) -> None:
         """Give back place that was reserved."""
         with self._lock:
             self.held_bytes -= size
 
-    def keep(self, id: str, media_type: str, data: bytes | mmap.mmap) -> None:  # noqa: A002 - the result's
+    def keep(
+        self,
+        id: str,  # noqa: A002 - the result's
+        media_type: str,
+        data: bytes | mmap.mmap,
+        timing: bytes | None = None,
+    ) -> None:
         """Keep `data`, for which there is place."""
         with self._lock:
             while len(self._results) >= _MOST_RESULTS:
                 self._drop_oldest()
-            self._results[id] = Result(media_type, data, self._clock() + self._life_s)
+            self._results[id] = Result(media_type, data, timing, self._clock() + self._life_s)
 
     def _drop_expired(self) -> None:
         now = self._clock()
@@ -111,7 +126,7 @@ class ResultStore:
             self._drop_oldest()
 
     def _drop_oldest(self) -> None:
-        self.held_bytes -= len(self._results.pop(next(iter(self._results))).data)
+        self.held_bytes -= self._results.pop(next(iter(self._results))).size
 
 
 class Draft:
@@ -129,14 +144,12 @@ class Draft:
         self.id = secrets.token_urlsafe(_ID_BYTES)
         self._store, self._media_type = store, media_type
         self._file: IO[bytes] | None = None
-        self._size, self._dropped = 0, False
+        self._size, self._reserved, self._dropped = 0, 0, False
+        self._timing: bytes | None = None
 
     def write(self, data: bytes) -> None:
         """Append `data`; ignored once the result does not fit."""
-        if self._dropped or not data:
-            return
-        if not self._store.reserve(len(data)):
-            self._drop()
+        if not data or not self._reserve(len(data)):
             return
         self._size += len(data)
         try:
@@ -144,6 +157,29 @@ class Draft:
             self._file.write(data)
         except OSError as error:
             self._fail(error)
+
+    def replace_start(self, data: bytes) -> None:
+        """Write `data` over the first bytes, of which there are as many."""
+        if not data or self._dropped or self._file is None:
+            return
+        try:
+            self._file.seek(0)
+            self._file.write(data)
+        except OSError as error:
+            self._fail(error)
+
+    def add_timing(self, timing: bytes) -> None:
+        """Keep when each word is spoken, as JSON, with the audio."""
+        if self._reserve(len(timing)):
+            self._timing = timing
+
+    def _reserve(self, size: int) -> bool:
+        """Make place in the store, or drop the result if there is none. Returns whether there is."""
+        if not self._dropped and self._store.reserve(size):
+            self._reserved += size
+        else:
+            self._drop()
+        return not self._dropped
 
     def __enter__(self) -> Self:
         return self
@@ -160,7 +196,7 @@ class Draft:
         except (OSError, ValueError) as fault:
             self._fail(fault)
         else:
-            self._store.keep(self.id, self._media_type, data)
+            self._store.keep(self.id, self._media_type, data, self._timing)
 
     def _map(self) -> bytes | mmap.mmap:
         """Map what was written, so that its pages are those of the file."""
@@ -178,7 +214,7 @@ class Draft:
     def _drop(self) -> None:
         if not self._dropped:
             self._dropped = True
-            self._store.release(self._size)
+            self._store.release(self._reserved)
         if self._file is not None:
             with contextlib.suppress(OSError):  # what could not be written before cannot be written now
                 self._file.close()

@@ -93,6 +93,11 @@ class Request:
         for observer in observers:
             observer.began()
 
+    @property
+    def deadline(self) -> float:
+        """The time at which it ends at the latest, by the clock of the loop [s]."""
+        return self._deadline
+
     async def __aiter__(self) -> AsyncIterator[Event]:
         """Give the events.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runner.errors import RunError
+from runner.errors import EditError
 from stages.symbols import describe_unknown, normalise
 
 if TYPE_CHECKING:
@@ -56,11 +56,11 @@ def check_edit(word: WordRow, phonemes: str, vocab: Mapping[str, int], alphabet:
     """Refuse phonemes that the model does not know.
 
     Raises:
-        RunError: there are such, or no phonemes at all; it names the column of the word.
+        EditError: there are such, or no phonemes at all; it names the column of the word.
     """
     place = f"column {word.start + 1}: "
     if not phonemes.strip():
-        raise RunError(f"{place}no phonemes for this word, expected one at least; leave the word out of the text")
+        raise EditError(f"{place}no phonemes for this word, expected one at least; leave the word out of the text")
     unknown = [symbol for symbol in normalise(phonemes, vocab, alphabet) if symbol.text not in vocab]
     if unknown:
-        raise RunError(f"{place}the phonemes '{phonemes}' for this word: {describe_unknown(unknown[0], vocab)}")
+        raise EditError(f"{place}the phonemes '{phonemes}' for this word: {describe_unknown(unknown[0], vocab)}")

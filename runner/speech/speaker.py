@@ -14,7 +14,7 @@ import numpy as np
 from runner.batch.row_runner import name_row
 from runner.engine.options import RunOptions
 from runner.engine.pipeline import Result
-from runner.errors import LineError, RunError
+from runner.errors import EditError, RunError
 from runner.graph.types import Graph, Ref
 from runner.speech import timestamps
 from runner.speech.curves import Curve, cut_curves, find_curves
@@ -154,11 +154,11 @@ class Speaker(LineRunner[Part]):
         """
         with name_row(row):
             pieces = self._begin_pieces(row, edits, phonemes=phonemes)
-        speech = Speech(self, row, pieces)
-        known = len(speech.words) if edits else 0
-        absent = [edit.word for edit in edits if not 0 <= edit.word < known]
-        if absent:
-            raise LineError(row.origin, f"an edit of word {absent[0]}, but the row has {known} words, from 0", row.id)
+            speech = Speech(self, row, pieces)
+            known = len(speech.words) if edits else 0
+            absent = [edit.word for edit in edits if not 0 <= edit.word < known]
+            if absent:
+                raise EditError(f"an edit of word {absent[0]}, but the row has {known} words, from 0")
         return speech
 
     def _begin_pieces(self, row: Row, edits: Sequence[Edit], *, phonemes: bool) -> list[Piece]:

@@ -64,6 +64,9 @@ class AacEncoder:
             return b""
         return (self._encode(self._rest) if self._rest.size else b"") + self._drain(None)
 
+    def correct(self) -> bytes:
+        return b""
+
     def _encode(self, audio: Array) -> bytes:
         frame = self._make_frame(audio.reshape(1, -1), format="fltp", layout="mono")
         frame.sample_rate = self._rate_hz

@@ -55,6 +55,13 @@ class Encoder(Protocol):
         """
         ...
 
+    def correct(self) -> bytes:
+        """The first bytes as they would be if the number of samples had been known; none if they are right.
+
+        They are for a file that is kept: what was sent cannot be changed.
+        """
+        ...
+
 
 class SampleCount:
     """Counts an encoder's samples, and holds them to the number that its header has promised.

@@ -48,6 +48,9 @@ class Mp3Encoder:
         self._count.end()
         return self._without_tag(self._stream.close())
 
+    def correct(self) -> bytes:
+        return b""
+
     def _without_tag(self, data: bytes) -> bytes:
         cut = min(self._unsent, len(data))
         self._unsent -= cut

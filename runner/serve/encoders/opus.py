@@ -70,6 +70,9 @@ class OpusEncoder:
         self._pages[-1] = put_position(self._pages[-1], end)
         return self._take(b"")
 
+    def correct(self) -> bytes:
+        return b""
+
     def _make_padding(self) -> Array:
         """Make the silence that fills the last packet; the position of the last page cuts it off again.
 

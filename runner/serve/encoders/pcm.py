@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 _UNKNOWN = 2**32 - 1
 _SAMPLE_BYTES = 2
+_BEHIND_SIZE = _HEADER.size - 8  # what the first size of a header counts beside the samples
+_MOST_BYTES = _UNKNOWN - 1 - _BEHIND_SIZE  # of samples
 
 
 class PcmEncoder:
@@ -37,6 +39,9 @@ class PcmEncoder:
         self._count.end()
         return b""
 
+    def correct(self) -> bytes:
+        return b""
+
 
 class WavEncoder(PcmEncoder):
     """A WAV file of 16 bits: the samples after a header of 44 bytes. An `Encoder`."""
@@ -54,18 +59,21 @@ class WavEncoder(PcmEncoder):
             SizeError: a WAV file cannot hold so many.
         """
         super().__init__(rate_hz, samples)
-        self._header = _make_header(rate_hz, self.length)
+        self._rate_hz, self._header = rate_hz, _make_header(rate_hz, self.length)
         if self.length is not None:
             self.length += len(self._header)
 
     def begin(self) -> bytes:
         return self._header
 
+    def correct(self) -> bytes:
+        size = _SAMPLE_BYTES * self._count.samples
+        return b"" if self.length is not None or size > _MOST_BYTES else _make_header(self._rate_hz, size)
+
 
 def _make_header(rate_hz: int, data_bytes: int | None) -> bytes:
-    behind_size = _HEADER.size - 8  # what the first size counts beside the samples
-    if data_bytes is not None and data_bytes > _UNKNOWN - 1 - behind_size:
+    if data_bytes is not None and data_bytes > _MOST_BYTES:
         raise SizeError(f"wav: holds at most 4 GB, and this is {data_bytes} bytes; ask for flac or mp3")
-    riff, data = (_UNKNOWN, _UNKNOWN) if data_bytes is None else (behind_size + data_bytes, data_bytes)
+    riff, data = (_UNKNOWN, _UNKNOWN) if data_bytes is None else (_BEHIND_SIZE + data_bytes, data_bytes)
     mono = (16, 1, 1, rate_hz, _SAMPLE_BYTES * rate_hz, _SAMPLE_BYTES, 8 * _SAMPLE_BYTES)  # of PCM, one channel
     return _HEADER.pack(b"RIFF", riff, b"WAVE", b"fmt ", *mono, b"data", data)

@@ -19,6 +19,7 @@ from starlette.routing import Route
 from runner.errors import KokoroError
 from runner.serve.encoders.formats import FORMATS
 from runner.serve.http.access import Access
+from runner.serve.http.answering import Answering
 from runner.serve.http.bodies import BodyLimits
 from runner.serve.http.errors import HttpError, Refusals
 from runner.serve.http.journal import Journal
@@ -43,15 +44,15 @@ if TYPE_CHECKING:
 def create_app(service: Service, settings: ServeSettings) -> Starlette:
     """Make the application; `state.log` of it is closed in the end."""
     metrics, log, refusals = Metrics(service), RequestLog(settings.log), Refusals.of(service)
-    results = ResultStore(settings.result_bytes, settings.result_s)
+    results, answering = ResultStore(settings.result_bytes, settings.result_s), Answering(service, refusals)
     page = make_page_routes() if settings.page else []
     routes = [
-        Route("/v1/audio/speech", SpeechEndpoint(service, settings, results, refusals), methods=["POST"]),
+        Route("/v1/audio/speech", SpeechEndpoint(service, settings, results, answering), methods=["POST"]),
         *make_result_routes(results),
         *make_list_routes(service, settings),
         *_make_description_routes(metrics, settings),
         *page,
-        *(make_live_routes(service, settings) if settings.page else []),
+        *(make_live_routes(service, settings, answering) if settings.page else []),
     ]
     app = Starlette(
         routes=routes,

@@ -68,3 +68,7 @@ class Encoding:
     async def end(self) -> bytes:
         """The bytes that were not finished before."""
         return self.take_header() + await asyncio.to_thread(self._encoder.end)
+
+    def correct(self) -> bytes:
+        """The first bytes of a file that is kept, if they are others than those that were sent; else none."""
+        return self._encoder.correct()

@@ -65,9 +65,9 @@ class LiveAnswer:
             early = b""
         await self._answer.end()
 
-    async def fail(self, refusal: HttpError) -> None:
+    async def break_off(self, error: HttpError) -> None:
         """Send an error, which is the last event."""
-        await self._answer.write(frame_event({"type": "error", "message": str(refusal), "status": refusal.status}))
+        await self._answer.write(frame_event({"type": "error", "message": str(error), "status": error.status}))
         await self._answer.end()
 
     def _frame(self, event: Event) -> bytes:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 from starlette.routing import Route
 
+from runner.serve.http.etags import has_tag
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -41,8 +43,7 @@ def _make_answer(path: Path) -> Callable[[Request], Awaitable[Response]]:
     }
 
     async def answer(request: Request) -> Response:
-        known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
-        if headers["ETag"] in known:
+        if has_tag(request, headers["ETag"]):
             return Response(status_code=304, headers=headers)
         return Response(content, headers=headers)
 

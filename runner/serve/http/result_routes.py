@@ -12,10 +12,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from runner.serve.http.errors import HttpError
+from runner.serve.http.etags import has_tag
 from runner.serve.http.ranges import RangeError, read_range
 from runner.serve.http.sending import Answer
 
 if TYPE_CHECKING:
+    import mmap
+
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
@@ -28,42 +31,55 @@ def make_result_routes(results: ResultStore) -> list[Route]:
     """Make the routes."""
 
     async def give_audio(request: Request) -> Response:
-        return _answer(request, request.path_params["id"], results)
+        result = _find(request, results)
+        return _answer(request, result.data, result.media_type, request.path_params["id"])
 
     async def give_timing(request: Request) -> Response:
-        return _answer(request, name_timing(request.path_params["id"]), results)
+        timing = _find(request, results).timing
+        if timing is None:
+            raise HttpError(404, "the times of this result's words were not asked for: `return_timing`", param="id")
+        return _answer(request, timing, "application/json", f"{request.path_params['id']}/timing")
 
     return [Route(f"{RESULTS}/{{id}}", give_audio), Route(f"{RESULTS}/{{id}}/timing", give_timing)]
 
 
-def name_timing(id: str) -> str:  # noqa: A002 - the result's
-    """Name the times of a result's words in the store; no path of a result is this name."""
-    return f"{id}/timing"
-
-
-def _answer(request: Request, id: str, results: ResultStore) -> Response:  # noqa: A002 - the result's
-    """Answer with a result, or what is asked for of it.
+def _find(request: Request, results: ResultStore) -> Result:
+    """Find the result that a path names.
 
     Raises:
-        HttpError: there is none, or no byte of the range.
+        HttpError: there is none.
     """
-    result = results.find(id)
+    result = results.find(request.path_params["id"])
     if result is None:
         message = "there is no such result, or not any more; one that is still being spoken comes at its end"
         raise HttpError(404, message, param="id")
-    tag = f'"{id}"'  # the bytes of an id never change
-    headers = {"Accept-Ranges": "bytes", "ETag": tag, "Cache-Control": "private, no-cache"}
-    if tag in _list_tags(request.headers.get("if-none-match", "")):
+    return result
+
+
+def _answer(request: Request, data: bytes | mmap.mmap, media_type: str, name: str) -> Response:
+    """Answer with data of a result, or what is asked for of it.
+
+    Args:
+        name: under which these bytes never change.
+
+    Raises:
+        HttpError: there is no byte of the range.
+    """
+    tag = f'"{name}"'
+    headers = {"Accept-Ranges": "bytes", "ETag": tag, "Cache-Control": "private, no-cache", "Content-Type": media_type}
+    if has_tag(request, tag):
         return Response(status_code=304, headers=headers)
-    asked = None if request.headers.get("if-range", tag) != tag else _find_range(request, result)
+    asked = _find_range(request, tag, len(data))
     if asked is None:
-        return _Pieces(result, range(len(result.data)), 200, headers)
-    spelled = f"bytes {asked.start}-{asked.stop - 1}/{len(result.data)}"
-    return _Pieces(result, asked, 206, {**headers, "Content-Range": spelled})
+        return _Pieces(data, range(len(data)), 200, headers)
+    spelled = f"bytes {asked.start}-{asked.stop - 1}/{len(data)}"
+    return _Pieces(data, asked, 206, {**headers, "Content-Range": spelled})
 
 
-def _find_range(request: Request, result: Result) -> range | None:
-    size = len(result.data)
+def _find_range(request: Request, tag: str, size: int) -> range | None:
+    """Find the bytes that are asked for; None for all of them. No method but GET has ranges."""
+    if request.method != "GET" or request.headers.get("if-range", tag) != tag:
+        return None
     try:
         return read_range(request.headers.get("range", ""), size)
     except RangeError:
@@ -71,18 +87,12 @@ def _find_range(request: Request, result: Result) -> range | None:
         raise HttpError(416, f"the result has {size} bytes, and none of this range", headers=headers) from None
 
 
-def _list_tags(header: str) -> list[str]:
-    return [tag.strip().removeprefix("W/") for tag in header.split(",")]
-
-
 class _Pieces(Response):
     """Bytes of a result, sent piece by piece and not copied."""
 
-    def __init__(self, result: Result, asked: range, status: int, headers: dict[str, str]) -> None:
-        super().__init__(
-            status_code=status, headers={**headers, "Content-Length": str(len(asked))}, media_type=result.media_type
-        )
-        self._data = memoryview(result.data)[asked.start : asked.stop]
+    def __init__(self, data: bytes | mmap.mmap, asked: range, status: int, headers: dict[str, str]) -> None:
+        super().__init__(status_code=status, headers={**headers, "Content-Length": str(len(asked))})
+        self._data = memoryview(data)[asked.start : asked.stop]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - of ASGI
         answer = Answer(send)

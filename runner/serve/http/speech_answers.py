@@ -1,6 +1,6 @@
 """Answers with speech as it is made: its audio, or server-sent events.
 
-    Measured(n) --> Content-Length, header of the file     wav and pcm, whose bytes follow from their samples
+    Measured(n) --> Content-Length, header of the file     mp3, wav and pcm, whose bytes follow from their samples
     Spoken      --> bytes                                  | data: {"type": "speech.audio.delta", "audio": "UklGR..."}
     Ended       --> bytes that were kept back              | data: {"type": "speech.audio.done", "usage": {...}}
 
@@ -33,11 +33,7 @@ _FRAMES_PER_S = 40  # by which audio is counted as tokens
 
 
 class SpeechAnswer:
-    """The audio itself.
-
-    Attributes:
-        words: with times [s], as far as they are spoken, if they were asked for.
-    """
+    """The audio itself; a `SpokenAnswer`."""
 
     def __init__(
         self,
@@ -62,7 +58,7 @@ class SpeechAnswer:
         self._headers, self._timed, self._streams = dict(headers), timed, streams
         self._encoding: Encoding | None = None
         self._symbols, self._size, self._last = 0, 0, bytearray()
-        self.words: list[dict[str, Any]] = []
+        self._words: list[dict[str, Any]] = []  # with times [s], as far as they are spoken, if they were asked for
 
     @property
     def audio_s(self) -> float:
@@ -81,12 +77,21 @@ class SpeechAnswer:
         self._encoding = await Encoding.begin(self._format, self._rate_hz, samples)
         return self._encoding
 
-    async def send(self, request: SpeechRequest) -> None:
-        """Send what a request speaks, but for the last bytes."""
-        async for event in request:
-            await self._take(event)
+    @property
+    def is_begun(self) -> bool:
+        """Whether the status has been sent."""
+        return self._answer.is_begun
 
-    async def end(self) -> None:
+    async def send(self, request: SpeechRequest) -> None:
+        """Send what a request speaks. The whole can be had again when the last bytes are sent."""
+        with self._draft:
+            async for event in request:
+                await self._take(event)
+            if self._timed:
+                self._draft.add_timing(json.dumps({"words": self._words}, ensure_ascii=False).encode())
+        await self._end()
+
+    async def _end(self) -> None:
         """Send the last bytes, and that these were the last."""
         await self._begin_answer()
         await self._send_audio(self._last)
@@ -112,6 +117,7 @@ class SpeechAnswer:
             case Ended():
                 encoding = self._encoding or await self.begin()
                 await self._write(await encoding.end(), is_last=True)
+                self._draft.replace_start(encoding.correct())
 
     async def _write(self, data: bytes, *, is_last: bool = False) -> None:
         """Send bytes of audio, unless they are the last; an encoder may have none yet."""
@@ -152,14 +158,14 @@ class SpeechAnswer:
             for word in event.words
             if word.text
         ]
-        self.words += words
+        self._words += words
         return words
 
 
 class EventAnswer(SpeechAnswer):
     """Server-sent events, each with a piece of the audio."""
 
-    async def end(self) -> None:
+    async def _end(self) -> None:
         await self._begin_answer()
         await self._send_audio(self._last)
         spoken = round(self.audio_s * _FRAMES_PER_S)

@@ -144,6 +144,45 @@ def test_drafts_count_before_they_are_whole(store: ResultStore) -> None:
     assert store.find(second.id) is None
 
 
+def test_result_that_cannot_fit_drives_no_other_out(store: ResultStore) -> None:
+    kept = store.add("audio/wav", bytes(10))
+    with store.open("audio/wav") as draft:
+        draft.write(bytes(90))
+        draft.write(bytes(11))
+    assert store.find(draft.id) is None
+    assert store.find(kept) is not None
+    assert store.held_bytes == 10
+
+
+def test_start_of_a_draft_is_replaced(store: ResultStore) -> None:
+    with store.open("audio/wav") as draft:
+        draft.replace_start(b"zz")  # of nothing
+        draft.write(b"abcd")
+        draft.write(b"ef")
+        draft.replace_start(b"AB")
+    assert spell(store.find(draft.id))[1] == b"ABcdef"
+    assert store.held_bytes == 6
+
+
+def test_times_of_words_are_no_result_of_their_own(store: ResultStore) -> None:
+    ids = []
+    for _ in range(2):
+        with store.open("audio/wav") as draft:
+            draft.write(bytes(30))
+            draft.add_timing(bytes(10))
+        ids.append(draft.id)
+    assert store.held_bytes == 80
+    found = store.find(ids[0])
+    assert found is not None
+    assert (len(found.data), found.timing) == (30, bytes(10))
+    with store.open("audio/wav") as large:
+        large.write(bytes(30))
+        large.add_timing(bytes(71))  # the two do not fit: neither is kept
+    assert store.find(large.id) is None
+    store.add("audio/wav", bytes(100))
+    assert store.held_bytes == 100
+
+
 def test_store_of_no_bytes_keeps_nothing(clock: Clock) -> None:
     store = ResultStore(most_bytes=0, life_s=60, clock=clock)
     assert store.find(store.add("audio/wav", b"x")) is None

@@ -184,6 +184,20 @@ def test_answer_that_the_end_of_the_server_cuts_off_is_broken(serve: Serve) -> N
         assert waits.recv(4096).startswith(b"HTTP/1.1 503 ")
 
 
+def test_client_that_reads_slowly_has_no_longer_than_the_time_of_a_request(serve: Serve) -> None:
+    with serve(request_s=2.0, queue=1) as server, socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        address = httpx.URL(server.url)
+        client.connect((address.host, address.port))
+        client.sendall(spell_request(input=LONG, response_format="pcm"))
+        start = time.monotonic()
+        while server.service.count or time.monotonic() < start + 1:
+            assert time.monotonic() < start + 15
+            client.recv(256)
+            time.sleep(0.05)
+        assert [line["outcome"] for line in read_log(server, 1)] == ["late"]
+
+
 def test_queue_is_bounded_and_free_again_after_a_request(serve: Serve) -> None:
     with serve(queue=1) as server, connect(server.url) as client:
         client.sendall(spell_request(input=LONG, response_format="mp3"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -156,17 +157,23 @@ def test_phonemes_are_told_and_nothing_is_spoken(server: Server) -> None:
         ({"input": ""}, "input: there is nothing to speak", "input"),
         ({"input": "Hi.", "speed": 9.0}, "speed: input should be less than or equal to 4", "speed"),
         ({"input": "Hi.", "voice": "../low"}, "no voice '../low'", "voice"),
-        ({"input": "Hi.", "edits": [edit(7, "hˈI")]}, "an edit of word 7, but the row has 1 words, from 0", "input"),
-        ({"input": "Hi.", "edits": [edit(0, "ж")]}, "column 1: the phonemes 'ж' for this word: unknown", "input"),
+        ({"input": "Hi.", "edits": [edit(7, "hˈI")]}, "an edit of word 7, but the row has 1 words, from 0", "edits"),
+        ({"input": "Hi.", "edits": [edit(0, "ж")]}, "column 1: the phonemes 'ж' for this word: unknown", "edits"),
         ({"input": "Hi.", "edits": [edit(-1, "hˈI")]}, "edits: input should be greater than or equal to 0", "edits"),
+        ({"input": "Hi.", "edits": [edit(0, " ")]}, "column 1: no phonemes for this word", "edits"),
+        ({"input": "Hi.", "lang": "xx"}, "no language 'xx'", "lang"),
+        ({"input": "Привет.", "lang": "en-gb"}, "П", "input"),
         ({"phonemes": "hˈI", "edits": [edit(0, "hˈO")]}, "edits: are of words of a text, found phonemes", "edits"),
         ({"input": "Hi.", "graph": "x"}, "graph: there is no such field", "graph"),
     ],
 )
+@pytest.mark.parametrize("path", ["/api/speak", "/api/phonemize"])
 def test_what_cannot_be_spoken_is_refused(
-    server: Server, body: dict[str, Any], message: str, param: str | None
+    server: Server, path: str, body: dict[str, Any], message: str, param: str | None
 ) -> None:
-    answer = post(server, "/api/speak", **body)
+    if path == "/api/phonemize" and "phonemes" in body:
+        pytest.skip("it takes none")
+    answer = post(server, path, **body)
     assert answer.status_code == 400
     error = answer.json()["error"]
     assert message in error["message"]
@@ -188,6 +195,25 @@ def test_a_client_that_goes_away_ends_its_work(server: Server) -> None:
         next(answer.iter_bytes())
     wait_until(lambda: server.service.count == 0)
     wait_until(lambda: read_outcomes(server)[-1] == "gone")
+
+
+class SlowReading(Observer):
+    """Lets each paragraph be read slowly."""
+
+    def stage_started(self, run: RunState, spec: StageSpec, *, concurrent: bool) -> None:  # noqa: ARG002
+        time.sleep(0.3 if spec.name == "g2p" else 0)
+
+
+def test_a_reading_ends_when_its_client_goes_away(serve: Serve) -> None:
+    text = "\n\n".join(f"Nobody has read line {number} before." for number in range(60))
+    with serve(page=True) as server:
+        server.service.pipeline.observers.append(SlowReading())
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(server.url + "/api/phonemize", json={"model": "kokoro", "input": text}, timeout=0.5)
+        wait_until(lambda: server.service.count == 0, 5)
+        wait_until(lambda: server.log.exists() and server.log.read_text() != "")
+        line = json.loads(server.log.read_text())
+        assert (line["status"], line["outcome"], line["characters"]) == (499, "gone", len(text))
 
 
 def read_outcomes(server: Server) -> list[str]:

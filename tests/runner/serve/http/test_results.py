@@ -60,6 +60,29 @@ def test_range_is_a_part_of_the_same_bytes(
     assert got.headers["content-range"] == f"bytes {first}-{last}/{len(whole)}"
 
 
+def test_head_has_no_range(server: Server, kept: tuple[str, bytes]) -> None:
+    path, whole = kept
+    for asked in ("bytes=0-9", f"bytes={len(whole)}-"):
+        got = httpx.head(server.url + path, headers={**server.headers, "Range": asked})
+        assert (got.status_code, got.headers["content-length"]) == (200, str(len(whole)))
+        assert "content-range" not in got.headers
+
+
+def test_times_of_words_are_kept_with_the_audio(server: Server) -> None:
+    path = server.ask(input=TEXT, return_timing=True).headers["x-result"]
+    got = server.get(f"{path}/timing")
+    assert (got.status_code, got.headers["content-type"]) == (200, "application/json")
+    assert [word["word"] for word in got.json()["words"]] == TEXT.translate({46: "", 63: ""}).split()
+    assert server.get(f"{path}/timing", Range="bytes=0-8").content == b'{"words":'
+    without = server.ask(input=TEXT).headers["x-result"]
+    assert server.get(f"{without}/timing").json()["error"]["message"].endswith("`return_timing`")
+
+
+def test_answer_without_words_has_no_times_of_words(server: Server) -> None:
+    path = server.ask(input="(“”).", return_timing=True).headers["x-result"]
+    assert server.get(f"{path}/timing").json() == {"words": []}
+
+
 def test_range_without_a_byte_is_refused(server: Server, kept: tuple[str, bytes]) -> None:
     path, whole = kept
     got = server.get(path, Range=f"bytes={len(whole)}-")
@@ -77,6 +100,7 @@ def test_tag_decides_whether_a_range_goes_on_and_whether_anything_is_sent(
     assert server.get(path, **{**goes_on, "If-Range": '"another"'}).content == whole
     assert server.get(path, **{"If-None-Match": f'"another", W/{tag}'}).status_code == 304
     assert server.get(path, **{"If-None-Match": '"another"'}).status_code == 200
+    assert server.get(path, **{"If-None-Match": "*"}).status_code == 304
 
 
 def test_results_need_the_key_and_their_id(server: Server, kept: tuple[str, bytes]) -> None:

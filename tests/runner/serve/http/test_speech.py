@@ -108,6 +108,11 @@ def test_length_is_unknown_when_there_is_no_time_to_find_it(serve: Serve) -> Non
         assert "content-length" not in got.headers
         assert (np.frombuffer(got.content[44:], "<i2") == speak(server, TEXT)).all()
         assert got.content[40:44] == b"\xff" * 4
+        kept = server.get(got.headers["x-result"]).content
+        assert kept[44:] == got.content[44:]
+        with wave.open(BytesIO(kept)) as file:
+            assert file.getnframes() == (len(got.content) - 44) // 2
+        assert int.from_bytes(kept[4:8], "little") == len(kept) - 8
 
 
 @pytest.mark.parametrize("format_", list(FORMATS))
@@ -137,7 +142,8 @@ def find_correlation(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64
 
 def test_mp3_is_the_default(server: Server) -> None:
     got = server.ask(input=SHORT)
-    assert (got.headers["content-type"], got.headers["x-audio-length"]) == ("audio/mpeg", "unknown")
+    assert (got.headers["content-type"], got.headers["x-audio-length"]) == ("audio/mpeg", "exact")
+    assert got.headers["content-length"] == str(len(got.content))
     assert got.content == server.ask(input=SHORT, response_format="mp3", stream_format="audio").content
 
 
