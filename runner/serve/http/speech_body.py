@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 AudioFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
 AUDIO_FORMATS: tuple[str, ...] = get_args(AudioFormat)
-_WITH_LENGTH = ("wav", "pcm", "flac")  # the length of the whole is in their header, or is that of their bytes
+_WITH_LENGTH = ("mp3", "wav", "pcm", "flac")  # the length of the whole is in their header, or is that of their bytes
 _SEEDS = 1 << 63
 _MOST_EDITS, _LONGEST_EDIT = 4096, 200  # of a request; symbols of one
 _OF_GRAPH = ("speed", "lang", "seed")  # fields that are parameters of the graph

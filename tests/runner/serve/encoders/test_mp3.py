@@ -49,6 +49,14 @@ def test_tag_says_what_lame_says_of_the_finished_file(rate_hz: int) -> None:
         assert len(ours) == len(lames) == make_encoder("mp3", rate_hz, samples).length
 
 
+def test_length_is_true_for_every_number_of_samples() -> None:
+    chance = np.random.default_rng(20)
+    for samples in [*range(1_300), *chance.integers(1_300, 300_000, 60).tolist()]:
+        encoder = make_encoder("mp3", RATE_HZ, samples)
+        audio = chance.uniform(-1, 1, samples).astype(np.float32) * np.float32(chance.choice([0, 0.1, 1]))
+        assert len(encode(encoder, [audio])) == encoder.length
+
+
 def test_crc_of_the_tag_is_made_as_lame_makes_it() -> None:
     lames = encode_with_lame(make_audio(5_000), RATE_HZ)
     end = lames.index(b"Info") + CRC_AT
