@@ -136,6 +136,54 @@ def test_key_that_no_header_can_have_is_refused_and_not_shown(
     assert not key.strip() or key not in told
 
 
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--voice-alias=bright=hihg", "--voice-alias bright=hihg: no voice 'hihg'; did you mean 'high'?"),
+        ("--voice-alias=low=high", "--voice-alias low=high: the model has a voice 'low'; choose another name"),
+        ("--voice-alias=bright", "--voice-alias bright: expected NAME=VOICE, such as nova=af_bella"),
+        ("--voice-alias= =low", "expected NAME=VOICE"),
+        ("--drain=inf", "inf is no number of seconds"),
+        ("--drain=nan", "nan is no number of seconds"),
+        ("--timeout=inf", "inf is no number of seconds"),
+        ("--timeout=nan", "nan is no number of seconds"),
+        ("--timeout=0.5", "0.5 is not in the range"),
+        ("--max-audio=inf", "inf is no number of seconds"),
+    ],
+)
+def test_option_that_means_nothing_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    build_dir: Path,
+    tmp_path: Path,
+    option: str,
+    said: str,
+) -> None:
+    places = ("--build-dir", build_dir, "--cache-dir", tmp_path)
+    status, _, told = run_command(monkeypatch, capsys, "serve", "--port", "0", *places, option)
+    assert status == 2
+    assert said in " ".join(told.split())
+
+
+def test_other_name_of_a_voice_is_listed_and_speaks(build_dir: Path) -> None:
+    with start_server(build_dir, None, "--voice-alias", "nova=high", "--voice-alias", " bright = high") as served:
+        voices = httpx.get(f"{served.url}/v1/audio/voices").json()["voices"]
+        assert {voice["id"]: voice["name"] for voice in voices}.items() >= {
+            ("nova", "nova (high)"),
+            ("bright", "bright (high)"),
+            ("alloy", "alloy (default)"),
+        }
+        spoken = {
+            name: httpx.post(
+                f"{served.url}/v1/audio/speech",
+                json={"model": "kokoro", "input": TEXTS[1], "voice": name, "response_format": "pcm"},
+                timeout=60,
+            ).content
+            for name in ("high", "nova", "bright", "low")
+        }
+    assert spoken["nova"] == spoken["bright"] == spoken["high"] != spoken["low"]
+
+
 def test_key_is_neither_shown_nor_among_the_words_of_the_process(build_dir: Path, tmp_path: Path) -> None:
     key, file = "f3b1c0ffee5ca1ab1e0f00d5", tmp_path / "key"
     file.write_text(f"{key}\n", encoding="utf-8")

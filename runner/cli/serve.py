@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import os
 import sys
 import threading
@@ -14,9 +15,11 @@ import click
 
 from runner.cli import options
 from runner.cli.command import Command
-from runner.errors import RunError
+from runner.errors import RunError, suggest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from runner.cache.cache import Cache
     from runner.graph.types import Graph
     from runner.serve.service import Service
@@ -25,6 +28,18 @@ if TYPE_CHECKING:
 KEY_VARIABLE = "KOKORO_RUN_API_KEY"
 _SHORTEST_KEY = 16  # characters; fewer can be guessed
 _PACKAGES = ("prometheus_client", "starlette", "uvicorn")
+
+
+class _Seconds(click.FloatRange):
+    """A time, which ends."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds: float = super().convert(value, param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"{value} is no number of seconds", param, ctx)
+        return seconds
 
 
 @click.command(cls=Command)
@@ -40,6 +55,13 @@ _PACKAGES = ("prometheus_client", "starlette", "uvicorn")
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
     help=f"File of the key that requests must have.  [default: ${KEY_VARIABLE}, else none]",
+)
+@click.option(
+    "--voice-alias",
+    "aliases",
+    multiple=True,
+    metavar="NAME=VOICE",
+    help="Another name for a voice; repeatable.",
 )
 @click.option("--cors", "origins", multiple=True, metavar="ORIGIN", help="Web page that may call; repeatable.")
 @click.option(
@@ -58,16 +80,12 @@ _PACKAGES = ("prometheus_client", "starlette", "uvicorn")
     show_default=True,
     help="Characters of a request's text.",
 )
-@click.option(
-    "--max-audio", "audio_s", type=click.FloatRange(1), default=3600, show_default=True, help="Of a request [s]."
-)
-@click.option(
-    "--timeout", "request_s", type=click.FloatRange(1), default=600, show_default=True, help="Of a request [s]."
-)
+@click.option("--max-audio", "audio_s", type=_Seconds(1), default=3600, show_default=True, help="Of a request [s].")
+@click.option("--timeout", "request_s", type=_Seconds(1), default=600, show_default=True, help="Of a request [s].")
 @click.option(
     "--drain",
     "drain_s",
-    type=click.FloatRange(0),
+    type=_Seconds(0),
     default=30,
     show_default=True,
     help="Time that requests under way may take to end after SIGTERM [s].",
@@ -129,7 +147,7 @@ def _make_settings(given: dict[str, Any]) -> ServeSettings:
     Raises:
         RunError: the address is public, and there is no key, or Wyoming has none; or the key cannot be read.
     """
-    from runner.serve.settings import ServeSettings
+    from runner.serve.settings import VOICE_ALIASES, ServeSettings
 
     key = read_key(given["key_file"])
     if not key and not given["insecure"] and not is_loopback(given["host"]):
@@ -155,8 +173,27 @@ def _make_settings(given: dict[str, Any]) -> ServeSettings:
         "wyoming_port",
     )
     return ServeSettings(
-        key=key, page=not given["no_page"], logs_text=given["logs_text"], **{name: given[name] for name in names}
+        key=key,
+        page=not given["no_page"],
+        logs_text=given["logs_text"],
+        aliases={**VOICE_ALIASES, **read_aliases(given["aliases"])},
+        **{name: given[name] for name in names},
     )
+
+
+def read_aliases(given: Sequence[str]) -> dict[str, tuple[str]]:
+    """Read other names of voices, each spelled NAME=VOICE.
+
+    Raises:
+        RunError: one is spelled otherwise.
+    """
+    found: dict[str, tuple[str]] = {}
+    for each in given:
+        name, _, voice = (part.strip() for part in each.partition("="))
+        if not name or not voice or set(name) & set("+*(),"):
+            raise RunError(f"--voice-alias {each}: expected NAME=VOICE, such as nova=af_bella")
+        found[name] = (voice,)
+    return found
 
 
 def read_key(file: Path | None) -> str:
@@ -216,6 +253,11 @@ def _make_service(
     process.use_heap()
     threads = given["threads"] or available_threads()
     voices = NamedVoices(checked, settings.aliases)
+    for name, (voice, *_) in read_aliases(given["aliases"]).items():
+        if name in voices.names:
+            raise RunError(f"--voice-alias {name}={voice}: the model has a voice '{name}'; choose another name")
+        if voice not in voices.names:
+            raise RunError(f"--voice-alias {name}={voice}: no voice '{voice}'{suggest(voice, voices.names)}")
     workers = given["workers"] or 1
     pipeline = Pipeline(checked, build_dir, threads, cache=cache, resolvers={VOICE: voices.resolve}, workers=workers)
     check_lexicon(checked, pipeline.config, shared)

@@ -44,6 +44,7 @@ class NamedVoices:
             for alias, preferred in aliases.items()
             if alias not in self.names
         }
+        self._own = (model and model.voice) or ""
         self._resolve = functools.lru_cache(_KEPT)(make_voice_resolver(graph))
 
     def resolve(self, given: Any) -> Array:
@@ -60,7 +61,7 @@ class NamedVoices:
         if hasattr(given, "dtype"):
             pack: Array = given
             return pack
-        spec = str(given)
+        spec = str(given).strip()
         if len(spec) > _LONGEST:
             raise WeightsError(f"the voice has {len(spec)} characters, expected at most {_LONGEST}")
         if spec in self.aliases:
@@ -75,4 +76,17 @@ class NamedVoices:
         parts = parse_spec(spec)
         if len(parts) == 1 or all(part.voice in self.names for part in parts):
             return spec
-        return "+".join(f"{self.aliases.get(part.voice) or part.voice}*{part.weight}" for part in parts)
+        return "+".join(f"{self._find_name(part.voice)}*{part.weight}" for part in parts)
+
+    def _find_name(self, voice: str) -> str:
+        """Find the model's name of a voice.
+
+        Raises:
+            WeightsError: it stands for the model's own, which is none of `names`.
+        """
+        name = self.aliases.get(voice, voice) or self._own
+        if name not in self.names:
+            raise WeightsError(
+                f"'{voice}' is the model's own voice here, which is in no mix; name others of its voices"
+            )
+        return name
