@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from runner.serve.utterance import Utterance
 
 _LAST_S = 1.0  # for what is spoken when the time is up, and to say so
-_LANG = "lang"
+_EDITS, _LANG = "edits", "lang"  # fields
 
 
 class SpokenAnswer(Protocol):
@@ -98,6 +98,8 @@ class Answering:
         match error:
             case WeightsError():
                 return self._refusals.convert(error, VOICE)
+            case EditError():
+                return self._refusals.convert(error, _EDITS)
             case LineError():
                 return self._refusals.convert(error, await self._find_field(error, body))
             case _:
@@ -106,7 +108,7 @@ class Answering:
     async def _find_field(self, error: LineError, body: SpeechBody) -> str:
         """Find the field because of which a line is not spoken."""
         if isinstance(error.__cause__, EditError):
-            return "edits"
+            return _EDITS
         if body.lang is not None and not await asyncio.to_thread(self._service.speaks, {_LANG: body.lang}):
             return _LANG
         return body.text_field

@@ -43,7 +43,7 @@ def make_live_routes(service: Service, settings: ServeSettings, answering: Answe
         if utterance.is_phonemes or not service.takes_text:
             raise HttpError(400, "input: expected text, found phonemes", param="input")
         reading = Reading()
-        only_read = dataclasses.replace(utterance, only_read=True)
+        only_read = dataclasses.replace(utterance, needs_length=False, only_read=True)
         await answering.answer(request.scope, request.receive, only_read, body, reading)
         return JSONResponse({"rows": reading.rows}, headers={"Cache-Control": "no-store"})
 

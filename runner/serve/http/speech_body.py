@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 AudioFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
 AUDIO_FORMATS: tuple[str, ...] = get_args(AudioFormat)
-_WITH_LENGTH = ("mp3", "wav", "pcm", "flac")  # the length of the whole is in their header, or is that of their bytes
+_WITH_SIZES = ("wav", "flac")  # the length of the whole is in their header
+_WITH_LENGTH = ("mp3", "pcm", *_WITH_SIZES)  # or follows from it, for Content-Length, which events have not
 _SEEDS = 1 << 63
 _MOST_EDITS, _LONGEST_EDIT = 4096, 200  # of a request; symbols of one
 _OF_GRAPH = ("speed", "lang", "seed")  # fields that are parameters of the graph
@@ -112,7 +113,7 @@ def make_utterance(body: SpeechBody, graph: Graph, settings: ServeSettings) -> U
         voice=named,
         params=_find_params(body, graph),
         edits={(edit.row, edit.word): edit.phonemes for edit in body.edits or ()},
-        needs_length=body.format in _WITH_LENGTH,
+        needs_length=body.format in (_WITH_SIZES if body.stream_format == "sse" else _WITH_LENGTH),
     )
 
 

@@ -231,7 +231,7 @@ def test_phonemes_of_single_words_are_replaced(server: Server) -> None:
     assert edited != ask(TEXT)
     assert edited == ask(TEXT.replace("there", "[there](/hˈɪɹ/)"))
     refused = server.ask(input=SHORT, edits=[{"row": 0, "word": 9, "phonemes": "a"}])
-    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "input")
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "edits")
 
 
 def test_instructions_are_said_to_have_no_effect(server: Server) -> None:
@@ -261,7 +261,7 @@ def test_instructions_are_said_to_have_no_effect(server: Server) -> None:
         ({"speed": 0.1}, 400, "speed", None, "speed: input should be greater than or equal to 0.25"),
         ({"speed": "fast"}, 400, "speed", None, "speed: input should be a valid number"),
         ({"seed": 1 << 63}, 400, "seed", None, "seed: input should be less than"),
-        ({"lang": "xx"}, 400, "input", None, "xx"),
+        ({"lang": "xx"}, 400, "lang", None, "xx"),
         ({"response_format": "ogg"}, 400, "response_format", None, "response_format: input should be 'mp3', "),
         ({"stream_format": "text"}, 400, "stream_format", None, "stream_format: input should be 'audio' or 'sse'"),
         ({"graph": "x.yaml"}, 400, "graph", "unknown_parameter", "graph: there is no such field"),
