@@ -184,6 +184,14 @@ def test_other_name_of_a_voice_is_listed_and_speaks(build_dir: Path) -> None:
     assert spoken["nova"] == spoken["bright"] == spoken["high"] != spoken["low"]
 
 
+def test_log_that_cannot_be_written_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    status, _, told = run_command(monkeypatch, capsys, "serve", "--log", tmp_path / "none" / "a.log")
+    assert status == 2
+    assert f"{tmp_path}/none/a.log: cannot be written: No such file or directory" in " ".join(told.split())
+
+
 def test_key_is_neither_shown_nor_among_the_words_of_the_process(build_dir: Path, tmp_path: Path) -> None:
     key, file = "f3b1c0ffee5ca1ab1e0f00d5", tmp_path / "key"
     file.write_text(f"{key}\n", encoding="utf-8")

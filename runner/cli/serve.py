@@ -94,6 +94,12 @@ class _Seconds(click.FloatRange):
 @click.option("--no-page", is_flag=True, help="Serve no page at /.")
 @click.option("--open", "opens", is_flag=True, help="Open the page in the browser.")
 @click.option("--insecure", is_flag=True, help="Listen at a public address although requests need no key.")
+@click.option(
+    "--log",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="File of the log of requests.  [default: standard error]",
+)
 @click.option("--log-text", "logs_text", is_flag=True, help="Write what is spoken into the log of requests.")
 @options.lexicon
 @options.cache_options
@@ -147,6 +153,7 @@ def _make_settings(given: dict[str, Any]) -> ServeSettings:
     Raises:
         RunError: the address is public, and there is no key, or Wyoming has none; or the key cannot be read.
     """
+    from runner.files.errors import writing
     from runner.serve.settings import VOICE_ALIASES, ServeSettings
 
     key = read_key(given["key_file"])
@@ -160,18 +167,11 @@ def _make_settings(given: dict[str, Any]) -> ServeSettings:
             f"--host {given['host']}: is public, and Wyoming has no key; say --insecure if a firewall, or a network of "
             "containers, keeps others from its port"
         )
-    names = (
-        "host",
-        "port",
-        "origins",
-        "hosts",
-        "longest_input",
-        "audio_s",
-        "queue",
-        "request_s",
-        "drain_s",
-        "wyoming_port",
-    )
+    if given["log"] is not None:
+        with writing(given["log"]):
+            given["log"].open("a").close()
+    limits = ("longest_input", "audio_s", "queue", "request_s", "drain_s")
+    names = ("host", "port", "origins", "hosts", *limits, "wyoming_port", "log")
     return ServeSettings(
         key=key,
         page=not given["no_page"],

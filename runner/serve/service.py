@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from runner.batch.row_runner import find_texts
 from runner.batch.rows import PARAGRAPHS, from_option
 from runner.engine.options import RunOptions
-from runner.errors import KokoroError, RunError
+from runner.errors import EditError, KokoroError, RunError
 from runner.graph.selection import Scope
 from runner.serve.events import Ended, Spoken
 from runner.serve.scheduler import Scheduler
@@ -132,6 +132,8 @@ class Request:
         self._speaking.cancel()
         if not self._closed:
             self._closed = True
+            if self._outcome == "cancelled" and asyncio.get_running_loop().time() > self._deadline:
+                self._outcome = "late"  # its listener was still busy with an event
             for observer in self._observers:
                 observer.ended(self._outcome, self._samples / self._rate_hz, time.perf_counter() - self._start)
 
@@ -206,7 +208,8 @@ class Service:
 
         Raises:
             BusyError: the queue is full, or the server is about to end.
-            RunError: there is nothing to speak, or an edit is of no paragraph of it.
+            RunError: there is nothing to speak.
+            EditError: an edit is of no paragraph of it.
             WeightsError: the voice is not there.
         """
         if self._ending or self.count >= self.settings.queue:
@@ -217,7 +220,7 @@ class Service:
         rows = _split(utterance.text) if as_phonemes else from_option(utterance.text, "input", PARAGRAPHS)
         for row, _ in utterance.edits:
             if not 0 <= row < len(rows):
-                raise RunError(f"an edit of paragraph {row}, but the text has {len(rows)}, from 0")
+                raise EditError(f"an edit of paragraph {row}, but the text has {len(rows)}, from 0")
         voice = self.voices.resolve(utterance.voice)
         speaking = Speaking(
             dataclasses.replace(utterance, is_phonemes=as_phonemes and self.takes_text),

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 def create_app(service: Service, settings: ServeSettings) -> Starlette:
     """Make the application; `state.log` of it is closed in the end."""
     metrics, log, refusals = Metrics(service), RequestLog(settings.log), Refusals.of(service)
+    metrics.watch_log(log)
     results, answering = ResultStore(settings.result_bytes, settings.result_s), Answering(service, refusals)
     page = make_page_routes() if settings.page else []
     routes = [

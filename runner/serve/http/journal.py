@@ -6,7 +6,6 @@ The log of an error has the frames that it came through, but not its message, wh
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import logging
 import secrets
 import time
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import MutableHeaders
 
 from runner.serve.http.errors import FAILED, HttpError, make_response
+from runner.serve.http.lists import HEALTH_PATHS
 from runner.serve.http.sending import GoneError
 
 if TYPE_CHECKING:
@@ -27,7 +27,14 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("kokoro_run.serve")
 _ENTRY = "kokoro_run.entry"
+_MOST = 1000  # requests at a time, whatever they are for: each has a connection and its memory
 _LONGEST_PATH = 200  # characters of a path that is no route, in the log
+_CROWDED = HttpError(
+    503,
+    f"{_MOST} requests are under way, which is the most; try again in 5 s",
+    code="overloaded",
+    headers={"Retry-After": "5"},
+)
 _POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; object-src 'none'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
@@ -85,6 +92,7 @@ class Journal:
             logs_text: whether the log has what is spoken.
         """
         self._app, self._log, self._metrics, self._logs_text = app, log, metrics, logs_text
+        self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and tell how it was answered."""
@@ -94,8 +102,12 @@ class Journal:
         entry, start = Entry(), time.perf_counter()
         scope[_ENTRY] = entry
         sending = _sending(send, entry)
+        self._under_way += 1
         try:
-            await self._app(scope, receive, sending)
+            if self._under_way > _MOST and scope["path"] not in HEALTH_PATHS:
+                await make_response(_CROWDED)(scope, receive, sending)
+            else:
+                await self._app(scope, receive, sending)
         except GoneError:
             entry.outcome = "gone"
         except asyncio.CancelledError:  # the time that the server had to end is up
@@ -109,15 +121,14 @@ class Journal:
             if entry.status is None:  # else the answer stays unfinished, and the connection is closed
                 await make_response(HttpError(500, FAILED))(scope, receive, sending)
         finally:
+            self._under_way -= 1
             self._tell(scope, entry, time.perf_counter() - start)
 
     def _tell(self, scope: Scope, entry: Entry, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", None)
         status = 499 if entry.status is None else entry.status  # as nginx says that a client went away
         self._metrics.count_answer(route or "other", scope["method"], status)
-        now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
         line = {
-            "time": now.replace("+00:00", "Z"),
             "id": entry.id,
             "method": scope["method"],
             "path": route or scope["path"][:_LONGEST_PATH],

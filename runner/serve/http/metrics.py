@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from runner.engine.run_state import RunState
     from runner.graph.types import StageSpec
+    from runner.serve.http.request_log import RequestLog
     from runner.serve.service import Service
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -46,6 +47,11 @@ class Metrics:
         limit.set(service.settings.queue)
         service.observers.append(self._observe_requests())
         service.pipeline.observers.append(self._observe_stages(caches=service.pipeline.stage_cache is not None))
+
+    def watch_log(self, log: RequestLog) -> None:
+        """Expose how many lines of the log of requests could not be written."""
+        lost = Gauge("kokoro_log_lines_lost", "Lines of the log that could not be written.", registry=self._registry)
+        lost.set_function(lambda: log.lost)
 
     def count_answer(self, route: str, method: str, status: int) -> None:
         """Count an answer.

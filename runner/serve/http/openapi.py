@@ -47,7 +47,10 @@ def describe(settings: ServeSettings, media_types: Mapping[str, str]) -> dict[st
             "/v1/audio/speech": {"post": _describe_speech(media_types)},
             "/v1/audio/results/{id}": {"get": _describe_result(media_types), "parameters": [_PATH_ID]},
             "/v1/audio/results/{id}/timing": {
-                "get": _get("When each word is spoken.", _TIMING, (404,)),
+                "get": {
+                    "summary": "When each word is spoken.",
+                    "responses": _describe_ranges({_JSON: {"schema": _TIMING}}),
+                },
                 "parameters": [_PATH_ID],
             },
             "/v1/audio/voices": {"get": _get("The voices.", _list_of("voices", "id", "name"))},
@@ -125,7 +128,6 @@ def _require(given: str) -> dict[str, Any]:
 
 
 def _describe_speech(media_types: Mapping[str, str]) -> dict[str, Any]:
-    audio = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _list_types(media_types)}
     spoken = {
         "description": "The audio, as it is made; or events.",
         "headers": {
@@ -133,7 +135,7 @@ def _describe_speech(media_types: Mapping[str, str]) -> dict[str, Any]:
             "X-Result": _header("Path of the whole."),
             "X-Ignored": _header("Fields that have no effect."),
         },
-        "content": {**audio, "text/event-stream": {"schema": {"description": _EVENTS}}},
+        "content": {**_describe_audio(media_types), "text/event-stream": {"schema": {"description": _EVENTS}}},
     }
     return {
         "operationId": "speak",
@@ -144,16 +146,21 @@ def _describe_speech(media_types: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _describe_result(media_types: Mapping[str, str]) -> dict[str, Any]:
-    content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _list_types(media_types)}
-    responses = {
+    responses = _describe_ranges(_describe_audio(media_types))
+    return {"operationId": "get_result", "summary": "Give finished audio, or a range of it.", "responses": responses}
+
+
+def _describe_audio(media_types: Mapping[str, str]) -> dict[str, Any]:
+    return {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _list_types(media_types)}
+
+
+def _describe_ranges(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe the answers of a route that gives ranges of a content."""
+    return {
         "200": {"description": "All of it.", "content": content},
         "206": {"description": "The range that was asked for.", "content": content},
         "304": {"description": "The client has it: its If-None-Match names it."},
-    }
-    return {
-        "operationId": "get_result",
-        "summary": "Give finished audio, or a range of it.",
-        "responses": {**responses, **_refuse((*_OF_ALL, 404, 416))},
+        **_refuse((*_OF_ALL, 404, 416)),
     }
 
 

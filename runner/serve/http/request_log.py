@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import atexit
+import datetime as dt
 import json
 import queue
 import sys
@@ -42,9 +43,10 @@ class RequestLog:
         atexit.register(self.close)
 
     def write(self, entry: Mapping[str, Any]) -> None:
-        """Write a line, soon; what cannot be written is counted, and lost."""
+        """Write a line with the time, soon; what cannot be written is counted, and lost."""
+        now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         try:
-            self._lines.put_nowait(json.dumps(entry, ensure_ascii=False) + "\n")
+            self._lines.put_nowait(json.dumps({"time": now, **entry}, ensure_ascii=False) + "\n")
         except queue.Full:
             self.lost += 1
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime as dt
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -60,9 +59,7 @@ class Journal:
             outcome = find_cause()
             raise
         finally:
-            now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
             line: dict[str, Any] = {
-                "time": now.replace("+00:00", "Z"),
                 "id": entry.id,
                 "method": "wyoming",
                 "path": "synthesize-start" if turn.streams else "synthesize",

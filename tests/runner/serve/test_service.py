@@ -14,7 +14,7 @@ import pytest
 from runner.batch.rows import PARAGRAPHS, from_option
 from runner.engine import observers
 from runner.engine.run_state import RunState
-from runner.errors import LineError, RunError, WeightsError
+from runner.errors import EditError, LineError, RunError, WeightsError
 from runner.graph.types import StageSpec
 from runner.runtime.values import Array
 from runner.serve.events import Ended, Event, Measured, Opened, Spoken, StageTold
@@ -224,7 +224,7 @@ def test_phonemes_are_spoken_as_they_are(service: Service) -> None:
         (Utterance("a", params={"speed": 99.0}), LineError, "speed"),
         (Utterance("[a](/żżż/)"), LineError, "column"),
         (Utterance("a", edits={(0, 7): "a"}), LineError, "word 7"),
-        (Utterance("a", edits={(1, 0): "a"}), RunError, "an edit of paragraph 1, but the text has 1, from 0"),
+        (Utterance("a", edits={(1, 0): "a"}), EditError, "an edit of paragraph 1, but the text has 1, from 0"),
     ],
 )
 def test_what_cannot_be_spoken_is_refused(

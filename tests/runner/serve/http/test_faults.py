@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from runner.engine.observers import Observer
+from runner.serve.http import journal
 from tests.runner.serve.http.conftest import SPEECH, Serve, Server
 from tests.runner.serve.http.servers import connect, wait_until
 
@@ -302,3 +303,22 @@ def test_fault_of_the_server_is_answered_logged_and_forgotten(serve: Serve, capl
     assert "ValueError" in caplog.text
     assert "stage_started" in caplog.text
     assert "nightingale" not in caplog.text
+
+
+def test_more_requests_at_a_time_than_are_served_have_a_proper_answer(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "_MOST", 2)
+    with serve() as server, contextlib.ExitStack() as stack:
+        for _ in range(2):
+            slow = stack.enter_context(connect(server.url))  # its body does not come
+            slow.sendall(b"POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n")
+            slow.sendall(b"Content-Length: 100\r\n\r\n{")
+        wait_until(lambda: server.get("/v1/models").status_code == 503)
+        refused = server.get("/v1/models")
+        assert refused.json()["error"]["code"] == "overloaded"
+        assert refused.headers["Retry-After"] == "5"
+        assert refused.headers["X-Request-Id"]
+        assert server.get("/healthz").status_code == 200
+        stack.close()
+        wait_until(lambda: server.get("/v1/models").status_code == 200)

@@ -95,8 +95,9 @@ def test_log_goes_on_in_a_new_file_when_it_is_moved_away(tmp_path: Path) -> None
     (tmp_path / "a.log").rename(tmp_path / "b.log")
     log.write({"n": 2})
     log.close()
-    assert (tmp_path / "b.log").read_text() == '{"n": 1}\n'
-    assert (tmp_path / "a.log").read_text() == '{"n": 2}\n'
+    lines = [json.loads((tmp_path / name).read_text()) for name in ("b.log", "a.log")]
+    assert [line["n"] for line in lines] == [1, 2]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"]) for line in lines)
 
 
 def test_log_that_cannot_be_written_harms_nothing(tmp_path: Path) -> None:
