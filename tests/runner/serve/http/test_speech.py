@@ -151,8 +151,11 @@ def test_mp3_is_the_default(server: Server) -> None:
 def test_events_carry_the_same_bytes_and_end_with_the_usage(server: Server, format_: str) -> None:
     events = read_events(server.ask(input=TEXT, response_format=format_, stream_format="sse"))
     whole = join_deltas(events)
-    if format_ != "opus":  # whose stream has a random number
-        assert whole == server.ask(input=TEXT, response_format=format_).content
+    answered = server.ask(input=TEXT, response_format=format_).content
+    if format_ == "mp3":  # events do not wait for the length, which is in a frame in front
+        assert answered.endswith(whole)
+    elif format_ != "opus":  # whose stream has a random number
+        assert answered == whole
     assert {event["type"] for event in events[:-1]} == {"speech.audio.delta"}
     assert max(len(event["audio"]) for event in events[:-1]) <= 32 << 10
     usage = events[-1].pop("usage")
