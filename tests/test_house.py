@@ -45,6 +45,13 @@ def test_every_file_begins_with_a_sentence() -> None:
     assert [path for path in files if not re.match(r"[A-Z`].{15,}\.\Z", first_sentence(path))] == []
 
 
+def test_the_tour_names_every_page_and_every_decision() -> None:
+    tour = (ROOT / "docs" / "index.md").read_text("utf-8")
+    pages = [path for path in (ROOT / "docs").rglob("*.md") if path.name != "index.md"]
+    links = {path: f"({path.relative_to(ROOT / 'docs').as_posix()})" for path in pages}
+    assert [link for path, link in links.items() if link not in tour] == []
+
+
 def strings(path: Path) -> Iterator[tuple[int, str]]:
     """The strings of a file with their lines, without docstrings."""
     tree = ast.parse(path.read_text("utf-8"))
