@@ -30,7 +30,6 @@ from benchmarks.serving.load import WAV_HEADER, ask, digest, disconnect
 from benchmarks.serving.process import Server, find_port, serving
 from benchmarks.serving.texts import make_texts
 
-_TEXTS = 60  # of a load, over and over
 _BULK = 20  # of them for one bulk run
 _FIRST, _MANY = 20, 1000  # requests before each look at the memory
 
@@ -45,11 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--requests", type=int, default=_MANY, help="before the second look at the memory")
     parser.add_argument("--disconnects", type=int, default=2000)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--texts", type=int, default=60, help="of the requests, over and over")
     given = parser.parse_args(arguments)
     overlays = [word for name in given.config for word in ("-c", name)]
     parts = given.parts.split(",")
     table: dict[str, Any] = {"machine": machine.describe(), "commit": machine.commit(), "overlays": given.config}
-    texts = make_texts(_TEXTS)
+    texts = make_texts(given.texts)
     if {"load", "memory", "disconnects"} & set(parts):
         port = find_port()
         command = [*("runner", "serve", "text", *overlays), "--port", str(port), "--no-cache", "-q"]
