@@ -1,16 +1,16 @@
-"""Shares workers between requests, fairly: the next unit of work is that of the request that has had least so far.
+"""Shares workers between requests: the next unit of work is that of the request whose listener needs it first.
 
     requests --> units: read a paragraph, speak a part --> workers, which are threads
 
-A request begins with as much as each would have had by now if all had shared evenly from the start. So a new one is
-served soon, and an old one gets its share however many new ones come. A unit is some tenths of a second to some seconds
-of work, and is never interrupted.
+A request is due at once until its first part is spoken, and then when what was spoken has been heard (earliest due
+date first). So a new request does not wait for a long one that has spoken ahead. That one is due at last, before all
+that come later: it waits no longer than its listener can, while the workers keep up. A unit is some tenths of a second
+to some seconds of work, and is never interrupted.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 class Job(Protocol):
     """The work of one request."""
+
+    @property
+    def due(self) -> float:
+        """When its next unit is needed, by `time.perf_counter` [s]; it never becomes earlier."""
 
     def take(self) -> Callable[[], None] | None:
         """Give a unit of work that may begin now; None if none may. Called by one thread at a time."""
@@ -39,8 +43,7 @@ class Scheduler:
         Args:
             workers: units that are done at one time.
         """
-        self._had: dict[Job, float] = {}  # job -> seconds of work that it has had, or began with
-        self._clock = 0.0  # seconds that a request would have had if it had been here all the time (virtual time)
+        self._jobs: list[Job] = []  # in the order in which they came
         self._changed = threading.Condition()
         self._closed = False
         self._threads = [
@@ -53,7 +56,7 @@ class Scheduler:
     def add(self, job: Job) -> None:
         """Take a job on."""
         with self._changed:
-            self._had[job] = max(self._clock, min(self._had.values(), default=0.0))
+            self._jobs.append(job)
             self._changed.notify()
 
     def wake(self) -> None:
@@ -67,7 +70,7 @@ class Scheduler:
         """The jobs under way."""
         with self._changed:
             self._remove_done()
-            return len(self._had)
+            return len(self._jobs)
 
     def close(self) -> None:
         """Let the workers end, each after the unit that it does."""
@@ -80,16 +83,10 @@ class Scheduler:
     def _work(self) -> None:
         while (found := self._wait()) is not None:
             job, unit = found
-            start = time.perf_counter()
             try:
                 unit()
             except BaseException as error:  # noqa: BLE001 - a worker outlives whatever a request does to it
                 job.fail(error)
-            with self._changed:
-                seconds = time.perf_counter() - start
-                self._clock += seconds / max(1, len(self._had))
-                if job in self._had:
-                    self._had[job] += seconds
             self.wake()
 
     def _wait(self) -> tuple[Job, Callable[[], None]] | None:
@@ -97,7 +94,7 @@ class Scheduler:
         with self._changed:
             while not self._closed:
                 self._remove_done()
-                for job in sorted(self._had, key=self._had.__getitem__):
+                for job in sorted(self._jobs, key=lambda job: job.due):
                     unit = job.take()
                     if unit is not None:
                         return job, unit
@@ -105,5 +102,4 @@ class Scheduler:
             return None
 
     def _remove_done(self) -> None:
-        for job in [job for job in self._had if job.is_done()]:
-            del self._had[job]
+        self._jobs = [job for job in self._jobs if not job.is_done()]

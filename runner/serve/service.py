@@ -226,6 +226,7 @@ class Service:
             dataclasses.replace(utterance, is_phonemes=as_phonemes and self.takes_text),
             rows,
             lambda: self._make_speaker(voice, utterance.params, curves=utterance.watched),
+            rate_hz=self.rate_hz,
             gap=round(PARAGRAPH_PAUSE_S * self.rate_hz),
             most=round(self.settings.audio_s * self.rate_hz),
             length_s=self.settings.length_s,

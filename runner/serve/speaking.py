@@ -46,6 +46,7 @@ class Speaking:
         rows: Sequence[Row],
         make_speaker: Callable[[], Speaker],
         *,
+        rate_hz: int,
         gap: int,
         most: int,
         length_s: float,
@@ -56,6 +57,7 @@ class Speaking:
 
         Args:
             make_speaker: makes what speaks the rows; called by a worker.
+            rate_hz: of the audio.
             gap: samples of silence between two rows.
             most: samples that may be spoken.
             length_s: the time that may be spent on the length of the whole [s].
@@ -64,7 +66,7 @@ class Speaking:
         """
         self.utterance, self.rows = utterance, rows
         self._make_speaker, self._gap, self._most, self._length_s = make_speaker, gap, most, length_s
-        self._wake, self._loop = wake, loop
+        self._rate_hz, self._wake, self._loop = rate_hz, wake, loop
         self._lock = threading.Lock()
         self._speaker: Speaker | None = None
         self._speeches: list[Speech] = []
@@ -77,9 +79,15 @@ class Speaking:
         self._closed, self._ended = False, False
         self._began = time.perf_counter()
         self._first_s: float | None = None
+        self._due = self._began
         self._events: asyncio.Queue[Event | BaseException] = asyncio.Queue()
 
     # --- by the workers
+
+    @property
+    def due(self) -> float:
+        """When the listener needs the next part: at once before the first, then when the parts so far are heard."""
+        return self._due
 
     def take(self) -> Callable[[], None] | None:
         """Give a unit of work that may begin now; None if none may."""
@@ -144,7 +152,7 @@ class Speaking:
         with self._watching(len(self._speeches), 0):
             speech = self._speaker.begin(row, phonemes=self.utterance.is_phonemes, edits=edits)
         pauses = sum(piece.seconds for piece in speech.pieces if isinstance(piece, PausePiece))
-        self._silence += round(pauses * self._speaker.rate_hz)
+        self._silence += round(pauses * self._rate_hz)
         self._refuse_longer(self._silence)
         words = [OpenedWord(w.text, w.start, w.end, w.phonemes, w.source) for w in speech.words]
         with self._lock:
@@ -187,8 +195,7 @@ class Speaking:
             RunError: it does.
         """
         if samples > self._most:
-            assert self._speaker is not None
-            most_s = self._most / self._speaker.rate_hz
+            most_s = self._most / self._rate_hz
             raise RunError(f"input: gives more than {most_s:g} s of audio, which is the most; send it in parts")
 
     def _tell_spoken(self) -> None:
@@ -206,6 +213,7 @@ class Speaking:
                 told = (part.audio, words, part.timings, part.curves)
                 self._tell(Spoken(row, number, self._samples, silence, *told))
                 self._samples += part.audio.size
+                self._due = self._began + self._first_s + self._samples / self._rate_hz
                 self._told = self._follow(row, number)
             if self._told[0] == len(self.rows) and not self._closed and not self._ended:
                 self._ended = True
