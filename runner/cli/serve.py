@@ -250,7 +250,7 @@ def _make_service(
     checked: Graph = with_durations(options.load(graph, overlays, sets, cache))
     build_dir = given["build_dir"]
     build_stale(checked, build_dir, stale(checked, build_dir), quiet=given["quiet"])
-    process.use_heap()
+    process.use_heap(is_shared=True)
     threads = given["threads"] or available_threads()
     voices = NamedVoices(checked, settings.aliases)
     for name, (voice, *_) in read_aliases(given["aliases"]).items():

@@ -78,3 +78,39 @@ def test_compiler_imports_no_torch(repository: Path) -> None:
         [sys.executable, "-c", COMPILER], capture_output=True, text=True, env=environment, check=False
     )
     assert (done.stdout, done.stderr) == ("['tvm']\n", "")
+
+
+IN_THREADS = """
+import re, sys, threading
+from pathlib import Path
+import numpy as np
+from runner.runtime import process
+
+def anonymous_mib():
+    return int(re.search("RssAnon:[ \\t]+([0-9]+)", Path("/proc/self/status").read_text())[1]) / 1024
+
+process.use_heap(is_shared=sys.argv[1] == "shared")
+turn, done = threading.Lock(), threading.Barrier(9)
+
+def work():
+    with turn:
+        np.ones(400_000)  # 3 MiB, which are free again
+    done.wait()  # the thread lives, and so does its heap, if it has one
+
+before = anonymous_mib()
+for _ in range(8):
+    threading.Thread(target=work).start()
+done.wait()
+print(anonymous_mib() - before)
+"""
+
+
+def test_threads_of_a_server_share_one_heap(repository: Path) -> None:
+    held = {}
+    for heap in ("shared", "own"):
+        command = [sys.executable, "-c", IN_THREADS, heap]
+        environment = {**os.environ, "PYTHONPATH": str(repository)}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+        held[heap] = float(done.stdout)
+    assert held["shared"] < 8
+    assert held["own"] > 16
