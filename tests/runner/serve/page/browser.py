@@ -88,6 +88,10 @@ class Page:
         )
         return list(self.run(script, selector))
 
+    def wait_for_texts(self, selector: str) -> list[str]:
+        """Wait until there are such elements, and all are drawn: one that is not has no text yet. Gives their texts."""
+        return list(self.wait(lambda: all(found := self.texts(selector)) and found))
+
     def run(self, script: str, *arguments: Any) -> Any:
         """Run a script in the page."""
         return self.driver.execute_script(script, *arguments)

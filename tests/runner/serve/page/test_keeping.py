@@ -53,7 +53,7 @@ def test_a_run_is_heard_again_from_the_history(page: Page) -> None:
     assert page.run("return document.querySelector('#seed').value") == "7"
     assert page.find("#text").get_attribute("value") == TEXT
     page.click("#history-clear")
-    assert page.wait(lambda: page.texts(".history .none")) == ["Nothing yet."]
+    assert page.wait_for_texts(".history .none") == ["Nothing yet."]
 
 
 def test_voices_are_mixed_by_sliders(page: Page, server: Server) -> None:
@@ -75,7 +75,7 @@ def saved_samples(page: Page) -> bytes:
         const [{began}] = await store.list();
         done([...new Uint8Array((await store.loadSamples(began)).buffer)]);
     """
-    page.wait(lambda: page.texts(".entry"))
+    page.wait_for_texts(".entry")
     return bytes(page.load(script))
 
 

@@ -120,7 +120,7 @@ def test_a_word_is_heard_when_it_is_pressed(page: Page, server: Server) -> None:
 def test_phonemes_are_shown_without_being_spoken(page: Page) -> None:
     page.write("Nobody reads this.")
     page.click("#read")
-    assert page.wait(lambda: page.texts(".cell .spelled")) == ["Nobody", "reads", "this"]
+    assert page.wait_for_texts(".cell .spelled") == ["Nobody", "reads", "this"]
     assert page.texts(".cell .phonemes")[1] == "ɹˈidz"
     assert page.recorded["requests"] == ["/api/graph", "/api/phonemize"]
     assert page.recorded["audio"] == []
@@ -141,7 +141,7 @@ def test_what_cannot_be_spoken_is_told(page: Page) -> None:
     page.write("Привет.")
     page.click("#speak")
     assert "П" in page.wait(lambda: page.find("#alert")).text
-    assert page.wait(lambda: page.texts(".cell:not(.stale) .spelled")) == ["Hello", "there"]
+    assert page.wait_for_texts(".cell:not(.stale) .spelled") == ["Hello", "there"]
     assert page.speak("Hello.")
     assert page.find("#alert") is None
 
