@@ -114,6 +114,7 @@ def serve(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given:
 
     process.limit_blas_threads()
     _check_packages(given["wyoming_port"])
+    given["aliases"] = read_aliases(given["aliases"])
     settings = _make_settings(given)
     from runner.serve.server import open_socket, run_server
 
@@ -151,7 +152,8 @@ def _make_settings(given: dict[str, Any]) -> ServeSettings:
     """Make the limits of the server.
 
     Raises:
-        RunError: the address is public, and there is no key, or Wyoming has none; or the key cannot be read.
+        RunError: the address is public, and there is no key, or Wyoming has none; the key cannot be read; or the log
+            cannot be written.
     """
     from runner.files.errors import writing
     from runner.serve.settings import VOICE_ALIASES, ServeSettings
@@ -176,7 +178,7 @@ def _make_settings(given: dict[str, Any]) -> ServeSettings:
         key=key,
         page=not given["no_page"],
         logs_text=given["logs_text"],
-        aliases={**VOICE_ALIASES, **read_aliases(given["aliases"])},
+        aliases={**VOICE_ALIASES, **given["aliases"]},
         **{name: given[name] for name in names},
     )
 
@@ -253,7 +255,7 @@ def _make_service(
     process.use_heap(is_shared=True)
     threads = given["threads"] or available_threads()
     voices = NamedVoices(checked, settings.aliases)
-    for name, (voice, *_) in read_aliases(given["aliases"]).items():
+    for name, (voice, *_) in given["aliases"].items():
         if name in voices.names:
             raise RunError(f"--voice-alias {name}={voice}: the model has a voice '{name}'; choose another name")
         if voice not in voices.names:

@@ -114,9 +114,9 @@ def use_heap(*, is_shared: bool = False) -> None:
             server that is 98 MB in place of 114, after the first requests.
     """
     set_ = getattr(ctypes.CDLL(None), "mallopt", None)
-    # By default glibc maps each large block separately, which costs a page fault per 4 KiB each time.
     if set_ is not None and is_shared:
         set_(_M_ARENA_MAX, 1)
+    # By default glibc maps each large block separately, which costs a page fault per 4 KiB each time.
     if set_ is not None and set_(_M_MMAP_MAX, 0) and set_(_M_TRIM_THRESHOLD, 2**31 - 1):
         _HOST_MEMORY.allocator = NAIVE_ALLOCATOR
 

@@ -47,7 +47,8 @@ class SpeechEndpoint:
         try:
             await self._answering.answer(scope, receive, utterance, body, speech)
         finally:
-            asyncio.get_running_loop().call_later(self._settings.result_s + 1, self._results.drop_expired)
+            if speech.is_begun:  # what is refused keeps nothing
+                asyncio.get_running_loop().call_later(self._settings.result_s + 1, self._results.drop_expired)
 
     def _make_speech(self, body: SpeechBody, answer: Answer, *, streams: bool) -> SpeechAnswer:
         draft = self._results.open(FORMATS[body.format])
