@@ -16,7 +16,7 @@ ROOMS = ("cli", "serve", "speech", "batch", "inspect", "engine", "build", "cache
 FOLDERS = (
     "runner",
     *(f"runner/{room}" for room in ROOMS),
-    "runner/serve/encoders",
+    "runner/speech/encoders",
     "runner/serve/http",
     "runner/serve/wyoming",
     "stages",

@@ -17,7 +17,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from runner.errors import KokoroError
-from runner.serve.encoders.formats import FORMATS
 from runner.serve.http.access import Access
 from runner.serve.http.answering import Answering
 from runner.serve.http.bodies import BodyLimits
@@ -33,6 +32,7 @@ from runner.serve.http.result_routes import make_result_routes
 from runner.serve.http.speech import SpeechEndpoint
 from runner.serve.results import ResultStore
 from runner.serve.service import BusyError
+from runner.speech.encoders.formats import FORMATS
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from runner.errors import RunError
-from runner.serve.encoders.formats import make_encoder
 from runner.serve.http.errors import HttpError
+from runner.speech.encoders.formats import make_encoder
 
 if TYPE_CHECKING:
     from runner.runtime.values import Array
-    from runner.serve.encoders.encoder import Encoder
     from runner.serve.events import Spoken
+    from runner.speech.encoders.encoder import Encoder
 
 
 class Encoding:

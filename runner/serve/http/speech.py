@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
-from runner.serve.encoders.formats import FORMATS
 from runner.serve.http.bodies import read_body
 from runner.serve.http.result_routes import RESULTS
 from runner.serve.http.sending import Answer
 from runner.serve.http.speech_answers import EventAnswer, SpeechAnswer
 from runner.serve.http.speech_body import SpeechBody, make_utterance
+from runner.speech.encoders.formats import FORMATS
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send

@@ -14,10 +14,10 @@ from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from runner.serve.encoders.formats import FORMATS
 from runner.serve.http.openapi import describe
 from runner.serve.http.speech_body import SpeechBody
 from runner.serve.settings import ServeSettings
+from runner.speech.encoders.formats import FORMATS
 from tests.runner.serve.http.conftest import KEY, Serve, Server
 
 EXAMPLES = 25  # of each operation and phase

@@ -17,13 +17,13 @@ import pytest
 from runner.batch.rows import PARAGRAPHS, from_option
 from runner.engine.observers import Observer
 from runner.engine.options import RunOptions
-from runner.serve.encoders.formats import FORMATS
 from runner.serve.service import DELIVERY
+from runner.speech.encoders.formats import FORMATS
 from runner.speech.pauses import PARAGRAPH_PAUSE_S
 from runner.speech.pcm import round_to_16_bits
 from runner.speech.speaker import Speaker
-from tests.runner.serve.encoders.decoding import decode_with_av
 from tests.runner.serve.http.conftest import KEY, SPEECH, Serve, Server
+from tests.runner.speech.encoders.decoding import decode_with_av
 
 TEXT = "It was late, and it rained. Nobody had come to the station that night, as far as she knew.\n\nWho was there?"
 SHORT = "Hello there."

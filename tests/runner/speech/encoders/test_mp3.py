@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pytest
 import soundfile
 
-from runner.serve.encoders.formats import make_encoder
-from runner.serve.encoders.mp3_tag import Mp3Layout, compute_crc
-from tests.runner.serve.encoders.decoding import (
+from runner.speech.encoders.formats import make_encoder
+from runner.speech.encoders.mp3_tag import Mp3Layout, compute_crc
+from tests.runner.speech.encoders.decoding import (
     RATE_HZ,
     cut,
     decode_with_av,

@@ -6,7 +6,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from runner.errors import SizeError
-from runner.serve.encoders.encoder import SampleCount
+from runner.speech.encoders.encoder import SampleCount
 from runner.speech.pcm import round_to_16_bits
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from runner.serve.encoders.formats import make_encoder
-from tests.runner.serve.encoders.decoding import (
+from runner.speech.encoders.formats import make_encoder
+from tests.runner.speech.encoders.decoding import (
     RATE_HZ,
     cut,
     decode_with_av,

@@ -1,20 +1,20 @@
-"""The audio formats that a client may ask for."""
+"""The audio formats that the encoders make."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from runner.errors import RunError, suggest
-from runner.serve.encoders.aac import AacEncoder
-from runner.serve.encoders.flac import FlacEncoder
-from runner.serve.encoders.mp3 import Mp3Encoder
-from runner.serve.encoders.opus import OpusEncoder
-from runner.serve.encoders.pcm import PcmEncoder, WavEncoder
+from runner.speech.encoders.aac import AacEncoder
+from runner.speech.encoders.flac import FlacEncoder
+from runner.speech.encoders.mp3 import Mp3Encoder
+from runner.speech.encoders.opus import OpusEncoder
+from runner.speech.encoders.pcm import PcmEncoder, WavEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runner.serve.encoders.encoder import Encoder
+    from runner.speech.encoders.encoder import Encoder
 
 _ENCODERS: Mapping[str, type[Encoder]] = {
     "mp3": Mp3Encoder,

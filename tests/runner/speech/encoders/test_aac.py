@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from runner.errors import RunError
-from runner.serve.encoders.formats import make_encoder
-from tests.runner.serve.encoders.decoding import RATE_HZ, cut, decode_with_av, encode, make_audio
+from runner.speech.encoders.formats import make_encoder
+from tests.runner.speech.encoders.decoding import RATE_HZ, cut, decode_with_av, encode, make_audio
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 11_025, 16_000, 22_050, 24_000, 44_100, 48_000])

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from runner.serve.encoders.encoder import SampleCount
-from runner.serve.encoders.mp3_tag import Mp3Layout
-from runner.serve.encoders.sndfile_stream import SndfileStream
+from runner.speech.encoders.encoder import SampleCount
+from runner.speech.encoders.mp3_tag import Mp3Layout
+from runner.speech.encoders.sndfile_stream import SndfileStream
 
 if TYPE_CHECKING:
     from runner.runtime.values import Array

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from runner.serve.encoders.encoder import Encoder
+from runner.speech.encoders.encoder import Encoder
 
 RATE_HZ = 24_000
 END_HZ, END_AMPLITUDE = 2_000, 0.5

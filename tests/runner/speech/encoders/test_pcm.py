@@ -11,9 +11,9 @@ import pytest
 import soundfile
 
 from runner.errors import SizeError
-from runner.serve.encoders.formats import make_encoder
+from runner.speech.encoders.formats import make_encoder
 from runner.speech.pcm import PcmWriter
-from tests.runner.serve.encoders.decoding import RATE_HZ, cut, decode_with_av, encode, make_audio
+from tests.runner.speech.encoders.decoding import RATE_HZ, cut, decode_with_av, encode, make_audio
 
 # Ties, both ends of the range, what is beyond it, and values next to a step
 VALUES = np.array([0, 0.5, -0.5, 1, -1, 1.5, -7, 1 / 65536, -1 / 65536, 3 / 65536, 0.99999, 1e-9, -1e-9], np.float32)

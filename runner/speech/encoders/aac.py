@@ -8,7 +8,7 @@ import numpy as np
 
 from runner.errors import RunError
 from runner.files.locate import install_command
-from runner.serve.encoders.encoder import SampleCount
+from runner.speech.encoders.encoder import SampleCount
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from runner.errors import RunError
-from runner.serve.encoders.formats import FORMATS, make_encoder
-from tests.runner.serve.encoders.decoding import (
+from runner.speech.encoders.formats import FORMATS, make_encoder
+from tests.runner.speech.encoders.decoding import (
     RATE_HZ,
     cut,
     decode_with_av,

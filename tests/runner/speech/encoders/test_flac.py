@@ -9,9 +9,9 @@ import pytest
 import soundfile
 
 from runner.errors import RunError
-from runner.serve.encoders.formats import make_encoder
+from runner.speech.encoders.formats import make_encoder
 from runner.speech.pcm import round_to_16_bits
-from tests.runner.serve.encoders.decoding import RATE_HZ, cut, decode_with_av, encode
+from tests.runner.speech.encoders.decoding import RATE_HZ, cut, decode_with_av, encode
 
 AUDIO = np.random.default_rng(3).uniform(-1.2, 1.2, 30_011).astype(np.float32)
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from runner.errors import RunError
-from runner.serve.encoders.encoder import SampleCount
-from runner.serve.encoders.ogg import page_body, put_number, put_position, split_pages
-from runner.serve.encoders.sndfile_stream import SndfileStream
+from runner.speech.encoders.encoder import SampleCount
+from runner.speech.encoders.ogg import page_body, put_number, put_position, split_pages
+from runner.speech.encoders.sndfile_stream import SndfileStream
 
 if TYPE_CHECKING:
     from runner.runtime.values import Array

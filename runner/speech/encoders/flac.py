@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.serve.encoders.encoder import SampleCount
-from runner.serve.encoders.sndfile_stream import SndfileStream
+from runner.speech.encoders.encoder import SampleCount
+from runner.speech.encoders.sndfile_stream import SndfileStream
 from runner.speech.pcm import round_to_16_bits
 
 if TYPE_CHECKING:
