@@ -9,6 +9,7 @@ single stage, or a machine of one core, is built in this process.
 from __future__ import annotations
 
 import contextlib
+import gc
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,14 +18,15 @@ from typing import TYPE_CHECKING
 from runner.build.locks import WAITING, build_lock
 from runner.build.model import Model
 from runner.build.staleness import Recipe, find_reason, make_recipes
-from runner.build.workers import WorkerPool
+from runner.errors import BuildError
 from runner.runtime.process import prepare_for_compiler
 from runner.runtime.threads import available_threads
+from runner.runtime.worker_pool import WorkerEndedError, WorkerPool
 
 if TYPE_CHECKING:
     from runner.graph.types import Graph
 
-_STAGE_BUILD = "runner.build.stage_build"
+_PREPARE = "runner.build.build:prepare_worker"
 
 Progress = Callable[[str, str, float], None]
 """`progress(stage, state, seconds)`; the state is "current", "waiting" for another process, "compiling" or "built"."""
@@ -70,7 +72,7 @@ def _compile_all(todo: Sequence[Recipe], known: Sequence[Recipe], graph: Graph, 
     """Compile the recipes `todo`, each of another library; `known` are all those of the graph."""
     size, sources = min(len(todo), available_threads()), [recipe.source for recipe in known]
     if size > 1:
-        with WorkerPool(size, _STAGE_BUILD) as pool:  # workers import the compiler meanwhile
+        with _naming_stages(), WorkerPool(size, _PREPARE) as pool:  # workers import the compiler meanwhile
             _compile_in_workers(pool, todo, sources, Model.of(graph), report)
         return
     prepare_for_compiler()
@@ -79,6 +81,22 @@ def _compile_all(todo: Sequence[Recipe], known: Sequence[Recipe], graph: Graph, 
         report(recipe.stage, "compiling", 0.0)
         for state, seconds in _build_stage(recipe, model):
             report(recipe.stage, state, seconds)
+
+
+def prepare_worker() -> None:
+    """Prepare a worker for its stages: it imports the compiler."""
+    gc.disable()  # the compiler's objects are counted: looking for cycles among them takes a twentieth of a build
+    prepare_for_compiler()
+    from runner.build import stage_build  # noqa: F401, PLC0415 - only workers need it
+
+
+@contextlib.contextmanager
+def _naming_stages() -> Iterator[None]:
+    """Name the stage whose worker has died."""
+    try:
+        yield
+    except WorkerEndedError as error:
+        raise BuildError(f"stage '{error.name}': the process that compiles it ended {error.how}") from None
 
 
 def _compile_in_workers(

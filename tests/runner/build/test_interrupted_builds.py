@@ -26,7 +26,7 @@ from runner.runtime.threads import available_threads
 from tests.conftest import ROOT
 from tests.runner import small_model
 from tests.runner.build.building import speak, states
-from tests.runner.build.test_workers import children, wait_for_end
+from tests.runner.runtime.test_worker_pool import children, wait_for_end
 from tests.runner.small_model import STAGE, TWIN, Weights, library
 
 LEFT = ["text_encoder.json", "text_encoder.so", "text_encoder.weights"]

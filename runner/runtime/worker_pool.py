@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import gc
 import importlib
 import inspect
 import os
@@ -19,12 +18,13 @@ import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, Self
 
-from runner.errors import BuildError, KokoroError
-from runner.runtime.process import prepare_for_compiler
+from runner.errors import KokoroError
 
 Job = Callable[[], Any]
 """A function that can be pickled; it may raise a KokoroError. A generator function gives several answers."""
@@ -32,19 +32,56 @@ Job = Callable[[], Any]
 _PR_SET_PDEATHSIG = 1
 _STDERR = 2  # the descriptor: sys.stderr may be something else
 _SERVE = (
-    "import sys; sys.path[:] = {path!r}; from runner.build.workers import serve; serve({handle}, {parent}, {module!r})"
+    "import sys; sys.path[:] = {path!r}; "
+    "from runner.runtime.worker_pool import serve; serve({handle}, {parent}, {prepare!r})"
 )
+
+
+class WorkerEndedError(KokoroError):
+    """A worker has died amid a job.
+
+    Attributes:
+        name: of the job.
+        how: it ended: `by signal 9 (Killed); was there enough memory?`.
+        was_killed: whether a signal has ended it.
+    """
+
+    def __init__(self, name: str, code: int) -> None:
+        """Describe the end of a worker.
+
+        Args:
+            code: the status of its process; -9 for one that signal 9 has ended.
+        """
+        self.name, self.was_killed = name, code < 0
+        meaning = signal.strsignal(-code) if self.was_killed else ""
+        killed = f"by signal {-code} ({meaning}); was there enough memory?"
+        self.how = killed if self.was_killed else f"with status {code}"
+        super().__init__(f"{name}: the process that does it ended {self.how}")
+
+
+@dataclass
+class _Work:
+    """A job, and how often a worker may still die over it."""
+
+    name: str
+    job: Job
+    left: int
 
 
 class WorkerPool:
     """Worker processes that die with their parent. They start at once; the end of the `with` block kills them."""
 
-    def __init__(self, size: int, module: str) -> None:
-        """Start `size` workers, each of which imports `module` before its first job."""
+    def __init__(self, size: int, prepare: str) -> None:
+        """Start `size` workers.
+
+        Args:
+            prepare: `module:function`, which each worker calls before its first job.
+        """
+        self._prepare = prepare
         self._workers: list[_Worker] = []
         try:
             for _ in range(size):
-                self._workers.append(_Worker(module))
+                self._workers.append(_Worker(prepare))
         except BaseException:
             self.end()
             raise
@@ -60,33 +97,61 @@ class WorkerPool:
         for worker in self._workers:
             worker.end()
 
-    def work(self, jobs: Sequence[tuple[str, Job]], begin: Callable[[str], object]) -> Iterator[tuple[str, Any]]:
+    def work(
+        self,
+        jobs: Iterable[tuple[str, Job]],
+        begin: Callable[[str], object],
+        *,
+        attempts: int = 1,
+        died: Callable[[WorkerEndedError], object] = lambda _: None,
+    ) -> Iterator[tuple[str, Any]]:
         """Run jobs, which begin in their order; gives every answer as it comes, with the name of its job.
 
         Args:
+            jobs: the next is taken when a worker is free.
             begin: called with a job's name when it begins.
+            attempts: how often a job is begun if its worker is killed; another worker then takes the place of that one.
+            died: called when a worker has died over a job that is begun again.
 
         Raises:
             KokoroError: a job raised it.
-            BuildError: a worker has died.
+            WorkerEndedError: a worker has died.
         """
-        waiting = list(jobs)
-        busy: dict[Connection, tuple[_Worker, str]] = {}
+        waiting = (_Work(name, job, attempts) for name, job in jobs)
+        again: deque[_Work] = deque()
+        busy: dict[Connection, tuple[_Worker, _Work]] = {}
         free = list(self._workers)
-        while waiting or busy:
-            while waiting and free:
-                worker, (name, job) = free.pop(), waiting.pop(0)
-                begin(name)
-                with contextlib.suppress(BrokenPipeError):  # it has died: `answer` reports it
-                    worker.connection.send(job)
-                busy[worker.connection] = worker, name
+        while True:
+            while free and (work := again.popleft() if again else next(waiting, None)) is not None:
+                worker = free.pop()
+                begin(work.name)
+                worker.give(work.job)
+                busy[worker.connection] = worker, work
+            if not busy:
+                return
             for connection in _wait_for(busy):
-                worker, name = busy[connection]
-                answers, ends = worker.receive(name)
+                worker, work = busy[connection]
+                try:
+                    answers, ends = worker.receive(work.name)
+                except WorkerEndedError as error:
+                    work.left -= 1
+                    if work.left == 0 or not error.was_killed:
+                        raise
+                    died(error)
+                    del busy[connection]
+                    again.append(work)
+                    free.append(self._replace(worker))
+                    continue
                 if ends:
                     del busy[connection]
                     free.append(worker)
-                yield from ((name, answer) for answer in answers)
+                yield from ((work.name, answer) for answer in answers)
+
+    def _replace(self, worker: _Worker) -> _Worker:
+        worker.end()
+        self._workers.remove(worker)
+        self._workers.append(_Worker(self._prepare))
+        return self._workers[-1]
 
 
 def _wait_for(connections: Iterable[Connection]) -> list[Connection]:
@@ -94,10 +159,10 @@ def _wait_for(connections: Iterable[Connection]) -> list[Connection]:
 
 
 class _Worker:
-    def __init__(self, module: str) -> None:
+    def __init__(self, prepare: str) -> None:
         self.connection, there = Pipe()
         handle = there.fileno()
-        serve_ = _SERVE.format(path=sys.path, handle=handle, parent=os.getpid(), module=module)
+        serve_ = _SERVE.format(path=sys.path, handle=handle, parent=os.getpid(), prepare=prepare)
         # Ctrl-C on a terminal interrupts all its processes: this one ends the workers, which must stay silent.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
@@ -109,15 +174,17 @@ class _Worker:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
+    def give(self, job: Job) -> None:
+        """Give a job to the worker."""
+        with contextlib.suppress(BrokenPipeError):  # it has died: `receive` reports it
+            self.connection.send(job)
+
     def receive(self, name: str) -> tuple[list[Any], bool]:
         """Receive the next answers of the job `name`, and whether it ends with them."""
         try:
             answers, ends, trace = self.connection.recv()
         except (EOFError, ConnectionError):
-            code = self._process.wait()
-            meaning = signal.strsignal(-code) if code < 0 else ""
-            how = f"by signal {-code} ({meaning}); was there enough memory?" if code < 0 else f"with status {code}"
-            raise BuildError(f"stage '{name}': the process that compiles it ended {how}") from None
+            raise WorkerEndedError(name, self._process.wait()) from None
         if isinstance(answers, KokoroError):
             raise answers from RuntimeError(trace)
         return answers, ends
@@ -128,20 +195,19 @@ class _Worker:
         self._process.wait()
 
 
-def serve(handle: int, parent: int, module: str) -> None:
+def serve(handle: int, parent: int, prepare: str) -> None:
     """Run jobs in a worker, one after the other, until the parent closes the connection.
 
     Args:
         handle: descriptor of the connection that jobs come from.
         parent: id of the process that sends them; when it ends, this one is killed.
-        module: imported before the first job.
+        prepare: `module:function`, called before the first job.
     """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         return  # it has ended already
-    gc.disable()  # the compiler's objects are counted: looking for cycles among them takes a twentieth of a build
-    prepare_for_compiler()
-    importlib.import_module(module)
+    module, _, function = prepare.partition(":")
+    getattr(importlib.import_module(module), function)()
     with Connection(handle) as connection:
         while True:
             try:

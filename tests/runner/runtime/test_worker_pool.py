@@ -7,19 +7,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from runner.build.workers import WorkerPool
-from runner.errors import BuildError, WeightsError
+from runner.errors import WeightsError
+from runner.runtime.worker_pool import WorkerEndedError, WorkerPool
 from tests.conftest import ROOT
 
-LIGHT = "runner.errors"  # what the workers import first; of no weight
+LIGHT = "time:time"  # what the workers call first; of no weight
 PARENT = (
-    "import time; from functools import partial; from runner.build.workers import WorkerPool\n"
-    "with WorkerPool(2, 'runner.errors') as pool:\n"
+    "import time; from functools import partial; from runner.runtime.worker_pool import WorkerPool\n"
+    "with WorkerPool(2, 'time:time') as pool:\n"
     "    for _ in pool.work([(str(n), partial(time.sleep, 3600)) for n in range(2)], print): pass\n"
 )
 
@@ -79,12 +80,58 @@ def test_error_of_a_job_is_raised_as_it_was() -> None:
         (partial(os._exit, 3), "status 3"),
     ],
 )
-def test_worker_that_dies_is_an_error_that_names_the_stage(job: partial[None], how: str) -> None:
-    with (
-        WorkerPool(2, LIGHT) as pool,
-        pytest.raises(BuildError, match=f"stage 'decoder': the process .* ended .*{how}"),
-    ):
+def test_worker_that_dies_is_an_error_that_names_the_job(job: partial[None], how: str) -> None:
+    with WorkerPool(2, LIGHT) as pool, pytest.raises(WorkerEndedError, match=f"decoder: the process .* ended .*{how}"):
         list(pool.work([("decoder", job)], str))
+
+
+def die_the_first_time(path: Path) -> str:
+    if not path.exists():
+        path.touch()
+        signal.raise_signal(signal.SIGKILL)
+    return "done"
+
+
+def test_job_whose_worker_dies_is_begun_again_by_another_one(tmp_path: Path) -> None:
+    begun: list[str] = []
+    deaths: list[WorkerEndedError] = []
+    jobs = [(name, partial(die_the_first_time, tmp_path / name)) for name in "abc"]
+    with WorkerPool(2, LIGHT) as pool:
+        answers = dict(pool.work(jobs, begun.append, attempts=2, died=deaths.append))
+        assert len(set(children(os.getpid()))) == 2
+    assert answers == dict.fromkeys("abc", "done")
+    assert sorted(begun) == list("aabbcc")
+    assert sorted((error.name, error.how) for error in deaths) == [
+        (name, "by signal 9 (Killed); was there enough memory?") for name in "abc"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("job", "begun"), [(partial(signal.raise_signal, signal.SIGKILL), 3), (partial(os._exit, 3), 1)]
+)
+def test_job_that_ends_each_worker_is_an_error(job: partial[None], begun: int) -> None:
+    """A worker that no signal has ended would end so again."""
+    names: list[str] = []
+    with (
+        WorkerPool(1, LIGHT) as pool,
+        pytest.raises(WorkerEndedError, match=r"^a: .* ended (by signal 9|with status 3)"),
+    ):
+        list(pool.work([("a", job)], names.append, attempts=3))
+    assert len(names) == begun
+
+
+def test_jobs_are_taken_when_a_worker_is_free() -> None:
+    taken: list[int] = []
+
+    def make_jobs() -> Iterator[tuple[str, partial[str]]]:
+        for number in range(10):
+            taken.append(number)
+            yield str(number), partial(str, number)
+
+    with WorkerPool(1, LIGHT) as pool:
+        for name, _ in pool.work(make_jobs(), str):
+            assert len(taken) <= int(name) + 1
+    assert taken == list(range(10))
 
 
 def test_no_worker_is_left_after_an_error() -> None:
