@@ -20,7 +20,14 @@ from runner.cache.digest import list_files
 from runner.errors import BuildError, RunError
 from runner.files.digest import file_sha256
 from runner.files.errors import reading
-from runner.graph.contracts import ContractError, find_data_files, find_stage, parse_source, read_contract
+from runner.graph.contracts import (
+    ContractError,
+    find_data_files,
+    find_stage,
+    is_stage_file,
+    parse_source,
+    read_contract,
+)
 from runner.runtime import manifest as manifests
 from runner.runtime.manifest import Manifest
 
@@ -70,7 +77,7 @@ def unchanged_sources(library: Path, source: str, digest: Callable[[str], str]) 
     """
     try:
         manifest = Manifest.read(manifests.manifest_path(library))
-        known = manifest.sources if manifest.source == source else {}
+        known = manifest.sources if spell_source(manifest.source) == spell_source(source) else {}
         paths = list_paths(source, known)
         unchanged = all(
             (digest(name) if name.partition("/")[0] in _PACKAGES else file_sha256(paths[name])) == sha256
@@ -79,6 +86,30 @@ def unchanged_sources(library: Path, source: str, digest: Callable[[str], str]) 
     except (RunError, OSError, ContractError):
         return None
     return known if unchanged and known.keys() >= set(_BUILDER_FILES) else None
+
+
+def spell_source(source: str) -> str:
+    """Spell the source of a library without a path of this machine: a file beside a graph is `./NAME.py`."""
+    return f"./{os.path.basename(source)}" if is_stage_file(source) else source  # noqa: PTH119 - `FILE.py:NAME` is no path
+
+
+def list_changed(manifest: Manifest, digest: Callable[[str], str]) -> list[str]:
+    """List the sources of a library that are others here, or not here.
+
+    Those beside a graph are not looked at, for which the graph would have to be known.
+
+    Args:
+        digest: `digest_source`, which may be cached.
+    """
+    own = {name for name in manifest.sources if name.partition("/")[0] in _PACKAGES}
+    changed = sorted(set(_BUILDER_FILES) - own)
+    for name in sorted(own):
+        try:
+            same = digest(name) == manifest.sources[name]
+        except OSError:
+            same = False
+        changed += [] if same else [name]
+    return changed
 
 
 def digest_source(name: str) -> str:

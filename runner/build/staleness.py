@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.build.sources import digest_file, digest_source, find_sources, unchanged_sources
+from runner.build.sources import digest_file, digest_source, find_sources, spell_source, unchanged_sources
 from runner.errors import BuildError, RunError, WeightsError
 from runner.files import atomic
 from runner.files.errors import reading
@@ -62,7 +62,7 @@ class Recipe:
         parts = {
             "format": manifests.FORMAT,
             "entry": self.entry,
-            "source": self.source,
+            "source": spell_source(self.source),
             "target": self.target,
             "sources": self.sources,
             "digests": self.digests,

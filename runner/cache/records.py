@@ -65,6 +65,27 @@ class Entry:
         return self.key.partition("/")[0]
 
 
+def parse(text: bytes, key: str) -> Entry:
+    """Read the text of the record of `key`.
+
+    Raises:
+        DamageError: it is not the one that was written.
+    """
+    try:
+        fields = json.loads(text)
+        sha256 = fields.pop("sha256")
+        if fields.pop("format") != FORMAT or fields["key"] != key:
+            raise DamageError("it is the record of something else")
+        if sha256 != value_digest({"format": FORMAT, **fields}):
+            raise DamageError("its content is not what was written")
+        outputs = {port: Output(**{**o, "shape": tuple(o["shape"])}) for port, o in fields.pop("outputs").items()}
+        return Entry(outputs=outputs, **fields)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        if isinstance(error, DamageError):
+            raise
+        raise DamageError("it is no record") from None
+
+
 class RecordStore:
     """The records in one folder. Any number of processes may use it at once."""
 
@@ -97,20 +118,7 @@ class RecordStore:
             DamageError: its content is not the one that was written.
             OSError: it cannot be read.
         """
-        text = self.path(key).read_bytes()
-        try:
-            fields = json.loads(text)
-            sha256 = fields.pop("sha256")
-            if fields.pop("format") != FORMAT or fields["key"] != key:
-                raise DamageError("it is the record of something else")
-            if sha256 != value_digest({"format": FORMAT, **fields}):
-                raise DamageError("its content is not what was written")
-            outputs = {port: Output(**{**o, "shape": tuple(o["shape"])}) for port, o in fields.pop("outputs").items()}
-            return Entry(outputs=outputs, **fields)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            if isinstance(error, DamageError):
-                raise
-            raise DamageError("it is no record") from None
+        return parse(self.path(key).read_bytes(), key)
 
     def latest(self, stage: str | None = None) -> list[tuple[float, str]]:
         """List the keys of all records, of one stage or all, each with the time of its last use, the latest first."""

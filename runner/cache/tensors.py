@@ -80,12 +80,25 @@ class TensorStore:
             DamageError: the digest of the content is not the name of the file.
             OSError: the file cannot be read.
         """
-        path = self.path(digest)
-        array = _map(path)
-        found = array_digest(array)
-        if found != digest:
-            raise DamageError("its content is not what was written")
+        array = _map(self.path(digest))
+        _compare(array, digest)
         return array
+
+    def read_file(self, digest: str) -> bytes:
+        """Read the bytes of a file, and check them; errors are those of `load`."""
+        data = self.path(digest).read_bytes()
+        _check(data, digest)
+        return data
+
+    def write_file(self, digest: str, data: bytes) -> None:
+        """Store the bytes that `read_file` of another store gave.
+
+        Raises:
+            DamageError: the digest of their content is another one; nothing is written.
+            OSError: the disk is full, or the folder cannot be written; nothing is left behind.
+        """
+        _check(data, digest)
+        atomic.write(self.path(digest), [data])
 
     def touch(self, digest: str) -> bool:
         """Mark an array as used now, if this process may do so; False if its file is missing."""
@@ -139,16 +152,38 @@ def _map(path: Path) -> Array:
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         dtype, shape, start = _read_header(file.read(_MAX_HEADER))
-        needed = start + math.prod(shape) * dtype.itemsize
-        if size != needed:
-            raise DamageError(f"it has {size} bytes, but its header needs {needed}")
-        if needed == start:
+        _check_size(size, start, shape, dtype)
+        if size == start:
             return np.empty(shape, dtype)
         try:
             mapped = np.memmap(file, np.uint8, mode="c", offset=start, shape=(size - start,))
         except ValueError as error:  # the file became shorter meanwhile
             raise DamageError(str(error)) from None
         return mapped.view(np.ndarray).view(dtype).reshape(shape)
+
+
+def _check(data: bytes, digest: str) -> None:
+    """Check that the bytes of a file are those of the array with this digest.
+
+    Raises:
+        DamageError: they are not.
+    """
+    import numpy as np  # noqa: PLC0415
+
+    dtype, shape, start = _read_header(data[:_MAX_HEADER])
+    _check_size(len(data), start, shape, dtype)
+    _compare(np.frombuffer(memoryview(data)[start:], dtype).reshape(shape), digest)
+
+
+def _check_size(size: int, start: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    needed = start + math.prod(shape) * dtype.itemsize
+    if size != needed:
+        raise DamageError(f"it has {size} bytes, but its header needs {needed}")
+
+
+def _compare(array: Array, digest: str) -> None:
+    if array_digest(array) != digest:
+        raise DamageError("its content is not what was written")
 
 
 def _read_header(head: bytes) -> tuple[np.dtype[Any], tuple[int, ...], int]:

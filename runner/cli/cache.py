@@ -1,4 +1,4 @@
-"""`kokoro-run cache`: lists the results of stages in the cache, checks them, removes them.
+"""`kokoro-run cache`: lists the results of stages in the cache, checks them, removes them, shares them.
 
 As in `main`, a command imports what it needs when it runs.
 """
@@ -6,33 +6,29 @@ As in `main`, a command imports what it needs when it runs.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli import console
+from runner.cli import cache_sharing, console, options
 from runner.cli.command import Command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from runner.cache.cache import Cache
-
-
-def cache_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the option that names the cache's folder."""
-    text = "Folder of the cache.  [default: $KOKORO_RUN_CACHE, else the user's cache folder]"
-    return click.option("--cache-dir", type=click.Path(path_type=Path, file_okay=False), help=text)(command)
 
 
 @click.group()
 def cache() -> None:
-    """List, check or remove the results that the cache has kept."""
+    """List, check, remove or share the results that the cache has kept."""
+
+
+cache.add_command(cache_sharing.push)
+cache.add_command(cache_sharing.pull)
 
 
 @cache.command(cls=Command)
 @click.argument("stage", required=False)
-@cache_option
+@options.cache_dir
 def ls(stage: str | None, cache_dir: Path | None) -> None:
     """List the entries of STAGE, or all: size, duration, last use, and whether the arrays still exist."""
     from runner.inspect import cache_text
@@ -44,7 +40,7 @@ def ls(stage: str | None, cache_dir: Path | None) -> None:
 @cache.command(cls=Command)
 @click.argument("entry")
 @click.argument("other", required=False)
-@cache_option
+@options.cache_dir
 def why(entry: str, other: str | None, cache_dir: Path | None) -> None:
     """Describe how ENTRY differs from OTHER, or else from the most similar entry.
 
@@ -56,7 +52,7 @@ def why(entry: str, other: str | None, cache_dir: Path | None) -> None:
 
 
 @cache.command(cls=Command)
-@cache_option
+@options.cache_dir
 @click.pass_context
 def verify(ctx: click.Context, cache_dir: Path | None) -> None:
     """Read all files and remove the damaged ones; exits with 1 if there are any."""
@@ -72,7 +68,7 @@ def verify(ctx: click.Context, cache_dir: Path | None) -> None:
 @cache.command(cls=Command)
 @click.option("--max-size", metavar="SIZE", help="Size limit of all arrays: 500M, 2G.  [default: 2G]")
 @click.option("--max-age", metavar="TIME", help="Age limit since an array's last use: 12h, 7d.  [default: 30d]")
-@cache_option
+@options.cache_dir
 def gc(max_size: str | None, max_age: str | None, cache_dir: Path | None) -> None:
     """Remove arrays beyond the limits, the longest unused first; their entries stay."""
     from runner.inspect import cache_text, units
@@ -85,7 +81,7 @@ def gc(max_size: str | None, max_age: str | None, cache_dir: Path | None) -> Non
 
 
 @cache.command(cls=Command)
-@cache_option
+@options.cache_dir
 def clear(cache_dir: Path | None) -> None:
     """Remove all results; records of runs stay."""
     from runner.inspect import cache_text

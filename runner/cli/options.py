@@ -99,12 +99,13 @@ scope_options = _combine(
     ),
 )
 
+cache_dir = click.option(
+    "--cache-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the cache.  [default: $KOKORO_RUN_CACHE, else the user's cache folder]",
+)
 cache_options = _combine(
-    click.option(
-        "--cache-dir",
-        type=click.Path(path_type=Path, file_okay=False),
-        help="Folder of the cache.  [default: $KOKORO_RUN_CACHE, else the user's cache folder]",
-    ),
+    cache_dir,
     click.option("--no-cache", is_flag=True, help="Compute everything, keep no results and write no record."),
 )
 

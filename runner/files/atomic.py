@@ -120,10 +120,13 @@ def list_files(root: Path) -> Iterator[os.DirEntry[str]]:
 
 def is_abandoned(entry: os.DirEntry[str]) -> bool:
     """Whether a temporary file was left by a killed writer, rather than being written now."""
-    if not (entry.name.startswith(".") and entry.name.endswith(TEMPORARY)):
-        return False
+    return entry.name.startswith(".") and entry.name.endswith(TEMPORARY) and is_old(entry.path)
+
+
+def is_old(path: Path | str) -> bool:
+    """Whether a file has not been written for longer than a write takes."""
     with contextlib.suppress(OSError):
-        return time.time() - entry.stat(follow_symlinks=False).st_mtime > _ABANDONED_S
+        return time.time() - os.lstat(path).st_mtime > _ABANDONED_S
     return False
 
 

@@ -22,11 +22,20 @@ def find_incompatibility(library: Path, manifest: Manifest) -> str | None:
     Raises:
         RunError: the system does not say what its CPU offers.
     """
+    obstacle = find_obstacle(manifest)
+    return find_damage(library, manifest) if obstacle is None else f"library {library} {obstacle}"
+
+
+def find_obstacle(manifest: Manifest) -> str | None:
+    """Find what keeps a library from running on this machine, wherever its files are; None if nothing does.
+
+    Raises:
+        RunError: the system does not say what its CPU offers.
+    """
     if manifest.tvm != tvm_runtime.version():
-        return f"library {library} was built by TVM {manifest.tvm}, this is {tvm_runtime.version()}"
+        return f"was built by TVM {manifest.tvm}, this is {tvm_runtime.version()}"
     missing = devices.missing_features(manifest.cpu_features)
     if missing:
-        return f"library {library} was built for a CPU with {', '.join(missing)}, which this one lacks"
-    if amx.FEATURE in manifest.cpu_features and amx.request_permission():
-        return f"library {library} uses AMX, which this system does not let the process use: {amx.request_permission()}"
-    return find_damage(library, manifest)
+        return f"was built for a CPU with {', '.join(missing)}, which this one lacks"
+    denied = amx.request_permission() if amx.FEATURE in manifest.cpu_features else None
+    return f"uses AMX, which this system does not let the process use: {denied}" if denied else None

@@ -17,7 +17,6 @@ DECIDES_NOTHING = {
     "build/locks.py": ELSEWHERE,
     "build/sources.py": "which files it lists is part of the key",
     "build/staleness.py": ELSEWHERE,
-    "build/workers.py": ELSEWHERE,
     "cache/digest.py": "which files it lists is part of the key",
     "errors.py": ELSEWHERE,
     "files/atomic.py": BYTES,
@@ -33,6 +32,7 @@ DECIDES_NOTHING = {
     "runtime/stage_code.py": "it imports the file of a stage, which is digested",
     "runtime/threads.py": ELSEWHERE,
     "runtime/tvm_runtime.py": "TVM's version is part of the key",
+    "runtime/worker_pool.py": ELSEWHERE,
 }
 
 
