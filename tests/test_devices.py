@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from runner.errors import BuildError
 from runner.graph.load import Graph, load_graph
 from runner.runtime import tvm_runtime
 from tests import pocl
-from tests.parity import FIGURES, STAGES, Figure, Subject, Utterance, assert_within_bars
+from tests.parity import STAGES, Figure, Subject, Utterance, hold_figures
 from tests.runner.graphs import model_of
 from tests.test_parity import build_subject
 
@@ -55,13 +55,7 @@ def build_root(cache_folder: Path) -> Path:
 @pytest.fixture
 def note(request: pytest.FixtureRequest) -> Note:
     """Puts figures into the table printed at the end of the session, then holds them to their bars."""
-    kept = request.config.stash.setdefault(FIGURES, [])
-
-    def hold(figures: list[Figure]) -> None:
-        kept.extend(figures)
-        assert_within_bars(figures)
-
-    return hold
+    return partial(hold_figures, request)
 
 
 @pytest.fixture(scope="session")

@@ -52,6 +52,14 @@ def test_the_tour_names_every_page_and_every_decision() -> None:
     assert [link for path, link in links.items() if link not in tour] == []
 
 
+def test_links_of_pages_lead_somewhere() -> None:
+    link = re.compile(r"\]\(((?:\.\./)*\w[\w./-]*\.\w+)[#)]")
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    found = [(page, target) for page in pages for target in link.findall(page.read_text("utf-8"))]
+    assert len(found) > 100
+    assert [f"{page.name}: {target}" for page, target in found if not (page.parent / target).exists()] == []
+
+
 def strings(path: Path) -> Iterator[tuple[int, str]]:
     """The strings of a file with their lines, without docstrings."""
     tree = ast.parse(path.read_text("utf-8"))

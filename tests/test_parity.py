@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from runner.errors import RunError
 from runner.graph.load import Graph, load_graph
 from runner.runtime.devices import missing_features
 from tests import real_model
-from tests.parity import FIGURES, SEEDS, SHORT, SYMBOLS, Figure, Subject, Utterance, assert_within_bars, read_subject
+from tests.parity import SEEDS, SHORT, SYMBOLS, Figure, Subject, Utterance, hold_figures, read_subject
 
 Synthetic = Callable[[str, int, str], Path]
 
@@ -103,13 +103,7 @@ def tiny(subjects: Callable[[str], Subject]) -> Subject:
 @pytest.fixture
 def note(request: pytest.FixtureRequest) -> Callable[[list[Figure]], None]:
     """Puts figures into the table printed at the end of the session, then holds them to their bars."""
-    kept = request.config.stash.setdefault(FIGURES, [])
-
-    def hold(figures: list[Figure]) -> None:
-        kept.extend(figures)
-        assert_within_bars(figures)
-
-    return hold
+    return partial(hold_figures, request)
 
 
 def test_each_stage_equals_the_reference(utterance: Utterance, note: Callable[[list[Figure]], None]) -> None:

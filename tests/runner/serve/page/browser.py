@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from selenium.common.exceptions import ElementClickInterceptedException
+from selenium.common.exceptions import ElementClickInterceptedException, StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -77,9 +77,9 @@ class Page:
 
     def find(self, selector: str) -> Any:
         """Find an element that is shown; None if there is none."""
-        return next(
-            (each for each in self.driver.find_elements(By.CSS_SELECTOR, selector) if each.is_displayed()), None
-        )
+        # In one script: the page may be drawn anew at any time.
+        shown = "e.checkVisibility({opacityProperty: true, visibilityProperty: true})"
+        return self.run(f"return [...document.querySelectorAll(arguments[0])].find(e => {shown})", selector)
 
     def texts(self, selector: str) -> list[str]:
         """The texts of elements, all of them at one moment; one space for any."""
@@ -113,11 +113,14 @@ class Page:
 
     def click(self, selector: str) -> None:
         """Press an element, in the middle of the window: at its edge the player may lie over it."""
-        element = self.wait(lambda: self.find(selector))
 
         def press() -> bool:
-            self.run("arguments[0].scrollIntoView({block: 'center'})", element)
-            with contextlib.suppress(ElementClickInterceptedException):  # something above it has just grown
+            element = self.find(selector)
+            if element is None:
+                return False
+            # Something above it has just grown, or it was drawn anew.
+            with contextlib.suppress(ElementClickInterceptedException, StaleElementReferenceException):
+                self.run("arguments[0].scrollIntoView({block: 'center'})", element)
                 element.click()
                 return True
             return False
