@@ -19,7 +19,7 @@ WEIGHTS := configs/models/kokoro-82m-int8.txt
 LISTENERS := benchmarks/quality/packages.txt
 MUTANTS ?= --sample 300 --seed 1
 
-.PHONY: help run kokoro test test-full search test-without-avx512 test-reproducible mutate lint format bench bench-serve eval-kokoro eval-text eval-voice train-voice clean install dev check-tools
+.PHONY: help run kokoro test test-full search test-without-avx512 test-reproducible mutate lint format bench bench-corpus bench-serve eval-kokoro eval-text eval-voice train-voice clean install dev check-tools
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ format: $(VENV)/.dev  ## let ruff mend what it can
 
 bench: $(VENV)/.bench  ## this project beside PyTorch and ONNX Runtime; writes benchmarks/README.md and benchmarks/results
 	$(BIN)/python -m benchmarks.bench
+
+bench-corpus: $(VENV)/.bench-corpus  ## corpora: throughput, memory up to 100,000 rows, 100 kills; three hours (CORPUS="--parts throughput")
+	$(BIN)/python -m benchmarks.corpora $(CORPUS)
 
 bench-serve: $(VENV)/.bench-serve  ## the server under load, and beside kokoro-onnx behind FastAPI; an hour and a half (SERVE="-c kokoro-82m-int8")
 	$(BIN)/python -m benchmarks.serving $(SERVE)
@@ -111,6 +114,10 @@ $(VENV)/.reference: $(VENV)/.dev
 
 $(VENV)/.bench: $(VENV)/.reference
 	$(PIP) install --editable '.[bench]'
+	touch $@
+
+$(VENV)/.bench-corpus: $(VENV)/.dev
+	$(PIP) install --editable '.[corpus,ray]'
 	touch $@
 
 $(VENV)/.bench-serve: $(VENV)/.reference

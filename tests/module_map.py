@@ -12,10 +12,27 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 
-ROOMS = ("cli", "serve", "speech", "batch", "inspect", "engine", "build", "cache", "runtime", "model", "graph", "files")
+ROOMS = (
+    "cli",
+    "corpus",
+    "serve",
+    "speech",
+    "batch",
+    "inspect",
+    "engine",
+    "build",
+    "cache",
+    "runtime",
+    "model",
+    "graph",
+    "files",
+)
 FOLDERS = (
     "runner",
     *(f"runner/{room}" for room in ROOMS),
+    "runner/corpus/engines",
+    "runner/corpus/sources",
+    "runner/corpus/layouts",
     "runner/speech/encoders",
     "runner/serve/http",
     "runner/serve/wyoming",

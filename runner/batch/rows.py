@@ -74,7 +74,7 @@ class Row:
         """
         if self.fault:
             raise RunError(self.fault)
-        return _decode(self.data)
+        return decode_line(self.data)
 
     @property
     def label(self) -> str:
@@ -86,7 +86,7 @@ class Row:
         return self.id if self.id is not None else f"{self.number:0{max(4, len(str(last)))}}"
 
 
-def _decode(data: bytes) -> str:
+def decode_line(data: bytes) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -157,14 +157,14 @@ def _row_with_id(line: bytes, origin: str, number: int) -> Row:
         fault = "expected an id, a tab and the line, and there is no tab, or nothing behind it"
         return Row(line, origin, number, fault=fault)
     try:
-        id_ = _decode(given)
+        id_ = decode_line(given)
     except RunError as error:
         return Row(data, origin, number, fault=f"the id is {error}")
-    fault = _find_fault(id_)
+    fault = find_id_fault(id_)
     return Row(data, origin, number, None if fault else id_, fault)
 
 
-def _find_fault(id_: str) -> str:
+def find_id_fault(id_: str) -> str:
     """Say why an id cannot name a file; '' if it can."""
     if not id_.strip():
         return "the id in front of the tab is empty; give one"

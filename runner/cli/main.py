@@ -21,6 +21,7 @@ _DEFAULT_COMMAND = "run"
 _MODULES = {  # commands that have their own modules
     "cache": "runner.cli.cache",
     "compare": "runner.cli.compare",
+    "corpus": "runner.cli.corpus",
     "phonemize": "runner.cli.phonemize",
     "plan": "runner.cli.plan",
     "replay": "runner.cli.replay",

@@ -1,0 +1,1 @@
+"""Measures corpora: throughput, memory, and what is left after kills."""

@@ -1,0 +1,1 @@
+"""Have shards made: by processes of this machine, or by a cluster."""

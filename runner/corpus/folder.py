@@ -1,0 +1,242 @@
+"""The folder of a corpus: what is in it beside the data set, and who may write there.
+
+    OUT/<files of the layout>
+    OUT/rejected.jsonl                     rows that could not be spoken, and why
+    OUT/.kokoro-run/lock                   held by the one run that may write
+    OUT/.kokoro-run/manifest.jsonl         the recipe, then a line for each finished shard
+    OUT/.kokoro-run/plan/<shard>.jsonl     rows of shards that are to be made
+    OUT/.kokoro-run/rows/<shard>.jsonl     files of a shard with their digests, then the entries of its rows
+    OUT/.kokoro-run/tmp/                   what is being written
+
+A shard is written in an order that a kill at any moment leaves whole: its files below tmp, its rows, the files in their
+places, and last its line in the manifest. A shard without a line is made again, and comes out as the same bytes under
+the same names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from runner.errors import RunError
+from runner.files import atomic
+from runner.files.errors import reading, writing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+HIDDEN = ".kokoro-run"
+VERSION = 1
+_LOCKED = "another run is writing there; wait for its end, or choose another output"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A row that was not spoken.
+
+    Attributes:
+        origin: where it was written.
+        id: of the row; None if it could not be read.
+        error: why.
+    """
+
+    origin: str
+    id: str | None
+    error: str
+
+
+@dataclass(frozen=True)
+class MadeShard:
+    """A finished shard, as the manifest has it.
+
+    Attributes:
+        shard: its name.
+        rows: that were spoken.
+        samples: of their audio.
+        seconds: of one worker's time.
+        libraries: digest of those that made it.
+        sha256: of the file of its rows, which has the digests of the others.
+        slowest: the rows that took longest, with their seconds.
+        failed: rows that a stage refused.
+    """
+
+    shard: str
+    rows: int
+    samples: int
+    seconds: float
+    libraries: str
+    sha256: str
+    slowest: tuple[tuple[str, float], ...] = ()
+    failed: tuple[Failure, ...] = field(default=())
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        """Make the shard that `asdict` was given."""
+        failed = tuple(Failure(**one) for one in fields["failed"])
+        return cls(**{**fields, "slowest": tuple(map(tuple, fields["slowest"])), "failed": failed})
+
+
+class CorpusFolder:
+    """The folder of a corpus.
+
+    Attributes:
+        root: the folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._hidden = root / HIDDEN
+
+    @property
+    def manifest(self) -> Path:
+        """The manifest."""
+        return self._hidden / "manifest.jsonl"
+
+    @property
+    def rejected(self) -> Path:
+        """The list of the rows that were not spoken."""
+        return self.root / "rejected.jsonl"
+
+    def plan(self, shard: str) -> Path:
+        """The rows that a shard is made of."""
+        return self._hidden / "plan" / f"{shard}.jsonl"
+
+    def rows(self, shard: str) -> Path:
+        """The files and the entries of a shard."""
+        return self._hidden / "rows" / f"{shard}.jsonl"
+
+    def make_temporary(self, shard: str) -> Path:
+        """Make a folder to write a shard in."""
+        path = self._hidden / "tmp" / f"{shard}.{os.getpid()}-{os.urandom(4).hex()}"
+        with writing(path):
+            path.mkdir(parents=True)
+        return path
+
+    @property
+    def rejected_draft(self) -> Path:
+        """The list of the rows that were refused, while rows are planned."""
+        return self._hidden / "tmp" / "rejected.jsonl"
+
+    @property
+    def ids(self) -> Path:
+        """The table of ids, while rows are planned."""
+        return self._hidden / "tmp" / "ids.db"
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the lock, and begin with an empty plan and nothing that is being written.
+
+        Raises:
+            RunError: another run holds it, or the folder cannot be written.
+        """
+        with writing(self.root):
+            self._hidden.mkdir(parents=True, exist_ok=True)
+            file = (self._hidden / "lock").open("a")
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RunError(f"{self.root}: {_LOCKED}") from None
+            self._clean()
+            try:
+                yield
+            finally:
+                self._clean()
+
+    def _clean(self) -> None:
+        with writing(self._hidden):
+            for name in ("plan", "tmp"):
+                shutil.rmtree(self._hidden / name, ignore_errors=True)
+            for name in ("plan", "rows", "tmp"):
+                (self._hidden / name).mkdir(exist_ok=True)
+
+    def read_manifest(self) -> tuple[dict[str, Any], dict[str, MadeShard]]:
+        """Read the recipe and the finished shards, in their order; both are empty for a new folder.
+
+        A torn line is one of a run that was killed.
+
+        Raises:
+            RunError: it cannot be read, or is of another version.
+        """
+        if not self.manifest.is_file():
+            return {}, {}
+        with reading(self.manifest):
+            lines = self.manifest.read_bytes().splitlines()
+        tables = [table for table in map(_parse, lines) if table is not None]
+        if not tables or tables[0].get("version") != VERSION:
+            raise RunError(f"{self.manifest}: is no manifest of this version; choose another output")
+        made = (MadeShard.from_json(table) for table in tables[1:])
+        return tables[0], {one.shard: one for one in made}
+
+    def write_manifest(self, recipe: Mapping[str, Any], made: Iterable[MadeShard]) -> None:
+        """Write the manifest anew.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        tables = [{"version": VERSION, **recipe}, *map(asdict, made)]
+        with writing(self.manifest):
+            atomic.write(self.manifest, [b"".join(_line(table) for table in tables)])
+
+    def add(self, made: MadeShard) -> None:
+        """Note a finished shard.
+
+        Raises:
+            RunError: the manifest cannot be written.
+        """
+        with writing(self.manifest), self.manifest.open("r+b") as file:
+            file.seek(0, os.SEEK_END)
+            if file.tell() and not _ends_with_newline(file):
+                file.write(b"\n")  # behind a line that a kill has torn
+            file.write(_line(asdict(made)))
+            file.flush()
+            os.fsync(file.fileno())
+
+    def read_rows(self, shard: str) -> Iterator[dict[str, Any]]:
+        """Read what is told of a shard: a table with its `files`, then an entry for each row.
+
+        Raises:
+            RunError: it cannot be read.
+        """
+        path = self.rows(shard)
+        with reading(path), path.open("rb") as file:
+            for line in file:
+                table = _parse(line)
+                if table is None:
+                    raise RunError(f"{path}: is damaged; remove it, and run the command again")
+                yield table
+
+    def read_entries(self, shards: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """Read the entries of shards, one after the other."""
+        for shard in shards:
+            tables = self.read_rows(shard)
+            next(tables, None)
+            yield from tables
+
+    def list_written(self) -> list[str]:
+        """List the shards whose rows are here, finished or not."""
+        return sorted(path.stem for path in (self._hidden / "rows").glob("*.jsonl"))
+
+
+def _ends_with_newline(file: Any) -> bool:
+    file.seek(-1, os.SEEK_END)
+    return bool(file.read(1) == b"\n")
+
+
+def _line(table: Mapping[str, Any]) -> bytes:
+    return json.dumps(table, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    """Read a line; None if it is torn."""
+    try:
+        table = json.loads(line)
+    except ValueError:
+        return None
+    return table if isinstance(table, dict) else None
