@@ -96,7 +96,7 @@ def hold_figures(request: pytest.FixtureRequest, figures: list[Figure]) -> None:
 
 def read_figures(reports: Iterable[pytest.TestReport]) -> list[Figure]:
     """The figures of all tests, also of those that another process of pytest-xdist ran."""
-    told = [json.loads(value) for report in reports for name, value in report.user_properties if name == _PROPERTY]
+    told = [json.loads(str(value)) for report in reports for name, value in report.user_properties if name == _PROPERTY]
     return [Figure(**{**fields, "bar": Bar(**fields["bar"])}) for fields in told]
 
 
