@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from runner.corpus.make import Engine, Made, Order
     from runner.corpus.recipe import Recipe
     from runner.corpus.sources.sources import Sources
+    from runner.graph.types import Graph
 
 _MAKE = "make"
 _LAYOUTS = ("folder", "ljspeech", "nemo", "parquet", "webdataset")
@@ -92,12 +93,14 @@ def make(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: 
     process.limit_blas_threads()
     from runner.corpus.folder import CorpusFolder
     from runner.corpus.make import Order
+    from runner.corpus.sources.sources import Sources
 
     recipe = _make_recipe(graph, overlays, sets, given)
     order = Order(recipe, given["columns"], given["shard_rows"], replace=given["replace"])
+    loaded, sources = order.recipe.load(), Sources(given["sources"], given["kind"])
     folder = CorpusFolder(given["out"].absolute())
     with folder.lock():
-        made = _make(order, folder, given)
+        made = _make(order, loaded, sources, folder, given)
     _report(made, folder, given)
     click.get_current_context().exit(1 if made.failed else 0)
 
@@ -155,14 +158,11 @@ def _make_recipe(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], g
     )
 
 
-def _make(order: Order, folder: CorpusFolder, given: dict[str, Any]) -> Made:
+def _make(order: Order, graph: Graph, sources: Sources, folder: CorpusFolder, given: dict[str, Any]) -> Made:
     from runner.build.staleness import stale
     from runner.cli.building import build_stale
-    from runner.corpus.sources.sources import Sources
     from runner.runtime.threads import available_threads
 
-    graph = order.recipe.load()
-    sources = Sources(given["sources"], given["kind"])
     build_stale(graph, order.recipe.build_dir, stale(graph, order.recipe.build_dir), quiet=given["quiet"])
     workers = given["workers"] or max(1, available_threads() // order.recipe.threads)
     if given["address"] is not None:

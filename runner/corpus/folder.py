@@ -20,19 +20,22 @@ import fcntl
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from runner.errors import RunError
 from runner.files import atomic
+from runner.files.digest import file_sha256
 from runner.files.errors import reading, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
 HIDDEN = ".kokoro-run"
 VERSION = 1
+_END = "end"  # of the manifest's last line
+_USUAL = ("README.md", "rejected.jsonl", "summary.json", "summary.html")  # a user may change the first
 _LOCKED = "another run is writing there; wait for its end, or choose another output"
 
 
@@ -76,10 +79,13 @@ class MadeShard:
     failed: tuple[Failure, ...] = field(default=())
 
     @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+    def from_json(cls, table: Mapping[str, Any]) -> Self:
         """Make the shard that `asdict` was given."""
-        failed = tuple(Failure(**one) for one in fields["failed"])
-        return cls(**{**fields, "slowest": tuple(map(tuple, fields["slowest"])), "failed": failed})
+        failed = tuple(Failure(**one) for one in table["failed"])
+        return cls(**{**table, "slowest": tuple(map(tuple, table["slowest"])), "failed": failed})
+
+
+_KEYS = {one.name for one in fields(MadeShard)}
 
 
 class CorpusFolder:
@@ -171,16 +177,32 @@ class CorpusFolder:
         tables = [table for table in map(_parse, lines) if table is not None]
         if not tables or tables[0].get("version") != VERSION:
             raise RunError(f"{self.manifest}: is no manifest of this version; choose another output")
-        made = (MadeShard.from_json(table) for table in tables[1:])
+        made = [MadeShard.from_json(table) for table in tables[1:] if table.keys() == _KEYS]
         return tables[0], {one.shard: one for one in made}
 
-    def write_manifest(self, recipe: Mapping[str, Any], made: Iterable[MadeShard]) -> None:
+    def read_end(self) -> dict[str, str] | None:
+        """Read the digests of the files of the whole; None of a corpus that is not finished.
+
+        Raises:
+            RunError: it cannot be read.
+        """
+        with reading(self.manifest):
+            lines = self.manifest.read_bytes().splitlines()
+        table = _parse(lines[-1]) if lines else None
+        return None if table is None else table.get(_END)
+
+    def write_manifest(
+        self, recipe: Mapping[str, Any], made: Iterable[MadeShard], end: Mapping[str, str] | None = None
+    ) -> None:
         """Write the manifest anew.
+
+        Args:
+            end: digests of the files of the whole, of a corpus that is finished.
 
         Raises:
             RunError: it cannot be written.
         """
-        tables = [{"version": VERSION, **recipe}, *map(asdict, made)]
+        tables = [{"version": VERSION, **recipe}, *map(asdict, made), *([] if end is None else [{_END: dict(end)}])]
         with writing(self.manifest):
             atomic.write(self.manifest, [b"".join(_line(table) for table in tables)])
 
@@ -209,7 +231,7 @@ class CorpusFolder:
             for line in file:
                 table = _parse(line)
                 if table is None:
-                    raise RunError(f"{path}: is damaged; remove it, and run the command again")
+                    raise RunError(f"{path}: is damaged; `kokoro-run corpus` with the same options makes it anew")
                 yield table
 
     def read_entries(self, shards: Iterable[str]) -> Iterator[dict[str, Any]]:
@@ -218,6 +240,23 @@ class CorpusFolder:
             tables = self.read_rows(shard)
             next(tables, None)
             yield from tables
+
+    def is_whole(self, made: MadeShard) -> bool:
+        """Whether what is told of a shard is as it was written, and all its files are there."""
+        path = self.rows(made.shard)
+        if not path.is_file() or file_sha256(path) != made.sha256:
+            return False
+        return all((self.root / name).is_file() for name in next(self.read_rows(made.shard))["files"])
+
+    def list_foreign(self, own: Collection[str]) -> list[str]:
+        """List the files below the folder that are neither among `own`, nor such as every corpus has."""
+        found = []
+        for folder, folders, names in os.walk(self.root):
+            if Path(folder) == self.root:
+                folders[:] = [name for name in folders if name != HIDDEN]
+            below = (Path(folder, name).relative_to(self.root).as_posix() for name in names)
+            found += [name for name in below if name not in own and name not in _USUAL]
+        return sorted(found)
 
     def list_written(self) -> list[str]:
         """List the shards whose rows are here, finished or not."""

@@ -24,6 +24,7 @@ from runner.corpus.stale import find_stale, remove_files
 from runner.corpus.summary import write_summary
 from runner.corpus.worker import CorpusTask, Spoken
 from runner.errors import RunError
+from runner.files.digest import file_sha256
 from runner.files.errors import writing
 
 if TYPE_CHECKING:
@@ -105,14 +106,15 @@ def make_corpus(order: Order, records: Iterable[Record], folder: CorpusFolder, e
     speaker = RowSpeaker(recipe)
     digests = describe(recipe, speaker.pipeline)
     finished = _open(folder, recipe, digests, replace=order.replace)
-    planner = Planner(folder, digests["recipe"], order.size, finished, speaker.check)
+    planner = Planner(folder, digests["recipe"], order.size, finished, speaker)
     with planner.ids:
         plan = planner.plan(records, Columns(speaker.pipeline.graph, order.columns), watch.planned)
         speaker.sum_up()
         stale = find_stale(folder, plan, planner.ids, replace=order.replace)
+    kept = [finished[shard] for shard in plan.shards if shard in finished]
+    folder.write_manifest(_table(recipe, digests), kept)  # others may lose files that have the names of new ones
     with writing(folder.rejected):
         folder.rejected_draft.replace(folder.rejected)
-    kept = [finished[shard] for shard in plan.shards if shard in finished]
     watch.begin(plan, kept)
     made = {one.shard: one for one in kept}
     for told in engine(CorpusTask(recipe, digests, folder.root), plan.todo):
@@ -132,24 +134,28 @@ def make_corpus(order: Order, records: Iterable[Record], folder: CorpusFolder, e
 def _open(
     folder: CorpusFolder, recipe: Recipe, digests: Mapping[str, str], *, replace: bool
 ) -> Mapping[str, MadeShard]:
-    """Find what is finished, and begin the manifest of a new corpus.
+    """Find what is finished, and is still there.
 
     Raises:
-        RunError: the folder has a corpus of another recipe.
+        RunError: the folder has a corpus of another recipe, or files that are of none.
     """
     known, finished = folder.read_manifest()
+    foreign = folder.list_foreign(()) if not known else []
+    if foreign:
+        raise RunError(f"{folder.root}: has files that are of no corpus, as {foreign[0]}; choose an empty folder")
     if known and known["layout"] != recipe.layout:
-        raise RunError(f"{folder.root}: has the layout {known['layout']}, not {recipe.layout}; choose another output")
+        raise RunError(
+            f"{folder.root}: has the layout {known['layout']}, not {recipe.layout}, which --replace does not change; "
+            "choose another output"
+        )
     if known and known.get("digests") != dict(digests):
         if not replace:
             raise RunError(
                 f"{folder.root}: has a corpus of another recipe ({_describe_change(known, recipe, digests)}); choose "
                 "another output, or say --replace"
             )
-        finished = {}
-    if not known or not finished:
-        folder.write_manifest(_table(recipe, digests), finished.values())
-    return finished
+        return {}
+    return {shard: made for shard, made in finished.items() if folder.is_whole(made)}
 
 
 def _table(recipe: Recipe, digests: Mapping[str, str]) -> dict[str, object]:
@@ -176,11 +182,11 @@ def _finish(
 ) -> None:
     """Write the files of the whole, and remove those that it has no more."""
     names = [made.shard for made in shards]
-    LAYOUTS[recipe.layout].finish(folder.root, lambda: folder.read_entries(names))
+    files = LAYOUTS[recipe.layout].finish(folder.root, lambda: folder.read_entries(names))
     failures = [failure for made in shards for failure in made.failed]
     _add_rejected(folder, failures)
     remove_files(folder, stale, names)
-    folder.write_manifest(_table(recipe, digests), shards)
+    folder.write_manifest(_table(recipe, digests), shards, {name: file_sha256(folder.root / name) for name in files})
 
 
 def _add_rejected(folder: CorpusFolder, failures: Sequence[Failure]) -> None:

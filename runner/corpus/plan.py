@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from runner.corpus.columns import Columns
     from runner.corpus.folder import CorpusFolder
     from runner.corpus.row import CorpusRow
+    from runner.corpus.row_speaker import RowSpeaker
     from runner.corpus.sources.record import Record
 
 _DIGITS = 16
@@ -66,7 +67,7 @@ class Planner:
         recipe: str,
         size: int,
         finished: Collection[str],
-        check: Callable[[CorpusRow], object],
+        speaker: RowSpeaker,
     ) -> None:
         """Plan nothing yet.
 
@@ -74,9 +75,9 @@ class Planner:
             recipe: its digest.
             size: rows of a shard.
             finished: names of shards that need not be made.
-            check: raises a KokoroError for a row that cannot be spoken.
+            speaker: checks and digests the rows.
         """
-        self._folder, self._recipe, self._size, self._finished, self._check = folder, recipe, size, finished, check
+        self._folder, self._recipe, self._size, self._finished, self._speaker = folder, recipe, size, finished, speaker
         self.ids = IdTable(folder.ids)
 
     def plan(self, records: Iterable[Record], columns: Columns, show: Callable[[Plan], object]) -> Plan:
@@ -89,7 +90,7 @@ class Planner:
             RunError: a file cannot be written.
         """
         plan = Plan()
-        held: list[CorpusRow] = []
+        held: list[tuple[CorpusRow, str]] = []
         draft = self._folder.rejected_draft
         with writing(draft), draft.open("w", encoding="utf-8", errors="surrogateescape") as rejected:
             for record in records:
@@ -110,36 +111,37 @@ class Planner:
             self._close(held, plan)
         return plan
 
-    def _read(self, record: Record, columns: Columns, number: int) -> CorpusRow:
-        """Make the row of a record, and check it.
+    def _read(self, record: Record, columns: Columns, number: int) -> tuple[CorpusRow, str]:
+        """Make the row of a record, and check it. Gives its digest, too.
 
         Raises:
             LineError: it cannot be spoken, or has the id of another row.
         """
         row = columns.make_row(record, number)
         try:
-            self._check(row)
+            self._speaker.check(row)
+            digest = self._speaker.digest(row)
         except LineError as error:
             raise LineError(row.origin, error.fact, row.id) from None
         except KokoroError as error:
             raise LineError(row.origin, str(error), row.id) from None
-        other = self.ids.add(row)
+        other = self.ids.add(row, digest)
         if other is not None:
             fact = f"id '{row.id}' names {other} already; ids differ by more than upper and lower case"
             raise LineError(row.origin, fact, row.id)
-        return row
+        return row, digest
 
-    def _close(self, rows: list[CorpusRow], plan: Plan) -> None:
+    def _close(self, rows: list[tuple[CorpusRow, str]], plan: Plan) -> None:
         digest = hashlib.sha256(self._recipe.encode())
-        for row in rows:
-            digest.update(bytes.fromhex(row.digest))
+        for _, row_digest in rows:
+            digest.update(bytes.fromhex(row_digest))
         shard = f"{len(plan.shards):05d}-{digest.hexdigest()[:_DIGITS]}"
         plan.shards.append(shard)
         if shard in self._finished:
             return
         plan.todo.append(shard)
         path = self._folder.plan(shard)
-        lines = (json.dumps(row.to_json(), ensure_ascii=False) + "\n" for row in rows)
+        lines = (json.dumps(row.to_json(), ensure_ascii=False) + "\n" for row, _ in rows)
         with writing(path):
             atomic.write(path, ["".join(lines).encode("utf-8", "surrogateescape")])
 
@@ -167,12 +169,12 @@ class IdTable:
     def __exit__(self, *_: object) -> None:
         self._table.close()
 
-    def add(self, row: CorpusRow) -> str | None:
-        """Add a row; gives the origin of another one that has its id, in a spelling that a file system takes for it."""
+    def add(self, row: CorpusRow, digest: str) -> str | None:
+        """Add a row of this digest; gives the origin of another one whose id a file system may take for its own."""
         folded = unicodedata.normalize("NFC", row.id).casefold()
         with _reporting(self._path):
             cursor = self._table.execute(
-                "INSERT OR IGNORE INTO ids VALUES (?, ?, ?)", (folded, row.origin, f"{row.id} {row.digest}")
+                "INSERT OR IGNORE INTO ids VALUES (?, ?, ?)", (folded, row.origin, f"{row.id} {digest}")
             )
             if cursor.rowcount:
                 return None

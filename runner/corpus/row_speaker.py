@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runner.batch.rows import Row
+from runner.cache.digest import array_digest, value_digest
 from runner.corpus.columns import Columns
 from runner.engine.options import RunOptions
 from runner.engine.pipeline import Pipeline
@@ -65,6 +66,7 @@ class RowSpeaker:
         self.pipeline = Pipeline(graph, recipe.build_dir, recipe.threads, resolvers=make_resolvers(graph))
         # A row may have a seed of its own, and so a speaker, but rows have few voices, which are files.
         self._resolve = lru_cache(_MOST)(lambda given: self.pipeline.resolve_inputs(dict(given)))
+        self._digest_inputs = lru_cache(_MOST)(self._digest_resolved)
         self._input = Columns(graph).text
         self.rate_hz = self._find_speaker({}, {}).rate_hz
 
@@ -81,6 +83,10 @@ class RowSpeaker:
             speaker.begin(_make_row(row), phonemes=True)
         else:
             speaker.check(_make_row(row))
+
+    def digest(self, row: CorpusRow) -> str:
+        """Digest a row and what its other inputs are: a voice of the same name may have become another one."""
+        return value_digest([row.digest, self._digest_inputs(self._spell({**self._inputs, **row.inputs}))])
 
     def sum_up(self) -> None:
         """Log what the rows that were checked have in common, in place of a warning for each."""
@@ -112,7 +118,7 @@ class RowSpeaker:
 
     def _find_speaker(self, inputs: Mapping[str, str], params: Mapping[str, object]) -> Speaker:
         given, options = {**self._inputs, **inputs}, {**self._params, **params}
-        voices = tuple(sorted(given.items()))
+        voices = self._spell(given)
         key = voices, tuple(sorted((name, repr(value)) for name, value in options.items()))
         speaker = self._speakers.get(key)
         if speaker is None:
@@ -122,6 +128,15 @@ class RowSpeaker:
                 self._speakers.popitem(last=False)[1].sum_up()
         self._speakers.move_to_end(key)
         return speaker
+
+    @staticmethod
+    def _spell(inputs: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+        return tuple(sorted(inputs.items()))
+
+    def _digest_resolved(self, given: tuple[tuple[str, str], ...]) -> str:
+        resolved = self._resolve(given)
+        told = {name: value if isinstance(value, str) else array_digest(value) for name, value in resolved.items()}
+        return value_digest(told)
 
     def _describe(self, row: CorpusRow) -> dict[str, Any]:
         """Describe how a row is spoken."""

@@ -26,10 +26,12 @@ def find_stale(folder: CorpusFolder, plan: Plan, ids: IdTable, *, replace: bool)
         replace: whether rows that the plan has not may go.
 
     Raises:
-        RunError: there are such rows, and they may not.
+        RunError: there are such rows, and they may not; or nothing would be left.
     """
     planned = set(plan.shards)
     stale = [shard for shard in folder.list_written() if shard not in planned]
+    if replace and stale and not plan.shards:
+        raise RunError(f"{folder.root}: no row of the input can be spoken, so --replace would remove all that is there")
     if replace:
         return stale
     gone = 0

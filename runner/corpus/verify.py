@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from runner.runtime.values import Array
 
 PARITY_DB = 60.0
+_AGAIN = "`kokoro-run corpus` with the same options makes what is missing"
 _LOSSLESS = ("flac", "wav")
 _AUDIO = parse_type("float32[samples]")
 
@@ -82,9 +83,36 @@ def verify(
         raise RunError(f"{folder.root}: has no corpus: there is no {folder.manifest}")
     found = Verification()
     whole = [made for made in shards.values() if _check_files(folder, made, found, show)]
+    _check_end(folder, whole, found, is_known=len(whole) == len(shards))
     if sample:
         _check_rows(folder, _read_recipe(recipe, build_dir), recipe["digests"], whole, found, (sample, seed, show))
     return found
+
+
+def _check_end(folder: CorpusFolder, shards: Sequence[MadeShard], found: Verification, *, is_known: bool) -> None:
+    """Compare the files of the whole, and find those that belong to nothing.
+
+    Args:
+        is_known: whether `shards` are all, so that it is known what belongs to them.
+    """
+    end = folder.read_end()
+    if end is None:
+        found.faults.append(f"{folder.root}: is not finished: {_AGAIN}")
+        return
+    for name, digest in end.items():
+        _check_file(folder.root / name, digest, found)
+    if is_known:
+        own = {name for made in shards for name in next(folder.read_rows(made.shard))["files"]}
+        foreign = folder.list_foreign(own | set(end))
+        found.faults += [f"{folder.root / name}: is no file of the corpus" for name in foreign]
+
+
+def _check_file(file: Path, digest: str, found: Verification) -> None:
+    found.files += 1
+    if not file.is_file():
+        found.faults.append(f"{file}: is missing; {_AGAIN}")
+    elif file_sha256(file) != digest:
+        found.faults.append(f"{file}: is damaged: its digest is not the one that was noted; remove it, and {_AGAIN}")
 
 
 def _check_files(
@@ -93,16 +121,11 @@ def _check_files(
     """Compare the digests of a shard's files; gives whether its rows can be read."""
     path = folder.rows(made.shard)
     if not path.is_file() or file_sha256(path) != made.sha256:
-        found.faults.append(f"{path}: {'is damaged' if path.is_file() else 'is missing'}")
+        found.faults.append(f"{path}: {'is damaged' if path.is_file() else 'is missing'}; {_AGAIN}")
         return False
     files = next(folder.read_rows(made.shard))["files"]
     for name, digest in files.items():
-        file = folder.root / name
-        found.files += 1
-        if not file.is_file():
-            found.faults.append(f"{file}: is missing")
-        elif file_sha256(file) != digest:
-            found.faults.append(f"{file}: is damaged: its digest is not the one that was noted")
+        _check_file(folder.root / name, digest, found)
         show(found)
     return True
 

@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,11 +65,13 @@ class CorpusTask:
         recipe: of the corpus.
         digests: that entries tell of: `model`, `graph`.
         out: the folder of the corpus.
+        working: the working folder, below which files of voices are named.
     """
 
     recipe: Recipe
     digests: Mapping[str, str]
     out: Path
+    working: Path = field(default_factory=Path.cwd)
 
 
 def prepare() -> None:
@@ -105,7 +107,7 @@ def make_shard(task: CorpusTask, shard: str) -> Iterator[Spoken | MadeShard]:
             except LineError as error:
                 failed.append(Failure(row.origin, row.id, error.fact))
                 continue
-            entry = _complete(spoken, row, task.digests)
+            entry = _complete(spoken, row, speaker.digest(row), task.digests)
             writer.add(entry, spoken.audio)
             entries.append(entry)
             times.append((row.id, round(time.perf_counter() - began, 3)))
@@ -136,13 +138,13 @@ def read_plan(folder: CorpusFolder, shard: str) -> list[CorpusRow]:
     return sorted(rows, key=lambda row: -len(row.text))
 
 
-def _complete(spoken: SpokenRow, row: CorpusRow, digests: Mapping[str, str]) -> dict[str, Any]:
+def _complete(spoken: SpokenRow, row: CorpusRow, digest: str, digests: Mapping[str, str]) -> dict[str, Any]:
     """Complete the entry of a row."""
     return {
         **spoken.entry,
         "model": digests["model"],
         "graph": digests["graph"],
-        "row": row.digest,
+        "row": digest,
         "given": {"is_phonemes": row.is_phonemes, "inputs": dict(row.inputs), "params": dict(row.params)},
         "audio_sha256": digest_audio(spoken.audio),
     }

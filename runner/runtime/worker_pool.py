@@ -183,7 +183,7 @@ class _Worker:
         """Receive the next answers of the job `name`, and whether it ends with them."""
         try:
             answers, ends, trace = self.connection.recv()
-        except (EOFError, ConnectionError):
+        except (EOFError, OSError):  # also amid a message
             raise WorkerEndedError(name, self._process.wait()) from None
         if isinstance(answers, KokoroError):
             raise answers from RuntimeError(trace)

@@ -36,7 +36,8 @@ def make_locally(task: CorpusTask, shards: Iterable[str], workers: int) -> Itera
             for _, answer in pool.work(jobs, lambda _: None, attempts=_ATTEMPTS, died=_warn):
                 yield answer
     except WorkerEndedError as error:
-        raise RunError(f"shard {error.name}: {_ATTEMPTS} processes that made it ended, the last {error.how}") from None
+        who = f"{_ATTEMPTS} processes that made it ended, the last" if error.was_killed else "its process ended"
+        raise RunError(f"shard {error.name}: {who} {error.how}") from None
 
 
 def _warn(error: WorkerEndedError) -> None:

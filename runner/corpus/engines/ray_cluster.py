@@ -32,6 +32,7 @@ class ShardMaker:
 
     def __init__(self, task: CorpusTask) -> None:
         prepare()
+        os.chdir(task.working)
         self._task = task
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:

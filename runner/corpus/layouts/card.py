@@ -23,7 +23,7 @@ model, graph and audio, and in `extra` the other columns of the corpus, as JSON.
 
 
 def write_card(out: Path, data_files: Sequence[str], features: Sequence[Mapping[str, Any]] = ()) -> None:
-    """Write OUT/README.md if there is none: a user may have changed it.
+    """Write OUT/README.md, but not over one that a user has changed.
 
     Args:
         out: the output.
@@ -34,7 +34,7 @@ def write_card(out: Path, data_files: Sequence[str], features: Sequence[Mapping[
         RunError: it cannot be written.
     """
     path = out / "README.md"
-    if path.exists():
+    if path.exists() and not path.read_text("utf-8", errors="replace").endswith(f"---\n\n{_TEXT}"):
         return
     split = {"split": "train", "path": list(data_files)}
     head: dict[str, Any] = {"task_categories": ["text-to-speech"]}

@@ -40,10 +40,11 @@ class FolderLayout(AudioFileReader):
     def open_shard(self, folder: Path, shard: str, rate_hz: int, format: str) -> ShardWriter:  # noqa: A002
         return AudioFileWriter(folder, f"audio/{shard}", _name_file, rate_hz, format)
 
-    def finish(self, out: Path, entries: Callable[[], Iterator[Entry]]) -> None:
+    def finish(self, out: Path, entries: Callable[[], Iterator[Entry]]) -> list[str]:
         lines = (encode_json({"file_name": entry["file"], **make_record(entry)}) + b"\n" for entry in entries())
         write_whole(out / "metadata.jsonl", lines)
         write_card(out, ["metadata.jsonl", "audio/**"])
+        return ["metadata.jsonl"]
 
 
 def _name_file(id: str) -> str:  # noqa: A002 - the row's

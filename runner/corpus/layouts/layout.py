@@ -78,8 +78,8 @@ class Layout(Protocol):
         """
         ...
 
-    def finish(self, out: Path, entries: Callable[[], Iterator[Entry]]) -> None:
-        """Write the files of the whole, each in one step.
+    def finish(self, out: Path, entries: Callable[[], Iterator[Entry]]) -> list[str]:
+        """Write the files of the whole, each in one step. Gives their names, but for a card that users may change.
 
         Args:
             out: the output, in which the files of all shards are.

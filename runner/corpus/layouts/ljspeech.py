@@ -37,9 +37,10 @@ class LJSpeechLayout(AudioFileReader):
     def open_shard(self, folder: Path, shard: str, rate_hz: int, format: str) -> ShardWriter:  # noqa: A002, ARG002
         return AudioFileWriter(folder, "wavs", name_file, rate_hz, format)
 
-    def finish(self, out: Path, entries: Callable[[], Iterator[Entry]]) -> None:
+    def finish(self, out: Path, entries: Callable[[], Iterator[Entry]]) -> list[str]:
         write_whole(out / "metadata.csv", map(_make_line, entries()))
         write_whole(out / "rows.jsonl", (encode_json(_describe(entry)) + b"\n" for entry in entries()))
+        return ["metadata.csv", "rows.jsonl"]
 
 
 def _make_line(entry: Entry) -> bytes:

@@ -39,11 +39,12 @@ class NemoLayout(AudioFileReader):
         name = functools.partial(name_file, also=_DOTS)
         return AudioFileWriter(folder, f"audio/{shard}", name, rate_hz, format)
 
-    def finish(self, out: Path, entries: Callable[[], Iterator[Entry]]) -> None:
+    def finish(self, out: Path, entries: Callable[[], Iterator[Entry]]) -> list[str]:
         """Write the manifest; the voices are numbered in the order of their names, and held in memory."""
         voices = sorted({entry.get("voice") or "" for entry in entries()})
         speakers = {voice: number for number, voice in enumerate(voices)}
         write_whole(out / "manifest.json", (encode_json(_describe(entry, speakers)) + b"\n" for entry in entries()))
+        return ["manifest.json"]
 
 
 def _describe(entry: Entry, speakers: Mapping[str, int]) -> dict[str, Any]:

@@ -43,8 +43,9 @@ class ParquetLayout:
     def open_shard(self, folder: Path, shard: str, rate_hz: int, format: str) -> ShardWriter:  # noqa: A002
         return ParquetShardWriter(folder, f"data/train-{shard}.parquet", rate_hz, format)
 
-    def finish(self, out: Path, entries: Callable[[], Iterator[Entry]]) -> None:  # noqa: ARG002 - the shards say it all
+    def finish(self, out: Path, entries: Callable[[], Iterator[Entry]]) -> list[str]:  # noqa: ARG002 - the shards say it all
         write_card(out, ["data/train-*.parquet"])
+        return []
 
     def read_audio(self, out: Path, entry: Entry) -> bytes:
         arrow, parquet = _import_pyarrow()

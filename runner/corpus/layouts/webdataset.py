@@ -41,9 +41,10 @@ class WebDatasetLayout:
     def open_shard(self, folder: Path, shard: str, rate_hz: int, format: str) -> ShardWriter:  # noqa: A002
         return TarWriter(folder, f"shards/{shard}.tar", rate_hz, format)
 
-    def finish(self, out: Path, entries: Callable[[], Iterator[Entry]]) -> None:
+    def finish(self, out: Path, entries: Callable[[], Iterator[Entry]]) -> list[str]:
         first = next(entries(), None)
         write_card(out, ["shards/*.tar"], [] if first is None else _list_features(out, first))
+        return []
 
     def read_audio(self, out: Path, entry: Entry) -> bytes:
         path, key = out / entry["file"], name_file(entry["id"], _DOTS)

@@ -83,6 +83,6 @@ def read_entries(out: Path) -> list[dict[str, Any]]:
 
 
 def read_shards(out: Path) -> Sequence[dict[str, Any]]:
-    """The lines of the manifest, without that of the recipe."""
+    """The lines of the manifest that are of shards."""
     text = (out / ".kokoro-run" / "manifest.jsonl").read_text("utf-8")
-    return [json.loads(line) for line in text.splitlines()[1:]]
+    return [table for line in text.splitlines() if "shard" in (table := json.loads(line))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -127,27 +128,87 @@ def test_an_input_that_grows_makes_what_is_new(make: Run, tmp_path: Path) -> Non
     assert list_data(out) == list_data(tmp_path / "whole")
 
 
+def unnamed(row: dict[str, Any]) -> dict[str, Any]:
+    """A row that has the model's own voice where it had `low`, which is that."""
+    return {name: value for name, value in row.items() if value != "low"}
+
+
 @pytest.mark.parametrize(
     ("count", "start", "options", "fact"),
     [
         (12, 4, (), "has 4 rows that the input has not"),
         (12, 0, ("--speed", "1.25"), "has a corpus of another recipe (params [], now [['speed', 1.25]])"),
         (12, 0, ("--format", "wav"), "has a corpus of another recipe (format flac, now wav)"),
+        (12, 0, ("--set", "model.voice=high"), "has 6 rows that the input has not, or has otherwise"),
     ],
 )
 def test_what_is_there_is_not_lost_unless_that_is_said(
     make: Run, tmp_path: Path, count: int, start: int, options: tuple[str, ...], fact: str
 ) -> None:
-    rows, out = write_rows(tmp_path / "rows.jsonl", make_rows(12)), tmp_path / "out"
+    rows, out = write_rows(tmp_path / "rows.jsonl", map(unnamed, make_rows(12))), tmp_path / "out"
     assert make(rows, out).returncode == 0
     before = list_data(out)
-    write_rows(rows, make_rows(count, start))
+    write_rows(rows, map(unnamed, make_rows(count, start)))
     refused = make(rows, out, *options)
     assert refused.returncode == 2
     assert fact in refused.stderr
     assert list_data(out) == before
     assert make(rows, out, "--replace", *options).returncode == 0
     assert make(rows, tmp_path / "whole", *options).returncode == 0
+    assert list_data(out) == list_data(tmp_path / "whole")
+
+
+def test_a_voice_that_has_become_another_one_is_another_corpus(make: Run, tmp_path: Path) -> None:
+    voice = tmp_path / "mine.npy"
+    rows = write_rows(tmp_path / "rows.jsonl", [{**row, "voice": str(voice)} for row in make_rows(2)])
+    for number, name in enumerate(("low", "high")):
+        shutil.copyfile(ROOT / "configs/models/mini/voices" / f"{name}.npy", voice)
+        made = make(rows, tmp_path / "out", "--replace")
+        assert made.returncode == 0, made.stderr
+        assert make(rows, tmp_path / f"whole{number}").returncode == 0
+        assert list_data(tmp_path / "out") == list_data(tmp_path / f"whole{number}")
+    assert list_data(tmp_path / "whole0") != list_data(tmp_path / "whole1")
+
+
+def test_files_of_others_are_left_alone(make: Run, rows: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "metadata.jsonl").write_text("mine")
+    refused = make(rows, out)
+    assert refused.returncode == 2
+    assert f"{out}: has files that are of no corpus, as metadata.jsonl; choose an empty folder" in refused.stderr
+    assert (out / "metadata.jsonl").read_text() == "mine"
+    assert make(tmp_path / "absent.jsonl", tmp_path / "new").returncode == 2
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_corpus_is_not_replaced_by_nothing(make: Run, rows: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert make(rows, out).returncode == 0
+    before = list_data(out)
+    bad = write_rows(tmp_path / "bad.jsonl", ["{}", "{}"])
+    refused = make(bad, out, "--replace", "--speed", "1.25")
+    assert refused.returncode == 2
+    assert "no row of the input can be spoken, so --replace would remove all that is there" in refused.stderr
+    assert list_data(out) == before
+    assert json.loads(make(rows, out, "--json").stdout)["resumed_shards"] > 0
+
+
+def test_a_replacement_that_is_killed_leaves_no_audio_of_the_other_recipe(
+    build_dir: Path, make: Run, rows: Path, tmp_path: Path
+) -> None:
+    """Files of this layout are named by the row alone, so that those of both recipes have the same names."""
+    out, layout = tmp_path / "out", ("--layout", "ljspeech")
+    assert make(rows, out, *layout).returncode == 0
+    words = command(build_dir, rows, out, *layout, "--replace", "--speed", "1.25")
+    with subprocess.Popen(words, cwd=ROOT) as process:
+        manifest = out / ".kokoro-run" / "manifest.jsonl"
+        while len(lines := manifest.read_text("utf-8").splitlines()) < 2 or "1.25" not in lines[0]:
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.kill()
+    assert make(rows, out, *layout, "--replace").returncode == 0
+    assert make(rows, tmp_path / "whole", *layout).returncode == 0
     assert list_data(out) == list_data(tmp_path / "whole")
 
 

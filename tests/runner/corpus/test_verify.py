@@ -52,11 +52,40 @@ def test_damaged_and_missing_files_are_found(make: Run, build_dir: Path, rows: P
     lost.unlink()
     code, found = verify(out, build_dir, "--sample", "0")
     assert code == 1
+    again = "`kokoro-run corpus` with the same options makes what is missing"
     assert set(found["faults"]) == {
-        f"{flipped}: is damaged: its digest is not the one that was noted",
-        f"{lost}: is missing",
+        f"{flipped}: is damaged: its digest is not the one that was noted; remove it, and {again}",
+        f"{lost}: is missing; {again}",
     }
-    assert found["files"] == 12
+    assert found["files"] == 13
+    flipped.unlink()
+    assert make(rows, out).returncode == 0
+    assert verify(out, build_dir, "--sample", "0") == (0, {**found, "status": "ok", "faults": []})
+
+
+def test_other_files_and_a_corpus_that_is_not_finished_are_found(
+    make: Run, build_dir: Path, rows: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert make(rows, out).returncode == 0
+    (out / "audio" / "extra.flac").write_bytes(b"x")
+    metadata = out / "metadata.jsonl"
+    metadata.write_text("garbage\n")
+    told = next((out / ".kokoro-run" / "rows").glob("*.jsonl"))
+    told.write_text("garbage\n")
+    code, found = verify(out, build_dir, "--sample", "0")
+    assert code == 1
+    assert [fault.partition(";")[0] for fault in found["faults"]] == [
+        f"{told}: is damaged",
+        f"{metadata}: is damaged: its digest is not the one that was noted",
+    ]
+    assert make(rows, out).returncode == 0
+    _, found = verify(out, build_dir, "--sample", "0")
+    assert found["faults"] == [f"{out / 'audio' / 'extra.flac'}: is no file of the corpus"]
+    manifest = out / ".kokoro-run" / "manifest.jsonl"
+    manifest.write_text("".join(manifest.read_text("utf-8").splitlines(keepends=True)[:-1]) + '{"torn": 1}\n', "utf-8")
+    _, found = verify(out, build_dir, "--sample", "0")
+    assert next(fault.partition(":")[2] for fault in found["faults"]).startswith(" is not finished")
 
 
 def test_rows_that_other_libraries_made_are_compared_with_their_files(
