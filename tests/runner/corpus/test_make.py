@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
 import shutil
 import signal
@@ -241,16 +242,16 @@ def test_a_run_that_is_killed_is_ended_by_the_next_one(
 
 
 def test_workers_that_are_killed_are_replaced(build_dir: Path, rows: Path, undisturbed: Path, tmp_path: Path) -> None:
-    out, killed = tmp_path / "out", 0
+    out, seen = tmp_path / "out", set[str]()
     with subprocess.Popen(command(build_dir, rows, out), cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
-        while process.poll() is None and killed < 2:
-            if list((out / ".kokoro-run" / "tmp").glob("*-*.*")):  # a shard is being made
-                subprocess.run(["kill", "-9", str(children(process.pid)[0])], check=False)
-                killed += 1
-                time.sleep(1)
+        while process.poll() is None and len(seen) < 2:
+            begun = [path.name for path in (out / ".kokoro-run" / "tmp").glob("*-*.*") if path.name not in seen]
+            if begun:  # SHARD.PID-..., by a worker that has just begun it
+                seen.add(begun[0])
+                os.kill(int(begun[0].partition(".")[2].partition("-")[0]), signal.SIGKILL)
             time.sleep(0.02)
         _, told = process.communicate()
     assert process.returncode == 0, told
-    assert killed == 2
+    assert len(seen) == 2
     assert told.count(f"by signal {signal.SIGKILL.value}") == 2
     assert list_data(out) == list_data(undisturbed)
