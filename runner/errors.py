@@ -26,7 +26,13 @@ _LISTED = 20
 
 
 class KokoroError(Exception):
-    """The root of all errors that a user can correct."""
+    """The root of all errors that a user can correct.
+
+    Attributes:
+        mistakes: those that the error lists, each with its place; empty for an error that is no list of mistakes.
+    """
+
+    mistakes: tuple[Mistake, ...] = ()
 
 
 class SpecError(KokoroError):
@@ -109,6 +115,11 @@ class Mistake:
     def __str__(self) -> str:
         return "\n".join([printable(f"{self.origin}: {self.message}"), *snippet(self.origin)])
 
+    def table(self) -> dict[str, str | int | None]:
+        """Make a table for JSON; line and column are null for an option."""
+        place = {"line": self.origin.line or None, "column": self.origin.column or None}
+        return {"file": self.origin.file, **place, "message": self.message}
+
 
 def report(mistakes: Iterable[Mistake]) -> KokoroError:
     """Make one error that lists all `mistakes`, each once: those of options first, the others by file and line.
@@ -117,7 +128,9 @@ def report(mistakes: Iterable[Mistake]) -> KokoroError:
     """
     ordered = sorted(set(mistakes), key=lambda mistake: (mistake.origin.line > 0, mistake))
     kind = GraphError if all(mistake.of_fit for mistake in ordered) else SpecError
-    return kind("\n".join(map(str, ordered)))
+    error = kind("\n".join(map(str, ordered)))
+    error.mistakes = tuple(ordered)
+    return error
 
 
 _texts: dict[str, str] = {}  # of files that can be read once

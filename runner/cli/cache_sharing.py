@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ def _add_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the argument and the options that both commands take."""
     kinds = click.Choice([_RESULTS, _LIBRARIES])
     for option in (
+        options.as_json,
         options.quiet,
         click.option("--dry-run", is_flag=True, help="Move nothing; say what would be moved."),
         options.build_dir,
@@ -81,11 +83,13 @@ class _Sharing:
     build_dir: Path | None
     dry_run: bool
     quiet: bool
+    as_json: bool
     max_age_s: float | None = None
 
     def share(self, move: Callable[[_Sharing, _Sides, Exchange], None]) -> int:
         """Push or pull, and print what was moved; gives the exit code."""
         from runner.cache.exchange import Exchange
+        from runner.inspect.cache_table import exchange_table
         from runner.inspect.sharing_text import describe_exchange
 
         sides = self._open()
@@ -93,7 +97,11 @@ class _Sharing:
             exchange = Exchange(display, dry_run=self.dry_run)
             with _told_on_failure(exchange, self.verb):
                 move(self, sides, exchange)
-        console.echo(describe_exchange(exchange.tally, sides.store.name, self.verb, dry_run=self.dry_run))
+        if self.as_json:
+            table = exchange_table(exchange.tally, sides.store.name, self.verb, dry_run=self.dry_run)
+            console.echo(json.dumps(table))
+        else:
+            console.echo(describe_exchange(exchange.tally, sides.store.name, self.verb, dry_run=self.dry_run))
         return 1 if exchange.tally.damaged else 0
 
     def _open(self) -> _Sides:

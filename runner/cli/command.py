@@ -52,14 +52,16 @@ class Command(click.Command):
             if debug:
                 traceback.print_exc()
             message = spell_options(str(error))
+            mistakes = [{**mistake.table(), "message": spell_options(mistake.message)} for mistake in error.mistakes]
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:  # an internal error: exit code 1 would mean that lines have failed
             if isinstance(error, OSError) and error.filename == console.OUTPUT:
                 raise
             traceback.print_exc()
-            message = f"internal error: {type(error).__name__}: {error}"
+            message, mistakes = f"internal error: {type(error).__name__}: {error}", []
         click.echo(message, err=True)
         if as_json:
-            console.echo(json.dumps({"format": 1, "status": "error", "error": message}))
+            listed = {"mistakes": mistakes} if mistakes else {}
+            console.echo(json.dumps({"format": 1, "status": "error", "error": message, **listed}))
         return ctx.exit(2)

@@ -9,6 +9,7 @@ import click
 
 from runner.cli import console, options
 from runner.cli.command import Command
+from runner.cli.completers import complete_side
 from runner.cli.settings import Settings
 from runner.errors import RunError, suggest
 
@@ -25,8 +26,8 @@ def _refuse_overlay(ctx: click.Context, option: click.Parameter, value: tuple[st
 
 
 @click.command(cls=Command)
-@click.argument("a", metavar="A")
-@click.argument("b", metavar="B")
+@click.argument("a", metavar="A", shell_complete=complete_side)
+@click.argument("b", metavar="B", shell_complete=complete_side)
 @options.input_options
 @click.option(
     "--cross",

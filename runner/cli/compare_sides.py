@@ -15,6 +15,8 @@ from runner.speech.model import VOICE, VOICE_TYPE
 from stages.contract import TensorType, parse_type
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from runner.cache.cache import Cache
     from runner.engine.pipeline import Pipeline
     from runner.graph.types import Graph
@@ -146,7 +148,7 @@ def match_cases(sides: tuple[Side, Side], settings: Settings) -> list[tuple[Case
     graphs = [side for side in sides if isinstance(side, GraphSide)]
     settings.check_source()
     if not _has_no_lines(settings):
-        return [(case, case) for case in _read_cases(graphs[0], settings)]
+        return [(case, case) for case in read_cases(graphs[0], settings)]
     own = [[_apply_options(case, side, settings) for case in side.cases] for side in graphs if side.cases is not None]
     if not own:
         raise click.UsageError("neither A nor B is a run, so give --input FILE, --phonemes TEXT or --text TEXT")
@@ -184,8 +186,8 @@ def check_runs(sides: tuple[Side, Side], cases: list[tuple[Case, Case]], setting
             print_differences(side.record, side.pipeline)
 
 
-def _read_cases(side: GraphSide, settings: Settings) -> list[Case]:
-    """Read the lines that the options give, split into chunks for the model."""
+def read_cases(side: GraphSide, settings: Settings) -> Generator[Case]:
+    """Read the lines that the options give, split into chunks for the model, one after the other."""
     from runner.cli.inputs import GivenInputs
     from runner.cli.runners import make_runner
     from runner.engine.options import RunOptions
@@ -198,10 +200,8 @@ def _read_cases(side: GraphSide, settings: Settings) -> list[Case]:
         runs = runner.runs([given.make_row()] if rows is None else rows)
         plain = {name for name, type_ in side.graph.inputs.items() if type_ == STR or isinstance(type_, TensorType)}
         specs = {name: spec for name, spec in given.shared.items() if name not in plain}
-        return [
-            Case(origin, {name: value for name, value in run.inputs.items() if name in plain}, specs, params)
-            for origin, run in runs
-        ]
+        for origin, run in runs:
+            yield Case(origin, {name: value for name, value in run.inputs.items() if name in plain}, specs, params)
 
 
 def _apply_options(case: Case, side: GraphSide, settings: Settings) -> Case:

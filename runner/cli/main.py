@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 import importlib
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,20 +14,25 @@ import click
 
 from runner.cli import console, options
 from runner.cli.command import Command
+from runner.cli.completion import VARIABLE
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from runner.graph.types import Graph
 
 _DEFAULT_COMMAND = "run"
 _MODULES = {  # commands that have their own modules
     "cache": "runner.cli.cache",
     "compare": "runner.cli.compare",
+    "completion": "runner.cli.completion",
     "corpus": "runner.cli.corpus",
     "phonemize": "runner.cli.phonemize",
     "plan": "runner.cli.plan",
     "replay": "runner.cli.replay",
     "runs": "runner.cli.replay",
     "serve": "runner.cli.serve",
+    "stages": "runner.cli.stages",
     "voices": "runner.cli.voices",
 }
 
@@ -37,9 +43,15 @@ class _Commands(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         commands = self.list_commands(ctx)
         if args and args[0] not in commands and args[0] not in ("-h", "--help", "--version"):
-            _refuse_misspelled_command(args[0], commands)
+            if not ctx.resilient_parsing:  # of a line that is being completed
+                _refuse_misspelled_command(args[0], commands)
             args = [_DEFAULT_COMMAND, *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        from runner.cli.completers import list_graphs
+
+        return [*super().shell_complete(ctx, incomplete), *list_graphs(incomplete)]
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted([*super().list_commands(ctx), *_MODULES])
@@ -127,12 +139,16 @@ def run(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], **given: A
 @cli.command(cls=Command)
 @options.graph_options
 @options.lexicon
-def check(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], lexicon: Path | None) -> None:
+@options.as_json
+def check(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], lexicon: Path | None, *, as_json: bool) -> None:
     """List every mistake in a graph, or the first one in the file of --lexicon; nothing is built or loaded."""
     checked = options.load(graph, overlays, sets)
     if lexicon is not None:
         _check_lexicon(checked, lexicon)
     count = len(checked.stages)
+    if as_json:
+        console.echo(json.dumps({"format": 1, "status": "ok", "graph": str(checked.path), "stages": count}))
+        return
     console.echo(f"{checked.path}: {count} {'stage' if count == 1 else 'stages'}, no mistakes")
 
 
@@ -210,7 +226,7 @@ def main() -> None:
     # At its end Python collects garbage in all live objects, which takes 15 ms and is of no use then.
     atexit.register(gc.freeze)
     try:
-        sys.exit(cli.main(standalone_mode=False))
+        sys.exit(cli.main(standalone_mode=False, complete_var=VARIABLE))
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -9,6 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from runner.cli.completers import (
+    complete_file,
+    complete_graph,
+    complete_overlay,
+    complete_setting,
+    complete_stage,
+    complete_voice,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -36,11 +45,24 @@ def _combine(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Cal
 
 overlay_options = _combine(
     click.option(
-        "-c", "--config", "overlays", multiple=True, metavar="FILE", help="Lay FILE over the graph; repeatable."
+        "-c",
+        "--config",
+        "overlays",
+        multiple=True,
+        metavar="FILE",
+        help="Lay FILE over the graph; repeatable.",
+        shell_complete=complete_overlay,
     ),
-    click.option("--set", "sets", multiple=True, metavar="A.B=VALUE", help="Set one value; repeatable."),
+    click.option(
+        "--set",
+        "sets",
+        multiple=True,
+        metavar="A.B=VALUE",
+        help="Set one value; repeatable.",
+        shell_complete=complete_setting,
+    ),
 )
-graph_options = _combine(click.argument("graph"), overlay_options)
+graph_options = _combine(click.argument("graph", shell_complete=complete_graph), overlay_options)
 
 lexicon = click.option(
     "--lexicon",
@@ -53,6 +75,7 @@ input_options = _combine(
         "--input",
         "source",
         metavar="FILE",
+        shell_complete=complete_file,
         help="What is spoken: lines of phonemes, or paragraphs of text; '-' is standard input.",
     ),
     click.option(
@@ -68,7 +91,12 @@ input_options = _combine(
         metavar="NAME=VALUE",
         help="Give an input of the graph: a number, a list, a text, or @FILE (.npy for an array). Repeatable.",
     ),
-    click.option("--voice", metavar="VOICE", help="Voice: a name, a file or a mix such as af_heart*0.6+am_adam*0.4."),
+    click.option(
+        "--voice",
+        metavar="VOICE",
+        help="Voice: a name, a file or a mix such as af_heart*0.6+am_adam*0.4.",
+        shell_complete=complete_voice,
+    ),
     click.option("--vocab", type=click.Path(path_type=Path), help="vocab.json or config.json with the vocabulary."),
     click.option("--speed", type=click.FloatRange(0.25, 4), callback=no_nan, help="Speed; 1 is that of the voice."),
     click.option("--seed", type=int, help="Seed of the noise in the voice's source."),
@@ -82,14 +110,27 @@ scope_options = _combine(
         "--from",
         "start",
         metavar="STAGE",
+        shell_complete=complete_stage,
         help="Run STAGE and all stages that depend on it, even if the cache has their results.",
     ),
-    click.option("--until", metavar="STAGE", help="Stop after STAGE and list its outputs; see --save-tensors."),
     click.option(
-        "--only", metavar="STAGE", help="Run STAGE alone; its inputs must be in the cache, or given by --load."
+        "--until",
+        metavar="STAGE",
+        shell_complete=complete_stage,
+        help="Stop after STAGE and list its outputs; see --save-tensors.",
     ),
     click.option(
-        "--refresh", multiple=True, metavar="STAGE", help="Run STAGE even if the cache has its results; repeatable."
+        "--only",
+        metavar="STAGE",
+        shell_complete=complete_stage,
+        help="Run STAGE alone; its inputs must be in the cache, or given by --load.",
+    ),
+    click.option(
+        "--refresh",
+        multiple=True,
+        metavar="STAGE",
+        shell_complete=complete_stage,
+        help="Run STAGE even if the cache has its results; repeatable.",
     ),
     click.option(
         "--load",
@@ -121,7 +162,13 @@ def output_option(default: str) -> Callable[..., Any]:
         "NAME=PATH for one output. Repeatable."
     )
     return click.option(
-        "-o", "--output", "outputs", multiple=True, metavar="[NAME=]PATH", help=f"{text}  [default: {default}]"
+        "-o",
+        "--output",
+        "outputs",
+        multiple=True,
+        metavar="[NAME=]PATH",
+        shell_complete=complete_file,
+        help=f"{text}  [default: {default}]",
     )
 
 
@@ -130,7 +177,10 @@ build_dir = click.option(
     type=click.Path(path_type=Path),
     help="Folder of the libraries.  [default: build in a checkout, else a cache folder]",
 )
+threads = click.option("--threads", type=click.IntRange(1, 1024), help="Threads of the kernels.  [default: one a core]")
 quiet = click.option("-q", "--quiet", is_flag=True, help="Print only warnings and errors.")
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 
 run_options = _combine(
     input_options,
@@ -161,11 +211,12 @@ run_options = _combine(
     click.option(
         "--subtype", metavar="NAME", help="How a sample is stored: PCM_16, FLOAT, ...  [default: PCM_16 in a .wav]"
     ),
-    click.option("--threads", type=click.IntRange(1, 1024), help="Threads of the kernels.  [default: one a core]"),
+    threads,
     click.option("--timings", is_flag=True, help="Print the duration of each stage."),
     click.option(
         "--timestamps",
         metavar="FILE",
+        shell_complete=complete_file,
         help="Write the times of symbols and words, as .json, .tsv, .TextGrid, .srt or .vtt. If FILE is only an "
         "extension, or the output a folder, the file is put beside the audio.",
     ),

@@ -9,6 +9,7 @@ import click
 
 from runner.cli import console, options
 from runner.cli.command import Command
+from runner.cli.completers import complete_graph
 from runner.cli.settings import Settings
 from runner.errors import LineError, RunError
 
@@ -21,7 +22,7 @@ _HEAD = ("COLUMN", "WORD", "PHONEMES", "SOURCE")
 
 
 @click.command(cls=Command)
-@click.argument("graph", default="text")
+@click.argument("graph", default="text", shell_complete=complete_graph)
 @options.overlay_options
 @click.option("--text", metavar="TEXT", help="The text, in place of --input.")
 @click.option("--input", "source", metavar="FILE", help="Paragraphs of text; '-' is standard input.")

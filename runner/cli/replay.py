@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from click.core import ParameterSource
 from runner.cache.cache import Cache, default_root
 from runner.cli import console, options
 from runner.cli.command import Command
+from runner.cli.completers import complete_run
 from runner.cli.settings import Settings
 from runner.engine import record
 
@@ -31,7 +33,7 @@ _LEFT_OUT = (  # options of a run that a replay does not take over
 
 
 @click.command(cls=Command)
-@click.argument("name", required=False, metavar="[RUN]")
+@click.argument("name", required=False, metavar="[RUN]", shell_complete=complete_run)
 @options.overlay_options
 @options.output_option("that of the run, as NAME.replay.EXT")
 @options.run_options
@@ -128,12 +130,18 @@ def _rename(text: str, graph: Graph) -> str:
 @click.command(cls=Command)
 @click.option("-n", "count", type=click.IntRange(1), default=20, show_default=True, help="How many to list.")
 @click.option("--cache-dir", type=click.Path(path_type=Path, file_okay=False), help="Folder of the cache.")
-def runs(count: int, cache_dir: Path | None) -> None:
+@options.as_json
+def runs(count: int, cache_dir: Path | None, *, as_json: bool) -> None:
     """List the last runs: time, graph, duration, stages that ran."""
     from runner.inspect import runs_text
 
     folder = Cache(cache_dir or default_root()).root / "runs"
     names = record.runs(folder)
+    if as_json:
+        rows = [runs_text.make_table(folder, name) for name in names[:count]]
+        head = {"format": 1, "status": "ok", "folder": str(folder), "total": len(names)}
+        console.echo(json.dumps({**head, "runs": rows}))
+        return
     for name in names[:count]:
         console.echo(runs_text.summary(folder, name))
     if not names:

@@ -15,6 +15,7 @@ import click
 
 from runner.cli import options
 from runner.cli.command import Command
+from runner.cli.completers import complete_graph
 from runner.errors import RunError, suggest
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class _Seconds(click.FloatRange):
 
 
 @click.command(cls=Command)
-@click.argument("graph", default="text")
+@click.argument("graph", default="text", shell_complete=complete_graph)
 @options.overlay_options
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at; 0.0.0.0 is every one.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8880, show_default=True, help="0 is any that is free.")

@@ -10,6 +10,7 @@ import click
 
 from runner.cli import console, options
 from runner.cli.command import Command
+from runner.cli.completers import complete_graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +22,7 @@ _WIDTH = 100  # columns of a list of names
 
 
 @click.command(cls=Command)
-@click.argument("graph", default="default")
+@click.argument("graph", default="default", shell_complete=complete_graph)
 @options.overlay_options
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON on standard output.")
 def voices(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], *, as_json: bool) -> None:

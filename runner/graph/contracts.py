@@ -65,11 +65,24 @@ class StageText:
     Attributes:
         definition: name of the function or class.
         entry: the compiled function of a stage that is built.
+        is_class: whether it is a class, which is built, or a function of Python.
+        doc: the docstring of the file if it has one definition, else that of the definition; '' for none.
     """
 
     contract: Contract
     definition: str
     entry: str
+    is_class: bool = False
+    doc: str = ""
+
+
+@dataclass(frozen=True)
+class _Definition:
+    """A definition under @stage(...) in a file; its contract, or why that cannot be read."""
+
+    contract: Contract | ContractError
+    is_class: bool
+    doc: str
 
 
 def is_stage_file(name: object) -> bool:
@@ -180,7 +193,19 @@ def read_contract(name: str) -> Contract:
     return read_stage(name).contract
 
 
-def _choose(file: StageFile, found: dict[str, Contract | ContractError]) -> StageText:
+def list_definitions(path: Path) -> list[str]:
+    """List the functions and classes under @stage(...) in a file.
+
+    Raises:
+        ContractError: it cannot be read, or is not Python.
+    """
+    try:
+        return list(_read(path, path.stat().st_mtime_ns))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ContractError(f"{display_path(path)}: {error}") from error
+
+
+def _choose(file: StageFile, found: dict[str, _Definition]) -> StageText:
     """Choose the definition that `file` names, else the only one."""
     stem = file.path.stem if file.path.name != "__init__.py" else file.path.parent.name
     definition = file.definition
@@ -192,10 +217,11 @@ def _choose(file: StageFile, found: dict[str, Contract | ContractError]) -> Stag
         raise ContractError(f"has {len(found)} definitions under @stage(...){names}, where one is expected{choice}")
     if definition not in found:
         raise ContractError(f"has no definition '{definition}' under @stage(...){suggest(definition, found)}")
-    contract = found[definition]
-    if isinstance(contract, ContractError):
-        raise contract
-    return StageText(contract, definition, f"{stem if len(found) == 1 else definition.lower()}_forward")
+    chosen = found[definition]
+    if isinstance(chosen.contract, ContractError):
+        raise chosen.contract
+    entry = f"{stem if len(found) == 1 else definition.lower()}_forward"
+    return StageText(chosen.contract, definition, entry, chosen.is_class, chosen.doc)
 
 
 def list_stages() -> list[str]:
@@ -233,26 +259,32 @@ def parse_source(source: str | bytes, path: Path) -> ast.Module:
 
 
 @functools.cache
-def _read(path: Path, _modified: int) -> dict[str, Contract | ContractError]:
-    """Read the contract of each definition under @stage(...) in a file, or why it cannot be read."""
+def _read(path: Path, _modified: int) -> dict[str, _Definition]:
+    """Read each definition under @stage(...) in a file."""
     tree = parse_source(path.read_text(encoding="utf-8"), path)
     decorators = [
-        (node.name, decorator)
+        (node, decorator)
         for node in tree.body
         if isinstance(node, ast.ClassDef | ast.FunctionDef)
         for decorator in node.decorator_list
         if isinstance(decorator, ast.Call) and _function_name(decorator) == "stage"
     ]
-    found: dict[str, Contract | ContractError] = {}
-    for name, decorator in decorators:
-        if name in found:
-            found[name] = ContractError(f"line {decorator.lineno}: '{name}' is defined a second time")
-            continue
-        try:
-            found[name] = _evaluate_contract(decorator)
-        except ValueError as error:
-            found[name] = ContractError(str(error))
+    found: dict[str, _Definition] = {}
+    for node, decorator in decorators:
+        own, whole = ast.get_docstring(node), ast.get_docstring(tree)
+        doc = (whole or own if len(decorators) == 1 else own or whole) or ""
+        contract = _try_contract(decorator)
+        if node.name in found:
+            contract = ContractError(f"line {decorator.lineno}: '{node.name}' is defined a second time")
+        found[node.name] = _Definition(contract, isinstance(node, ast.ClassDef), doc)
     return found
+
+
+def _try_contract(decorator: ast.Call) -> Contract | ContractError:
+    try:
+        return _evaluate_contract(decorator)
+    except ValueError as error:
+        return ContractError(str(error))
 
 
 def _evaluate_contract(decorator: ast.Call) -> Contract:

@@ -92,14 +92,24 @@ def explain(cache: Cache, name: str, other: str | None = None) -> str:
     Raises:
         RunError: there is no such entry.
     """
-    entry = find(cache, name)
+    entry, compared = find_pair(cache, name, other)
     outputs = [
         f"  {port}: {output.dtype}[{', '.join(map(str, output.shape))}], "
         f"{'kept' if cache.present(entry, port) else 'evicted'}, {output.digest[:_KEY_DIGITS]}"
         for port, output in entry.outputs.items()
     ]
     head = f"{shorten(entry.key)}: computed {spell_age(time.time() - entry.created)} ago in {entry.seconds:.3f} s"
-    return "\n".join([head, *outputs, _comparison(entry, find(cache, other) if other else _most_similar(cache, entry))])
+    return "\n".join([head, *outputs, _comparison(entry, compared)])
+
+
+def find_pair(cache: Cache, name: str, other: str | None) -> tuple[Entry, Entry | None]:
+    """Find an entry and the one to compare it with: `other`, else the most similar of its stage; None if there is none.
+
+    Raises:
+        RunError: there is no such entry.
+    """
+    entry = find(cache, name)
+    return entry, find(cache, other) if other else _most_similar(cache, entry)
 
 
 def _most_similar(cache: Cache, entry: Entry) -> Entry | None:

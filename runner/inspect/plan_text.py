@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runner.engine.run_state import Status
+from runner.inspect.plan_table import works
 from runner.inspect.units import spell_bytes
 
 if TYPE_CHECKING:
@@ -67,8 +68,7 @@ def group_plans(
 def explain(groups: Sequence[PlanGroup]) -> str:
     """Describe each group by the plan of its first run."""
     lines = [line for group in groups for line in (group.heading(), *describe(group.plan))]
-    works, total = (Status.RUN, Status.DEPENDS), sum(group.count for group in groups)
-    idle = [group for group in groups if all(stage.status not in works for stage in group.plan.stages.values())]
+    total, idle = sum(group.count for group in groups), [group for group in groups if not works(group.plan)]
     if total > 1:
         lines.append(f"{total} runs of the graph: {sum(group.count for group in idle)} take everything from the cache")
     return "\n".join(lines)

@@ -1,9 +1,9 @@
-"""Describes a recorded run in one line, for `kokoro-run runs`."""
+"""Describes a recorded run in one line, or as a table, for `kokoro-run runs`."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runner.engine import record as records
 from runner.engine.run_state import Status
@@ -27,3 +27,20 @@ def summary(folder: Path, name: str) -> str:
     end = f"{record.end['seconds']:.2f} s" if record.end else "not ended"
     count = len(record.graph_runs)
     return f"{record.id}  {when}  {record.graph['name']}  {count} utterance{'s' if count != 1 else ''}, {end}, {what}"
+
+
+def make_table(folder: Path, name: str) -> dict[str, Any]:
+    """Make a table of a run, for JSON; docs/json.md has the schema. One that cannot be read has `error`."""
+    try:
+        record = records.find(folder, name)
+    except RunError as error:
+        return {"id": name, "error": str(error)}
+    return {
+        "id": record.id,
+        "time": record.time,
+        "graph": record.graph["name"],
+        "runs": len(record.graph_runs),
+        "seconds": record.end["seconds"] if record.end else None,
+        "ended": record.end is not None,
+        "stages": record.statuses(),
+    }
