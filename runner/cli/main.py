@@ -29,6 +29,7 @@ _MODULES = {  # commands that have their own modules
     "corpus": "runner.cli.corpus",
     "phonemize": "runner.cli.phonemize",
     "plan": "runner.cli.plan",
+    "profile": "runner.cli.profile",
     "replay": "runner.cli.replay",
     "runs": "runner.cli.replay",
     "serve": "runner.cli.serve",

@@ -17,7 +17,7 @@ from runner.runtime.tvm_runtime import DLPACK_TYPES, HOST
 from runner.runtime.values import Remote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from runner.runtime.tvm_runtime import Device
     from runner.runtime.values import Array
@@ -73,6 +73,29 @@ class Library:
         machine["vm_initialization"](*(n for (k, i), pool in pools.items() for n in (DLPACK_TYPES[k], i, pool)))
         return machine
 
+    @property
+    def weights(self) -> list[Any]:
+        """The tensors of the weights; none for a library that holds them itself."""
+        return [tensor for tensors in self._last for tensor in tensors]
+
+    def watch(self, watcher: Callable[..., int]) -> Callable[[Sequence[Array | Remote]], None]:
+        """Make a call of the entry whose every function `watcher` is told of; its results are dropped.
+
+        The call has a virtual machine of its own.
+
+        Args:
+            watcher: is called as `watcher(function, name, before, result, *arguments)` before each function and after
+                it, and gives 0 to let it run (TVM's VMInstrumentReturnKind).
+        """
+        machine = self._make_machine()
+        machine["set_instrument"](load_ffi().convert(watcher))
+        entry = machine[self.entry]
+
+        def call(inputs: Sequence[Array | Remote]) -> None:
+            self._call(entry, inputs)
+
+        return call
+
     @contextlib.contextmanager
     def _take_entry(self) -> Iterator[Any]:
         """Hold the entry of a virtual machine that no other call uses."""
@@ -102,15 +125,19 @@ class Library:
         Raises:
             RunError: TVM refused an input, or its own checks failed.
         """
-        tensors = [put(array, self._device) for array in inputs]
-        try:
-            with self._take_entry() as entry:
-                result = entry(*tensors, *self._last)
-                _wait(self._device)
-        except (RuntimeError, ValueError, TypeError) as error:
-            raise RunError(f"{self.entry} of {self.path} failed: {_last_line(error)}") from error
+        with self._take_entry() as entry:
+            result = self._call(entry, inputs)
         many = isinstance(result, (load_ffi().Array, tuple, list))
         return [_to_value(tensor, self._device) for tensor in (result if many else [result])]
+
+    def _call(self, entry: Any, inputs: Sequence[Array | Remote]) -> Any:
+        tensors = [put(array, self._device) for array in inputs]
+        try:
+            result = entry(*tensors, *self._last)
+            wait_for(self._device)
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise RunError(f"{self.entry} of {self.path} failed: {_last_line(error)}") from error
+        return result
 
 
 @contextlib.contextmanager
@@ -135,7 +162,7 @@ def _to_value(tensor: Any, device: Device) -> Array | Remote:
     return Remote(tensor, device, str(tensor.dtype), tuple(tensor.shape), get)
 
 
-def _wait(device: Device) -> None:
+def wait_for(device: Device) -> None:
     """Wait for the device's work, so that its errors and its time are those of this stage."""
     if device != HOST:
         kind, index = device
