@@ -8,15 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import RunError
 from runner.files.errors import reading
+from runner.files.locate import display_path
 from runner.inspect.columns import align
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from runner.build.peak import Peak
     from runner.inspect.profile import KernelTotal, StageProfile
 
@@ -108,7 +108,7 @@ def describe(profile: Profile, earlier: Earlier | None) -> str:
     """Describe a profile by a table for each stage."""
     peak = f"FMA peak {profile.peak.gflops:.0f} GFLOP/s, memory {profile.peak.gbytes_s:.1f} GB/s"
     rounds = f"{profile.rounds} {'round' if profile.rounds == 1 else 'rounds'}"
-    head = f"{profile.graph}, {profile.origin}: {_threads(profile.threads)}, {rounds}; {peak}"
+    head = f"{display_path(Path(profile.graph))}, {profile.origin}: {_threads(profile.threads)}, {rounds}; {peak}"
     return "\n\n".join([head, *(_describe_stage(stage, earlier) for stage in profile.stages)])
 
 

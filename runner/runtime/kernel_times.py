@@ -124,7 +124,7 @@ def _address(tensor: Any) -> int:
 
 
 def _count_bytes(shape: Sequence[int], dtype: Any) -> int:
-    count = dtype.bits * dtype.lanes
+    count: int = dtype.bits * dtype.lanes
     for extent in shape:
         count *= extent
     return -(-count // 8)
