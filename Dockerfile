@@ -22,10 +22,10 @@ RUN pip install --no-cache-dir "/src[${EXTRAS}]"
 
 # A model of the package, or an overlay that has been copied to /src.
 ARG MODEL=mini
-# The kind of CPU: cpu-avx2 runs on any x86-64 since 2013, cpu is the one that builds (docs/devices.md).
+# The kind of CPU: cpu-avx2 runs on any x86-64 since 2013, cpu-arm64 on any 64-bit ARM, cpu on the one that builds.
 ARG DEVICE=
 RUN set -eu; \
-    kind=${DEVICE:-$(case "$(uname -m)" in x86_64) echo cpu-avx2 ;; *) echo cpu ;; esac)}; \
+    kind=${DEVICE:-$(case "$(uname -m)" in x86_64) echo cpu-avx2 ;; aarch64) echo cpu-arm64 ;; *) echo cpu ;; esac)}; \
     printf 'devices: {host: "%s:0", accel: "%s:0"}\n' "$kind" "$kind" > /opt/kokoro-run/devices.yaml; \
     kokoro-run build text -c "$MODEL" -c /opt/kokoro-run/devices.yaml --build-dir /opt/kokoro-run/build
 

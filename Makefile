@@ -7,6 +7,14 @@ SHELL := /bin/bash
 # The first interpreter that starts and is recent enough: a name on the PATH may be a shim for nothing.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done; true)
+# What brings the tools, for messages.
+ifeq ($(shell uname -s),Darwin)
+GET_PYTHON := from python.org, or brew install python
+GET_COMPILER := xcode-select --install
+else
+GET_PYTHON := on Debian: apt-get install python3 python3-venv
+GET_COMPILER := on Debian: apt-get install gcc libc6-dev
+endif
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -19,7 +27,7 @@ WEIGHTS := configs/models/kokoro-82m-int8.txt
 LISTENERS := benchmarks/quality/packages.txt
 MUTANTS ?= --sample 300 --seed 1
 
-.PHONY: help run kokoro test test-full search test-without-avx512 test-reproducible mutate lint format bench bench-corpus bench-serve eval-kokoro eval-text eval-voice train-voice clean install dev check-tools
+.PHONY: help run kokoro test test-full search test-without-avx512 test-arm64 test-reproducible mutate lint format bench bench-corpus bench-serve eval-kokoro eval-text eval-voice train-voice clean install dev check-tools
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +51,9 @@ test-without-avx512: dev  ## the tests as on a CPU without AVX-512 and AMX (as r
 	mkdir -p build
 	sed -E '/^flags/s/ (avx512|avx_|amx_|gfni)[a-z0-9_]*//g' /proc/cpuinfo > build/cpuinfo
 	unshare --mount sh -c 'mount --bind build/cpuinfo /proc/cpuinfo && exec $(BIN)/python -m pytest'
+
+test-arm64: dev  ## the default model and the kernels on an emulated arm64 machine (Debian's qemu-user, mmdebstrap, g++-aarch64-linux-gnu)
+	$(BIN)/python -m tests.arm64
 
 test-reproducible: dev  ## each stage at full size compiled three times for each kind of CPU: the same bytes
 	$(BIN)/python -m tests.reproducible_check
@@ -91,7 +102,7 @@ dev: $(VENV)/.reference  ## .venv with all that tests and checks need
 
 # One stamp per layer of packages: a layer is installed again when pyproject.toml has changed.
 $(VENV)/bin/python: | check-tools
-	$(PYTHON) -m venv $(VENV) || { echo 'make: no venv module: apt-get install python3-venv' >&2; rm -rf $(VENV); exit 1; }
+	$(PYTHON) -m venv $(VENV) || { echo 'make: no venv module (on Debian: apt-get install python3-venv)' >&2; rm -rf $(VENV); exit 1; }
 
 $(VENV)/.install: pyproject.toml | $(VENV)/bin/python
 	$(PIP) install --editable .
@@ -139,8 +150,8 @@ $(VENV)/.train: $(VENV)/.reference
 
 check-tools:
 	@if [ -z "$(PYTHON)" ]; then \
-	  echo 'make: Python 3.11 or later is needed: apt-get install python3 python3-venv, or make PYTHON=/path/to/python3' >&2; exit 1; fi
+	  echo 'make: Python 3.11 or later is needed ($(GET_PYTHON)), or make PYTHON=/path/to/python3' >&2; exit 1; fi
 	@if ! "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 	  echo 'make: $(PYTHON) does not start, or is older than Python 3.11: make PYTHON=/path/to/python3' >&2; exit 1; fi
 	@for c in $${CXX:-} g++ gcc clang++ clang c++ cc; do command -v "$$c" >/dev/null 2>&1 && exit 0; done; \
-	  echo 'make: a C compiler is needed to link the compiled stages: apt-get install gcc' >&2; exit 1
+	  echo 'make: a C compiler is needed to link the compiled stages ($(GET_COMPILER))' >&2; exit 1

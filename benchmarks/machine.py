@@ -8,6 +8,8 @@ import platform
 import subprocess
 from pathlib import Path
 
+from runner.runtime.threads import available_threads
+
 PACKAGES = ("apache-tvm", "torch", "onnxruntime", "openvino", "numpy")
 VECTOR_FEATURES = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve")
 
@@ -30,7 +32,7 @@ def describe() -> dict[str, object]:
 
 def cores() -> int:
     """How many this process may use."""
-    return len(os.sched_getaffinity(0))
+    return available_threads()
 
 
 def features() -> frozenset[str]:

@@ -23,18 +23,16 @@ from runner.build.export import export
 from runner.build.targets import resolve_target
 from stages.dims import ModelDims
 from tests.conftest import ROOT
+from tests.targets import x86
 
 CONFIG = ROOT / "configs" / "models" / "kokoro-82m" / "config.json"
 STAGES = ("text_encoder", "duration", "bert", "f0n", "decoder")
 TARGETS: dict[str, dict[str, Any]] = {
     "this CPU": {"kind": "llvm", "mcpu": "native"},
-    "AVX-512": {"kind": "llvm", "mcpu": "skylake-avx512", "opt-level": 3},
-    "bfloat16": {"kind": "llvm", "mcpu": "znver4", "keys": ["bf16", "cpu"], "opt-level": 3},
-    "AMX": {
-        "kind": "llvm", "mcpu": "sapphirerapids", "keys": ["bf16", "cpu"], "opt-level": 3,
-        "mattr": ["+amx-bf16", "+amx-tile"],
-    },
-}  # fmt: skip
+    "AVX-512": x86("skylake-avx512", **{"opt-level": 3}),
+    "bfloat16": x86("znver4", keys=["bf16", "cpu"], **{"opt-level": 3}),
+    "AMX": x86("sapphirerapids", keys=["bf16", "cpu"], mattr=["+amx-bf16", "+amx-tile"], **{"opt-level": 3}),
+}
 
 
 def digest_of_build(stage: str, target: Target) -> str:

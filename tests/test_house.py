@@ -60,6 +60,35 @@ def test_links_of_pages_lead_somewhere() -> None:
     assert [f"{page.name}: {target}" for page, target in found if not (page.parent / target).exists()] == []
 
 
+def test_no_target_names_a_processor_without_its_kind_of_machine() -> None:
+    """LLVM would take the name for a processor of the machine that compiles: on arm64 it knows no `haswell`."""
+    bare, folders = [], ("benchmarks", "runner", "stages", "tests")
+    for path in [path for folder in folders for path in (ROOT / folder).rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            fields = _read_constants(node) if isinstance(node, ast.Dict) else {}
+            if fields.get("mcpu", "native") not in ("native", "generic") and "mtriple" not in fields:
+                bare.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert bare == []
+
+
+def _read_constants(table: ast.Dict) -> dict[object, object]:
+    """Read the keys of a table that are written out, with their values; that of an expression is None."""
+    pairs = zip(table.keys, table.values, strict=True)
+    written = ((key.value, value) for key, value in pairs if isinstance(key, ast.Constant))
+    return {
+        key: value.value if isinstance(value, ast.Constant) else None
+        for key, value in written
+        if key != "mcpu" or isinstance(value, ast.Constant)
+    }
+
+
+def test_one_module_counts_processors() -> None:
+    """A count of its own would not follow the quota of a container, and fail where there is no affinity."""
+    counts = re.compile("sched_getaffinity|cpu_count")
+    paths = [path for path in (ROOT / "runner").rglob("*.py") if counts.search(path.read_text("utf-8"))]
+    assert [path.name for path in paths] == ["threads.py"]
+
+
 def strings(path: Path) -> Iterator[tuple[int, str]]:
     """The strings of a file with their lines, without docstrings."""
     tree = ast.parse(path.read_text("utf-8"))

@@ -34,6 +34,7 @@ from runner.runtime.manifest import Manifest
 _RUNNER = Path(__file__).parents[1]
 BUILDER = (
     "build/export.py",
+    "build/linker.py",
     "build/model.py",
     "build/passes.py",
     "build/reuse.py",
@@ -56,8 +57,10 @@ BUILDER = (
     "model/weight_norm.py",
     "runtime/amx.py",
     "runtime/devices.py",
+    "runtime/machine.py",
     "runtime/manifest.py",
     "runtime/process.py",
+    "runtime/sysctl.py",
 )
 """The modules of the runner that decide the bytes of a library, of its weights or of its manifest."""
 _BUILDER_FILES = {f"runner/{name}": _RUNNER / name for name in BUILDER}

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.build.export import export, find_class, name_stage_in_errors
+from runner.build.linker import require_linker
 from runner.build.locks import WAITING, build_lock
 from runner.build.model import Model
 from runner.build.passes import compile_module
@@ -30,6 +31,7 @@ from runner.build.targets import check_linker, check_target, needed_features, re
 from runner.build.weights import check_stages, pack, write_weights
 from runner.errors import BuildError
 from runner.runtime import devices, manifest, tvm_runtime
+from runner.runtime.machine import find_other_machine
 from runner.runtime.manifest import File, Manifest
 from stages.families import Dims
 
@@ -44,7 +46,7 @@ _imported: dict[Path, str] = {}  # source -> its sha256 when this process first 
 
 
 def check(todo: Sequence[Recipe], sources: Sequence[str], model: Model) -> list[Recipe]:
-    """Check what can be checked before compiling for minutes: the linker, the targets and the checkpoint.
+    """Check what can be checked before compiling for minutes: the targets, their linkers and the checkpoint.
 
     Args:
         sources: all compiled stages of the graph, which the checkpoint has to fit.
@@ -54,11 +56,12 @@ def check(todo: Sequence[Recipe], sources: Sequence[str], model: Model) -> list[
 
     Raises:
         WeightsError: the checkpoint does not fit the model; every missing, extra or misshapen tensor is listed.
-        BuildError: there is no linker, or a target is not possible on this machine.
+        BuildError: a target is not possible on this machine, or no compiler can link for it.
     """
-    check_linker()
     for recipe in todo:
         check_target(recipe.stage, recipe.target)
+    for target in {find_other_machine(recipe.target): recipe.target for recipe in todo}.values():
+        check_linker(target)
     counts = check_stages(sources, model.open(), model.dims)
     for recipe in todo:
         find_changed(recipe)  # the check has imported their sources
@@ -132,13 +135,16 @@ def _make_files(
 def _compile(recipe: Recipe, dims: Dims, target: Target, library: Path) -> tuple[nn.Module, list[str]]:
     """Compile a stage into `library`; gives its `nn.Module` and the names of its parameters in the entry's order."""
     module, layers, names = export(recipe.source, recipe.entry, dims, target)
-    compile_module(module, target).export_library(str(library))
+    linker = require_linker(find_other_machine(recipe.target))
+    compile_module(module, target).export_library(str(library), cc=linker)
     return layers, names
 
 
 def _make_manifest(
     recipe: Recipe, dims: Dims, target: Target, contract: Contract, tensors: tuple[Tensor, ...], code: str
 ) -> Manifest:
+    features = needed_features(target)
+    is_for_other = find_other_machine(recipe.target) is not None
     return Manifest(
         stage=recipe.stage,
         entry=recipe.entry,
@@ -151,8 +157,8 @@ def _make_manifest(
         outputs={name: str(port.type) for name, port in contract.outputs.items()},
         dims=dims.named(),
         target=spell_target(target),
-        cpu_features=needed_features(target),
-        host_features=tuple(sorted(devices.cpu_features())),
+        cpu_features=features,
+        host_features=features if is_for_other else tuple(sorted(devices.cpu_features())),
         tvm=tvm_runtime.version(),
         sources=recipe.sources,
         checkpoint=recipe.digests.get("checkpoint", ""),

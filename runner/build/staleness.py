@@ -15,12 +15,12 @@ import hashlib
 import json
 import logging
 import os
-import shutil
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.build.linker import find_linker
 from runner.build.sources import digest_file, digest_source, find_sources, spell_source, unchanged_sources
 from runner.errors import BuildError, RunError, WeightsError
 from runner.files import atomic
@@ -28,7 +28,8 @@ from runner.files.errors import reading
 from runner.runtime import devices, tvm_runtime
 from runner.runtime import manifest as manifests
 from runner.runtime.compatibility import find_incompatibility
-from runner.runtime.manifest import Manifest
+from runner.runtime.machine import find_other_machine
+from runner.runtime.manifest import Manifest, find_damage
 
 if TYPE_CHECKING:
     from runner.graph.types import Graph, ModelSpec, StageSpec
@@ -152,6 +153,8 @@ def find_reason(recipe: Recipe) -> str | None:
         return str(error)
     if manifest.key != recipe.key:
         return _describe_difference(manifest, recipe)
+    if find_other_machine(recipe.target) is not None:
+        return find_damage(recipe.library, manifest)  # it is not meant to run here
     return find_incompatibility(recipe.library, manifest) or _find_faster(recipe, manifest)
 
 
@@ -176,16 +179,9 @@ def _find_faster(recipe: Recipe, manifest: Manifest) -> str | None:
 
 def _find_obstacle(folder: Path) -> str | None:
     """Find the reason why nothing can be built into `folder`; None if it can."""
-    if not _has_linker():
+    if find_linker() is None:
         return "without a C compiler to link with"
     return None if os.access(folder, os.W_OK) else f"where {folder} is read-only"
-
-
-def _has_linker() -> bool:
-    """Whether there is a compiler that `build` can link with (as `tvm.support.cc.get_cc` finds it)."""
-    named = os.environ.get("CXX") or os.environ.get("CC")
-    names = [named] if named else ["g++", "gcc", "clang++", "clang", "c++", "cc"]
-    return any(shutil.which(name) for name in names)
 
 
 def _describe_difference(manifest: Manifest, recipe: Recipe) -> str:

@@ -1,19 +1,23 @@
-"""Makes TVM's targets from the files of device kinds, and checks that this machine can compile for them."""
+"""Makes TVM's targets from the files of device kinds, and checks that this machine can compile and link for them."""
 
 from __future__ import annotations
 
 import platform
-import shutil
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from tvm.support import cc
+import tvm
 from tvm.target import Target, codegen
 
+from runner.build.linker import describe_failure, require_linker
 from runner.build.staleness import NATIVE
 from runner.errors import BuildError
 from runner.runtime import amx, devices
+from runner.runtime.machine import find_other_machine
 from stages.kernels.bfloat16 import AMX, BF16
+from stages.kernels.simd import arg, kernel, splat, store
 
 ANY_CPU = {"kind": "llvm", "mcpu": "generic"}
 """A target for stages whose parameters are listed, but whose code is not compiled."""
@@ -23,18 +27,29 @@ _AVX2 = {"mtriple": "x86_64-unknown-linux-gnu", "mcpu": "haswell"}
 """What the device kind `cpu-avx2` compiles for."""
 
 
-def check_linker() -> None:
-    """Check, before compiling for minutes, that there is a C compiler to link with.
+def check_linker(spec: Mapping[str, Any]) -> None:
+    """Link a library of one function, before compiling for minutes: a compiler may lack the files of its C library.
+
+    Args:
+        spec: a target that `check_target` has accepted.
 
     Raises:
-        BuildError: there is none.
+        BuildError: there is no compiler that links for this target, or it cannot link.
     """
-    compiler = cc.get_cc()
-    if compiler is None or shutil.which(compiler) is None:
-        fact = "no C compiler" if compiler is None else f"CXX or CC names {compiler}, which does not exist"
-        raise BuildError(
-            f"{fact}; libraries are linked with a C compiler. Install one (apt-get install gcc), or set CC"
-        )
+    other, target = find_other_machine(spec), resolve_target(spec)
+    linker = require_linker(other)
+    with tempfile.TemporaryDirectory(prefix="kokoro-run-") as folder:
+        try:
+            _compile_trial(target.host or target).export_library(str(Path(folder) / "trial.so"), cc=linker)
+        except RuntimeError as error:
+            raise BuildError(describe_failure(linker, str(error), other)) from error
+
+
+def _compile_trial(target: Target) -> Any:
+    """Compile a function that stores one number."""
+    with kernel("trial") as builder:
+        store(arg("x", [1]), splat(0.0, 1), 0, lanes=1)
+    return tvm.compile(tvm.IRModule({"trial": builder.get()}), target=target)
 
 
 def check_target(stage: str, spec: Mapping[str, Any]) -> None:

@@ -298,7 +298,7 @@ class Pipeline:
         Raises:
             RunError: it lacks one; the message lists those it has.
         """
-        if any(self._transfers.is_remote(spec) for spec in run.needed):
+        if any(self._transfers.may_be_absent(spec) for spec in run.needed):
             self._transfers.check_devices(self.graph.stages[name] for name in self.misses(run))
 
     @_by_a_worker

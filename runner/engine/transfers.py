@@ -52,12 +52,16 @@ class Transfers:
 
     def why_absent(self, spec: StageSpec) -> str:
         """Say that this machine lacks the device of a stage, and which devices it has; '' if it has the device."""
-        if self.is_remote(spec):
+        if self.may_be_absent(spec):
             try:
                 devices.find(spec)
             except RunError as error:
                 return str(error)
         return ""
+
+    def may_be_absent(self, spec: StageSpec) -> bool:
+        """Whether the stage needs more than the CPU of any machine: a GPU, or one kind of processor and system."""
+        return self.is_remote(spec) or "mtriple" in spec.kind.target
 
     def to_host(self, run: RunState, ref: Ref, value: Any) -> Any:
         """The value at `ref`, on the host.

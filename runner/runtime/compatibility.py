@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.runtime import amx, devices, tvm_runtime
+from runner.runtime.machine import find_other_machine, this_machine
 from runner.runtime.manifest import find_damage
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ def find_obstacle(manifest: Manifest) -> str | None:
     """
     if manifest.tvm != tvm_runtime.version():
         return f"was built by TVM {manifest.tvm}, this is {tvm_runtime.version()}"
+    other = find_other_machine(manifest.target)
+    if other is not None:
+        return f"was built for {other}, this machine is {this_machine()}"
     missing = devices.missing_features(manifest.cpu_features)
     if missing:
         return f"was built for a CPU with {', '.join(missing)}, which this one lacks"

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from runner.errors import RunError
 from runner.files.locate import BUILD_ROOT, data_root
 from runner.runtime import tvm_runtime
+from runner.runtime.machine import Machine, find_other_machine, spell_processor, this_machine
+from runner.runtime.sysctl import find_apple_features
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from runner.graph.types import StageSpec
 
 _CPUINFO = Path("/proc/cpuinfo")
+_APPLE = Machine("aarch64", "Darwin")
 
 # The instruction sets that a compiler may use: LLVM's name -> the Linux kernel's. LLVM has more features of CPUs (aes,
 # clwb, mwaitx, tuning hints), which never appear in a compiled stage.
@@ -66,6 +69,9 @@ ARM64 = {
     "jsconv": "jscvt",
     "complxnum": "fcma",
     "rcpc": "lrcpc",
+    "cssc": "cssc",  # minimum, maximum and absolute value of integers
+    "sha3": "sha3",  # exclusive or of three vectors, which plain code uses too
+    "mops": "mops",  # copies and fills of memory
 }
 
 
@@ -83,9 +89,15 @@ def find(spec: StageSpec) -> tvm_runtime.Device:
     """Find the device of a stage.
 
     Raises:
-        RunError: this machine does not have it; the message lists its devices.
+        RunError: this machine does not have it, and the message lists its devices; or the code of its kind is for
+            another kind of machine.
     """
-    device = place(spec)
+    device, other = place(spec), find_other_machine(spec.kind.target)
+    if other is not None:
+        raise RunError(
+            f"device {spec.device} runs code for {other}, this machine is {this_machine()}; change `devices` in the "
+            "graph, for example to cpu:0"
+        )
     if not tvm_runtime.present(device):
         found, reason = ", ".join(tvm_runtime.present_devices()), tvm_runtime.why_absent(device)
         known = f" ({reason})" if reason else ""
@@ -120,7 +132,7 @@ def default_build_root() -> Path:
 
 
 def _known_features(machine: str) -> dict[str, str]:
-    return {"x86_64": X86, "aarch64": ARM64, "arm64": ARM64}.get(machine, {})
+    return {"x86_64": X86, "aarch64": ARM64}.get(spell_processor(machine), {})
 
 
 def used_features(features: Iterable[str], machine: str | None = None) -> tuple[str, ...]:
@@ -137,8 +149,10 @@ def cpu_features() -> frozenset[str]:
     """Find the features of this machine's CPU, by LLVM's names.
 
     Raises:
-        RunError: the system has no /proc/cpuinfo.
+        RunError: the system, which is not macOS, has no /proc/cpuinfo.
     """
+    if this_machine() == _APPLE:
+        return find_apple_features()
     try:
         text = _CPUINFO.read_text(encoding="utf-8", errors="replace")
     except OSError as error:

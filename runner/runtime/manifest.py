@@ -78,7 +78,8 @@ class Manifest:
         inputs, outputs: the contract, port -> type in the graph's grammar, in the order of the entry's arguments.
         dims: sizes that are constants of the library (`hidden`, `style`, ...).
         cpu_features: CPU features that the library uses (`devices.missing_features`).
-        host_features: CPU features of the machine that built it.
+        host_features: CPU features of the machine that built it; those that it uses, if it is for another kind of
+            machine.
         tvm: version of TVM that compiled it.
         sources: path -> sha256 of the source files that it was compiled from.
         checkpoint: sha256 of the checkpoint that the weights come from.

@@ -55,8 +55,14 @@ def available_threads() -> int:
     A part of a processor that a container has left counts as a whole one: a run on two threads takes at most 1.08 times
     the processor time of a run on one, so that it ends sooner with any more than the time of one processor.
     """
-    cores, quota = len(os.sched_getaffinity(0)), find_cpu_quota()
+    cores, quota = _count_cores(), find_cpu_quota()
     return cores if quota is None else max(1, min(cores, math.ceil(quota)))
+
+
+def _count_cores() -> int:
+    """Count the cores that this process is not kept from; macOS keeps a process from none."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return (os.cpu_count() or 1) if affinity is None else len(affinity(0))
 
 
 def use_threads(count: int, most: int = 0) -> None:

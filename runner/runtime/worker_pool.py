@@ -5,6 +5,9 @@
 
 A worker is a new interpreter. A fork would copy locks that are held by threads which it lacks, and a process that
 `multiprocessing` spawns would run the caller's script again.
+
+Linux kills a worker when its parent has ended. Elsewhere a thread of the worker does, which waits for the end of the
+connection; the compiler and the libraries let it run, since calls of TVM do not hold the interpreter's lock.
 """
 
 from __future__ import annotations
@@ -14,9 +17,11 @@ import ctypes
 import importlib
 import inspect
 import os
+import select
 import signal
 import subprocess
 import sys
+import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -203,7 +208,8 @@ def serve(handle: int, parent: int, prepare: str) -> None:
         parent: id of the process that sends them; when it ends, this one is killed.
         prepare: `module:function`, called before the first job.
     """
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if not _let_system_end_with_parent():
+        threading.Thread(target=_end_with, args=[handle], daemon=True).start()
     if os.getppid() != parent:
         return  # it has ended already
     module, _, function = prepare.partition(":")
@@ -224,3 +230,17 @@ def serve(handle: int, parent: int, prepare: str) -> None:
                     connection.send(([result], True, ""))
             except KokoroError as error:
                 connection.send((error, True, traceback.format_exc()))
+
+
+def _let_system_end_with_parent() -> bool:
+    """Let the system kill this process when its parent ends; false if it cannot."""
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    return prctl is not None and prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) == 0
+
+
+def _end_with(handle: int) -> None:
+    """Kill this process when nobody holds the other end of the connection `handle`."""
+    waiting = select.poll()
+    waiting.register(handle, 0)  # its end is reported whatever is asked for; jobs that come are not
+    waiting.poll()
+    os.kill(os.getpid(), signal.SIGKILL)

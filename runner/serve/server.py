@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _CONNECTIONS = 2000  # more are refused without ceremony; 1,000 requests at a time have a proper answer (http.journal)
 _KEEP_ALIVE_S = 30
+_MACOS_MOST = 10_240  # files that macOS lets a process open where it has no limit
 
 
 def open_socket(host: str, port: int) -> socket.socket:
@@ -51,7 +52,12 @@ def open_socket(host: str, port: int) -> socket.socket:
 def allow_files() -> None:
     """Allow the process as many open files as the system lets it have: connections and results are files."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (choose_limit(most), most))
+
+
+def choose_limit(most: int) -> int:
+    """Choose the number of open files where a process may have up to `most`; macOS refuses to set no limit at all."""
+    return _MACOS_MOST if most == resource.RLIM_INFINITY else most
 
 
 def run_server(

@@ -12,10 +12,11 @@ from tvm.target import Target
 from benchmarks.parts import filters
 from stages.kernels import filter_table
 from stages.kernels.filters import CANDIDATES
+from tests.targets import x86
 
 
 def test_shapes_are_those_of_both_models() -> None:
-    shapes = filters.shapes(Target({"kind": "llvm", "mcpu": "haswell"}))
+    shapes = filters.shapes(Target(x86("haswell")))
     assert (128, 128, 11, 5, 120) in shapes
     assert (32, 32, 3, 1, 120) in shapes
     assert len(shapes) == len(set(shapes))

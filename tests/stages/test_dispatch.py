@@ -17,8 +17,17 @@ from stages.dispatch import by_target, filtering_pays, in_bf16, padded, panel, u
 from stages.kernels.bfloat16 import BF16
 from stages.kernels.simd import Simd
 from stages.layers.conv import Conv1d, WinogradConv1d
+from tests.targets import x86
 
-KINDS = {"cpu": True, "cpu-avx2": True, "cpu-operators": False, "cuda": False, "metal": False, "opencl": False}
+KINDS = {
+    "cpu": True,
+    "cpu-avx2": True,
+    "cpu-arm64": True,
+    "cpu-operators": False,
+    "cuda": False,
+    "metal": False,
+    "opencl": False,
+}
 STAGES = ("bert", "duration", "text_encoder", "f0n", "decoder")
 
 
@@ -52,7 +61,7 @@ def test_operators_have_no_padding_and_one_panel() -> None:
 
 @pytest.mark.parametrize(("cpu", "expected"), [("cooperlake", True), ("sapphirerapids", False)])
 def test_long_convolutions_are_filtered_in_float32_unless_amx_multiplies(cpu: str, expected: bool) -> None:
-    with Target({"kind": "llvm", "mcpu": cpu, "keys": [BF16, "cpu"]}):
+    with Target(x86(cpu, keys=[BF16, "cpu"])):
         long, short = WinogradConv1d(256, 256, 11), Conv1d(256, 256, 11)
         assert (in_bf16(), filtering_pays()) == (True, expected)
     assert (long.winograd is not None, long.bf16) == (expected, not expected)

@@ -7,6 +7,7 @@ import glob
 import os
 import sys
 import tempfile
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -14,6 +15,7 @@ from runner.batch.rows import STDIN
 from runner.corpus.sources.locations import Location, is_glob
 from runner.errors import RunError, printable
 from runner.files.errors import reading, writing
+from runner.files.file_view import FileView
 from runner.files.locate import is_folder, is_pipe
 
 if TYPE_CHECKING:
@@ -51,8 +53,7 @@ class LocalStore:
         with reading(name):
             if path == STDIN or is_pipe(Path(path)):
                 copy = _copy(path, self._stack)
-                # Each open file that /proc gives has a position of its own.
-                return Location(name, path, name, lambda: Path(f"/proc/self/fd/{copy.fileno()}").open("rb"))
+                return Location(name, path, name, lambda: BufferedReader(FileView(copy.fileno())))
             Path(path).open("rb").close()
         return Location(name, path, os.path.abspath(path), lambda: Path(path).open("rb"))  # noqa: PTH100 - keeps links
 

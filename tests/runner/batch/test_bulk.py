@@ -19,6 +19,7 @@ import soundfile
 from runner.cli import main
 from runner.speech import audio_file
 from tests.runner.timed_speech import TOKEN
+from tests.systems import needs_proc
 
 Run = Callable[..., tuple[int, str, str]]
 OPTIONS = ("--no-cache", "--subtype", "FLOAT")
@@ -353,6 +354,7 @@ def entries(journal: str) -> int:
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
+@needs_proc
 @pytest.mark.parametrize(("output", "counts"), [(FOLDER, (200, 1_000)), (ONE_FILE, (200, 10_000))])
 def test_ten_thousand_lines_take_the_memory_of_a_few(
     run: Run, timed_graph: Path, repository: Path, output: tuple[str, str], counts: tuple[int, int]

@@ -23,6 +23,7 @@ from stages.families import Dims
 from tests.runner import small_model
 from tests.runner.build.building import speak, states
 from tests.runner.small_model import STAGE, Weights, library
+from tests.targets import x86
 
 BUILT = [(STAGE, "compiling"), (STAGE, "built")]
 
@@ -124,7 +125,7 @@ def test_code_depends_on_all_that_decides_it(model: Path, tmp_path: Path) -> Non
     [recipe] = make_recipes(small_model.load(model), tmp_path)
     dims, target = ModelDims.from_config(small_model.sizes()), spell_target(resolve_target(recipe.target))
     other_dims = ModelDims.from_config({**small_model.sizes(), "n_layer": 2})
-    other_target = spell_target(resolve_target({"kind": "llvm", "mcpu": "x86-64"}))
+    other_target = spell_target(resolve_target(x86("x86-64")))
     replace = dataclasses.replace
     changed = [
         replace(recipe, entry="other"),

@@ -138,7 +138,7 @@ def test_library_for_a_lesser_cpu_is_used_with_a_warning_where_its_folder_is_rea
 ) -> None:
     rewrite(folder, host_features=())
     monkeypatch.setattr(os, "access", lambda _path, _mode: False)
-    monkeypatch.setattr(staleness, "_has_linker", lambda: True)
+    monkeypatch.setattr(staleness, "find_linker", lambda: "gcc")
     assert reason(folder) is None
     assert caplog.messages[0].endswith(f"; where {library(folder / 'root').parent} is read-only it is not built again")
 

@@ -20,6 +20,7 @@ from runner.cache.eviction import Limits, Removal, Usage
 from runner.cache.tensors import TensorStore, header
 from runner.errors import RunError
 from runner.runtime.values import Array
+from tests.systems import count_open_files
 
 Outputs = dict[str, Array]
 
@@ -346,13 +347,10 @@ def test_an_array_is_written_once_and_marked_as_used_while_it_is_there(tmp_path:
 
 
 def test_counting_leaves_no_file_open(tmp_path: Path) -> None:
-    def opened() -> int:
-        return len(list(Path("/proc/self/fd").iterdir()))
-
-    before = opened()
+    before = count_open_files()
     for _ in range(10):
         Usage(tmp_path).add(1)
-    assert opened() == before
+    assert count_open_files() == before
 
 
 @pytest.mark.parametrize(("size", "exceeds"), [(0, False), (8191, False), (8192, False), (8193, True)])

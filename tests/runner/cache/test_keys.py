@@ -18,6 +18,7 @@ from runner.graph.load import Graph, load_graph
 from runner.runtime import manifest, tvm_runtime
 from tests.runner.graphs import model_of
 from tests.runner.toys import install
+from tests.targets import x86
 
 Components = dict[str, Any]
 
@@ -40,7 +41,7 @@ LIBRARY: Components = {
     "entry": "decoder_forward",
     "weights": "2" * 64,
     "device": "cpu",
-    "target": {"kind": "llvm", "mcpu": "skylake"},
+    "target": x86("skylake"),
     "runtime": "TVM 0.27.0",
     "ports": [["f0", "n"], ["audio"]],
     "params": {},
@@ -68,7 +69,7 @@ CHANGES = [
     (LIBRARY, {"weights": None}, "weights changed"),
     (LIBRARY, {"checkpoint": "9" * 64}, "checkpoint changed"),
     (LIBRARY, {"device": "cuda"}, "device cpu -> cuda"),
-    (LIBRARY, {"target": {"kind": "llvm", "mcpu": "haswell"}}, 'target mcpu "skylake" -> "haswell"'),
+    (LIBRARY, {"target": x86("haswell")}, 'target mcpu "skylake" -> "haswell"'),
     (LIBRARY, {"target": None}, "target changed"),
     (LIBRARY, {"ports": [["n", "f0"], ["audio"]]}, "ports changed"),
 ]

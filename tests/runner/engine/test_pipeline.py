@@ -22,6 +22,7 @@ from runner.runtime import manifest
 from runner.runtime.manifest import File, Manifest, Tensor
 from tests.runner.graphs import on_devices
 from tests.runner.toys import MINI
+from tests.systems import needs_proc
 
 WORD = "hɛ"  # ids 50, 86
 TOKENS = [[0, 50, 86, 0]]
@@ -60,6 +61,7 @@ def resident_kib(path: Path) -> int:
     return sum(int(re.findall(r"^Rss: +([0-9]+) kB", mapping, re.MULTILINE)[0]) for mapping in mappings)
 
 
+@needs_proc
 def test_weights_leave_memory_after_the_last_run_and_come_back_with_another(pipeline: Pipeline, toy_root: Path) -> None:
     weights = manifest.weights_path(toy_root / "toy" / "cpu" / "scaled.so")
     before = pipeline.run({"phonemes": WORD})

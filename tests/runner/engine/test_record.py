@@ -15,6 +15,7 @@ from runner.engine.record import RecordedRow
 from runner.errors import RunError
 from runner.graph.load import load_graph
 from runner.inspect import runs_text
+from tests.systems import needs_full_device
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -142,6 +143,7 @@ def test_the_latest_record_of_an_empty_folder_is_refused(tmp_path: Path) -> None
         record.find(tmp_path, None)
 
 
+@needs_full_device
 def test_disk_that_fills_up_is_said_once(toy_graph: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     stage_cache = Pipeline(load_graph(str(toy_graph)), cache=Cache(tmp_path / "kept")).stage_cache
     assert stage_cache is not None
@@ -177,7 +179,7 @@ def test_second_close_adds_nothing(toy_graph: Path, tmp_path: Path) -> None:
 
 
 def test_full_disk_is_said_and_harms_nothing(run: Run, tones_graph: Path, stage_cache: Path) -> None:
-    (stage_cache / "runs").symlink_to("/proc/self/fdinfo")  # a folder in which nothing can be made
+    (stage_cache / "runs").symlink_to("/dev/fd")  # a folder in which nothing can be made
     code, _, err = run(tones_graph, "--phonemes", "h")
     assert code == 0
     assert "this run leaves no record" in err

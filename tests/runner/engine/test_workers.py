@@ -28,6 +28,7 @@ from runner.errors import RunError
 from runner.graph.load import load_graph
 from runner.graph.types import StageSpec
 from tests.conftest import ROOT
+from tests.systems import needs_proc
 
 WORD = {"phonemes": "hɛ"}
 Y = [[0, 100, 172, 0]]
@@ -66,6 +67,7 @@ print(held[1] - held[0], len(weights), {re.search(r"Anonymous:\\s+(\\d+)", area)
 """
 
 
+@needs_proc
 @pytest.mark.parametrize("workers", [1, 2, 4])
 def test_200_runs_of_8_threads_give_what_each_gives_alone_in_constant_memory(
     tiny_model: Path, tiny_root: Path, workers: int

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +14,7 @@ import pytest
 from runner.runtime import threads
 from runner.runtime.cpu_quota import find_cpu_quota
 from runner.runtime.threads import available_threads
+from tests.conftest import ROOT
 
 UNIFIED = "31 23 0:28 {root} {folder} ro,nosuid - cgroup2 cgroup rw,nsdelegate\n"
 DIVIDED = "32 31 0:29 {root} {folder} rw,relatime master:11 - cgroup cgroup rw,cpu,cpuacct\n"
@@ -134,6 +140,58 @@ def test_this_machine_is_read() -> None:
     assert quota is None or quota > 0
 
 
+IN_GROUP = """
+import sys
+from pathlib import Path
+from runner.runtime.cpu_quota import find_cpu_quota
+from runner.runtime.threads import available_threads
+Path(sys.argv[1], "cgroup.procs").write_text("0")  # this process
+print(find_cpu_quota(), available_threads())
+"""
+
+
+@pytest.fixture
+def groups() -> Iterator[tuple[Path, Path]]:
+    """A control group of this machine that limits processors, and one in it, which are removed after the test."""
+    root = Path("/sys/fs/cgroup/cpu")
+    if not os.access(root / "cpu.cfs_quota_us", os.R_OK):
+        root = Path("/sys/fs/cgroup")
+    outer = root / f"kokoro-run-test-{os.getpid()}"
+    inner = outer / "inner"
+    try:
+        outer.mkdir()
+    except OSError as error:
+        pytest.skip(f"this user can make no control group: {error.strerror}")
+    try:
+        inner.mkdir()
+        if not (outer / "cpu.cfs_quota_us").exists() and not (outer / "cpu.max").exists():
+            pytest.skip("control groups here do not limit processors")
+        yield outer, inner
+    finally:
+        if inner.exists():
+            inner.rmdir()
+        outer.rmdir()
+
+
+def limit(group: Path, quota_us: int) -> None:
+    old = group / "cpu.cfs_quota_us"  # the period is 100 ms in both versions
+    old.write_text(str(quota_us)) if old.exists() else (group / "cpu.max").write_text(f"{quota_us} 100000")
+
+
+@pytest.mark.parametrize(("outer_us", "inner_us", "quota"), [(150_000, None, 1.5), (150_000, 50_000, 0.5)])
+def test_a_process_in_a_group_of_this_machine_finds_its_limit(
+    groups: tuple[Path, Path], outer_us: int, inner_us: int | None, quota: float
+) -> None:
+    outer, inner = groups
+    limit(outer, outer_us)
+    if inner_us is not None:
+        limit(inner, inner_us)
+    command = [sys.executable, "-c", IN_GROUP, str(inner)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    cores = len(os.sched_getaffinity(0))
+    assert done.stdout.split() == [str(quota), str(min(cores, math.ceil(quota)))]
+
+
 @pytest.mark.parametrize(("quota", "expected"), [(None, 3), (8.0, 3), (3.0, 3), (2.0, 2), (1.5, 2), (1.0, 1), (0.2, 1)])
 def test_threads_are_the_cores_of_the_mask_that_the_quota_leaves(
     monkeypatch: pytest.MonkeyPatch, quota: float | None, expected: int
@@ -141,6 +199,14 @@ def test_threads_are_the_cores_of_the_mask_that_the_quota_leaves(
     def affinity(_process: int) -> set[int]:
         return {3, 5, 7}
 
-    monkeypatch.setattr("os.sched_getaffinity", affinity)
+    monkeypatch.setattr("os.sched_getaffinity", affinity, raising=False)
     monkeypatch.setattr(threads, "find_cpu_quota", lambda: quota)
     assert available_threads() == expected
+
+
+def test_without_a_mask_threads_are_all_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on macOS, which has neither masks nor control groups."""
+    monkeypatch.delattr("os.sched_getaffinity")
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr(threads, "find_cpu_quota", lambda: None)
+    assert available_threads() == 8

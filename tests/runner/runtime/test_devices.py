@@ -27,6 +27,12 @@ def test_parse_cpuinfo_speaks_llvm() -> None:
     assert "avx512vnni" not in found
 
 
+def test_parse_cpuinfo_of_arm64_speaks_llvm() -> None:
+    text = "processor\t: 0\nBogoMIPS\t: 50.00\nFeatures\t: fp asimd evtstrm atomics asimdhp sha3 cssc mops\n"
+    expected = {"fp-armv8", "neon", "lse", "fullfp16", "sha3", "cssc", "mops"}
+    assert devices.parse_cpuinfo(text, devices.ARM64) == expected
+
+
 def test_parse_cpuinfo_of_nothing_is_nothing() -> None:
     assert devices.parse_cpuinfo("", devices.X86) == frozenset()
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.systems import needs_proc
+
 IN_HEAP = """
 import re, sys
 from pathlib import Path
@@ -32,6 +34,7 @@ print(anonymous_mib())
 """
 
 
+@needs_proc
 def test_calls_of_many_lengths_share_the_heap(toy_library: Path, repository: Path) -> None:
     held = {}
     for place in ("heap", "pool"):
@@ -105,6 +108,7 @@ print(anonymous_mib() - before)
 """
 
 
+@needs_proc
 def test_threads_of_a_server_share_one_heap(repository: Path) -> None:
     held = {}
     for heap in ("shared", "own"):

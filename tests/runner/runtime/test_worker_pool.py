@@ -16,8 +16,14 @@ import pytest
 from runner.errors import WeightsError
 from runner.runtime.worker_pool import WorkerEndedError, WorkerPool
 from tests.conftest import ROOT
+from tests.systems import is_alive, list_children
 
 LIGHT = "time:time"  # what the workers call first; of no weight
+WITHOUT_PRCTL = (
+    "from runner.runtime import worker_pool\n"
+    "absent = 'import runner.runtime.worker_pool as pool; pool._let_system_end_with_parent = lambda: False; '\n"
+    "worker_pool._SERVE = worker_pool._SERVE.replace('from runner', absent + 'from runner')\n"
+)
 PARENT = (
     "import time; from functools import partial; from runner.runtime.worker_pool import WorkerPool\n"
     "with WorkerPool(2, 'time:time') as pool:\n"
@@ -27,17 +33,6 @@ PARENT = (
 
 def refuse(words: str) -> None:
     raise WeightsError(words)
-
-
-def children(process: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
-
-
-def is_alive(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def wait_for_end(processes: list[int]) -> list[int]:
@@ -98,7 +93,7 @@ def test_job_whose_worker_dies_is_begun_again_by_another_one(tmp_path: Path) -> 
     jobs = [(name, partial(die_the_first_time, tmp_path / name)) for name in "abc"]
     with WorkerPool(2, LIGHT) as pool:
         answers = dict(pool.work(jobs, begun.append, attempts=2, died=deaths.append))
-        assert len(set(children(os.getpid()))) == 2
+        assert len(set(list_children(os.getpid()))) == 2
     assert answers == dict.fromkeys("abc", "done")
     assert sorted(begun) == list("aabbcc")
     assert sorted((error.name, error.how) for error in deaths) == [
@@ -135,24 +130,26 @@ def test_jobs_are_taken_when_a_worker_is_free() -> None:
 
 
 def test_no_worker_is_left_after_an_error() -> None:
-    others = set(children(os.getpid()))  # of tests before this one
+    others = set(list_children(os.getpid()))  # of tests before this one
     with WorkerPool(2, LIGHT) as pool:
-        workers = set(children(os.getpid())) - others
+        workers = set(list_children(os.getpid())) - others
         with pytest.raises(WeightsError):
             list(pool.work([("a", partial(time.sleep, 3600)), ("b", partial(refuse, "x"))], str))
     assert len(workers) == 2
-    assert set(children(os.getpid())) <= others
+    assert set(list_children(os.getpid())) <= others
     assert not any(map(is_alive, workers))
 
 
 @pytest.mark.usefixtures("heeding_interrupts")
+@pytest.mark.parametrize("has_prctl", [True, False], ids=["linux", "elsewhere"])
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_workers_end_with_their_parent_however_it_ends(end: signal.Signals) -> None:
+def test_workers_end_with_their_parent_however_it_ends(end: signal.Signals, has_prctl: bool) -> None:
     pipe = subprocess.PIPE
-    parent = subprocess.Popen([sys.executable, "-c", PARENT], cwd=ROOT, stdout=pipe, stderr=pipe, text=True, bufsize=1)
+    script = PARENT if has_prctl else WITHOUT_PRCTL + PARENT
+    parent = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=pipe, stderr=pipe, text=True, bufsize=1)
     assert parent.stdout is not None
     assert parent.stdout.readline() + parent.stdout.readline() == "0\n1\n"
-    workers = children(parent.pid)
+    workers = list_children(parent.pid)
     assert len(workers) == 2
     parent.send_signal(end)
     _, fact = parent.communicate()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from runner.serve.results import Result, ResultStore
+from tests.systems import count_open_files, needs_full_device, needs_proc
 
 
 class Clock:
@@ -64,7 +65,7 @@ def test_system_without_a_folder_for_files_loses_the_result_alone(
     store: ResultStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", None)
-    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/proc/none"])  # as with a disk that is read-only
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/dev/none"])  # as with a disk that is read-only
     with store.open("audio/wav") as draft:
         draft.write(b"ab")
     assert store.find(draft.id) is None
@@ -209,23 +210,21 @@ def test_threads_share_a_store() -> None:
     assert 80 < len(found) <= 100
 
 
+@needs_proc
 def test_results_are_no_memory_of_the_process_and_leave_no_file_behind(clock: Clock) -> None:
     store = ResultStore(most_bytes=1 << 30, life_s=60, clock=clock)
 
     def find_memory() -> int:
         return int(re.findall(r"RssAnon:\s+(\d+)", Path("/proc/self/status").read_text("utf-8"))[0])
 
-    def count_files() -> int:
-        return sum(1 for _ in Path("/proc/self/fd").iterdir())
-
-    memory, files, names = find_memory(), count_files(), set(Path(tempfile.gettempdir()).glob("kokoro-run-*"))
+    memory, files, names = find_memory(), count_open_files(), set(Path(tempfile.gettempdir()).glob("kokoro-run-*"))
     ids = [store.add("audio/wav", bytes(1 << 20)) for _ in range(64)]
     assert find_memory() - memory < 16 << 10  # of 64 MiB
     assert set(Path(tempfile.gettempdir()).glob("kokoro-run-*")) <= names
     clock.now += 60
     store.drop_expired()
     assert all(store.find(name) is None for name in ids)
-    assert count_files() == files
+    assert count_open_files() == files
 
 
 def test_no_more_results_are_kept_than_a_process_may_have_open(store: ResultStore) -> None:
@@ -235,6 +234,7 @@ def test_no_more_results_are_kept_than_a_process_may_have_open(store: ResultStor
     assert store.find(ids[0]) is not None
 
 
+@needs_full_device
 def test_a_disk_that_is_full_loses_the_result_alone(
     store: ResultStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

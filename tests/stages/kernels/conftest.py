@@ -16,6 +16,7 @@ from tvm.target import Target
 from runner.runtime import devices
 from runner.runtime.threads import use_threads
 from stages.kernels.simd import Simd
+from tests.targets import x86
 
 Array = NDArray[Any]
 Arrays = list[Array]
@@ -23,8 +24,8 @@ CompiledKernel = Callable[..., Arrays]
 CompileKernel = Callable[[Callable[[Simd], "tvm.tirx.PrimFunc"]], CompiledKernel]
 
 TARGETS = {
-    "avx512": {"kind": "llvm", "mcpu": "x86-64-v4", "opt-level": 3},
-    "avx2": {"kind": "llvm", "mcpu": "haswell", "opt-level": 3},
+    "avx512": x86("x86-64-v4", **{"opt-level": 3}),
+    "avx2": x86("haswell", **{"opt-level": 3}),
     "generic": {"kind": "llvm", "opt-level": 3},
 }
 NEEDED_FEATURES = {"avx512": ["avx512f", "avx512vl", "avx512dq", "avx512bw"], "avx2": ["avx2", "fma"], "generic": []}

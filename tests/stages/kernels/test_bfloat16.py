@@ -33,6 +33,7 @@ from tests.stages.kernels.test_conv1d import (
     make_operands,
     pack,
 )
+from tests.targets import x86
 
 # Around half a tile (7 and 16 rows), a tile (14 and 32) and a block (112 and 128) of either kind of instructions.
 EDGES = (1, 7, 8, 14, 15, 16, 17, 32, 33, 112, 113, 128, 129, 150, 270)
@@ -65,7 +66,7 @@ def instructions(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def bf16_target(instructions: str) -> Target:
     added = [f"+{feature}" for feature in FEATURES[instructions]]
-    target = Target({"kind": "llvm", "mcpu": "x86-64-v4", "keys": [BF16, "cpu"], "mattr": added, "opt-level": 3})
+    target = Target(x86("x86-64-v4", keys=[BF16, "cpu"], mattr=added, **{"opt-level": 3}))
     assert bf16_instructions(target) == instructions
     return target
 
@@ -166,7 +167,7 @@ def test_a_weight_that_is_no_number_stays_so() -> None:
 
 def test_target_without_the_instructions_is_refused() -> None:
     with pytest.raises(ValueError, match="bfloat16 needs avx512bf16, which this target lacks"):
-        bf16_instructions(Target({"kind": "llvm", "mcpu": "haswell", "keys": [BF16, "cpu"]}))
+        bf16_instructions(Target(x86("haswell", keys=[BF16, "cpu"])))
     assert bf16_instructions(Target({"kind": "llvm", "mcpu": codegen.llvm_get_system_cpu()})) is None
 
 

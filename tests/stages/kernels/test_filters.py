@@ -7,9 +7,10 @@ from tvm.target import Target
 
 from stages.kernels import filters
 from stages.kernels.filter_table import CHOSEN
+from tests.targets import x86
 
 SHAPE = (128, 128, 3, 1)
-HASWELL = Target({"kind": "llvm", "mcpu": "haswell"})
+HASWELL = Target(x86("haswell"))
 
 
 @pytest.mark.parametrize("row", [None, (4, 3)])
@@ -22,7 +23,7 @@ def test_a_shape_or_a_cpu_without_a_row_follows_the_rule(monkeypatch: pytest.Mon
     monkeypatch.setattr(filters, "CHOSEN", {"haswell, 8 lanes": {SHAPE: None}})
     assert filters.choose(64, 64, 7, 1, target=HASWELL) == (4, 7)
     assert filters.choose(64, 64, 11, 3, target=HASWELL) == (5, 6)
-    assert filters.choose(*SHAPE, target=Target({"kind": "llvm", "mcpu": "znver4"})) == (6, 3)
+    assert filters.choose(*SHAPE, target=Target(x86("znver4"))) == (6, 3)
     assert filters.choose(*SHAPE, target=Target({"kind": "llvm"})) == (6, 3)
 
 

@@ -32,6 +32,7 @@ from stages.kernels.simd import (
     when,
 )
 from tests.stages.kernels.conftest import CompileKernel
+from tests.targets import x86
 
 REGISTERS = {16: 32, 8: 16, 4: 16}  # lanes -> vector registers
 
@@ -39,23 +40,24 @@ REGISTERS = {16: 32, 8: 16, 4: 16}  # lanes -> vector registers
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"mcpu": "znver4"}, Simd(16, 14)),
-        ({"mcpu": "x86-64-v4"}, Simd(16, 14)),
-        ({"mcpu": "skylake-avx512", "mattr": ["-avx512f"]}, Simd(8, 6)),
-        ({"mcpu": "haswell"}, Simd(8, 6)),
-        ({"mcpu": "haswell", "mattr": ["-fma"]}, Simd(4, 6)),
-        ({"mcpu": "sandybridge"}, Simd(4, 6)),
-        ({"mcpu": "x86-64"}, Simd(4, 6)),
-        ({"mtriple": "aarch64-linux-gnu"}, Simd(4, 6)),
+        (x86("znver4"), Simd(16, 14)),
+        (x86("x86-64-v4"), Simd(16, 14)),
+        (x86("skylake-avx512", mattr=["-avx512f"]), Simd(8, 6)),
+        (x86("haswell"), Simd(8, 6)),
+        (x86("haswell", mattr=["-fma"]), Simd(4, 6)),
+        (x86("sandybridge"), Simd(4, 6)),
+        (x86("x86-64"), Simd(4, 6)),
+        ({"kind": "llvm", "mtriple": "aarch64-linux-gnu"}, Simd(4, 6)),
+        ({"kind": "llvm", "mtriple": "arm64-apple-darwin", "mcpu": "apple-m1"}, Simd(4, 6)),
     ],
     ids=str,
 )
 def test_registers_follow_the_target(fields: dict[str, object], expected: Simd) -> None:
-    assert Simd.of(Target({"kind": "llvm", **fields})) == expected
+    assert Simd.of(Target(fields)) == expected
 
 
 def test_registers_are_those_of_the_current_target() -> None:
-    with Target({"kind": "llvm", "mcpu": "haswell"}):
+    with Target(x86("haswell")):
         assert Simd.of().lanes == 8
 
 

@@ -33,8 +33,9 @@ from stages.layers.packing import (
     pad_channels,
     weight_norm,
 )
+from tests.targets import x86
 
-TARGETS = [{"kind": "llvm", "mcpu": name} for name in ("x86-64-v4", "haswell", "x86-64")]
+TARGETS = [x86(name) for name in ("x86-64-v4", "haswell", "x86-64")]
 
 
 @pytest.fixture(autouse=True)

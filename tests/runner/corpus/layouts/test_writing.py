@@ -15,6 +15,7 @@ from runner.corpus.layouts.layouts import LAYOUTS
 from runner.corpus.layouts.writing import encode_json, write_whole
 from runner.errors import RunError
 from tests.runner.corpus.layouts.rows import RATE_HZ, hash_files, list_files, make_audio, make_entry
+from tests.systems import needs_full_device
 
 FULL = Path("/dev/full")
 WHOLES = {"ljspeech": "metadata.csv", "nemo": "manifest.json", "folder": "metadata.jsonl"}
@@ -61,6 +62,7 @@ def test_leftover_of_a_killed_run_is_overwritten(name: str, tmp_path: Path) -> N
     assert (tmp_path / WHOLES[name]).read_bytes().count(b"\n") == 10
 
 
+@needs_full_device
 @pytest.mark.parametrize("name", WHOLES)
 def test_full_disk_leaves_the_old_file_and_is_told(name: str, tmp_path: Path) -> None:
     LAYOUTS[name].finish(tmp_path, lambda: give_entries(10))
@@ -72,6 +74,7 @@ def test_full_disk_leaves_the_old_file_and_is_told(name: str, tmp_path: Path) ->
     assert FULL.exists()
 
 
+@needs_full_device
 @pytest.mark.parametrize(
     ("name", "file"),
     [
