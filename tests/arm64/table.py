@@ -10,8 +10,8 @@ import numpy as np
 from runner.graph.types import Graph
 from runner.inspect.distance import Distance, measure
 
-MOST = 1e-5  # of a port's largest value: ten times what was measured; rounding grows by about that from stage to stage
-LEAST_DB = 100.0  # of the audio that follows the same pitch
+MOST = 1e-5  # of a port's largest value: ten times what a first trial had
+LEAST_DB = 100.0  # of the audio that follows the same pitch: 117 dB in that trial
 AUDIO = "decoder.audio"
 
 Ports = Mapping[str, Any]
