@@ -25,8 +25,8 @@ from collections.abc import Collection, Container, Iterator, Sequence
 from itertools import count
 from typing import NamedTuple, Protocol
 
-_TIE_BARS = ("\u0361", "\u035c")
-_LIGATURES = {
+TIE_BARS = ("\u0361", "\u035c")
+LIGATURES = {
     ("d", "z"): "ʣ",
     ("d", "ʑ"): "ʥ",
     ("t", "s"): "ʦ",
@@ -107,8 +107,8 @@ def normalise(phonemes: str, vocab: Container[str], alphabet: Alphabet | None = 
 def _spell(phonemes: str, at: int, vocab: Container[str]) -> tuple[str, int]:
     """Return the vocabulary's spelling of the character at `at`, and how many code points of `phonemes` it takes."""
     here, after, beyond = phonemes[at], phonemes[at + 1 : at + 2], phonemes[at + 2 : at + 3]
-    if after in _TIE_BARS and after not in vocab:
-        ligature = _LIGATURES.get((here, beyond))
+    if after in TIE_BARS and after not in vocab:
+        ligature = LIGATURES.get((here, beyond))
         if ligature is not None and ligature in vocab:
             return ligature, 3
     if after and after not in vocab and unicodedata.combining(after):

@@ -16,6 +16,7 @@ ROOMS = (
     "cli",
     "corpus",
     "serve",
+    "bundle",
     "speech",
     "batch",
     "inspect",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _DEFAULT_COMMAND = "run"
 _MODULES = {  # commands that have their own modules
+    "bundle": "runner.cli.bundle",
     "cache": "runner.cli.cache",
     "compare": "runner.cli.compare",
     "completion": "runner.cli.completion",
