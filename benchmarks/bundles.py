@@ -84,9 +84,7 @@ def make_commands(bundle: Path, work: Path, graph: Sequence[str]) -> dict[str, l
     return commands
 
 
-def measure(
-    commands: Mapping[str, list[str]], bundle: Path, work: Path, rounds: int
-) -> dict[tuple[str, bool], list[Run]]:
+def measure(commands: dict[str, list[str]], bundle: Path, work: Path, rounds: int) -> dict[tuple[str, bool], list[Run]]:
     """Run each command in turn, `rounds` times cold and warm, after one run that counts for nothing."""
     files = [path for root in (bundle, work) for path in root.rglob("*") if path.is_file()]
     runs: dict[tuple[str, bool], list[Run]] = {(name, cold): [] for name in commands for cold in (True, False)}
@@ -108,7 +106,7 @@ def drop(files: Iterable[Path]) -> None:
         os.close(file)
 
 
-def time_process(command: Sequence[str]) -> Run:
+def time_process(command: list[str]) -> Run:
     start = time.perf_counter()
     process = os.posix_spawnp(command[0], command, {**os.environ, "PYTHONPATH": str(ROOT)})
     _, status, used = os.wait4(process, 0)

@@ -21,9 +21,12 @@ def count_open_files() -> int:
 
 
 def list_children(process: int) -> list[int]:
-    """List the processes that a process has started and not waited for."""
+    """List the processes that a process has started and not waited for; none if it has ended."""
     if PROC:
-        return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+        try:
+            return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+        except (FileNotFoundError, ProcessLookupError):
+            return []
     rows = (line.split() for line in ask_ps("-A", "-o", "pid=", "-o", "ppid=").splitlines())
     return [int(child) for child, parent in rows if int(parent) == process]
 

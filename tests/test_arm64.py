@@ -12,7 +12,7 @@ from tests.arm64.table import compare, format_table, list_faults
 
 GRAPH = load_graph("default")
 BERT, AUDIO = "bert.d_en", "decoder.audio"
-HERE = {
+HERE: dict[str, np.ndarray] = {
     "tokenize.length": np.array([3], np.int64),
     BERT: np.array([[[1.0, -4.0], [2.0, 0.5]]], np.float32),
     AUDIO: np.full((1, 600), 0.5, np.float32),

@@ -65,7 +65,9 @@ def test_no_target_names_a_processor_without_its_kind_of_machine() -> None:
     bare, folders = [], ("benchmarks", "runner", "stages", "tests")
     for path in [path for folder in folders for path in (ROOT / folder).rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            fields = _read_constants(node) if isinstance(node, ast.Dict) else {}
+            if not isinstance(node, ast.Dict):
+                continue
+            fields = _read_constants(node)
             if fields.get("mcpu", "native") not in ("native", "generic") and "mtriple" not in fields:
                 bare.append(f"{path.relative_to(ROOT)}:{node.lineno}")
     assert bare == []

@@ -14,10 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.corpora.memory import list_children
 from benchmarks.corpora.ray_nodes import Nodes, running_nodes
+from tests.runner.corpus.conftest import list_data
+from tests.systems import list_children
 
-_TIMED = {"summary.json", "summary.html", "manifest.jsonl", "lock"}  # what tells of time
 _LONGEST_S = 8.0  # until a kill
 
 Make = Callable[..., list[str]]
@@ -33,13 +33,13 @@ def kill_runs(make: Make, folder: Path, kills: int, *, with_ray: bool, seed: int
     chance, found = random.Random(seed), Counter[str]()
     whole = folder / "whole"
     subprocess.run(make(whole), check=True)
-    expected = read_files(whole)
+    expected = list_data(whole)
     with running_nodes(2 if with_ray else 0) as nodes:
         while sum(found[kind] for kind in ("driver", "worker", "node")) < kills:
             out = folder / "killed"
             _kill_until_it_ends(make, out, chance, found, nodes)
             found["corpora"] += 1
-            found["wrong"] += read_files(out) != expected
+            found["wrong"] += list_data(out) != expected
             shutil.rmtree(out)
     return dict(found)
 
@@ -65,9 +65,3 @@ def _kill_until_it_ends(make: Make, out: Path, chance: random.Random, found: Cou
                 process.kill()
             process.wait()
     subprocess.run(make(out), check=True)
-
-
-def read_files(out: Path) -> dict[str, bytes]:
-    """All files of a corpus that do not tell of time."""
-    paths = (path for path in out.rglob("*") if path.is_file() and path.name not in _TIMED)
-    return {path.relative_to(out).as_posix(): path.read_bytes() for path in paths}

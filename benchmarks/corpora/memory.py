@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.systems import list_children
+
 
 def watch_memory(command: Sequence[str], every_s: float = 0.2) -> dict[str, float]:
     """Run a command, and find the most memory of its own, and of any process that it has started [MB].
@@ -36,11 +38,3 @@ def read_memory(pid: int) -> int:
     except (FileNotFoundError, ProcessLookupError):
         return 0
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon:"))
-
-
-def list_children(pid: int) -> list[int]:
-    """The processes that a process has started; none if it has ended."""
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except (FileNotFoundError, ProcessLookupError):
-        return []

@@ -67,7 +67,7 @@ def write_folder(folder: Path, entries: Iterable[Entry], about: Mapping[str, Any
         text = json.dumps(table, indent=1, ensure_ascii=False) + "\n"
         (aside / MARK).write_text(text, encoding="utf-8")
         _take_place(aside, target)
-    return len(text.encode()) + sum(file["size"] for file in files.values())
+    return len(text.encode()) + sum(int(file["size"]) for file in files.values())
 
 
 def _list_files(folder: Path) -> Iterator[str]:

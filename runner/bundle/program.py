@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -79,7 +79,7 @@ def _run(folder: Path, graph: Graph, given: Arguments) -> None:
     sys.stderr.write(f"{given.output}: {seconds:.2f} s of audio\n")
 
 
-def _speak(speaker: Speaker, rows: Iterable[Row], given: Arguments) -> Iterator[Array]:
+def _speak(speaker: Speaker, rows: Iterable[Row], given: Arguments) -> Generator[Array]:
     """Speak rows after all of them have been checked, with pauses between them."""
     total = 0
     for total, row in enumerate(rows, 1):  # noqa: B007

@@ -26,8 +26,9 @@ from runner.runtime.threads import available_threads
 from tests.conftest import ROOT
 from tests.runner import small_model
 from tests.runner.build.building import speak, states
-from tests.runner.runtime.test_worker_pool import children, wait_for_end
+from tests.runner.runtime.test_worker_pool import wait_for_end
 from tests.runner.small_model import STAGE, TWIN, Weights, library
+from tests.systems import list_children
 
 LEFT = ["text_encoder.json", "text_encoder.so", "text_encoder.weights"]
 
@@ -173,7 +174,7 @@ def test_killed_build_of_two_stages_leaves_no_process_and_nothing_trusted(model:
     process = subprocess.Popen(command, cwd=ROOT)
     while not scratch_folders(tmp_path) and process.poll() is None:
         time.sleep(0.01)
-    workers = children(process.pid)
+    workers = list_children(process.pid)
     process.kill()
     assert process.wait() == -signal.SIGKILL
     assert len(workers) == 2

@@ -28,7 +28,8 @@ from tests.runner.corpus.conftest import (
     read_shards,
     write_rows,
 )
-from tests.runner.runtime.test_worker_pool import children, wait_for_end
+from tests.runner.runtime.test_worker_pool import wait_for_end
+from tests.systems import list_children
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +235,7 @@ def test_a_run_that_is_killed_is_ended_by_the_next_one(
     for _ in range(2):
         with subprocess.Popen(command(build_dir, rows, out), cwd=ROOT) as process:
             time.sleep(chance.uniform(0.5, 6.0))
-            workers = children(process.pid)
+            workers = list_children(process.pid)
             process.kill()
         assert wait_for_end(workers) == []
     assert make(rows, out).returncode == 0
