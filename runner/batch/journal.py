@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from runner.errors import RunError
 from runner.files.errors import writing
+from runner.files.json_lines import end_torn_line
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -131,14 +132,12 @@ class Journal:
     def _index_all(self) -> None:
         self._file.seek(0)
         position = 0
-        line = b""
         for line in self._file:
             entry = _entry(line)
             if entry is not None:
                 self._index(entry.number, position)
             position += len(line)
-        if line and not line.endswith(b"\n"):
-            self._file.write(b"\n")  # ends an entry that a kill has torn
+        end_torn_line(self._file)
 
     def _index(self, number: int, position: int) -> None:
         missing = number + 1 - len(self._positions)

@@ -170,21 +170,28 @@ def _make(order: Order, graph: Graph, sources: Sources, folder: CorpusFolder, gi
 
         with running_ray(given["address"] or None) as cluster:
             workers = given["workers"] or cluster.count_workers(order.recipe.threads)
-            return _run(order, sources, folder, partial(make_by_ray, cluster, workers=workers), workers, given)
+            engine = partial(make_by_ray, cluster, workers=workers)
+            return _run(order, graph, sources, folder, engine, workers, given)
     from runner.corpus.engines.local import make_locally
 
-    return _run(order, sources, folder, partial(make_locally, workers=workers), workers, given)
+    return _run(order, graph, sources, folder, partial(make_locally, workers=workers), workers, given)
 
 
 def _run(
-    order: Order, sources: Sources, folder: CorpusFolder, engine: Engine, workers: int, given: dict[str, Any]
+    order: Order,
+    graph: Graph,
+    sources: Sources,
+    folder: CorpusFolder,
+    engine: Engine,
+    workers: int,
+    given: dict[str, Any],
 ) -> Made:
     """Make the corpus, and show how it grows."""
     from runner.cli.corpus_display import corpus_display
     from runner.corpus.make import make_corpus
     from runner.corpus.tally import Tally
 
-    rate_hz = next(iter(order.recipe.load().audio.values()))
+    rate_hz = next(iter(graph.audio.values()))
     with corpus_display(Tally(rate_hz, workers), quiet=given["quiet"]) as display:
         return make_corpus(order, sources, folder, engine, display)
 

@@ -28,6 +28,7 @@ from runner.errors import RunError
 from runner.files import atomic
 from runner.files.digest import file_sha256
 from runner.files.errors import reading, writing
+from runner.files.json_lines import end_torn_line, parse_table
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -172,9 +173,7 @@ class CorpusFolder:
         """
         if not self.manifest.is_file():
             return {}, {}
-        with reading(self.manifest):
-            lines = self.manifest.read_bytes().splitlines()
-        tables = [table for table in map(_parse, lines) if table is not None]
+        tables = [table for table in self._read_tables() if table is not None]
         if not tables or tables[0].get("version") != VERSION:
             raise RunError(f"{self.manifest}: is no manifest of this version; choose another output")
         made = [MadeShard.from_json(table) for table in tables[1:] if table.keys() == _KEYS]
@@ -186,10 +185,13 @@ class CorpusFolder:
         Raises:
             RunError: it cannot be read.
         """
+        last = [None, *self._read_tables()][-1]
+        return None if last is None else last.get(_END)
+
+    def _read_tables(self) -> list[dict[str, Any] | None]:
+        """Read the lines of the manifest; None for a torn one."""
         with reading(self.manifest):
-            lines = self.manifest.read_bytes().splitlines()
-        table = _parse(lines[-1]) if lines else None
-        return None if table is None else table.get(_END)
+            return [parse_table(line) for line in self.manifest.read_bytes().splitlines()]
 
     def write_manifest(
         self, recipe: Mapping[str, Any], made: Iterable[MadeShard], end: Mapping[str, str] | None = None
@@ -213,9 +215,7 @@ class CorpusFolder:
             RunError: the manifest cannot be written.
         """
         with writing(self.manifest), self.manifest.open("r+b") as file:
-            file.seek(0, os.SEEK_END)
-            if file.tell() and not _ends_with_newline(file):
-                file.write(b"\n")  # behind a line that a kill has torn
+            end_torn_line(file)
             file.write(_line(asdict(made)))
             file.flush()
             os.fsync(file.fileno())
@@ -229,7 +229,7 @@ class CorpusFolder:
         path = self.rows(shard)
         with reading(path), path.open("rb") as file:
             for line in file:
-                table = _parse(line)
+                table = parse_table(line)
                 if table is None:
                     raise RunError(f"{path}: is damaged; `kokoro-run corpus` with the same options makes it anew")
                 yield table
@@ -263,19 +263,5 @@ class CorpusFolder:
         return sorted(path.stem for path in (self._hidden / "rows").glob("*.jsonl"))
 
 
-def _ends_with_newline(file: Any) -> bool:
-    file.seek(-1, os.SEEK_END)
-    return bool(file.read(1) == b"\n")
-
-
 def _line(table: Mapping[str, Any]) -> bytes:
     return json.dumps(table, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
-
-
-def _parse(line: bytes) -> dict[str, Any] | None:
-    """Read a line; None if it is torn."""
-    try:
-        table = json.loads(line)
-    except ValueError:
-        return None
-    return table if isinstance(table, dict) else None

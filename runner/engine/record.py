@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TextIO
 from runner.engine.observers import Observer
 from runner.errors import RunError, suggest
 from runner.files.errors import reading
+from runner.files.json_lines import parse_table
 from runner.graph.types import GRAPH_INPUTS
 
 if TYPE_CHECKING:
@@ -252,7 +253,7 @@ def read(path: Path) -> RunRecord:
     """
     with reading(path):
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    rows = [row for row in map(_row, lines) if row is not None]
+    rows = [row for row in map(parse_table, lines) if row is not None]
     heads = [row["run"] for row in rows if isinstance(row.get("run"), dict)]
     if not heads or heads[0].get("format") != FORMAT:
         raise RunError(f"{path}: is no record of a run, or of another version of this program")
@@ -270,14 +271,6 @@ def _recorded_row(fields: list[Any], number: int) -> RecordedRow:
     """Read a row; one of a record without numbers has that of its place, `number`."""
     origin, text, number, id_, fault = fields if len(fields) > 2 else (*fields, number, None, "")
     return RecordedRow(str(origin), str(text), int(number), None if id_ is None else str(id_), str(fault))
-
-
-def _row(line: str) -> dict[str, Any] | None:
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return None
-    return row if isinstance(row, dict) else None
 
 
 def _graph_run(fields: dict[str, Any]) -> GraphRun:

@@ -11,15 +11,14 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import sys
 import time
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import unquote
 
 from runner.errors import RunError
 from runner.files import atomic
 from runner.files.locate import install_command
+from runner.files.remote_errors import list_remote_errors
 
 _ASYNC_THREADS = 8  # requests that wait for a network
 _ABANDONED_S = 86400.0  # the clock of a server may differ from this one's by minutes
@@ -33,16 +32,6 @@ _OBJECT_STORES = frozenset(
 
 They are named, because making a folder in one of them may make a bucket.
 """
-
-_ERRORS = {
-    "aiohttp": ("ClientError",),
-    "azure.core.exceptions": ("AzureError",),
-    "botocore.exceptions": ("BotoCoreError", "ClientError"),
-    "gcsfs.retry": ("HttpError",),
-    "google.auth.exceptions": ("GoogleAuthError",),
-    "paramiko": ("SSHException",),
-}
-"""Module -> the errors of a place that are no OSError; those of modules that are not loaded cannot be raised."""
 
 
 class UrlStore:
@@ -131,10 +120,8 @@ class UrlStore:
 
 
 def _list_errors() -> tuple[type[BaseException], ...]:
-    """List the errors that a place may raise: those of the system, of fsspec, and of the packages that are loaded."""
-    loaded = ((sys.modules[module], names) for module, names in _ERRORS.items() if module in sys.modules)
-    found: list[Any] = [getattr(module, name) for module, names in loaded for name in names]
-    return (OSError, ValueError, ImportError, NotImplementedError, *found)
+    """List the errors that a place may raise: its packages', and those that fsspec raises of an address."""
+    return (ValueError, ImportError, NotImplementedError, *list_remote_errors())
 
 
 def hide_credentials(url: str) -> tuple[str, list[str]]:

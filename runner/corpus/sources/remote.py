@@ -1,33 +1,20 @@
 """Finds and opens remote files by fsspec: `s3://`, `hf://`, `https://`, `memory://`, `zip://FILE::ARCHIVE` and others.
 
-The package of a protocol brings its own classes of errors, most of which are no OSError. Messages never have the
-credentials of an address.
+Messages never have the credentials of an address.
 """
 
 from __future__ import annotations
 
 import contextlib
-import sys
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from runner.corpus.sources.locations import Location, conceal, is_glob
 from runner.errors import RunError
 from runner.files.locate import install_command
+from runner.files.remote_errors import list_remote_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-_FOREIGN = {
-    "aiohttp": ("ClientError",),
-    "azure.core.exceptions": ("AzureError",),
-    "botocore.exceptions": ("BotoCoreError", "ClientError"),
-    "google.auth.exceptions": ("GoogleAuthError",),
-    "httpx": ("HTTPError", "InvalidURL"),
-    "huggingface_hub.errors": ("HFValidationError",),
-    "paramiko": ("SSHException",),
-    "zipfile": ("BadZipFile",),
-}
-"""Classes of errors of the packages that protocols need, as far as these are no OSError."""
 
 
 class RemoteStore:
@@ -96,13 +83,6 @@ def remote_reading(name: str) -> Iterator[None]:
     """
     try:
         yield
-    except _list_foreign() as error:
+    except list_remote_errors() as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise RunError(f"{name}: cannot be read: {conceal(str(reason))}") from None
-
-
-def _list_foreign() -> tuple[type[Exception], ...]:
-    """List the classes of errors of the packages that have been imported; of no other one is there an error."""
-    modules: list[tuple[Any, tuple[str, ...]]] = [(sys.modules.get(name), names) for name, names in _FOREIGN.items()]
-    found = [getattr(module, name, None) for module, names in modules if module is not None for name in names]
-    return (OSError, *(kind for kind in found if isinstance(kind, type) and issubclass(kind, Exception)))

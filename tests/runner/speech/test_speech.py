@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -230,4 +231,8 @@ def test_parts_are_computed_by_two_threads_at_once(
     with ThreadPoolExecutor(2) as threads:
         assert all(map(same, threads.map(compute, range(5)), alone))
     assert sorted(set(ran.names)) == sorted(pipeline.graph.stages)
-    assert ran.names.count("decoder") == ran.names.count("align") == 4
+    counts = Counter(ran.names)
+    assert counts["decoder"] == 4
+    assert all(count <= 4 for count in counts.values())
+    # Which thread is first decides which equal results of the chunks the cache has.
+    assert cached or set(counts.values()) == {4}
