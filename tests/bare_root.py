@@ -8,12 +8,12 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
-_LIBC = re.compile(r"(?:ld-linux|lib(?:c|m|dl|pthread|rt)\.so)")  # the names of its libraries
+_LIBC = re.compile(r"(?:ld-linux|lib(?:c|m|dl|pthread|rt|util)\.so)")  # the names of its libraries
 _LEFT = (
     "site-packages",
     "dist-packages",
@@ -37,15 +37,15 @@ def make_root(root: Path, linked: Iterable[Path], *, python: bool = False) -> Pa
     """Make a root.
 
     Args:
-        linked: files whose libraries of libc it has, and that are put there by the caller.
+        linked: files that the caller puts there; a root has the dynamic linker and all libraries of libc.
         python: whether it has this Python, with its standard library and what that is linked with.
     """
     root.mkdir()
-    libraries = {path for path in _list_linked(linked) if _LIBC.match(path.name)}
+    libraries = set(_list_libc(linked))
     if python:
         own, library = find_python(), Path(sysconfig.get_path("stdlib"))
         shutil.copytree(library, place(root, library), ignore=shutil.ignore_patterns(*_LEFT), copy_function=_link)
-        libraries |= {own, *_list_linked([own, *(library / "lib-dynload").glob("*.so")])}
+        libraries |= {own, *_list_libc([own]), *_list_linked([own, *(library / "lib-dynload").glob("*.so")])}
     for path in libraries:
         place(root, path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, place(root, path))
@@ -72,6 +72,14 @@ def run_in_root(root: Path, *command: object, paths: Iterable[str] = ()) -> subp
     environment = {"LD_LIBRARY_PATH": ":".join(paths)} if paths else {}
     words = [chroot, str(root), *map(str, command)]
     return subprocess.run(words, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+
+def _list_libc(files: Iterable[Path]) -> Iterator[Path]:
+    """List the libraries of libc beside those that files are linked with: what is installed with it."""
+    for path in _list_linked(files):
+        if _LIBC.match(path.name):
+            yield path
+            yield from (other for other in path.parent.glob("lib*.so.[0-9]") if _LIBC.match(other.name))
 
 
 def _list_linked(files: Iterable[Path]) -> set[Path]:
