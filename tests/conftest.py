@@ -37,6 +37,14 @@ def stage_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPa
     return folder
 
 
+@pytest.fixture(autouse=True)
+def tuning(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty folder for measured forms of convolutions: those of this machine decide no test."""
+    folder = tmp_path_factory.mktemp("tuning")
+    monkeypatch.setenv("KOKORO_RUN_TUNING", str(folder))
+    return folder
+
+
 @pytest.fixture
 def heeding_interrupts() -> Iterator[None]:
     """Programs started inside heed SIGINT, also where the tests run in the background of a shell, which ignores it."""

@@ -100,9 +100,10 @@ def errors(model: str, symbols: int) -> Iterator[Error]:
     """Every convolution of the generator that is filtered on this CPU."""
     target = resolve_target(load_device("cpu").target)
     for layer in sorted(layers(model, symbols), key=lambda layer: layer.shape, reverse=True):
-        filtering = choose(*layer.shape, target)
-        if filtering is None:
+        form = choose(*layer.shape, target)
+        if form is None:
             continue
+        filtering = form.filtering
         kernels = [compiled(layer.shape, way, target) for way in (None, filtering)]
         found = [_error(kernel, each) for each in (layer, layer.random()) for kernel in kernels]
         yield Error(layer, filtering, *found)

@@ -91,7 +91,8 @@ def _shapes(dims: GeneratorDims, generator: Generator) -> Iterator[Shape]:
 def _row(shape: Shape, target: Target, frames: int, rounds: int) -> dict[str, Any]:
     inputs, outputs, taps, dilation, rows = shape
     click.echo(f"{inputs} to {outputs}, {taps} taps, dilation {dilation} ...", err=True)
-    now = choose(inputs, outputs, taps, dilation, target)
+    form = choose(inputs, outputs, taps, dilation, target)
+    now = None if form is None else form.filtering
     calls = {_name(filtering): _call(shape, filtering, target, frames) for filtering in (None, *CANDIDATES[taps])}
     seconds = {name: timing.median for name, timing in interleave(calls, rounds).items()}
     best = min(seconds, key=lambda name: seconds[name])

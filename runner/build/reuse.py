@@ -38,6 +38,7 @@ def digest_code(recipe: Recipe, dims: Dims, target: dict[str, Any]) -> str:
         "sources": recipe.sources,
         "dims": repr(dims),
         "target": target,
+        "forms": recipe.forms,
         "tvm": tvm_runtime.version(),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

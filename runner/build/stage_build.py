@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.build.export import export, find_class, name_stage_in_errors
+from runner.build.forms import digest_forms
 from runner.build.linker import require_linker
 from runner.build.locks import WAITING, build_lock
 from runner.build.model import Model
@@ -34,6 +35,7 @@ from runner.runtime import devices, manifest, tvm_runtime
 from runner.runtime.machine import find_other_machine
 from runner.runtime.manifest import File, Manifest
 from stages.families import Dims
+from stages.kernels.filters import make_forms, prefer_forms
 
 if TYPE_CHECKING:
     from tvm.relax.frontend import nn
@@ -109,7 +111,7 @@ def _write_stage(recipe: Recipe, model: Model) -> None:
     code = digest_code(recipe, model.dims, spell_target(target))
     with tempfile.TemporaryDirectory(dir=library.parent, prefix=f".{library.stem}.") as scratch:
         compiled, weights = Path(scratch) / library.name, Path(scratch) / manifest.weights_path(library).name
-        with name_stage_in_errors(recipe.stage, target), target:
+        with name_stage_in_errors(recipe.stage, target), target, prefer_forms(make_forms(recipe.forms)):
             contract, tensors = _make_files(recipe, model, target, code, compiled, weights)
         manifest.manifest_path(library).unlink(missing_ok=True)
         compiled.replace(library)
@@ -163,4 +165,5 @@ def _make_manifest(
         sources=recipe.sources,
         checkpoint=recipe.digests.get("checkpoint", ""),
         code=code,
+        forms=digest_forms(recipe.forms),
     )

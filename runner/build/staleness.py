@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.build.forms import Row, digest_forms, read_forms
 from runner.build.linker import find_linker
 from runner.build.sources import digest_file, digest_source, find_sources, spell_source, unchanged_sources
 from runner.errors import BuildError, RunError, WeightsError
@@ -47,6 +48,7 @@ class Recipe:
         target: TVM's target as in the file of the device kind; `mcpu: native` is not resolved yet.
         sources: file -> sha256.
         digests: sha256 of config.json and of the checkpoint, if the stage depends on them.
+        forms: the forms of convolutions that were measured on this CPU, if the library is compiled for it.
     """
 
     stage: str
@@ -56,6 +58,7 @@ class Recipe:
     target: dict[str, Any]
     sources: dict[str, str]
     digests: dict[str, str]
+    forms: tuple[Row, ...] = ()
 
     @property
     def key(self) -> str:
@@ -67,6 +70,7 @@ class Recipe:
             "target": self.target,
             "sources": self.sources,
             "digests": self.digests,
+            "forms": self.forms,
             "tvm": tvm_runtime.version(),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -92,10 +96,10 @@ def make_recipes(graph: Graph, build_root: Path | None, only: Collection[str] | 
     takes_weights = any(spec.weights for spec in compiled)
     known = {} if checkpoint is None or not takes_weights else {"checkpoint": _find_checkpoint_digest(*checkpoint)}
     config = {} if graph.model is None else {"config": digest_file(graph.model.config)}
-    # The stages share most of their sources; the cache lasts for this call only.
-    digest = functools.cache(digest_source)
+    # The stages share most of their sources, and this CPU's forms; the caches last for this call only.
+    digest, measured = functools.cache(digest_source), functools.cache(read_forms)
     return [
-        _make_recipe(spec, graph, build_root, {**config, **(known if spec.weights else {})}, digest)
+        _make_recipe(spec, graph, build_root, {**config, **(known if spec.weights else {})}, digest, measured)
         for spec in compiled
     ]
 
@@ -193,6 +197,8 @@ def _describe_difference(manifest: Manifest, recipe: Recipe) -> str:
     changed = [name for name, digest in recipe.sources.items() if known.get(name) != digest]
     if changed:
         return f"{', '.join(changed[:3])}{' ...' if len(changed) > 3 else ''} changed"
+    if manifest.forms != digest_forms(recipe.forms):
+        return "other forms of convolutions were measured on this CPU"
     return "its config.json, entry or device has changed"
 
 
@@ -202,6 +208,7 @@ def _make_recipe(
     build_root: Path | None,
     digests: dict[str, str],
     digest: Callable[[str], str],
+    measured: Callable[[], tuple[Row, ...]],
 ) -> Recipe:
     source = spec.source
     if source is None or spec.entry is None:
@@ -215,6 +222,7 @@ def _make_recipe(
         target=spec.kind.target,
         sources=unchanged_sources(library, source, digest) or find_sources(source),
         digests=digests,
+        forms=measured() if spec.kind.target.get("mcpu") == NATIVE else (),
     )
 
 

@@ -35,6 +35,7 @@ _MODULES = {  # commands that have their own modules
     "runs": "runner.cli.replay",
     "serve": "runner.cli.serve",
     "stages": "runner.cli.stages",
+    "tune": "runner.cli.tune",
     "voices": "runner.cli.voices",
 }
 

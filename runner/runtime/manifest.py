@@ -84,6 +84,7 @@ class Manifest:
         sources: path -> sha256 of the source files that it was compiled from.
         checkpoint: sha256 of the checkpoint that the weights come from.
         code: digest of all that decides the library's own bytes, which another model or device may share.
+        forms: digest of the forms of convolutions that were measured on the machine that built it, if any were.
     """
 
     stage: str
@@ -103,6 +104,7 @@ class Manifest:
     sources: dict[str, str] = field(default_factory=dict)
     checkpoint: str = ""
     code: str = ""
+    forms: str = ""
 
     def write(self, path: Path) -> None:
         """Write the manifest in one step: a reader sees the old one or this one, never a part.

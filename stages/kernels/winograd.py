@@ -56,7 +56,7 @@ from stages.kernels.simd import (
 )
 from stages.kernels.toom_cook import Matrix, matrices
 
-_TILES = 28  # tiles of a block, about: its transformed rows and the weights then share the second-level cache
+TILES = 28  # tiles of a block, about: its transformed rows and the weights then share the second-level cache
 _TILES_NUMBER = "tiles"
 
 Filtering = tuple[int, int]
@@ -87,11 +87,14 @@ class Winograd:
         return columns // panel, self.chunks, self.n, inputs, panel
 
     @staticmethod
-    def of(filtering: Filtering, taps: int, dilation: int, simd: Simd) -> Winograd:
-        """Return `filtering` for a filter of `taps`, with enough chunks, and whole register tiles in each block."""
+    def of(filtering: Filtering, taps: int, dilation: int, simd: Simd, tiles: int = TILES) -> Winograd:
+        """Return `filtering` for a filter of `taps`, with enough chunks, and whole register tiles in each block.
+
+        tiles: those of a block, about; the nearest number that suits the dilation is taken.
+        """
         m, r = filtering
         unit = math.lcm(dilation, simd.tile_rows)
-        return Winograd(m, r, -(-taps // r), dilation, unit * max(1, round(_TILES / unit)))
+        return Winograd(m, r, -(-taps // r), dilation, unit * max(1, round(tiles / unit)))
 
 
 def winograd_numbers(conv: Conv, winograd: Winograd) -> dict[str, int]:

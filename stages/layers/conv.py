@@ -148,9 +148,9 @@ class WinogradConv1d(Conv1d):
     SHARED = True
 
     def __init__(self, inputs: int, outputs: int, taps: int, *, dilation: int = 1) -> None:
-        filtering = filters.choose(inputs, outputs, taps, dilation) if filtering_pays() else None
-        super().__init__(inputs, outputs, taps, dilation=dilation, exact=filtering is not None)
-        self.winograd = filtering and Winograd.of(filtering, taps, dilation, Simd.of())
+        form = filters.choose(inputs, outputs, taps, dilation) if filtering_pays() else None
+        super().__init__(inputs, outputs, taps, dilation=dilation, exact=form is not None)
+        self.winograd = form and Winograd.of(form.filtering, taps, dilation, Simd.of(), form.tiles)
         if self.winograd is not None:
             self.weight = nn.Parameter(self.winograd.weights(padded(outputs), inputs, panel(outputs)), "float32")
 

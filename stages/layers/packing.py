@@ -48,21 +48,21 @@ def list_tensors(module: nn.Module) -> list[tuple[str, tuple[int, ...]]]:
     """List the tensors of a checkpoint that `module` is packed from: name below the module, and shape."""
     return [
         (_join(path, layer, key), shape)
-        for path, layer in _layers(module, ())
+        for path, layer in find_packed(module)
         for key, shape in layer.tensors().items()
     ]
 
 
 def list_unpacked(module: nn.Module) -> list[str]:
     """List the parameters of `module` that belong to no `Packed` layer."""
-    packed = tuple("".join(f"{name}." for name in path) for path, _ in _layers(module, ()))
+    packed = tuple("".join(f"{name}." for name in path) for path, _ in find_packed(module))
     return [name for name, _ in module.named_parameters() if not name.startswith(packed)]
 
 
 def pack_module(module: nn.Module, take: Take) -> dict[str, Array]:
     """Pack every parameter of `module`, by its name in the module tree, under which TVM exports it."""
     arrays: dict[str, Array] = {}
-    for path, layer in _layers(module, ()):
+    for path, layer in find_packed(module):
         tensors = {key: take(_join(path, layer, key), shape) for key, shape in layer.tensors().items()}
         for attribute, array in layer.pack(tensors).items():
             arrays[".".join((*path, attribute))] = np.ascontiguousarray(array)
@@ -74,14 +74,15 @@ def _join(path: tuple[str, ...], layer: Packed, key: str) -> str:
     return ".".join((*named, key) if key else named)
 
 
-def _layers(module: nn.Module, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Packed]]:
+def find_packed(module: nn.Module, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Packed]]:
+    """Find the `Packed` layers of `module`, each with its path below it."""
     if isinstance(module, Packed):
         yield path, module
         return
     children = enumerate(module) if isinstance(module, nn.ModuleList) else vars(module).items()
     for name, child in children:
         if isinstance(child, nn.Module):
-            yield from _layers(child, (*path, str(name)))
+            yield from find_packed(child, (*path, str(name)))
 
 
 _BLOCK_BYTES = 1 << 18  # of float64 values at a time: fresh memory takes ten times as long as the arithmetic

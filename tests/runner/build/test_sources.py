@@ -14,6 +14,7 @@ ELSEWHERE = "it decides whether and where a library is built, or writes messages
 BYTES = "bytes pass through it as they are"
 DECIDES_NOTHING = {
     "build/build.py": ELSEWHERE,
+    "build/forms.py": "the rows that it reads are part of the key",
     "build/locks.py": ELSEWHERE,
     "build/sources.py": "which files it lists is part of the key",
     "build/staleness.py": ELSEWHERE,
