@@ -8,6 +8,7 @@ import click
 
 from runner.cli import console, options
 from runner.cli.command import Command
+from runner.errors import RunError
 
 if TYPE_CHECKING:
     from runner.build.forms import Row
@@ -34,7 +35,8 @@ def tune(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], rounds: i
 
     shapes = find_shapes(checked)
     if not shapes:
-        raise click.ClickException(f"{checked.path}: no stage for this CPU has a convolution with more than one form")
+        fact = "no stage is compiled for this CPU and has a convolution with more than one form"
+        raise RunError(f"{checked.path}: {fact}, so there is nothing to measure; give a graph with a decoder on `cpu`")
     rows: list[Row] = []
     for shape, target in shapes:
         found = measure(shape, target, rounds)

@@ -17,9 +17,10 @@ from runner.errors import BuildError
 from stages.kernels.filters import Form, choose, make_forms, prefer_forms
 from stages.layers.conv import WinogradConv1d
 from tests.runner import small_model
+from tests.targets import x86
 
 ROWS: tuple[Row, ...] = ((64, 64, 7, 1, (5, 4, 14)), (32, 32, 3, 1, None))
-HASWELL = Target({"kind": "llvm", "mcpu": "haswell"})
+HASWELL = Target(x86("haswell"))
 
 
 def test_what_was_written_is_read() -> None:
