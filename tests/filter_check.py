@@ -31,12 +31,13 @@ from runner.build.targets import resolve_target
 from runner.graph.load import load_graph
 from runner.graph.validate import load_device
 from runner.runtime.tensors import put
+from stages.kernels.candidates import Filtering
 from stages.kernels.conv1d import conv1d_kernel
 from stages.kernels.convolution import Conv
 from stages.kernels.filters import choose
 from stages.kernels.rows import Rows
 from stages.kernels.simd import Simd, blocks
-from stages.kernels.winograd import Filtering, Winograd, transformed_weight, winograd_kernel, winograd_numbers
+from stages.kernels.winograd import Winograd, transformed_weight, winograd_kernel, winograd_numbers
 from stages.layers.packing import pack_columns
 from tests.real_model import MODEL, passage
 from tests.reference import Reference, read_weights

@@ -28,13 +28,14 @@ from runner.runtime.threads import use_threads
 from stages.dims import HALF_FRAMES, GeneratorDims, ModelDims
 from stages.generator import AdaINResBlock1, Generator
 from stages.kernels import filter_table
+from stages.kernels.candidates import CANDIDATES, Filtering
 from stages.kernels.conv1d import conv1d_kernel
 from stages.kernels.convolution import Conv
-from stages.kernels.filters import CANDIDATES, choose, cpu_name
+from stages.kernels.filters import choose, cpu_name
 from stages.kernels.register_tile import Float32
 from stages.kernels.rows import Rows
 from stages.kernels.simd import Simd, blocks
-from stages.kernels.winograd import Filtering, Winograd, winograd_kernel, winograd_numbers
+from stages.kernels.winograd import Winograd, winograd_kernel, winograd_numbers
 from stages.layers.conv import WinogradConv1d
 
 if TYPE_CHECKING:

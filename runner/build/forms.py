@@ -9,12 +9,14 @@ are a part of their recipe.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
 import os
 import platform
 import re
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +24,10 @@ import stages
 from runner.errors import BuildError, RunError
 from runner.files import atomic
 from runner.runtime import devices
+from stages.kernels.candidates import CANDIDATES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 FORMAT = 1
 VARIABLE = "KOKORO_RUN_TUNING"
@@ -33,6 +36,9 @@ _DIGITS = 12
 _CPUINFO = Path("/proc/cpuinfo")
 _CPU_KEYS = ("model name", "cpu family", "model", "CPU implementer", "CPU part")
 _AGAIN = "`kokoro-run tune` measures again"
+_USUAL = "convolutions take their usual forms"
+_DAMAGED = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+_MOST_TILES = 4096
 _LOG = logging.getLogger("kokoro_run")
 
 Row = tuple[int, int, int, int, tuple[int, int, int] | None]
@@ -46,32 +52,58 @@ def read_forms() -> tuple[Row, ...]:
     """
     path = table_path()
     try:
-        return _parse(json.loads(path.read_text("utf-8")))
+        return _read(path)
     except FileNotFoundError:
         for other in sorted(path.parent.glob(f"{name_cpu()}-*.json")):
-            _LOG.warning("%s: was measured with other kernels; convolutions take their usual forms; %s", other, _AGAIN)
+            _LOG.warning("%s: was measured with other kernels; %s; %s", other, _USUAL, _AGAIN)
             break
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        _LOG.warning("%s: is damaged (%s); convolutions take their usual forms; %s", path, error, _AGAIN)
+    except OSError as error:
+        _LOG.warning("%s: cannot be read: %s; %s", path, error.strerror or error, _USUAL)
+    except _DAMAGED as error:
+        _LOG.warning("%s: is damaged (%s); %s; %s", path, error, _USUAL, _AGAIN)
     return ()
 
 
 def write_forms(rows: Iterable[Row]) -> Path:
-    """Write the table of this CPU and these kernels; tables of other kernels are removed.
+    """Write rows into the table of this CPU and these kernels; those of other shapes stay, other tables are removed.
 
     Raises:
         BuildError: it cannot be written.
     """
     path = table_path()
-    table = {"format": FORMAT, "cpu": name_cpu(), "kernels": digest_kernels(), "rows": sorted(rows, reverse=True)}
     try:
+        known = _read(path)
+    except (OSError, *_DAMAGED):
+        known = ()
+    merged = sorted({row[:4]: row for row in (*known, *rows)}.values(), key=lambda row: row[:4], reverse=True)
+    table = {"format": FORMAT, "cpu": name_cpu(), "kernels": digest_kernels(), "rows": merged}
+    with _writing(path):
         atomic.write_text(path, json.dumps(table) + "\n")
         for other in path.parent.glob(f"{name_cpu()}-*.json"):
             if other != path:
                 other.unlink(missing_ok=True)
+    return path
+
+
+def prepare_table() -> None:
+    """Make the folder of the table, before anything is measured.
+
+    Raises:
+        BuildError: the table could not be written.
+        RunError: as `table_path`.
+    """
+    path = table_path()
+    with _writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path.parent).close()
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise BuildError(f"{path}: {error.strerror or error}; set {VARIABLE} to a folder that can be written") from None
-    return path
 
 
 def table_path() -> Path:
@@ -124,19 +156,26 @@ def _find_folder() -> Path:
     return platformdirs.user_data_path("kokoro-run") / "tuning"
 
 
-def _parse(table: Any) -> tuple[Row, ...]:
-    """Check a table, and give its rows.
+def _read(path: Path) -> tuple[Row, ...]:
+    """Read a table, and check it.
 
     Raises:
-        ValueError, TypeError, KeyError: it is no table of this CPU and these kernels.
+        OSError: it cannot be read.
+        ValueError, TypeError, KeyError, AttributeError, RecursionError: it is no table of this CPU and these kernels.
     """
+    table = json.loads(path.read_text("utf-8"))
     if (table["format"], table["cpu"], table["kernels"]) != (FORMAT, name_cpu(), digest_kernels()):
         raise ValueError("it is of another CPU, or of other kernels")
     return tuple(_parse_row(*row) for row in table["rows"])
 
 
 def _parse_row(inputs: int, outputs: int, taps: int, dilation: int, form: Any) -> Row:
-    numbers = (inputs, outputs, taps, dilation, *(form or ()))
-    if not all(isinstance(number, int) and number > 0 for number in numbers) or len(numbers) not in (4, 7):
-        raise ValueError(f"a row is {[inputs, outputs, taps, dilation, form]}")
-    return inputs, outputs, taps, dilation, None if form is None else (form[0], form[1], form[2])
+    row = [inputs, outputs, taps, dilation, form]
+    if not all(isinstance(number, int) and number > 0 for number in row[:4]):
+        raise ValueError(f"a row is {row}")
+    if form is None:
+        return inputs, outputs, taps, dilation, None
+    m, r, tiles = form
+    if (m, r) not in CANDIDATES.get(taps, ()) or not isinstance(tiles, int) or not 0 < tiles <= _MOST_TILES:
+        raise ValueError(f"a row is {row}")
+    return inputs, outputs, taps, dilation, (m, r, tiles)

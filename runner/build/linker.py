@@ -48,7 +48,7 @@ def require_linker(other: Machine | None = None) -> str:
         return linker
     named = os.environ.get("CXX") or os.environ.get("CC")
     if named:
-        fact = f"CXX or CC names {named}, which does not exist"
+        fact = f"CXX or CC names '{named}', and there is no such program; name one, without arguments"
     else:
         fact = "no C compiler" if other is None else f"no compiler that links for {other}"
     raise BuildError(f"{fact}; libraries are linked with a C compiler. Install one ({_name_package(other)}), or set CC")

@@ -27,9 +27,11 @@ from runner.errors import BuildError
 from runner.graph.model_config import read_model
 from runner.runtime.tensors import put
 from runner.runtime.threads import use_threads
+from stages.dispatch import filtering_pays
+from stages.kernels.candidates import CANDIDATES
 from stages.kernels.conv1d import conv1d_kernel
 from stages.kernels.convolution import Conv
-from stages.kernels.filters import CANDIDATES, Form, Shape, choose
+from stages.kernels.filters import Form, Shape, choose
 from stages.kernels.register_tile import Float32
 from stages.kernels.rows import Rows
 from stages.kernels.simd import Simd, padded
@@ -72,17 +74,15 @@ def find_shapes(graph: Graph) -> list[tuple[Shape, Target]]:
         target = resolve_target(kind)
         with target:
             for _, layer in find_packed(find_class(spec.source)(dims)):
-                if isinstance(layer, WinogradConv1d):
+                if isinstance(layer, WinogradConv1d) and filtering_pays():
                     found[layer.inputs, layer.outputs, layer.taps, layer.dilation] = target
     return sorted(found.items(), key=lambda item: item[0], reverse=True)
 
 
 def measure(shape: Shape, target: Target, rounds: int) -> Measurement:
     """Measure the forms of a convolution, in turns, and choose one."""
-    usual = choose(*shape, target)
-    forms = _list_forms(shape, Simd.of(target))
-    if usual is not None and usual not in forms:
-        forms.append(usual)
+    usual = _round(choose(*shape, target), shape, Simd.of(target))
+    forms = dict.fromkeys([usual, *_list_forms(shape, Simd.of(target))])
     calls = {form: make_call(shape, form, target, FRAMES, SCALE) for form in forms}
     seconds = time_calls(calls, rounds)
     best = min(seconds, key=lambda form: seconds[form])
@@ -90,14 +90,20 @@ def measure(shape: Shape, target: Target, rounds: int) -> Measurement:
     return Measurement(shape, seconds, usual, chosen)
 
 
-def _list_forms(shape: Shape, simd: Simd) -> list[Form | None]:
-    """List the forms that differ: several numbers of tiles may be rounded to the same one."""
-    _, _, taps, dilation = shape
-    forms: dict[Any, Form | None] = {None: None}
-    for m, r in CANDIDATES.get(taps, ()):
+def _list_forms(shape: Shape, simd: Simd) -> Iterator[Form | None]:
+    """List the forms of a shape; several numbers of tiles may be rounded to the same one."""
+    yield None
+    for m, r in CANDIDATES.get(shape[2], ()):
         for tiles in TILES:
-            forms.setdefault(Winograd.of((m, r), taps, dilation, simd, tiles), Form(m, r, tiles))
-    return list(forms.values())
+            yield _round(Form(m, r, tiles), shape, simd)
+
+
+def _round(form: Form | None, shape: Shape, simd: Simd) -> Form | None:
+    """Round the tiles of a form to those that its blocks have."""
+    if form is None:
+        return None
+    _, _, taps, dilation = shape
+    return Form(form.m, form.r, Winograd.of(form.filtering, taps, dilation, simd, form.tiles).tiles)
 
 
 def time_calls(calls: Mapping[Form | None, Call], rounds: int) -> dict[Form | None, float]:

@@ -4,7 +4,7 @@
     DIR is an earlier bundle      it is moved aside, the new one takes its place, the old one is removed
     DIR has anything else in it   refused: nothing of a user's is removed
 
-`bundle.json` lists every file with its size and sha256, so that a bundle with files of a user's in it is known.
+`bundle.json` lists every file with its size and sha256: a bundle in which a user has put or changed files is known.
 """
 
 from __future__ import annotations
@@ -12,25 +12,30 @@ from __future__ import annotations
 import json
 import os
 import py_compile
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from runner.bundle.layout import FORMAT, MARK, Entry
+from runner.bundle.layout import FORMAT, LIBRARIES, MARK, Entry
 from runner.errors import RunError
 from runner.files.atomic import is_old, list_folder, shorten
 from runner.files.digest import file_sha256
 from runner.files.errors import reading, writing
 
 _PART, _OLD = ".part", ".old"
+_STAMPED = re.compile(rf"{LIBRARIES}/[^/]+\.json")  # a run notes there which files it has checked
 _SHOWN = 3
 _CHECKED = py_compile.PycInvalidationMode.UNCHECKED_HASH  # copying gives the sources other times
 
 
-def check_folder(folder: Path) -> None:
+def check_folder(folder: Path, name: Path | None = None) -> None:
     """Refuse a folder that is not there to be replaced.
+
+    Args:
+        name: what messages call it; None for its path.
 
     Raises:
         RunError: it is a file, has files that are no bundle's, or cannot be read.
@@ -38,13 +43,13 @@ def check_folder(folder: Path) -> None:
     if not folder.exists() and not folder.is_symlink():
         return
     if not folder.is_dir():
-        raise RunError(f"{folder}: is a file; a bundle is a folder, give another name")
+        raise RunError(f"{name or folder}: is a file; a bundle is a folder, give another name")
     with reading(folder):
-        found = set(_list_files(folder))
-    foreign = sorted(found - _read_listed(folder))
+        foreign = _list_foreign(folder)
     if foreign:
         names = ", ".join(foreign[:_SHOWN]) + (" ..." if len(foreign) > _SHOWN else "")
-        raise RunError(f"{folder}: has files that are no bundle's: {names}; give a new folder, or an empty one")
+        fact = "has files that are no bundle's, or were changed"
+        raise RunError(f"{name or folder}: {fact}: {names}; give a new folder, or an empty one")
 
 
 def write_folder(folder: Path, entries: Iterable[Entry], about: Mapping[str, Any]) -> int:
@@ -80,12 +85,28 @@ def _raise(error: OSError) -> NoReturn:
     raise error
 
 
-def _read_listed(folder: Path) -> set[str]:
-    """Read which files a bundle was made of; none if the folder is no bundle."""
+def _list_foreign(folder: Path) -> list[str]:
+    """List the files of a folder that are not as a bundle was made; all of them if it is no bundle."""
+    listed = _read_listed(folder)
+    return sorted(
+        name for name in _list_files(folder) if name not in listed or not _is_own(folder / name, listed[name])
+    )
+
+
+def _read_listed(folder: Path) -> dict[str, dict[str, Any] | None]:
+    """Read which files a bundle was made of, with what they were; those that `run` writes in have None."""
     try:
-        return {MARK, *json.loads((folder / MARK).read_bytes())["files"]}
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
+        table = json.loads((folder / MARK).read_bytes())
+        if table["format"] != FORMAT or not all(isinstance(table[key], str) for key in ("python", "machine", "tvm")):
+            return {}
+        files = {name: {"size": file["size"], "sha256": file["sha256"]} for name, file in table["files"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+    return {**files, **{name: None for name in files if _STAMPED.fullmatch(name)}, MARK: None}
+
+
+def _is_own(path: Path, described: dict[str, Any] | None) -> bool:
+    return not path.is_symlink() and (described is None or _describe(path) == described)
 
 
 @contextmanager
@@ -126,17 +147,22 @@ def _describe(path: Path) -> dict[str, Any]:
 
 
 def _take_place(aside: Path, target: Path) -> None:
-    """Rename the new folder; over an empty one in one step, while a full one is moved aside first."""
+    """Rename the new folder; over an empty one in one step, while a full one is moved aside first.
+
+    What a user has put there meanwhile is found once nobody knows the folder by its name.
+    """
     try:
         aside.rename(target)
     except OSError:
         if not target.is_dir():
             raise
         old = aside.with_suffix(_OLD)
-        target.rename(old)
         try:
+            target.rename(old)
+            check_folder(old, target)
             aside.rename(target)
-        except OSError:
-            old.rename(target)
+        except BaseException:
+            if old.is_dir() and not target.exists():
+                old.rename(target)
             raise
         shutil.rmtree(old, ignore_errors=True)

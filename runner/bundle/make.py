@@ -23,15 +23,17 @@ if TYPE_CHECKING:
     from runner.graph.types import Graph
 
 
-def check_bundle(graph: Graph, folder: Path) -> None:
+def check_bundle(graph: Graph, folder: Path, build_root: Path | None = None) -> None:
     """Check, before anything is built, that a bundle of the graph can be made into a folder.
 
     Raises:
-        RunError: the graph or the folder is refused; or this is not Linux on CPython.
+        RunError: the graph or the folder is refused, or libraries are built in it; or this is not Linux on CPython.
     """
     if sys.platform != "linux" or sys.implementation.name != "cpython":
         raise RunError(f"a bundle is made by CPython on Linux, this is {sys.implementation.name} on {sys.platform}")
     check_portable(graph)
+    if build_root is not None and build_root.resolve().is_relative_to(folder.resolve()):
+        raise RunError(f"{build_root}: libraries would be built in the bundle {folder}; give another --build-dir")
     check_folder(folder)
 
 
@@ -47,7 +49,7 @@ def make_bundle(graph: Graph, folder: Path, build_root: Path | None = None, voic
         RunError: as `check_bundle`; a library is missing, or a file cannot be read or written.
         WeightsError: a voice is not there, or not one of this model.
     """
-    check_bundle(graph, folder)
+    check_bundle(graph, folder, build_root)
     carried = list_voices(graph, voices)
     functions = [spec.module for spec in graph.stages.values() if not spec.is_library]
     entries = [

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 OWN = frozenset(("help", "input", "output", "threads", "voice", PHONEMES))
 """The names of options that a parameter of the graph cannot have."""
+MOST_THREADS = 1024  # as `kokoro-run` takes
 _PREFIX = "params."  # of the names of parameters among the other arguments
 
 
@@ -124,8 +125,8 @@ def _read_truth(text: str) -> bool:
 
 
 def _read_count(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    if not text.isascii() or not text.isdecimal() or len(text) > 4 or not 1 <= int(text) <= MOST_THREADS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MOST_THREADS}")
     return int(text)
 
 

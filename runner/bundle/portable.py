@@ -27,6 +27,7 @@ from runner.files.locate import BUILD_ROOT
 from runner.graph.serialize import to_fields
 from runner.runtime import devices
 from runner.runtime import manifest as manifests
+from runner.runtime.machine import find_other_machine, this_machine
 from runner.runtime.manifest import Manifest
 from runner.runtime.tvm_runtime import HOST
 from runner.speech.model import VOICE_TYPE, list_model_voices, make_voice_resolver
@@ -44,7 +45,7 @@ def check_portable(graph: Graph) -> ModelSpec:
 
     Raises:
         RunError: it does not speak, or takes more than one text and a voice; a stage is on another device than the
-            host, or its code is not of this project.
+            host, or for another kind of machine, or its code is not of this project.
     """
     find_main_audio(graph)
     texts, named = find_texts(graph), [name for name, type_ in graph.inputs.items() if type_ == VOICE_TYPE]
@@ -63,6 +64,10 @@ def check_portable(graph: Graph) -> ModelSpec:
 
 
 def _find_fault(spec: StageSpec) -> str:
+    other = find_other_machine(spec.kind.target) if spec.is_library else None
+    if other is not None:
+        fact = f"is for {other}, and a bundle is made on the kind of machine that it is for, which here is"
+        return f"{fact} {this_machine()}: make it there, or --set devices.{spec.role}=cpu:0"
     if spec.is_library and spec.kind.runtime != HOST[0]:
         return f"is on {spec.device}, and a bundle has the runtime of CPUs alone: --set devices.{spec.role}=cpu:0"
     if not spec.is_library and not spec.module.startswith(_OWN_STAGES):

@@ -63,7 +63,8 @@ def read_graph(folder: Path) -> Graph:
         graph = from_fields(json.loads(text))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{path} is damaged ({type(error).__name__}: {error}); copy the bundle again") from None
-    assert graph.model is not None
+    if graph.model is None:
+        raise RunError(f"{path} is damaged: it names no model; copy the bundle again")
     return replace(graph, model=replace(graph.model, config=folder / CONFIG, voices=folder / VOICES))
 
 

@@ -50,7 +50,7 @@ def bundle(
     from runner.bundle.make import check_bundle, make_bundle
     from runner.cli.building import build_stale
 
-    check_bundle(checked, output)
+    check_bundle(checked, output, build_dir)
     build_stale(checked, build_dir, stale(checked, build_dir), quiet=quiet)
     size = make_bundle(checked, output, build_dir, voices)
     if not quiet:

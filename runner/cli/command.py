@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from runner.cli import console
-from runner.cli.spelling import spell_options
+from runner.cli.spelling import spell_options, spell_table
 from runner.errors import KokoroError
 
 _LOG = logging.getLogger("kokoro_run")
@@ -52,7 +52,7 @@ class Command(click.Command):
             if debug:
                 traceback.print_exc()
             message = spell_options(str(error))
-            mistakes = [{**mistake.table(), "message": spell_options(mistake.message)} for mistake in error.mistakes]
+            mistakes = [spell_table(mistake.table()) for mistake in error.mistakes]
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:  # an internal error: exit code 1 would mean that lines have failed

@@ -5,6 +5,7 @@ A completer is called while a line is typed, so that its graph may be missing or
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from click.shell_completion import CompletionItem
@@ -90,9 +91,13 @@ def complete_side(ctx: click.Context, option: click.Parameter, incomplete: str) 
 def complete_entry(_ctx: click.Context, _option: click.Parameter, incomplete: str) -> Items:
     """Offer the entries of the cache, the latest used first, and the stages that have any."""
     from runner.cache.cache import Cache
+    from runner.errors import KokoroError
     from runner.inspect.cache_text import shorten
 
-    entries = [entry for _, entry in Cache().entries()]
+    try:
+        entries = [entry for _, entry in Cache().entries()]
+    except KokoroError:
+        return []
     keys = [shorten(entry.key) for entry in entries] if "/" in incomplete else []
     return _begin([*dict.fromkeys(entry.stage for entry in entries), *keys], incomplete)
 
@@ -107,8 +112,12 @@ def list_graphs(incomplete: str) -> Items:
 def _list_runs() -> Sequence[str]:
     from runner.cache.cache import default_root
     from runner.engine.record import runs
+    from runner.errors import KokoroError
 
-    return runs(default_root() / "runs")[:_LATEST]
+    try:
+        return runs(default_root() / "runs")[:_LATEST]
+    except KokoroError:
+        return []
 
 
 def _load(ctx: click.Context) -> Graph | None:
@@ -118,10 +127,11 @@ def _load(ctx: click.Context) -> Graph | None:
 
     # An option that still lacks its value ends click's reading of a line: the graph is among the words that are left.
     name = next(iter(ctx.args), None) or ctx.params.get("graph")
-    if not name:
-        return None
+    overlays = tuple(ctx.params.get("overlays") or ())
+    if not name or any(Path(each).exists() and not Path(each).is_file() for each in (name, *overlays)):
+        return None  # a pipe would be read here, or waited for
     try:
-        return options.load(name, tuple(ctx.params.get("overlays") or ()), tuple(ctx.params.get("sets") or ()))
+        return options.load(name, overlays, tuple(ctx.params.get("sets") or ()))
     except KokoroError:
         return None
 

@@ -27,9 +27,10 @@ def tune(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], rounds: i
     the new forms when they are needed next.
     """
     checked = options.load(graph, overlays, sets)
-    from runner.build.forms import write_forms
+    from runner.build.forms import prepare_table, write_forms
     from runner.runtime.process import prepare_for_compiler
 
+    prepare_table()
     prepare_for_compiler()
     from runner.build.tune import find_shapes, measure
 

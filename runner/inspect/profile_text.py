@@ -6,6 +6,7 @@ Two profiles are compared by stage, kernel and shape: how long each took before,
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,14 +57,17 @@ class Earlier:
             text = path.read_bytes()
         try:
             table = json.loads(text)
+            if table["format"] != FORMAT:
+                raise ValueError(f"format {table['format']}, expected {FORMAT}")
+            self.graph, self.origin = str(table["graph"]), str(table["input"])
             self.cpu, self.threads = str(table["cpu"]), int(table["threads"])
-            self.stages = {str(stage["stage"]): float(stage["ms"]) for stage in table["stages"]}
+            self.stages = {str(stage["stage"]): _read_ms(stage["ms"]) for stage in table["stages"]}
             self._kernels: dict[_Key, float] = {
-                (str(stage["stage"]), str(total["kernel"]), str(total["shape"])): float(total["ms"])
+                (str(stage["stage"]), str(total["kernel"]), str(total["shape"])): _read_ms(total["ms"])
                 for stage in table["stages"]
                 for total in stage["kernels"]
             }
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             fact = f"is no profile ({type(error).__name__}: {error})"
             raise RunError(f"{path}: {fact}; give what `kokoro-run profile --json` printed") from None
 
@@ -78,11 +82,13 @@ class Earlier:
 
     def describe_difference(self, profile: Profile) -> str | None:
         """Say why times cannot be compared; None if they can."""
-        facts = [
-            f"on {was} and not {now}"
-            for was, now in ((self.cpu, profile.peak.cpu), (_threads(self.threads), _threads(profile.threads)))
-            if was != now
-        ]
+        pairs = (
+            ("on", self.cpu, profile.peak.cpu),
+            ("on", _threads(self.threads), _threads(profile.threads)),
+            ("with", self.graph, profile.graph),
+            ("with", self.origin, profile.origin),
+        )
+        facts = [f"{how} {was} and not {now}" for how, was, now in pairs if was != now]
         return (
             f"{self.path} was measured {' and '.join(facts)}: the ratios say nothing of the kernels" if facts else None
         )
@@ -114,7 +120,7 @@ def describe(profile: Profile, earlier: Earlier | None) -> str:
 
 def _describe_stage(stage: StageProfile, earlier: Earlier | None) -> str:
     before = None if earlier is None else earlier.stages.get(stage.stage)
-    whole = f"{stage.ms:.2f} ms" + ("" if before is None else f", {stage.ms / before:.3f} of {before:.2f} ms before")
+    whole = f"{stage.ms:.2f} ms" + (f", {stage.ms / before:.3f} of {before:.2f} ms before" if before else "")
     calls = sum(total.calls for total in stage.kernels)
     head = f"{stage.stage} on {stage.device}: {whole}; {calls} calls of kernels take {stage.kernels_ms:.2f} ms"
     header = [*_HEADER, *(("ms before", "ratio") if earlier is not None else ())]
@@ -144,6 +150,12 @@ def _compare(stage: StageProfile, total: KernelTotal, earlier: Earlier | None) -
 
 def _ratio(ms: float, before: float | None) -> Mapping[str, float | None]:
     return {"ms_before": before, "ratio": ms / before if before else None}
+
+
+def _read_ms(value: object) -> float:
+    if not isinstance(value, int | float) or not 0 <= float(value) < math.inf:
+        raise ValueError(f"milliseconds {value!r}")
+    return float(value)
 
 
 def _spell(value: float | None, form: str) -> str:

@@ -15,17 +15,10 @@ from typing import NamedTuple
 
 from tvm.target import Target
 
+from stages.kernels.candidates import Filtering
 from stages.kernels.filter_table import CHOSEN
 from stages.kernels.simd import Simd
-from stages.kernels.winograd import TILES, Filtering
-
-# With n = m + r - 1 points at most ten: more lose digits fast (decision 0007).
-CANDIDATES: dict[int, tuple[Filtering, ...]] = {
-    3: ((2, 3), (4, 3), (6, 3), (8, 3)),
-    7: ((5, 4), (4, 7)),
-    11: ((5, 4), (5, 6)),
-}
-"""The filterings that are measured for a number of taps, beside the direct sum."""
+from stages.kernels.winograd import TILES
 
 
 class Form(NamedTuple):

@@ -29,6 +29,7 @@ from tvm import tirx
 from tvm.relax.frontend import nn
 from tvm.tirx.script import builder as T
 
+from stages.kernels.candidates import Filtering
 from stages.kernels.convolution import (
     NUMBERS,
     Conv,
@@ -58,9 +59,6 @@ from stages.kernels.toom_cook import Matrix, matrices
 
 TILES = 28  # tiles of a block, about: its transformed rows and the weights then share the second-level cache
 _TILES_NUMBER = "tiles"
-
-Filtering = tuple[int, int]
-"""(m, r) of F(m, r)."""
 
 
 @dataclass(frozen=True)

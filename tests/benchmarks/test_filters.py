@@ -11,7 +11,7 @@ from tvm.target import Target
 
 from benchmarks.parts import filters
 from stages.kernels import filter_table
-from stages.kernels.filters import CANDIDATES
+from stages.kernels.candidates import CANDIDATES
 from tests.targets import x86
 
 

@@ -11,7 +11,7 @@ import pytest
 from tvm.target import Target
 
 from runner.build import forms
-from runner.build.forms import Row, read_forms, table_path, write_forms
+from runner.build.forms import Row, prepare_table, read_forms, table_path, write_forms
 from runner.build.staleness import make_recipes
 from runner.errors import BuildError
 from stages.kernels.filters import Form, choose, make_forms, prefer_forms
@@ -35,6 +35,7 @@ def test_what_was_written_is_read() -> None:
     [
         "{",
         "[]",
+        "[" * 100_000,
         '{"format": 1}',
         '{"format": 1, "cpu": "another", "kernels": "0", "rows": []}',
     ],
@@ -46,7 +47,30 @@ def test_a_damaged_table_is_told_of_and_not_used(damage: str, caplog: pytest.Log
     assert "`kokoro-run tune` measures again" in caplog.text
 
 
-@pytest.mark.parametrize("row", [[64, 64, 7, 1, [4, 7]], [64, 64, 7, 0, None], ["64", 64, 7, 1, None], [64, 64, 7, 1]])
+def test_rows_of_another_model_stay() -> None:
+    write_forms(ROWS)
+    more: tuple[Row, ...] = ((128, 128, 3, 1, (4, 3, 28)), (64, 64, 7, 1, None))
+    write_forms(more)
+    assert read_forms() == (*more, ROWS[1])
+
+
+def test_a_table_that_cannot_be_read_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    table_path().mkdir()
+    assert read_forms() == ()
+    assert caplog.messages == [f"{table_path()}: cannot be read: Is a directory; convolutions take their usual forms"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        [64, 64, 7, 1, [20, 3, 28]],
+        [64, 64, 7, 1, [4, 7, 99999]],
+        [64, 64, 7, 1, [4, 7]],
+        [64, 64, 7, 0, None],
+        ["64", 64, 7, 1, None],
+        [64, 64, 7, 1],
+    ],
+)
 def test_a_row_that_is_no_form_damages_the_table(row: list[object], caplog: pytest.LogCaptureFixture) -> None:
     path = write_forms(ROWS)
     path.write_text(json.dumps({**json.loads(path.read_text()), "rows": [row]}))
@@ -72,6 +96,8 @@ def test_a_table_that_cannot_be_written_is_an_error(tuning: Path, monkeypatch: p
     monkeypatch.setenv(forms.VARIABLE, str(tuning / "file"))
     with pytest.raises(BuildError, match="set KOKORO_RUN_TUNING to a folder that can be written"):
         write_forms(ROWS)
+    with pytest.raises(BuildError, match="set KOKORO_RUN_TUNING to a folder that can be written"):
+        prepare_table()
 
 
 def test_libraries_for_this_cpu_depend_on_its_forms_and_others_do_not(tmp_path: Path) -> None:
@@ -86,7 +112,7 @@ def test_libraries_for_this_cpu_depend_on_its_forms_and_others_do_not(tmp_path: 
     measured = keys()
     assert measured[0] != usual[0]
     assert measured[1] == usual[1]
-    write_forms(ROWS[:1])
+    write_forms([(*ROWS[0][:4], None)])
     assert keys()[0] not in (usual[0], measured[0])
 
 

@@ -33,15 +33,24 @@ def test_shapes_are_those_of_stages_for_this_cpu(folder: Path) -> None:
 
 
 def test_the_fastest_form_is_chosen_if_it_is_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    seconds = {Form(6, 3): 1.0, Form(4, 3): 0.98, None: 2.0}
+    seconds = {Form(6, 3, 30): 1.0, Form(4, 3, 30): 0.98, None: 2.0}
     monkeypatch.setattr(tune, "time_calls", lambda calls, rounds: {form: seconds.get(form, 3.0) for form in calls})
     target = Target({"kind": "llvm"})
     found = measure(SHAPE, target, 1)
-    assert found.usual == found.chosen == Form(6, 3)
-    seconds[Form(4, 3)] = 0.9
-    assert measure(SHAPE, target, 1).chosen == Form(4, 3)
+    assert found.usual == found.chosen == Form(6, 3, 30)
+    seconds[Form(4, 3, 30)] = 0.9
+    assert measure(SHAPE, target, 1).chosen == Form(4, 3, 30)
     seconds[None] = 0.5
     assert measure(SHAPE, target, 1).chosen is None
+
+
+def test_forms_that_are_the_same_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of 14 and 28 tiles are both of 30 where they have whole tiles of 6 rows for each of five sub-sequences."""
+    monkeypatch.setattr(tune, "make_call", lambda shape, form, *_: form)
+    monkeypatch.setattr(tune, "time_calls", lambda calls, rounds: dict.fromkeys(calls, 1.0))
+    found = measure((8, 8, 7, 5), Target({"kind": "llvm"}), 1)
+    assert found.usual == Form(4, 7, 30)
+    assert set(found.seconds) == {None, *(Form(m, r, tiles) for m, r in ((5, 4), (4, 7)) for tiles in (30, 60))}
 
 
 def test_every_form_computes_and_is_timed() -> None:

@@ -5,15 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from runner.bundle import folder
 from runner.bundle.folder import write_folder
 from runner.bundle.layout import Entry
 from runner.errors import RunError
+from runner.files.digest import file_sha256
 
-ENTRIES = [Entry("run", b"#!", executable=True), Entry("python/a.py", b"A = 1\n"), Entry("voices/low.npy", b"12")]
-ABOUT = {"graph": "kokoro"}
+ENTRIES = [
+    Entry("run", b"#!", executable=True),
+    Entry("libraries/a.json", b"{}"),
+    Entry("python/a.py", b"A = 1\n"),
+    Entry("voices/low.npy", b"12"),
+]
+ABOUT = {"graph": "kokoro", "python": "cpython-311", "machine": "x86_64", "tvm": "0.27"}
 
 
 def names(folder: Path) -> list[str]:
@@ -26,7 +34,9 @@ def test_a_folder_has_its_entries_bytecode_and_a_list_of_them(tmp_path: Path) ->
     size = write_folder(tmp_path / "new" / "out", [*ENTRIES, Entry("lib/x.so", source)], ABOUT)
     out = tmp_path / "new" / "out"
     tag = next((out / "python" / "__pycache__").iterdir()).relative_to(out).as_posix()
-    assert names(out) == sorted(["run", "python/a.py", "voices/low.npy", "lib/x.so", "bundle.json", tag])
+    assert names(out) == sorted(
+        ["run", "libraries/a.json", "python/a.py", "voices/low.npy", "lib/x.so", "bundle.json", tag]
+    )
     assert (out / "run").stat().st_mode & 0o777 == (out / "python" / "a.py").stat().st_mode & 0o777 | 0o111
     assert (out / "lib" / "x.so").read_bytes() == b"copied"
     table = json.loads((out / "bundle.json").read_text("utf-8"))
@@ -47,10 +57,59 @@ def test_an_empty_folder_and_an_earlier_bundle_are_replaced(tmp_path: Path) -> N
     out = tmp_path / "out"
     out.mkdir()
     write_folder(out, ENTRIES, ABOUT)
-    (out / "run").write_bytes(b"changed")
+    (out / "libraries" / "a.json").write_bytes(b"stamped by a run")
     (out / "voices" / "low.npy").unlink()
     write_folder(out, [Entry("other", b"1")], ABOUT)
     assert names(out) == ["bundle.json", "other"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("damage", [{}, {"format": 2}, {"tvm": None}, {"files": ["run"]}, {"files": {"run": 1}}])
+def test_a_folder_with_another_bundle_json_is_refused(tmp_path: Path, damage: dict[str, Any]) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "run").write_bytes(b"mine")
+    if damage:
+        files = {"run": {"size": 4, "sha256": file_sha256(out / "run")}}
+        (out / "bundle.json").write_text(json.dumps({"format": 1, **ABOUT, "files": files} | damage), "utf-8")
+    with pytest.raises(RunError, match="has files that are no bundle's, or were changed: "):
+        write_folder(out, ENTRIES, ABOUT)
+    assert (out / "run").read_bytes() == b"mine"
+
+
+def test_a_file_that_a_user_has_changed_is_kept(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write_folder(out, ENTRIES, ABOUT)
+    (out / "voices" / "low.npy").write_bytes(b"21")
+    with pytest.raises(RunError, match=r"or were changed: voices/low\.npy;"):
+        write_folder(out, ENTRIES, ABOUT)
+    assert (out / "voices" / "low.npy").read_bytes() == b"21"
+
+
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt])
+def test_a_file_that_comes_while_a_bundle_is_written_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException] | None
+) -> None:
+    out = tmp_path / "out"
+    write_folder(out, ENTRIES, ABOUT)
+    check, calls = folder.check_folder, []
+
+    def check_and_interrupt(*args: Path) -> None:
+        calls.append(args)
+        if len(calls) == 2 and error is not None:  # the earlier bundle has been moved aside
+            raise error
+        check(*args)
+
+    def put() -> Iterator[Entry]:
+        yield from ENTRIES
+        if error is None:
+            (out / "mine.txt").write_bytes(b"mine")
+
+    monkeypatch.setattr(folder, "check_folder", check_and_interrupt)
+    with pytest.raises(error or RunError, match=r"^$" if error else r"out: has files that are .* changed: mine\.txt;"):
+        write_folder(out, put(), ABOUT)
+    assert "voices/low.npy" in names(out)
+    assert ("mine.txt" in names(out)) == (error is None)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
@@ -72,7 +131,9 @@ def test_a_folder_with_files_of_a_user_s_is_refused(tmp_path: Path, path: str, *
     (out / path).parent.mkdir(parents=True, exist_ok=True)
     (out / path).write_text("{}", encoding="utf-8")
     before = names(out)
-    with pytest.raises(RunError, match=rf"out: has files that are no bundle's: {path}; give a new folder, or an empty"):
+    with pytest.raises(
+        RunError, match=rf"out: has files that are no bundle's, or were changed: {path}; give a new folder, or an empty"
+    ):
         write_folder(out, [Entry("other", b"1")], ABOUT)
     assert names(out) == before
 
@@ -80,7 +141,7 @@ def test_a_folder_with_files_of_a_user_s_is_refused(tmp_path: Path, path: str, *
 def test_a_folder_with_a_link_to_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "link").symlink_to(tmp_path)
-    with pytest.raises(RunError, match="has files that are no bundle's: link;"):
+    with pytest.raises(RunError, match="has files that are no bundle's, or were changed: link;"):
         write_folder(tmp_path / "out", ENTRIES, ABOUT)
 
 

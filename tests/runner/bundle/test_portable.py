@@ -14,6 +14,7 @@ from runner.bundle.portable import check_portable, list_graph, list_voices, make
 from runner.errors import RunError, WeightsError
 from runner.graph.load import load_graph
 from runner.graph.serialize import from_fields
+from runner.runtime.machine import this_machine
 from tests.runner.toys import MINI
 
 LOW = np.load(MINI / "voices" / "low.npy")
@@ -34,6 +35,13 @@ def test_a_stage_on_another_device_is_refused() -> None:
     assert text.endswith(
         "stage 'decoder' is on cuda:0, and a bundle has the runtime of CPUs alone: --set devices.accel=cpu:0"
     )
+
+
+def test_a_stage_for_another_machine_is_refused() -> None:
+    other = "cpu-avx2" if this_machine().processor == "aarch64" else "cpu-arm64"
+    text = refusal("default", f"devices.accel={other}:0")
+    assert "stage 'decoder' is for Linux on " in text
+    assert "and a bundle is made on the kind of machine that it is for, which here is " in text
 
 
 def test_a_stage_of_other_code_is_refused(tones_graph: Path) -> None:

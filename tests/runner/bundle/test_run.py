@@ -125,6 +125,27 @@ def test_a_copy_is_checked_like_every_library(bundle: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
+    "name",
+    ["python/tvm/lib/libtvm_runtime.so", "python/runner/errors.py", "python/numpy/_core/__init__.py", "bundle.json"],
+)
+def test_a_copy_that_lacks_a_file_is_refused_in_a_sentence(bundle: Path, tmp_path: Path, name: str) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(bundle, copy)
+    (copy / name).unlink()
+    done = start(copy, "--phonemes", "h", "-o", tmp_path / "a.wav")
+    assert (done.returncode, done.stderr) == (2, f"{copy / name} is missing or damaged: copy the bundle again\n")
+    assert not (tmp_path / "a.wav").exists()
+
+
+def test_a_graph_without_a_model_is_damaged(bundle: Path, tmp_path: Path) -> None:
+    shutil.copytree(bundle, tmp_path / "copy")
+    path = tmp_path / "copy" / "graph.json"
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), "model": None}), "utf-8")
+    done = start(tmp_path / "copy", "--phonemes", "h")
+    assert (done.returncode, done.stderr) == (2, f"{path} is damaged: it names no model; copy the bundle again\n")
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (
@@ -150,7 +171,8 @@ def test_run_refuses_in_a_sentence(bundle: Path, arguments: tuple[str, ...], mes
     [
         ((), "one of the arguments --phonemes --input is required"),
         (("--phonemes", "h", "--skip-unknown", "yes"), "'yes' is neither true nor false"),
-        (("--phonemes", "h", "--threads", "0"), "'0' is no number from 1 on"),
+        (("--phonemes", "h", "--threads", "0"), "'0' is no number from 1 to 1024"),
+        (("--phonemes", "h", "--threads", "999999999"), "'999999999' is no number from 1 to 1024"),
         (("--text", "Hello."), "one of the arguments --phonemes --input is required"),
     ],
 )

@@ -15,8 +15,8 @@ Run = Callable[..., tuple[int, str, str]]
 
 def test_a_folder_that_is_not_its_own_is_refused_before_anything_is_built(run: Run) -> None:
     Path("notes.txt").touch()
-    fact = ".: has files that are no bundle's: notes.txt; give a new folder, or an empty one\n"
-    assert run("bundle", "default", "-o", ".", "--build-dir", "build") == (2, "", fact)
+    fact = ".: has files that are no bundle's, or were changed: notes.txt; give a new folder, or an empty one\n"
+    assert run("bundle", "default", "-o", ".") == (2, "", fact)
     assert [path.name for path in Path().iterdir()] == ["notes.txt"]
 
 
@@ -24,6 +24,13 @@ def test_a_graph_that_a_bundle_cannot_hold_is_refused_before_anything_is_built(r
     code, out, err = run("bundle", "default", "-o", "out", "--set", "devices.accel=cuda:0", "--build-dir", "build")
     assert (code, out) == (2, "")
     assert "stage 'decoder' is on cuda:0, and a bundle has the runtime of CPUs alone" in err
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize("build_dir", ["out", "out/libs"])
+def test_libraries_are_not_built_into_the_bundle(run: Run, build_dir: str) -> None:
+    fact = f"{build_dir}: libraries would be built in the bundle out; give another --build-dir\n"
+    assert run("bundle", "default", "-o", "out", "--build-dir", build_dir) == (2, "", fact)
     assert list(Path().iterdir()) == []
 
 
@@ -38,7 +45,7 @@ def test_a_bundle_is_made_of_libraries_that_are_built(run: Run, cache_folder: Pa
     build(load_graph("default"), cache_folder / "build")
     given = ["--build-dir", cache_folder / "build", "--voice", "high", "--set", "params.speed=1.3"]
     code, out, err = run("bundle", "default", "-o", "out/speech", *given, *(["-q"] if quiet else []))
-    assert (code, out) == (0, "")
+    assert (code, out) == (0, ""), err
     size = sum(path.stat().st_size for path in Path("out/speech").rglob("*") if path.is_file())
     assert err == ("" if quiet else f"out/speech: {size / 1e6:.1f} MB; out/speech/run --help\n")
     assert [path.name for path in Path("out/speech/voices").iterdir()] == ["high.npy"]

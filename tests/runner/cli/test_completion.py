@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -71,6 +72,18 @@ def test_graph_with_a_mistake_offers_no_stages(tmp_path: Path) -> None:
     path = tmp_path / "broken.yaml"
     path.write_text("graph: 1\nstages: {", "utf-8")
     assert complete(str(path), "--until", "") == []
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert complete(str(tmp_path / "pipe"), "--until", "") == []
+    assert complete(DIAMOND, "-c", str(tmp_path / "pipe"), "--until", "") == []
+
+
+def test_a_cache_that_cannot_be_found_offers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KOKORO_RUN_CACHE", "~nobody-of-this-name/x")
+    assert complete("replay", "") == ["last"]
+    assert complete("cache", "why", "") == []
 
 
 def test_runs_and_entries_of_the_cache_are_offered(run: Run, stage_cache: Path) -> None:

@@ -53,6 +53,8 @@ def test_check_lists_every_mistake_with_its_place(read: Read, tmp_path: Path) ->
     assert path.read_text("utf-8").splitlines()[21][wire["column"] - 1 :].startswith("hlaf.y")
     assert wire["message"] == "no stage 'hlaf'; did you mean 'half'?"
     assert table["error"].count("broken.yaml:22:") == 1
+    (option,) = [each for each in table["mistakes"] if each["line"] is None]
+    assert option["file"] == "--set devices.hots=cpu:0"
 
 
 def test_plan_says_what_becomes_of_each_stage(read: Read, run: Run) -> None:

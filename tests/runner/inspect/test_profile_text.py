@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,15 +57,34 @@ def test_earlier_profile_gives_a_ratio_for_the_stage_and_each_kernel(tmp_path: P
 
 
 def test_earlier_profile_of_another_machine_says_so(tmp_path: Path) -> None:
-    earlier = write(tmp_path, replace(PROFILE, threads=1, peak=Peak("haswell", 1.0, 1.0)))
-    assert earlier.describe_difference(PROFILE) == (
-        f"{tmp_path / 'before.json'} was measured on haswell and not zen and on 1 thread and not 2 threads: "
-        "the ratios say nothing of the kernels"
+    other = replace(PROFILE, threads=1, peak=Peak("haswell", 1.0, 1.0), graph="h.yaml", origin="--phonemes")
+    assert write(tmp_path, other).describe_difference(PROFILE) == (
+        f"{tmp_path / 'before.json'} was measured on haswell and not zen and on 1 thread and not 2 threads "
+        "and with h.yaml and not g.yaml and with --phonemes and not ipa.txt:1: the ratios say nothing of the kernels"
     )
     assert write(tmp_path, PROFILE).describe_difference(PROFILE) is None
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"cpu": "zen"}', '{"cpu": "zen", "threads": 1, "stages": [{}]}', "{"])
+def test_earlier_stage_that_took_no_time_has_no_ratio(tmp_path: Path) -> None:
+    before = replace(PROFILE, stages=(replace(PROFILE.stages[0], ms=0.0),))
+    assert "bert on cpu:0: 8.50 ms; 14 calls" in describe(PROFILE, write(tmp_path, before))
+
+
+@pytest.mark.parametrize(
+    "change", ['"ms": NaN', '"ms": Infinity', '"ms": 1e999', '"ms": "3"', '"format": 2', '"threads": Infinity']
+)
+def test_profile_with_other_numbers_is_refused(tmp_path: Path, change: str) -> None:
+    text = json.dumps(to_table(PROFILE, None))
+    key = change.partition(":")[0]
+    path = tmp_path / "before.json"
+    path.write_text(re.sub(rf"{key}: [^,}}]*", change, text, count=1), "utf-8")
+    with pytest.raises(
+        RunError, match=r"before\.json: is no profile .*; give what `kokoro-run profile --json` printed"
+    ):
+        Earlier(path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "[" * 100_000, '{"format": 1}', '{"format": 1, "stages": [{}]}', "{"])
 def test_file_that_is_no_profile_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "before.json"
     path.write_text(text, "utf-8")

@@ -6,6 +6,7 @@ import pytest
 from tvm.target import Target
 
 from stages.kernels import filters
+from stages.kernels.candidates import CANDIDATES
 from stages.kernels.filter_table import CHOSEN
 from tests.targets import x86
 
@@ -30,4 +31,4 @@ def test_a_shape_or_a_cpu_without_a_row_follows_the_rule(monkeypatch: pytest.Mon
 def test_every_row_of_the_table_is_a_form_that_is_tested() -> None:
     for rows in CHOSEN.values():
         for (_, _, taps, _), filtering in rows.items():
-            assert filtering is None or filtering[:2] in filters.CANDIDATES[taps]
+            assert filtering is None or filtering[:2] in CANDIDATES[taps]

@@ -13,8 +13,8 @@ import pytest
 from tvm.target import Target
 from tvm.tirx import PrimFunc
 
+from stages.kernels.candidates import CANDIDATES
 from stages.kernels.convolution import Conv
-from stages.kernels.filters import CANDIDATES
 from stages.kernels.rows import Rows
 from stages.kernels.simd import Simd, padded
 from stages.kernels.toom_cook import matrices
