@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @options.graph_options
-@click.option("--rounds", type=click.IntRange(min=1), default=7, show_default=True, help="Calls of each form.")
+@click.option("--rounds", type=click.IntRange(min=1), default=15, show_default=True, help="Calls of each form.")
 @options.quiet
 def tune(graph: str, overlays: tuple[str, ...], sets: tuple[str, ...], rounds: int, quiet: bool) -> None:
     """Measure the forms of each convolution on this CPU, and keep the fastest for `build`.
 
-    Forms are the direct sum and minimal filtering with several sizes. It takes some minutes; libraries are built with
+    Forms are the direct sum and minimal filtering with several sizes. It takes a minute; libraries are built with
     the new forms when they are needed next.
     """
     checked = options.load(graph, overlays, sets)
