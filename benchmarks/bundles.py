@@ -1,6 +1,6 @@
 """What a bundle costs: its size by parts; time and memory of its hosts in bare roots, beside `kokoro-run`.
 
-    make -C examples/native PYTHON=.venv/bin/python && cp examples/native/speak speech/
+    make -C examples/native PYTHON=$PWD/.venv/bin/python && cp examples/native/speak speech/
     python -m benchmarks.bundles speech --build-dir build default -c kokoro-82m-int8       (as root, for chroot)
 
 Rounds are interleaved. Cold: the files of the roots were dropped from the system's memory before the process started.

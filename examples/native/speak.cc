@@ -2,84 +2,80 @@
 //
 //     speak BUNDLE --phonemes TEXT [--voice NAME] [--PARAMETER VALUE] [--threads N] -o FILE.wav
 //
-// The file is, byte for byte, that of `BUNDLE/run` with the same arguments.
+// The file is, byte for byte, that of `BUNDLE/run` for the same phonemes, voice and parameters. Of what `run` takes, no
+// marks, mixes of voices, 1_0 for 10 and --OPTION=VALUE are read here, and a mistake is told in other words.
+#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cstdio>
-#include <set>
+#include <csignal>
 #include <thread>
-
 #include "stages.h"
 
 using namespace speak;
+namespace fs = std::filesystem;
 
-struct Arguments {
-  std::string bundle, phonemes, voice, output = "speech.wav";
-  int threads = std::max(1u, std::thread::hardware_concurrency());
-  std::map<std::string, std::string> parameters;
-};
+constexpr int kMostThreads = 1024, kMostLinks = 40;
+using Options = std::map<std::string, std::string>;  // --voice -> its value
 
-Arguments ReadArguments(int count, char** words) {
-  if (count < 2 || words[1][0] == '-') Fail("usage: speak BUNDLE --phonemes TEXT [--voice NAME] [-o FILE.wav] ...");
-  Arguments given;
-  given.bundle = words[1];
+std::string NameOption(std::string parameter) {
+  std::replace(parameter.begin(), parameter.end(), '_', '-');
+  return "--" + parameter;
+}
+
+// Reads options over their defaults; of one that is given twice the last value counts.
+Options ReadOptions(const Bundle& bundle, int count, char** words) {
+  int cores = std::thread::hardware_concurrency();
+  Options options = {{"--phonemes", ""}, {"--voice", bundle.default_voice}, {"--output", "speech.wav"},
+                     {"--threads", std::to_string(std::clamp(cores, 1, kMostThreads))}};
+  for (const auto& [name, value] : bundle.parameters) options[NameOption(name)] = value;
   for (int at = 2; at < count; at += 2) {
-    std::string name = words[at];
-    if (at + 1 == count || name[0] != '-') Fail(name + ": expected an option and its value");
-    std::string value = words[at + 1];
-    if (name == "--phonemes") given.phonemes = value.substr(0, value.find_last_not_of(" \t\r") + 1);
-    else if (name == "--voice") given.voice = value;
-    else if (name == "--threads") given.threads = std::max(1, std::atoi(value.c_str()));
-    else if (name == "-o" || name == "--output") given.output = value;
-    else {
-      std::replace(name.begin(), name.end(), '-', '_');  // --skip-unknown is the parameter skip_unknown
-      given.parameters[name.substr(std::min<size_t>(2, name.size()))] = value;
-    }
+    const std::string name = std::strcmp(words[at], "-o") == 0 ? "--output" : words[at];
+    if (!options.count(name)) Fail("got the option '", name, "', expected one of: ", ListNames(options));
+    if (at + 1 == count) Fail(name, ": got no value, expected one behind it");
+    options[name] = words[at + 1];
   }
-  return given;
+  return options;
 }
 
 // Refuses a processor that the libraries are not for: it would end the process with an illegal instruction.
 void CheckProcessor(const Bundle& bundle) {
   std::ifstream in("/proc/cpuinfo");
-  for (std::string line; std::getline(in, line);) {
+  std::set<std::string> known;
+  for (std::string line; known.empty() && std::getline(in, line);) {
     if (line.rfind("flags", 0) != 0 && line.rfind("Features", 0) != 0) continue;
-    std::vector<std::string> words = Split(line, ' ');
-    for (const std::string& feature : bundle.cpu_features) {
-      if (std::find(words.begin(), words.end(), feature) == words.end()) Fail("the bundle needs a CPU with " + feature);
-    }
-    break;
+    for (const std::string& feature : Split(line, ' ')) known.insert(feature);
   }
-#ifdef __x86_64__
-  constexpr long kRequestPermission = 0x1023, kTileData = 18;
   for (const std::string& feature : bundle.cpu_features) {
+    if (!known.empty() && !known.count(feature)) Fail("the bundle needs a CPU with ", feature);
+#ifdef __x86_64__
+    constexpr long kRequestPermission = 0x1023, kTileData = 18;
     if (feature == "amx_tile" && syscall(SYS_arch_prctl, kRequestPermission, kTileData)) Fail("no permission for AMX");
-  }
 #endif
-}
-
-Value LoadVoice(const Bundle& bundle, const std::string& name) {
-  auto known = bundle.voices.find(name.empty() ? bundle.default_voice : name);
-  if (known == bundle.voices.end()) Fail("voice '" + name + "' is not in the bundle");
-  const Voice& voice = known->second;
-  Tensor pack = Allocate("float32", {voice.rows, voice.columns});
-  size_t bytes = voice.rows * voice.columns * sizeof(float);
-  auto file = MapFile(bundle.folder + "/" + voice.file, voice.offset + bytes);
-  std::memcpy(Data<float>(pack), file->data + voice.offset, bytes);
-  return FromTensor(pack);
+  }
 }
 
 // Makes the value of a port of what is written for it: a text, or a tensor without axes.
-Value ReadLiteral(const Port& port, const std::string& text) {
-  if (port.type == "str") return {text, {}};
-  Tensor scalar = Allocate(port.dtype(), {});
-  if (port.dtype() == "float32") *Data<float>(scalar) = static_cast<float>(std::stod(text));
-  else if (port.dtype() == "int64") *Data<int64_t>(scalar) = std::stoll(text);
-  else if (port.dtype() == "bool") *Data<bool>(scalar) = text == "true";
-  else Fail("a port of type " + port.type + ": this host does not read such numbers");
-  return FromTensor(scalar);
+ffi::Any ReadLiteral(const std::string& type, const std::string& text) {
+  constexpr double kMost = std::numeric_limits<float>::max();
+  if (type == "str") return ffi::String(text);
+  if (type == "int64[]") return Fill("int64", {}, ReadNumber<int64_t>(text, INT64_MIN, INT64_MAX));
+  if (type == "float32[]") return Fill("float32", {}, static_cast<float>(ReadNumber(text, -kMost, kMost)));
+  if (type != "bool[]") Fail<Unexpected>("got the type ", type, ", expected str, int64[], float32[] or bool[]");
+  if (text != "true" && text != "false") Fail<Unexpected>("got '", text, "', expected true or false");
+  return Fill("bool", {}, text == "true");
+}
+
+// Reads the inputs of a stage that are written in graph.txt, or given as options.
+Values ReadLiterals(const Bundle& bundle, const Stage& stage, const Options& options) {
+  Values values;
+  for (const auto& [name, type, source] : stage.inputs) {
+    const bool is_fixed = source.rfind('=', 0) == 0;
+    if (!is_fixed && source.rfind("params.", 0) != 0) continue;
+    const std::string own = is_fixed ? source.substr(1) : Find(bundle.parameters, source.substr(7), "parameter");
+    const std::string option = NameOption(source.substr(is_fixed ? 1 : 7)), text = is_fixed ? own : options.at(option);
+    auto read = [&text, &type = type] { return ReadLiteral(type, text); };
+    values[name] = text == own ? Within("input " + name, read) : Within<Refusal>(option, read);
+  }
+  return values;
 }
 
 // Lists the stages that `port` depends on, in their order; a port that has a value depends on none.
@@ -87,91 +83,103 @@ std::vector<const Stage*> FindNeeded(const Bundle& bundle, const std::string& po
   std::set<std::string> wanted = {port};
   std::vector<const Stage*> needed;
   for (auto stage = bundle.stages.rbegin(); stage != bundle.stages.rend(); ++stage) {
-    const auto& outputs = stage->outputs;
-    auto is_wanted = [&](const Port& out) {
-      std::string name = stage->name + "." + out.name;
-      return wanted.count(name) && !known.count(name);
-    };
-    if (std::none_of(outputs.begin(), outputs.end(), is_wanted)) continue;
+    auto is_wanted = [&](const Port& out) { return wanted.count(out.source) && !known.count(out.source); };
+    if (std::none_of(stage->outputs.begin(), stage->outputs.end(), is_wanted)) continue;
     for (const Port& in : stage->inputs) wanted.insert(in.source);
     needed.insert(needed.begin(), &*stage);
   }
   return needed;
 }
 
-Values RunStage(const Bundle& bundle, const Stage& stage, const Values& inputs) {
-  if (stage.library.empty()) {
-    auto known = kFunctions.find(stage.function);
-    if (known == kFunctions.end()) Fail("stage " + stage.name + " is " + stage.function + ", which this host lacks");
-    return known->second(bundle, inputs);
+Tensor Speak(const Bundle& bundle, const Options& options) {
+  const std::string& line = options.at("--phonemes");
+  Values values = {{bundle.phonemes, ffi::String(line.substr(0, line.find_last_not_of(" \t\r") + 1))}};
+  const auto voice = Within<Refusal>("--voice", [&] { return Find(bundle.voices, options.at("--voice"), "voice"); });
+  if (!bundle.voice_input.empty()) values[bundle.voice_input] = MakeTensor(MapFile(bundle, voice.file), voice);
+  std::map<const Stage*, Values> inputs;
+  const auto needed = FindNeeded(bundle, bundle.audio, values);
+  for (const Stage* stage : needed) inputs[stage] = ReadLiterals(bundle, *stage, options);  // before any runs
+  for (const Stage* stage : needed) {
+    Within("stage " + stage->name, [&, &in = inputs[stage]] {
+      for (const Port& port : stage->inputs)
+        if (!in.count(port.name)) in[port.name] = Find(values, port.source, "source");
+      const auto function = stage->library.empty() ? Find(kFunctions, stage->function, "function") : nullptr;
+      const Values outputs = function ? function(bundle, in) : CallLibrary(bundle, *stage, in);
+      for (const auto& [name, value] : outputs) values[stage->name + "." + name] = value;
+    });
   }
-  std::vector<Tensor> arguments;
-  for (const Port& port : stage.inputs) arguments.push_back(inputs.at(port.name).tensor());
-  std::vector<Tensor> results = Library(bundle.folder, stage)(arguments);
-  if (results.size() != stage.outputs.size()) Fail("stage " + stage.name + " gave other results than it has ports");
-  Values outputs;
-  for (size_t i = 0; i < results.size(); ++i) outputs[stage.outputs[i].name] = FromTensor(results[i]);
-  return outputs;
+  return Within("audio", [&] { return Get(values, bundle.audio, "float32", 1); });
 }
 
-Tensor Speak(const Bundle& bundle, const Arguments& given) {
-  Values values;
-  values[bundle.phonemes] = {given.phonemes, {}};
-  if (!bundle.voice_input.empty()) values[bundle.voice_input] = LoadVoice(bundle, given.voice);
-  std::map<std::string, std::string> parameters = bundle.parameters;
-  for (const auto& [name, value] : given.parameters) {
-    if (!parameters.count(name)) Fail("--" + name + ": the graph has no such parameter");
-    parameters[name] = value;
-  }
-  for (const Stage* stage : FindNeeded(bundle, bundle.audio, values)) {
-    Values inputs;
-    for (const Port& port : stage->inputs) {
-      const std::string& source = port.source;
-      if (source[0] == '=') inputs[port.name] = ReadLiteral(port, source.substr(1));
-      else if (source.rfind("params.", 0) == 0) inputs[port.name] = ReadLiteral(port, parameters.at(source.substr(7)));
-      else inputs[port.name] = values.at(source);
-    }
-    for (auto& [name, value] : RunStage(bundle, *stage, inputs)) values[stage->name + "." + name] = value;
-  }
-  return values.at(bundle.audio).tensor();
-}
-
-void Put(std::string* bytes, uint32_t number, int size) {
-  for (int i = 0; i < size; ++i) *bytes += static_cast<char>(number >> 8 * i & 0xFF);  // little-endian
-}
-
-// Writes 16 bits a sample, rounded as libsndfile rounds: to 32 bits, of which the upper 16 are kept.
-void WriteWave(const std::string& path, const Tensor& audio, int64_t rate_hz) {
-  int64_t samples = audio.numel();
-  std::string bytes = "RIFF";
-  Put(&bytes, 36 + 2 * samples, 4);
-  bytes += "WAVEfmt ";
-  Put(&bytes, 16, 4), Put(&bytes, 1, 2), Put(&bytes, 1, 2);  // PCM, one channel
-  Put(&bytes, rate_hz, 4), Put(&bytes, 2 * rate_hz, 4), Put(&bytes, 2, 2), Put(&bytes, 16, 2);
-  bytes += "data";
-  Put(&bytes, 2 * samples, 4);
-  for (int64_t i = 0; i < samples; ++i) {
+// Makes a .wav of 16 bits a sample, rounded as libsndfile rounds: to 32 bits, of which the upper 16 are kept.
+std::string EncodeWave(const Tensor& audio, uint32_t rate_hz) {
+  const uint32_t size = 2 * audio.numel();
+  const uint32_t header[] = {0x46464952 /*RIFF*/, 36 + size, 0x45564157 /*WAVE*/, 0x20746D66 /*fmt */, 16,
+                             0x00010001 /*one channel of PCM*/, rate_hz, 2 * rate_hz, 0x00100002 /*16 bits in 2 bytes*/,
+                             0x61746164 /*data*/, size};
+  std::string bytes(reinterpret_cast<const char*>(header), sizeof(header));  // little-endian, as the processor is
+  for (int64_t i = 0; i < audio.numel(); ++i) {
     double full = std::nearbyint(static_cast<double>(Data<float>(audio)[i]) * 2147483648.0);
-    int64_t clipped = static_cast<int64_t>(std::min(std::max(full, -2147483648.0), 2147483647.0));
-    Put(&bytes, static_cast<uint32_t>(clipped >> 16), 2);
+    if (std::isnan(full)) Fail("the audio is not finite; a stage has failed");
+    int64_t sample = static_cast<int64_t>(std::clamp(full, -2147483648.0, 2147483647.0)) >> 16;
+    bytes.append({static_cast<char>(sample), static_cast<char>(sample >> 8)});
   }
-  std::string unfinished = path + ".part";
-  std::ofstream out(unfinished, std::ios::binary);
-  out << bytes;
-  out.close();
-  if (!out || std::rename(unfinished.c_str(), path.c_str()) != 0) Fail(path + ": cannot be written");
+  return bytes;
+}
+
+// Finds the file that a name leads to through links: a .wav that is a regular file, or is not there.
+fs::path FindTarget(const std::string& path) {
+  fs::path target = path;
+  if (strcasecmp(target.extension().c_str(), ".wav") != 0)
+    Fail(path.empty() ? "." : path, ": a bundle writes .wav files alone; give a name that ends in .wav");
+  for (int links = 0; links < kMostLinks && fs::is_symlink(target); ++links)
+    target = target.parent_path() / fs::read_symlink(target);
+  const fs::file_status found = fs::status(target);
+  if (fs::exists(found) && !fs::is_regular_file(found))
+    Fail(path, ": cannot be written: it is ", fs::is_directory(found) ? "a folder" : "no regular file");
+  return target;
+}
+
+// Replaces a file in one step, by a new one beside it, which is removed on an error. Without bytes it only tries.
+void Write(const std::string& path, const std::string& bytes) {
+  const fs::path target = FindTarget(path);
+  std::string name = target.parent_path() / ".speak-XXXXXX.part";
+  const int file = mkstemps(name.data(), 5);
+  if (file < 0) Fail(path, ": cannot be written: ", target.parent_path().string(), ": ", std::strerror(errno));
+  struct stat old = {};
+  const mode_t mask = umask(0);
+  umask(mask);
+  const mode_t mode = stat(target.c_str(), &old) == 0 ? old.st_mode & 0777 : 0666 & ~mask;
+  FILE* out = fdopen(file, "wb");
+  bool good = fchmod(file, mode) == 0 && std::fwrite(bytes.data(), 1, bytes.size(), out) == bytes.size();
+  good = std::fclose(out) == 0 && good && (bytes.empty() || std::rename(name.c_str(), target.c_str()) == 0);
+  const int reason = errno;
+  if (!good || bytes.empty()) unlink(name.c_str());
+  if (!good) Fail(path, ": cannot be written: ", std::strerror(reason));
 }
 
 int main(int count, char** words) {
+  std::signal(SIGXFSZ, SIG_IGN);  // too large a file is an error of `write`, and does not end the process
+  const std::string folder = count < 2 ? "-" : words[1];
+  std::string said;
   try {
-    Arguments given = ReadArguments(count, words);
-    Bundle bundle = ReadBundle(given.bundle);
+    if (folder.rfind('-', 0) == 0) Fail("usage: speak BUNDLE --phonemes TEXT [--voice NAME] [-o FILE.wav] ...");
+    const Bundle bundle = ReadBundle(folder);
+    const Options options = ReadOptions(bundle, count, words);
+    int threads = Within<Refusal>("--threads", [&] { return ReadNumber(options.at("--threads"), 1, kMostThreads); });
+    Write(options.at("--output"), "");
     CheckProcessor(bundle);
-    LoadRuntime(bundle, given.threads);
-    WriteWave(given.output, Speak(bundle, given), bundle.rate_hz);
+    LoadRuntime(bundle, threads);
+    Write(options.at("--output"), EncodeWave(Speak(bundle, options), bundle.rate_hz));
     return 0;
-  } catch (const std::exception& error) {  // tvm-ffi's errors are exceptions, too
-    std::cerr << error.what() << "\n";
-    return 2;
+  } catch (const Unexpected& error) {
+    said = folder + "/graph.txt: " + error.what() + kCopyAgain;
+  } catch (const ffi::Error& error) {
+    said = folder + ": " + error.kind() + ": " + error.message() + kCopyAgain;
+  } catch (const std::exception& error) {
+    said = error.what();
   }
+  std::replace_if(said.begin(), said.end(), [](char one) { return one == '\n' || one == '\r'; }, ' ');  // one line
+  std::cerr << said << "\n";
+  return 2;
 }

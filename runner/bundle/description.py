@@ -1,5 +1,6 @@
 """Describes a bundle in plain lines, for hosts in other languages: graph.txt. docs/bundle.md has the format.
 
+    file TAB libraries/bert.so TAB 93544
     stage TAB bert
     library TAB libraries/bert.so TAB bert_forward TAB libraries/bert.weights
     tensor TAB float32 TAB 178,128 TAB 0
@@ -19,8 +20,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runner.bundle.layout import FORMAT, LIBRARIES, PYTHON, Entry
+from runner.bundle.packages import list_packages
 from runner.bundle.spellings import list_spellings
 from runner.errors import RunError
+from runner.files.errors import reading
 from runner.graph.model_config import read_model
 from runner.runtime import devices
 from runner.runtime import manifest as manifests
@@ -33,7 +36,9 @@ from stages.dims import END_TOKENS, ModelDims
 if TYPE_CHECKING:
     from runner.graph.types import Graph, InputSpec, Parameter, StageSpec
 
-_RUNTIME = ("tvm_ffi/lib/libtvm_ffi.so", "tvm/lib/libtvm_runtime.so")  # in the order in which they are loaded
+# in the order in which they are loaded
+_RUNTIME = tuple(f"{PYTHON}/{path}" for path in ("tvm_ffi/lib/libtvm_ffi.so", "tvm/lib/libtvm_runtime.so"))
+_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"})
 
 
 def describe(graph: Graph, build_root: Path | None, voices: Sequence[Entry]) -> str:
@@ -41,9 +46,13 @@ def describe(graph: Graph, build_root: Path | None, voices: Sequence[Entry]) -> 
 
     Args:
         voices: the voices of the bundle, the default one first.
+
+    Raises:
+        RunError: a file cannot be read, or a package is not installed.
     """
     rows: list[list[Any]] = [["kokoro-run-bundle", FORMAT]]
-    rows += (["runtime", f"{PYTHON}/{path}"] for path in _RUNTIME)
+    rows += (["file", path, size] for path, size in _list_sizes(graph, build_root, voices))
+    rows += (["runtime", path] for path in _RUNTIME)
     rows += _describe_speech(graph)
     rows += _describe_voices(graph, voices)
     rows += (["parameter", name, _spell(value)] for name, value in graph.params.items())
@@ -52,7 +61,33 @@ def describe(graph: Graph, build_root: Path | None, voices: Sequence[Entry]) -> 
     rows += (["cpu", feature] for feature in _list_features(manifests_of))
     for name, spec in graph.stages.items():
         rows += _describe_stage(spec, manifests_of[name])
-    return "".join("\t".join(map(str, row)) + "\n" for row in rows)
+    rows.append(["end"])
+    return "".join("\t".join(map(_escape, row)) + "\n" for row in rows)
+
+
+def _list_sizes(graph: Graph, build_root: Path | None, voices: Sequence[Entry]) -> Iterator[tuple[str, int]]:
+    """List the sizes of the files that the other lines name, so that a host finds one that was cut."""
+    entries = [*voices, *(entry for entry in list_packages() if entry.path in _RUNTIME)]
+    for spec in graph.stages.values():
+        if spec.is_library:
+            library = devices.library_path(spec, graph.model_name, build_root)
+            entries.append(Entry(_library_of(spec), library))
+            if manifests.manifest_path(library).is_file():
+                entries.append(Entry(_weights_of(spec), manifests.weights_path(library)))
+    for entry in entries:
+        if isinstance(entry.content, bytes):
+            yield entry.path, len(entry.content)
+        else:
+            with reading(entry.content):
+                yield entry.path, entry.content.stat().st_size
+
+
+def _library_of(spec: StageSpec) -> str:
+    return f"{LIBRARIES}/{spec.name}{spec.kind.suffix}"
+
+
+def _weights_of(spec: StageSpec) -> str:
+    return f"{LIBRARIES}/{spec.name}.weights"
 
 
 def _describe_speech(graph: Graph) -> Iterator[list[Any]]:
@@ -64,7 +99,7 @@ def _describe_speech(graph: Graph) -> Iterator[list[Any]]:
         return
     text = graph.dims.get("text")
     tokens = min(model.dims.text_max, *([] if text is None else [text.max]))
-    yield ["phonemes", cut, tokens - END_TOKENS]
+    yield ["phonemes", cut, tokens - END_TOKENS, model.dims.vocabulary]
     yield ["frame", model.dims.frame_samples]
     vocab: Mapping[str, int] = model.keys.get("vocab", {})
     yield from (["symbol", symbol, number] for symbol, number in vocab.items())
@@ -96,8 +131,7 @@ def _list_features(found: Mapping[str, Manifest | None]) -> list[str]:
 def _describe_stage(spec: StageSpec, manifest: Manifest | None) -> Iterator[list[Any]]:
     yield ["stage", spec.name]
     if spec.is_library:
-        weights = "" if manifest is None else f"{LIBRARIES}/{spec.name}.weights"
-        yield ["library", f"{LIBRARIES}/{spec.name}{spec.kind.suffix}", spec.entry, weights]
+        yield ["library", _library_of(spec), spec.entry, "" if manifest is None else _weights_of(spec)]
     else:
         yield ["function", spec.module]
     for tensor in () if manifest is None else manifest.tensors:
@@ -111,7 +145,9 @@ def _spell_source(wire: InputSpec) -> str:
 
 
 def _spell(value: Parameter) -> str:
-    """Spell a value without tabs and ends of lines, which separate fields and lines."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value).replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _escape(field: object) -> str:
+    """Spell a field without tabs and ends of lines, which separate fields and lines."""
+    return str(field).translate(_ESCAPES)

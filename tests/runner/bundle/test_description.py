@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from runner.bundle.description import describe
+from runner.graph.load import load_graph
 from runner.runtime.manifest import Manifest
 from tests.runner.toys import MINI
 
@@ -15,15 +18,16 @@ LOW = np.load(MINI / "voices" / "low.npy")
 
 @pytest.fixture(scope="module")
 def lines(bundle: Path) -> list[list[str]]:
-    return [line.split("\t") for line in (bundle / "graph.txt").read_text("utf-8").splitlines()]
+    return [line.split("\t") for line in (bundle / "graph.txt").read_text("utf-8").split("\n")[:-1]]
 
 
 def test_it_says_what_is_heard_and_what_is_given(lines: list[list[str]]) -> None:
     assert lines[0] == ["kokoro-run-bundle", "1"]
+    assert [at for at, line in enumerate(lines) if line == ["end"]] == [len(lines) - 1]
     for line in (
         ["runtime", "python/tvm_ffi/lib/libtvm_ffi.so"],
         ["audio", "trim.audio", "24000"],
-        ["phonemes", "input.phonemes", "510"],
+        ["phonemes", "input.phonemes", "510", "178"],
         ["frame", "600"],
         ["voices", "input.voice"],
         ["parameter", "speed", "1.0"],
@@ -56,6 +60,25 @@ def test_each_tensor_of_a_stage_is_that_of_its_manifest(lines: list[list[str]], 
     ]
 
 
+def test_each_file_that_is_named_has_its_size_above_it(lines: list[list[str]], bundle: Path) -> None:
+    sizes: dict[str, str] = {}
+    for kind, *fields in lines:
+        if kind == "file":
+            sizes[fields[0]] = fields[1]
+        named = {"runtime": fields[:1], "voice": fields[1:2], "library": [fields[0], fields[-1]] if fields else []}
+        assert set(named.get(kind, [])) <= set(sizes)
+    assert len(sizes) == 2 + 2 + 2 * 5
+    assert sizes == {name: str((bundle / name).stat().st_size) for name in sizes}
+
+
+def test_every_field_is_escaped(build_root: Path) -> None:
+    graph = load_graph("default")
+    params = {**graph.params, "alphabet": "a\tb\\n\nc\r", "x\ty": "z"}
+    found = describe(replace(graph, params=params), build_root, [])
+    assert "\nparameter\talphabet\ta\\tb\\\\n\\nc\\r\n" in found
+    assert "\nparameter\tx\\ty\tz\n" in found
+
+
 def test_features_are_those_of_the_kernel(lines: list[list[str]]) -> None:
     features = {line[1] for line in lines if line[0] == "cpu"}
     text = Path("/proc/cpuinfo").read_text("utf-8")
@@ -66,5 +89,5 @@ def test_features_are_those_of_the_kernel(lines: list[list[str]]) -> None:
 def test_a_constant_stands_on_its_wire(text_bundle: Path) -> None:
     text = (text_bundle / "graph.txt").read_text("utf-8")
     assert "\nin\talphabet\tstr\t=kokoro\n" in text
-    assert "\nphonemes\tg2p.phonemes\t510\n" in text
+    assert "\nphonemes\tg2p.phonemes\t510\t178\n" in text
     assert "\nfunction\tstages.g2p\n" in text
