@@ -13,6 +13,8 @@ A column of another name is given: `voice=speaker`. A blank or null value is as 
 from __future__ import annotations
 
 import contextlib
+import difflib
+import logging
 from typing import TYPE_CHECKING, Any
 
 from runner.batch.rows import find_id_fault
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
     from runner.corpus.sources.record import Record
     from runner.graph.types import Graph, Parameter
 
+_LOG = logging.getLogger("kokoro_run")
 _MOST_LISTED = 12  # columns that a message lists
+_CLOSE = 0.75  # of two spellings, by difflib
 
 
 class Columns:
@@ -61,6 +65,7 @@ class Columns:
         }
         self._used = frozenset([*columns.values(), *leave, *filter(None, [self._id])])
         self._types = list_tensor_types(graph)
+        self._seen: set[str] = set()  # columns that were looked at for their spelling
 
     def make_row(self, record: Record, number: int) -> CorpusRow:
         """Make a row of a record.
@@ -82,7 +87,17 @@ class Columns:
         except RunError as error:
             raise LineError(record.origin, str(error), id_) from None
         extra = {name: value for name, value in values.items() if name not in self._used}
+        self._warn_of(extra, values, record.origin)
         return CorpusRow(id_ or f"{number:08d}", text, is_phonemes, inputs, params, extra, record.origin)
+
+    def _warn_of(self, extra: Collection[str], values: Collection[str], origin: str) -> None:
+        """Warn, once a column, of those that are carried over and may be misspelled."""
+        for name in sorted({*extra} - self._seen):
+            self._seen.add(name)
+            close = next(iter(difflib.get_close_matches(name.lower(), self._used, 1, _CLOSE)), None)
+            if close is not None and close not in values:
+                fact = f"column '{printable(name)}' is carried over; if it is meant to be '{close}', rename it"
+                _LOG.warning("%s: %s, or say which it is by --column", origin, fact)
 
     def _check_given(self, values: Mapping[str, Any]) -> None:
         """Check that the columns of other names are there: one that is misspelled would never give anything."""

@@ -213,3 +213,24 @@ def test_a_row_comes_back_from_json_with_its_digest() -> None:
         {"extra": {"n": [1.0]}},
     ]  # fmt: skip
     assert len({row.digest, *(replace(row, **change).digest for change in changes)}) == len(changes) + 1
+
+
+@pytest.mark.parametrize(
+    ("column", "meant"),
+    [("voices", "voice"), ("Speed", "speed"), ("sead", "seed"), ("ID", "id"), ("speaker", None), ("book", None)],
+)
+def test_a_column_that_may_be_misspelled_is_told_of_once(
+    of_text: Graph, caplog: pytest.LogCaptureFixture, column: str, meant: str | None
+) -> None:
+    columns = Columns(of_text)
+    for number in (1, 2):
+        assert columns.make_row(Record(f"rows.jsonl:{number}", {"text": "Hi", column: "x"}), number).extra == {
+            column: "x"
+        }
+    fact = f"column '{column}' is carried over; if it is meant to be '{meant}', rename it"
+    assert caplog.messages == ([f"rows.jsonl:1: {fact}, or say which it is by --column"] if meant else [])
+
+
+def test_a_column_that_is_there_under_its_name_is_not_meant(of_text: Graph, caplog: pytest.LogCaptureFixture) -> None:
+    make(of_text, {"text": "Hi", "voice": "af_sky", "voices": "x"})
+    assert caplog.messages == []
