@@ -14,6 +14,7 @@ from runner.cache.digest import array_digest, value_digest
 from runner.corpus.columns import Columns
 from runner.engine.options import RunOptions
 from runner.engine.pipeline import Pipeline
+from runner.errors import LineError
 from runner.runtime.process import use_heap
 from runner.speech.model import VOICE, make_resolvers
 from runner.speech.speaker import Speaker
@@ -97,12 +98,14 @@ class RowSpeaker:
         """Speak a row that `check` has found good.
 
         Raises:
-            LineError: a stage refused it.
+            LineError: a stage refused it, or nothing in it is spoken.
         """
         speaker = self._find_speaker(row.inputs, row.params)
         speech = speaker.begin(_make_row(row), phonemes=row.is_phonemes)
         parts = [speech.finish(number) for number in range(len(speech))]
         audio = np.concatenate([part.audio for part in parts]) if parts else np.zeros(0, np.float32)
+        if not audio.size:
+            raise LineError(row.origin, "nothing in it is spoken", row.id)
         told = {
             "id": row.id,
             "text": row.text,

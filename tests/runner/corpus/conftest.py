@@ -48,18 +48,18 @@ def write_rows(path: Path, rows: Iterable[dict[str, Any] | str]) -> Path:
     return path
 
 
-def command(build_dir: Path, rows: Path, out: Path, *options: str) -> list[str]:
+def command(build_dir: Path, rows: Path, out: Path, *options: str, graph: str = "default") -> list[str]:
     """The command that makes a corpus of shards of 8 rows."""
     given = ["--input", str(rows), "-o", str(out), "--build-dir", str(build_dir), "--shard-rows", "8", "-q", *options]
-    return [sys.executable, "-m", "runner", "corpus", "default", *given]
+    return [sys.executable, "-m", "runner", "corpus", graph, *given]
 
 
 @pytest.fixture
 def make(build_dir: Path) -> Run:
     """`make(rows, out, "--layout", "nemo")`: makes a corpus by the command line."""
 
-    def made(rows: Path, out: Path, *options: str) -> subprocess.CompletedProcess[str]:
-        words = command(build_dir, rows, out, *options)
+    def made(rows: Path, out: Path, *options: str, graph: str = "default") -> subprocess.CompletedProcess[str]:
+        words = command(build_dir, rows, out, *options, graph=graph)
         return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, env=_environment())
 
     return made

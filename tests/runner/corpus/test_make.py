@@ -120,6 +120,16 @@ def test_bad_rows_are_listed_and_the_others_are_spoken(make: Run, tmp_path: Path
     assert all(fact in error for fact, (_, _, error) in zip(facts, listed, strict=True)), listed
 
 
+def test_rows_without_a_sound_are_rejected(make: Run, tmp_path: Path) -> None:
+    texts = {"a": "Hi.", "b": "!", "c": "[pause:1s]"}
+    rows = write_rows(tmp_path / "rows.jsonl", [{"id": id_, "text": text} for id_, text in texts.items()])
+    done = make(rows, tmp_path / "out", "--json", graph="text")
+    table = json.loads(done.stdout)
+    assert (done.returncode, table["rows"], table["rejected"]) == (1, 2, 1)
+    (line,) = (tmp_path / "out" / "rejected.jsonl").read_text("utf-8").splitlines()
+    assert json.loads(line) == {"origin": f"{rows}:2", "id": "b", "error": "nothing in it is spoken"}
+
+
 def test_an_input_that_grows_makes_what_is_new(make: Run, tmp_path: Path) -> None:
     rows, out = write_rows(tmp_path / "rows.jsonl", make_rows(12)), tmp_path / "out"
     assert make(rows, out).returncode == 0
