@@ -187,9 +187,17 @@ _in_use: Espeak | None = None
 
 
 def _find_library() -> str:
-    """Find the library of the system; by its name alone a process is given another copy, if it has loaded one."""
+    """Find the library of the system.
+
+    By its name alone a process is given the copy of another package, if it has loaded that: it would lose its data.
+
+    Raises:
+        TrainingError: there is none.
+    """
     found = sorted(str(path) for folder in _FOLDERS for path in Path("/").glob(f"{folder[1:]}/{_LIBRARY}"))
-    return found[0] if found else _LIBRARY
+    if not found:
+        raise TrainingError(f"{_LIBRARY}: not in {', '.join(_FOLDERS)}; training speech comes from it. {_INSTALL}")
+    return found[0]
 
 
 def _library() -> tuple[ctypes.CDLL, int, Path]:

@@ -9,6 +9,7 @@ known to fit its libc.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,7 +32,8 @@ def list_system_libraries() -> Iterator[Entry]:
     np.empty(0)  # NumPy has loaded its own
     load_ffi()
     with reading(_MAPS):
-        mapped = {Path(line.split(maxsplit=5)[5]) for line in _MAPS.read_text("utf-8").splitlines() if "/" in line}
+        lines = os.fsdecode(_MAPS.read_bytes()).split("\n")  # names of files need not be UTF-8
+    mapped = {Path(line.split(maxsplit=5)[5]) for line in lines if "/" in line}
     for name in SYSTEM_LIBRARIES:
         found = sorted(path for path in mapped if path.name.startswith(name))
         if not found:

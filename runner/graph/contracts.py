@@ -129,7 +129,8 @@ def _find_beside(name: str) -> StageFile:
     path = Path(file)
     if not is_file(path):
         known = sorted(other.name for other in path.parent.glob("*.py") if other.is_file())
-        raise ContractError(f"no file '{display_path(path)}'{suggest(path.name, known)}")
+        hint = suggest(path.name, known) if known else f"; {path.parent} has no Python file, so check the folder"
+        raise ContractError(f"no file '{display_path(path)}'{hint}")
     return StageFile("", path, definition)
 
 

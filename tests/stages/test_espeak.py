@@ -23,6 +23,8 @@ from stages.text.languages import LANGUAGES, find_language
 from stages.text.pieces import divide
 from stages.text.scripts import is_foreign, is_silent
 from tests.conftest import ROOT
+from training import espeak as training_espeak
+from training.errors import TrainingError
 
 VOCAB = json.loads((ROOT / "configs/models/kokoro-82m/config.json").read_text("utf-8"))["vocab"]
 needs_espeak = pytest.mark.skipif(
@@ -187,3 +189,13 @@ def test_a_library_that_cannot_be_loaded_is_named_with_the_reason(broken: Path) 
     message = f"^espeak-ng cannot be loaded: {broken}: .+; reinstall it: pip install --force-reinstall espeakng-loader"
     with pytest.raises(StageError, match=message):
         espeak("bonjour à tous", "fr")
+
+
+def test_training_does_not_take_this_library_for_the_system_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process is given it by its name alone, and a second initialisation, without its data, leaves it silent."""
+    spoken = espeak("bonjour", "fr")["phonemes"]
+    monkeypatch.setattr(training_espeak, "_loaded", None)
+    monkeypatch.setattr(training_espeak, "_FOLDERS", ("/no/such/folder",))
+    with pytest.raises(TrainingError, match=r"libespeak-ng\.so\.1: not in /no/such/folder; .*apt-get install"):
+        training_espeak.Espeak()
+    assert espeak("bonjour", "fr")["phonemes"] == spoken

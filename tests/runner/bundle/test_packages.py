@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import mmap
+import os
+from pathlib import Path
+
 import pytest
 
 from runner.bundle import packages
+from runner.bundle.layout import SYSTEM_LIBRARIES
 from runner.bundle.packages import list_packages
 from runner.bundle.system_libraries import list_system_libraries
 from runner.errors import RunError
@@ -47,3 +52,12 @@ def test_a_package_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_libraries_beside_libc_are_found() -> None:
     found = {entry.path: entry.content for entry in list_system_libraries()}
     assert found.keys() == {"lib/libgcc_s.so.1", "lib/libstdc++.so.6", "lib/libz.so.1"}
+
+
+def test_libraries_of_the_system_are_found_beside_a_file_whose_name_is_not_utf8(tmp_path: Path) -> None:
+    """A process that has such a file mapped lists its name among those of its libraries."""
+    with (tmp_path / os.fsdecode(b"\xe9")).open("wb+") as file:
+        file.write(bytes(16))
+        file.flush()
+        with mmap.mmap(file.fileno(), 16):
+            assert [Path(entry.path).name for entry in list_system_libraries()] == list(SYSTEM_LIBRARIES)

@@ -94,6 +94,7 @@ def test_parameters_are_numbers_and_texts(run: Run) -> None:
         ("stages.trimm", "no stage 'stages.trimm'; did you mean 'stages.trim'?"),
         (ROOT / "tests/console.py", "console.py: has no definition under @stage(...), expected at least one"),
         (ROOT / "tests/graphs/wordz.py", "did you mean 'words.py'?"),
+        ("./empty/x.py", "empty has no Python file, so check the folder"),
         (f"{WORDS}:cleen", "has no definition 'cleen' under @stage(...); did you mean 'clean'?"),
     ],
 )
