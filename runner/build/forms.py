@@ -13,7 +13,6 @@ import contextlib
 import hashlib
 import json
 import logging
-import os
 import platform
 import re
 import tempfile
@@ -21,8 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import stages
-from runner.errors import BuildError, RunError
+from runner.errors import BuildError
 from runner.files import atomic
+from runner.files.locate import find_named_folder
 from runner.runtime import devices
 from stages.kernels.candidates import CANDIDATES
 
@@ -145,12 +145,9 @@ def digest_kernels() -> str:
 
 
 def _find_folder() -> Path:
-    given = os.environ.get(VARIABLE)
-    if given:
-        try:
-            return Path(given).expanduser()
-        except RuntimeError:
-            raise RunError(f"{VARIABLE}={given}: there is no such home folder; give an absolute path") from None
+    named = find_named_folder(VARIABLE)
+    if named is not None:
+        return named
     import platformdirs  # noqa: PLC0415 - a few ms that a given folder saves
 
     return platformdirs.user_data_path("kokoro-run") / "tuning"

@@ -32,6 +32,7 @@ from runner.cache.records import Entry, Output, RecordStore
 from runner.cache.tensors import TensorStore
 from runner.errors import RunError
 from runner.files import atomic
+from runner.files.locate import find_named_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -52,18 +53,15 @@ _MAX_COMPARED = 64  # entries that `nearest` compares, those used last
 def default_root() -> Path:
     """Find the default folder of the cache: $KOKORO_RUN_CACHE, else one in the user's cache folder.
 
-    A `~` at the start of the variable is the home folder: a shell leaves it in quotes and in files of settings. It does
-    expand `--cache-dir ~/x`, so that a `~` that is left in an option is meant.
+    A `~` at the start of the variable is the home folder. A shell does expand `--cache-dir ~/x`, so that a `~` that is
+    left in an option is meant.
 
     Raises:
         RunError: the variable names the home folder of no user.
     """
-    given = os.environ.get(ENVIRONMENT)
-    if given:
-        try:
-            return Path(given).expanduser()
-        except RuntimeError:
-            raise RunError(f"{ENVIRONMENT}={given}: there is no such home folder; give an absolute path") from None
+    named = find_named_folder(ENVIRONMENT)
+    if named is not None:
+        return named
     import platformdirs  # noqa: PLC0415 - a few ms that a given folder saves
 
     return platformdirs.user_cache_path("kokoro-run") / "stages"

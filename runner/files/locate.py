@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from runner.errors import SpecError, printable, suggest
+from runner.errors import RunError, SpecError, printable, suggest
 
 BUILD_ROOT = "build/"
 _MODELS = "models"
@@ -24,6 +24,23 @@ def install_command(extra: str) -> str:
     root = data_root()
     where = f"-e '{display_path(root)}[{extra}]'" if (root / "pyproject.toml").is_file() else f"'kokoro-run[{extra}]'"
     return f"pip install {where}"
+
+
+def find_named_folder(variable: str) -> Path | None:
+    """Find the folder that a variable of the environment names; None if it is not set, or empty.
+
+    A `~` at its start is the home folder: a shell leaves it in quotes and in files of settings.
+
+    Raises:
+        RunError: it names the home folder of no user.
+    """
+    given = os.environ.get(variable)
+    if not given:
+        return None
+    try:
+        return Path(given).expanduser()
+    except RuntimeError:
+        raise RunError(f"{variable}={given}: there is no such home folder; give an absolute path") from None
 
 
 def find_file(name: str, folder: str) -> Path:
